@@ -1,0 +1,51 @@
+// The entries that hints speak of and that have not been looked at yet. Pure and bounded: when
+// it is full its caller trades the entries of a directory for "this directory is stale".
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "watch/hint.h"
+#include "watch/index_table.h"
+#include "watch/tree.h"
+
+namespace lookout {
+
+struct DirtyName {
+  NodeId directory = kNoNode;
+  std::string name;
+  Hints hints = 0;
+};
+
+class DirtySet {
+ public:
+  // A full set takes about 8 MiB.
+  static constexpr std::size_t kMaxNames = 65536;
+
+  DirtySet();
+  DirtySet(const DirtySet&) = delete;
+  DirtySet& operator=(const DirtySet&) = delete;
+
+  bool empty() const { return names_.size() <= 1; }
+  bool full() const { return size() >= kMaxNames; }
+  std::size_t size() const { return names_.size() - 1; }
+
+  // Adds the hints to those that the entry has already; an entry keeps its first place in line.
+  void add(NodeId directory, std::string_view name, Hints hints);
+
+  // All entries in the order in which they were first added; the set is empty after it.
+  std::vector<DirtyName> take();
+
+ private:
+  struct KeyHash {
+    const DirtySet* set;
+    std::uint64_t operator()(std::uint32_t index) const;
+  };
+
+  std::vector<DirtyName> names_;  // index 0 is not used
+  IndexTable<KeyHash> index_;
+};
+
+}  // namespace lookout

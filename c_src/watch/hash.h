@@ -1,0 +1,22 @@
+// Hashing with a seed of the process's own, so that names on disk cannot be chosen to collide.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace lookout {
+
+// Mixes two words into one whose every bit depends on all of theirs.
+inline std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
+  std::uint64_t x = a ^ (b * 0x9e3779b97f4a7c15);  // 2^64 / golden ratio
+  x = (x ^ (x >> 32)) * 0xd6e8feb86659fd93;
+  x = (x ^ (x >> 29)) * 0xff51afd7ed558ccd;
+  return x ^ (x >> 32);
+}
+
+// A random number drawn once for this process.
+std::uint64_t hash_seed();
+
+std::uint64_t hash_bytes(std::uint64_t start, std::string_view bytes);
+
+}  // namespace lookout

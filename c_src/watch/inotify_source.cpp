@@ -1,0 +1,92 @@
+#include "watch/inotify_source.h"
+
+#include <sys/inotify.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <cstring>
+#include <system_error>
+
+namespace lookout {
+namespace {
+
+constexpr std::size_t kBuffer = 65536;
+constexpr std::size_t kLargestMessage = sizeof(inotify_event) + NAME_MAX + 1;
+
+// Never IN_OPEN, IN_ACCESS or IN_CLOSE_NOWRITE: our own looks would fill the queue. Never
+// IN_EXCL_UNLINK: it hides writes to an O_TMPFILE that is linked later.
+constexpr std::uint32_t kTreeMask = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO |
+                                    IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE | IN_DELETE_SELF |
+                                    IN_MOVE_SELF | IN_ONLYDIR;
+constexpr std::uint32_t kPlaceMask = IN_DELETE_SELF | IN_MOVE_SELF | IN_MASK_ADD | IN_ONLYDIR;
+constexpr std::uint32_t kPlaceEntriesMask = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO;
+
+Hint translate(const inotify_event& event, const char* name) {
+  Hint hint;
+  hint.watch = event.wd;
+  if (event.len > 0) hint.name = std::string_view(name, strnlen(name, event.len));
+  const auto map = [&](std::uint32_t bits, Hints meaning) {
+    if ((event.mask & bits) != 0) hint.hints |= meaning;
+  };
+  map(IN_CREATE, hint::kCreated);
+  map(IN_MOVED_TO, hint::kMovedTo);
+  map(IN_DELETE, hint::kDeleted);
+  map(IN_MOVED_FROM, hint::kMovedFrom);
+  map(IN_MODIFY, hint::kWritten);
+  map(IN_ATTRIB, hint::kAttributes);
+  map(IN_CLOSE_WRITE, hint::kClosed);
+  map(IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT, hint::kRootGone);
+  hint.overflow = (event.mask & IN_Q_OVERFLOW) != 0;
+  hint.ended = (event.mask & IN_IGNORED) != 0;
+  return hint;
+}
+
+}  // namespace
+
+InotifySource::InotifySource()
+    : fd_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)), buffer_(kBuffer) {
+  if (!fd_) throw std::system_error(errno, std::generic_category(), "inotify_init1");
+}
+
+int InotifySource::watch(int directory_fd) {
+  // Through the descriptor and never by its path, which may lead elsewhere by now.
+  if (::fchdir(directory_fd) != 0) return -1;
+  return ::inotify_add_watch(fd_.get(), ".", kTreeMask);
+}
+
+int InotifySource::watch_place(const char* path, bool entries) {
+  return ::inotify_add_watch(fd_.get(), path, kPlaceMask | (entries ? kPlaceEntriesMask : 0));
+}
+
+void InotifySource::unwatch(int watch) { ::inotify_rm_watch(fd_.get(), watch); }
+
+void InotifySource::read(const std::function<void(const Hint&)>& take) {
+  long left = -1;  // bytes that were queued at the start and are still to be read; -1: not asked yet
+  for (;;) {
+    const ssize_t got = ::read(fd_.get(), buffer_.data(), buffer_.size());
+    if (got <= 0) {
+      if (got < 0 && errno == EINTR) continue;
+      return;  // EAGAIN: the queue is empty
+    }
+    for (std::size_t at = 0; at < static_cast<std::size_t>(got);) {
+      inotify_event event;
+      std::memcpy(&event, buffer_.data() + at, sizeof event);
+      take(translate(event, buffer_.data() + at + sizeof event));
+      at += sizeof event + event.len;
+    }
+    // A read that left room for any message has emptied the queue.
+    if (static_cast<std::size_t>(got) + kLargestMessage <= buffer_.size()) return;
+    if (left < 0) {
+      int queued = 0;
+      if (::ioctl(fd_.get(), FIONREAD, &queued) != 0) return;
+      left = queued;
+    } else {
+      left -= got;
+    }
+    if (left <= 0) return;
+  }
+}
+
+}  // namespace lookout

@@ -1,0 +1,184 @@
+// The model of what the subscriber has been told: one node an entry. Pure: no system call.
+//
+// A node takes 32 bytes and its name, a directory 12 more; three tables of 32-bit indexes find a
+// node by parent and name, by identity, and by watch descriptor.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "watch/chunked_vector.h"
+#include "watch/entry.h"
+#include "watch/index_table.h"
+#include "watch/name_arena.h"
+
+namespace lookout {
+
+using NodeId = std::uint32_t;
+inline constexpr NodeId kNoNode = 0;
+
+// What makes an entry the same one under another name: device and inode number as fstat gives
+// them.
+struct Identity {
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  bool operator==(const Identity&) const = default;
+};
+
+// Marks on any node.
+enum class Mark : std::uint8_t {
+  parked = 1,   // it no longer stands at its place and may turn up elsewhere
+  seen = 2,     // met by the listing under way of its parent
+  written = 4,  // its content changed before it left its place: told when it turns up
+};
+
+// Marks on a directory.
+enum class DirMark : std::uint16_t {
+  stale = 1,         // must be listed: what the tree knows of its entries may be wrong
+  suspect = 2,       // hints about its entries were lost: compare their times too
+  opaque = 4,        // not looked into (below a root that is watched without recursion)
+  provisional = 8,   // its identity comes from a listing; the first open confirms it
+  unreadable = 16,   // it could not be opened or listed when last tried
+  polled = 32,       // it has no watch and is looked at every interval
+  queued = 64,       // it waits in the list of directories to be listed
+  trusted_ino = 128  // d_ino of its listings equals st_ino of its entries
+};
+
+class Tree {
+ public:
+  Tree();
+  Tree(const Tree&) = delete;
+  Tree& operator=(const Tree&) = delete;
+
+  // A directory without parent that stands for `path` (no trailing slash but for "/").
+  NodeId add_root(std::string_view path, Identity identity);
+  // An entry `name` in the directory `parent`, which has none of that name.
+  NodeId add(NodeId parent, std::string_view name, EntryType type, Identity identity);
+  // Removes a node without children.
+  void remove(NodeId node);
+  // Gives a node, and with it all below it, another place; the place must be free and not below
+  // the node itself.
+  void move(NodeId node, NodeId parent, std::string_view name);
+
+  NodeId child(NodeId parent, std::string_view name) const;
+  NodeId first_child(NodeId directory) const { return dir(directory).first_child; }
+  NodeId next_sibling(NodeId node) const { return nodes_[node].next; }
+  NodeId parent(NodeId node) const { return nodes_[node].parent; }
+  bool is_root(NodeId node) const { return nodes_[node].parent == kNoNode; }
+  bool is_below(NodeId node, NodeId ancestor) const;  // also of a node and itself
+  bool alive(NodeId node) const { return node != kNoNode && nodes_[node].name != 0; }
+  bool is_directory(NodeId node) const { return type(node) == EntryType::directory; }
+  EntryType type(NodeId node) const { return static_cast<EntryType>(nodes_[node].type); }
+  // The name in its directory; of a root its path.
+  std::string_view name(NodeId node) const { return names_.get(nodes_[node].name); }
+  std::string path(NodeId node) const;
+  NodeId root_of(NodeId node) const;
+
+  Identity identity(NodeId node) const;
+  void set_identity(NodeId node, Identity identity);
+  // All nodes with this identity: more than one for hard links and directories mounted twice.
+  std::vector<NodeId> with_identity(Identity identity) const;
+  bool knows(Identity identity) const { return head(identity) != kNoNode; }
+
+  bool has(NodeId node, Mark mark) const {
+    return (nodes_[node].marks & static_cast<std::uint8_t>(mark)) != 0;
+  }
+  void set(NodeId node, Mark mark, bool on = true);
+  bool has(NodeId directory, DirMark mark) const {
+    return (dir(directory).marks & static_cast<std::uint16_t>(mark)) != 0;
+  }
+  void set(NodeId directory, DirMark mark, bool on = true);
+
+  // Of what is no directory: a hash of size, mtime and mode, 0 while unknown.
+  std::uint32_t signature(NodeId node) const { return nodes_[node].extra; }
+  void set_signature(NodeId node, std::uint32_t signature) { nodes_[node].extra = signature; }
+
+  std::uint16_t mode(NodeId directory) const { return dir(directory).mode; }
+  void set_mode(NodeId directory, std::uint16_t mode) { dir(directory).mode = mode; }
+
+  // The watch descriptor of a directory, -1 for none.
+  int watch(NodeId directory) const { return dir(directory).watch; }
+  void set_watch(NodeId directory, int watch);
+  // The directories that have this watch: more than one where a directory is mounted twice.
+  std::vector<NodeId> with_watch(int watch) const;
+  bool watch_in_use(int watch) const { return watch_holder(watch) != kNoNode; }
+
+  std::uint64_t directories() const { return directories_; }
+  std::uint64_t others() const { return others_; }
+  std::uint64_t watches() const { return by_watch_.size(); }
+
+  // Calls f(NodeId) for every directory, in no order.
+  template <class F>
+  void for_each_directory(F f) const {
+    for (NodeId node = 1; node < nodes_.size(); ++node) {
+      if (alive(node) && is_directory(node)) f(node);
+    }
+  }
+
+ private:
+  struct Node {
+    std::uint64_t inode = 0;
+    NodeId parent = kNoNode;
+    NodeId next = kNoNode;  // sibling; of a free node the next free one
+    NodeId previous = kNoNode;
+    NameArena::Ref name = 0;   // 0 in a free node
+    std::uint32_t extra = 0;   // of a directory its index in dirs_, else the signature
+    std::uint16_t device = 0;  // index in devices_
+    std::uint8_t type = 0;
+    std::uint8_t marks = 0;
+  };
+  static_assert(sizeof(Node) == 32);
+  struct Dir {
+    NodeId first_child = kNoNode;  // of a free one the next free one
+    std::int32_t watch = -1;
+    std::uint16_t mode = 0;
+    std::uint16_t marks = 0;
+  };
+  static_assert(sizeof(Dir) == 12);
+  struct Device {
+    std::uint64_t number = 0;
+    std::uint64_t users = 0;
+  };
+  struct NameHash {
+    const Tree* tree;
+    std::uint64_t operator()(std::uint32_t node) const;
+  };
+  struct IdentityHash {
+    const Tree* tree;
+    std::uint64_t operator()(std::uint32_t node) const;
+  };
+  struct WatchHash {
+    const Tree* tree;
+    std::uint64_t operator()(std::uint32_t node) const;
+  };
+
+  Dir& dir(NodeId node) { return dirs_[nodes_[node].extra]; }
+  const Dir& dir(NodeId node) const { return dirs_[nodes_[node].extra]; }
+  NodeId allocate(std::string_view name, EntryType type, Identity identity);
+  void link(NodeId node, NodeId parent);
+  void unlink(NodeId node);
+  std::uint16_t use_device(std::uint64_t number);
+  NodeId head(Identity identity) const;
+  void index_identity(NodeId node);
+  void forget_identity(NodeId node);
+  NodeId watch_holder(int watch) const;
+
+  ChunkedVector<Node> nodes_;
+  ChunkedVector<Dir> dirs_;
+  NameArena names_;
+  std::vector<Device> devices_;
+  NodeId free_node_ = kNoNode;
+  std::uint32_t free_dir_ = 0;
+  IndexTable<NameHash> by_name_;
+  IndexTable<IdentityHash> by_identity_;  // one node for each identity: the head
+  IndexTable<WatchHash> by_watch_;        // one directory for each watch
+  // The other nodes of an identity that has several, under its head.
+  std::unordered_map<NodeId, std::vector<NodeId>> links_;
+  std::uint64_t directories_ = 0;
+  std::uint64_t others_ = 0;
+};
+
+}  // namespace lookout
