@@ -1,0 +1,146 @@
+#include "oracle/executor.h"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <ctime>
+#include <string>
+#include <system_error>
+
+namespace lookout::oracle {
+namespace {
+
+int outcome(int result) {
+  return result < 0 ? errno : 0;
+}
+
+int write_bytes(int fd, std::uint64_t bytes) {
+  static const std::string content(4096, 'x');
+  while (bytes > 0) {
+    ssize_t written = ::write(fd, content.data(), std::min<std::uint64_t>(bytes, content.size()));
+    if (written < 0) return errno;
+    bytes -= static_cast<std::uint64_t>(written);
+  }
+  return 0;
+}
+
+int pause_for(std::uint64_t microseconds) {
+  timespec time{.tv_sec = static_cast<time_t>(microseconds / 1'000'000),
+                .tv_nsec = static_cast<long>(microseconds % 1'000'000 * 1000)};
+  return outcome(::nanosleep(&time, nullptr));
+}
+
+int set_mtime(const Place& place, std::uint64_t seconds) {
+  timespec time{.tv_sec = static_cast<time_t>(seconds), .tv_nsec = 0};
+  timespec times[2] = {time, time};
+  return outcome(::utimensat(place.at(), place.name(), times, AT_SYMLINK_NOFOLLOW));
+}
+
+}  // namespace
+
+Executor::Executor(const std::string& workspace) : workspace_(open_directory(AT_FDCWD, workspace)) {
+  if (!workspace_) throw std::system_error(errno, std::generic_category(), workspace);
+}
+
+int Executor::write_to(const Place& place, int flags, std::uint64_t bytes) {
+  Descriptor file(
+      ::openat(place.at(), place.name(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC | flags, 0644));
+  if (!file) return errno;
+  return write_bytes(file.get(), bytes);
+}
+
+int Executor::flood(const Operation& operation) {
+  Place first(workspace_.get(), operation.path);
+  Place second(workspace_.get(), operation.path + "2");
+  write_to(first, O_CREAT, 0);
+  write_to(second, O_CREAT, 0);
+  for (std::uint64_t i = 0; i < operation.number; ++i) {
+    const Place& place = i % 2 == 0 ? first : second;
+    if (::fchmodat(place.at(), place.name(), i % 4 < 2 ? 0600 : 0644, 0) < 0) return errno;
+  }
+  return 0;
+}
+
+int Executor::link_tmpfile(const Place& place, std::uint64_t bytes) {
+  std::string name = place.name();
+  std::size_t slash = name.rfind('/');
+  std::string parent = slash == std::string::npos ? "." : name.substr(0, slash);
+  Descriptor file(::openat(place.at(), parent.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0644));
+  if (!file) return errno;
+  if (int error = write_bytes(file.get(), bytes)) return error;
+  std::string self = "/proc/self/fd/" + std::to_string(file.get());
+  if (::linkat(AT_FDCWD, self.c_str(), place.at(), place.name(), AT_SYMLINK_FOLLOW) < 0)
+    return errno;
+  return write_bytes(file.get(), bytes);
+}
+
+int Executor::run(const Operation& operation) {
+  Place place(workspace_.get(), operation.path);
+  const int at = place.at();
+  const char* name = place.name();
+  const std::uint64_t number = operation.number;
+  switch (operation.verb) {
+    case Verb::mkdir:
+      return outcome(::mkdirat(at, name, 0755));
+    case Verb::write:
+      return write_to(place, O_CREAT | O_TRUNC, number);
+    case Verb::append:
+      return write_to(place, O_APPEND, number);
+    case Verb::overwrite:
+      return write_to(place, 0, number);
+    case Verb::truncate: {
+      Descriptor file(::openat(at, name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
+      return file ? outcome(::ftruncate(file.get(), static_cast<off_t>(number))) : errno;
+    }
+    case Verb::chmod:
+      return outcome(::fchmodat(at, name, static_cast<mode_t>(number), 0));
+    case Verb::utimes:
+      return set_mtime(place, number);
+    case Verb::unlink:
+      return outcome(::unlinkat(at, name, 0));
+    case Verb::rmdir:
+      return outcome(::unlinkat(at, name, AT_REMOVEDIR));
+    case Verb::rename:
+    case Verb::exchange: {
+      Place target(workspace_.get(), operation.other);
+      unsigned flags = operation.verb == Verb::exchange ? RENAME_EXCHANGE : 0;
+      return outcome(::renameat2(at, name, target.at(), target.name(), flags));
+    }
+    case Verb::link: {
+      Place target(workspace_.get(), operation.other);
+      return outcome(::linkat(at, name, target.at(), target.name(), 0));
+    }
+    case Verb::symlink:
+      return outcome(::symlinkat(operation.other.c_str(), at, name));
+    case Verb::fifo:
+      return outcome(::mkfifoat(at, name, 0644));
+    case Verb::socket:
+      return outcome(::mknodat(at, name, S_IFSOCK | 0644, 0));
+    case Verb::tmpfile:
+      return link_tmpfile(place, number);
+    case Verb::hold:
+      held_ = Descriptor(::openat(at, name, O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC));
+      return held_ ? 0 : errno;
+    case Verb::hold_write:
+      return held_ ? write_bytes(held_.get(), number) : EBADF;
+    case Verb::hold_close:
+      held_.close();
+      return 0;
+    case Verb::pause:
+      return pause_for(number);
+    case Verb::flood:
+      return flood(operation);
+    case Verb::stall:
+    case Verb::resume:
+    case Verb::rest:
+      return 0;
+  }
+  return EINVAL;
+}
+
+}  // namespace lookout::oracle

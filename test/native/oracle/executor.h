@@ -1,0 +1,28 @@
+// Carries out operations by raw system calls, as fast as the kernel takes them.
+#pragma once
+
+#include <string>
+
+#include "oracle/disk.h"
+#include "oracle/operation.h"
+
+namespace lookout::oracle {
+
+class Executor {
+ public:
+  // `workspace` is a directory that exists. Throws std::system_error where it cannot be opened.
+  explicit Executor(const std::string& workspace);
+
+  // 0, or the errno of the first call that failed. `stall`, `resume` and `rest` do nothing here.
+  int run(const Operation& operation);
+
+ private:
+  int write_to(const Place& place, int flags, std::uint64_t bytes);
+  int flood(const Operation& operation);
+  int link_tmpfile(const Place& place, std::uint64_t bytes);
+
+  Descriptor workspace_;
+  Descriptor held_;
+};
+
+}  // namespace lookout::oracle

@@ -1,0 +1,101 @@
+// Draws random operations from a seed: every way known to confuse a watcher, on a small pool of
+// names, so that names collide often.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "oracle/model.h"
+#include "oracle/operation.h"
+#include "oracle/random.h"
+
+namespace lookout::oracle {
+
+struct GeneratorOptions {
+  std::uint64_t seed = 1;
+  int roots = 1;
+  bool hard_links = true;  // off where several writers cannot know each other's links
+  bool stalls = false;     // each interval overflows the kernel's queue while the judge is stalled
+  std::uint64_t flood = 17'000;  // operations that overflow the queue
+};
+
+class Generator {
+ public:
+  explicit Generator(GeneratorOptions options);
+
+  // What stands before the watching begins, about `count` operations; the last is a `rest`.
+  std::vector<Operation> existing(std::size_t count);
+  // The operations up to the next rest, about `count` of them; the last is a `rest`.
+  std::vector<Operation> interval(std::size_t count);
+
+ private:
+  using Action = void (Generator::*)();
+  struct Weighted {
+    unsigned weight;
+    Action action;
+  };
+  static const std::vector<Weighted>& actions();
+
+  void act();
+  void draw(std::size_t count);
+  std::vector<Operation> finish();
+
+  // Picking.
+  std::string any_name();
+  Node* any_directory();
+  Node* any_file();           // a regular file whose content may be changed
+  Node* any_non_directory();  // that may go away
+  Node* any_movable_directory();
+  std::string free_name(const Node& directory);
+  bool full() const;
+
+  // Single operations, carried out on the model and noted.
+  void emit(Verb verb, const Node& node, std::uint64_t number = 0);
+  Node& make_directory(Node& directory, const std::string& name);
+  Node& write_new(Node& directory, const std::string& name);
+  void change_content(Node& file, Verb verb);
+  void rename(Node& node, Node& directory, const std::string& name);
+  void remove_one(Node& node);
+  void remove_subtree(Node& node);
+  void close_held();
+
+  // Actions: a few operations each.
+  void create_file();
+  void make_nested();
+  void change_file();
+  void change_directory();
+  void remove_file();
+  void remove_directory();
+  void rename_file();
+  void rename_directory_and_write();
+  void move_out();
+  void move_in();
+  void delete_and_recreate();
+  void replace_atomically();
+  void rename_over_empty_directory();
+  void hard_link();
+  void rename_between_links();
+  void symbolic_link();
+  void swap_by_exchange();
+  void rename_chain();
+  void swap_through_a_temporary();
+  void directory_becomes_file();
+  void remake_renamed_directory();
+  void special_file();
+  void deep_path();
+  void many_files();
+  void nameless_file();
+  void hold_and_write();
+  void short_lived();
+  void rotate();
+  void pause();
+
+  GeneratorOptions options_;
+  Random random_;
+  Model model_;
+  Node* held_ = nullptr;
+  std::uint64_t temporaries_ = 0;
+  std::vector<Operation> drawn_;
+};
+
+}  // namespace lookout::oracle

@@ -1,0 +1,30 @@
+// The verdict at a rest: the mirror against the disk, and what was told against what differs.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "oracle/mirror.h"
+#include "oracle/snapshot.h"
+
+namespace lookout::oracle {
+
+struct Judgement {
+  std::vector<std::string> violations{};  // sentences; empty when all promises were kept
+  // Entries that were told as modified or with new attributes though their ctime and inode are as
+  // before. Not a broken promise, but a price.
+  std::uint64_t false_reports = 0;
+};
+
+// What is on the disk below one root, taken while the mutator rested.
+using Disk = std::map<std::string, std::unique_ptr<SnapshotNode>>;  // by root
+Disk walk_all(const std::vector<std::string>& roots);
+
+// Compares, and then makes `disk` the state before the next interval: the mirror's nodes point into
+// it from now on, so it must live until the next call. `recall`: also whether each difference from
+// the state before was told (P1), not only paths and types (P2).
+Judgement judge(Mirror& mirror, const Disk& disk, bool recall);
+
+}  // namespace lookout::oracle

@@ -1,0 +1,158 @@
+#include "oracle/mutator.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <iterator>
+#include <stdexcept>
+
+#include "oracle/executor.h"
+
+namespace lookout::oracle {
+namespace {
+
+void say(int fd, const std::string& text) {
+  const char* data = text.data();
+  std::size_t left = text.size();
+  while (left > 0) {
+    ssize_t written = ::write(fd, data, left);
+    if (written < 0) return;
+    data += written;
+    left -= static_cast<std::size_t>(written);
+  }
+}
+
+// The intervals, from the seed or from a script; each ends with a rest.
+class Source {
+ public:
+  explicit Source(const MutatorOptions& options)
+      : options_(options), generator_(options.generator), random_(~options.generator.seed) {}
+
+  std::vector<Operation> next() {
+    if (options_.script) return from_script();
+    if (first_) {
+      first_ = false;
+      return generator_.existing(options_.existing);
+    }
+    if (drawn_ >= options_.operations) return {};
+    std::size_t count = random_.between(options_.shortest, options_.longest);
+    count = std::min(count, options_.operations - drawn_);
+    drawn_ += count;
+    return generator_.interval(count);
+  }
+
+ private:
+  std::vector<Operation> from_script() {
+    const std::vector<Operation>& script = *options_.script;
+    std::vector<Operation> interval;
+    while (drawn_ < script.size()) {
+      interval.push_back(script[drawn_++]);
+      if (interval.back().verb == Verb::rest) return interval;
+    }
+    if (!interval.empty()) interval.push_back({.verb = Verb::rest});
+    return interval;
+  }
+
+  const MutatorOptions& options_;
+  Generator generator_;
+  Random random_;
+  std::size_t drawn_ = 0;
+  bool first_ = true;
+};
+
+class Mutator {
+ public:
+  Mutator(const MutatorOptions& options, int input, int output)
+      : options_(options), input_(input), output_(output), executor_(options.workspace) {
+    if (!options.log.empty())
+      log_ =
+          Descriptor(::open(options.log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+  }
+
+  int run() {
+    make_workspace();
+    Source source(options_);
+    std::string_view word = "ready";
+    for (std::vector<Operation> interval = source.next(); !interval.empty();
+         interval = source.next()) {
+      note(interval);
+      if (!carry_out(interval)) return -1;
+      say(output_, std::string(word) + '\n');
+      if (!(word == "ready" && options_.run_at_once) && !wait_for_go()) return -1;
+      word = "rest";
+    }
+    say(output_, "done\n");
+    return failures_;
+  }
+
+ private:
+  void make_workspace() {
+    for (int i = 0; i < options_.generator.roots; ++i)
+      executor_.run({.verb = Verb::mkdir, .path = "r" + std::to_string(i)});
+    executor_.run({.verb = Verb::mkdir, .path = "side"});
+  }
+
+  // Written before the interval begins, so that the burst itself is nothing but its system calls.
+  void note(const std::vector<Operation>& interval) {
+    if (!log_) return;
+    std::string text;
+    for (const Operation& operation : interval) text += to_line(operation) + '\n';
+    say(log_.get(), text);
+  }
+
+  bool carry_out(const std::vector<Operation>& interval) {
+    for (const Operation& operation : interval) {
+      if (operation.verb == Verb::stall) {
+        say(output_, "stall\n");
+        if (!wait_for_go()) return false;
+      } else if (operation.verb == Verb::resume) {
+        say(output_, "resume\n");
+      } else if (int error = executor_.run(operation)) {
+        ++failures_;
+        if (log_) say(log_.get(), "# " + to_line(operation) + ": " + std::strerror(error) + '\n');
+      }
+    }
+    return true;
+  }
+
+  bool wait_for_go() {
+    char c = 0;
+    while (::read(input_, &c, 1) == 1) {
+      if (c == '\n') return true;
+    }
+    return false;
+  }
+
+  const MutatorOptions& options_;
+  int input_;
+  int output_;
+  Executor executor_;
+  Descriptor log_;
+  int failures_ = 0;
+};
+
+}  // namespace
+
+int run_mutator(const MutatorOptions& options, int input, int output) {
+  return Mutator(options, input, output).run();
+}
+
+std::vector<Operation> parse_script(const std::string& text) {
+  std::vector<Operation> script;
+  std::size_t begin = 0;
+  while (begin < text.size()) {
+    std::size_t end = std::min(text.find('\n', begin), text.size());
+    std::string line = text.substr(begin, end - begin);
+    begin = end + 1;
+    if (line.empty() || line[0] == '#') continue;
+    std::optional<Operation> operation = from_line(line);
+    if (!operation) throw std::runtime_error("not an operation: " + line);
+    script.push_back(*operation);
+  }
+  return script;
+}
+
+}  // namespace lookout::oracle

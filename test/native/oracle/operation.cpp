@@ -1,0 +1,138 @@
+#include "oracle/operation.h"
+
+#include <array>
+#include <charconv>
+#include <vector>
+
+namespace lookout::oracle {
+namespace {
+
+struct Shape {
+  Verb verb;
+  std::string_view name;
+  int paths;    // how many paths follow the verb
+  bool number;  // whether a number follows them
+};
+
+constexpr std::array kShapes{
+    Shape{Verb::mkdir, "mkdir", 1, false},
+    Shape{Verb::write, "write", 1, true},
+    Shape{Verb::append, "append", 1, true},
+    Shape{Verb::overwrite, "overwrite", 1, true},
+    Shape{Verb::truncate, "truncate", 1, true},
+    Shape{Verb::chmod, "chmod", 1, true},
+    Shape{Verb::utimes, "utimes", 1, true},
+    Shape{Verb::unlink, "unlink", 1, false},
+    Shape{Verb::rmdir, "rmdir", 1, false},
+    Shape{Verb::rename, "rename", 2, false},
+    Shape{Verb::exchange, "exchange", 2, false},
+    Shape{Verb::link, "link", 2, false},
+    Shape{Verb::symlink, "symlink", 2, false},
+    Shape{Verb::fifo, "fifo", 1, false},
+    Shape{Verb::socket, "socket", 1, false},
+    Shape{Verb::tmpfile, "tmpfile", 1, true},
+    Shape{Verb::hold, "hold", 1, false},
+    Shape{Verb::hold_write, "hold_write", 0, true},
+    Shape{Verb::hold_close, "hold_close", 0, false},
+    Shape{Verb::pause, "pause", 0, true},
+    Shape{Verb::flood, "flood", 1, true},
+    Shape{Verb::stall, "stall", 0, false},
+    Shape{Verb::resume, "resume", 0, false},
+    Shape{Verb::rest, "rest", 0, false},
+};
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return -1;
+}
+
+std::vector<std::string_view> words_of(std::string_view line) {
+  std::vector<std::string_view> words;
+  std::size_t begin = 0;
+  while (begin < line.size()) {
+    std::size_t end = line.find(' ', begin);
+    if (end == std::string_view::npos) end = line.size();
+    if (end > begin) words.push_back(line.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return words;
+}
+
+}  // namespace
+
+std::string escape(std::string_view bytes) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string text;
+  for (char c : bytes) {
+    auto byte = static_cast<unsigned char>(c);
+    if (byte > 0x20 && byte < 0x7f && c != '\\' && c != '#') {
+      text += c;
+    } else {
+      text += "\\x";
+      text += digits[byte >> 4];
+      text += digits[byte & 15];
+    }
+  }
+  return text;
+}
+
+std::optional<std::string> unescape(std::string_view text) {
+  std::string bytes;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '\\') {
+      bytes += text[i];
+      continue;
+    }
+    if (i + 3 >= text.size() || text[i + 1] != 'x') return std::nullopt;
+    int high = hex_digit(text[i + 2]);
+    int low = hex_digit(text[i + 3]);
+    if (high < 0 || low < 0) return std::nullopt;
+    bytes += static_cast<char>(high * 16 + low);
+    i += 3;
+  }
+  return bytes;
+}
+
+std::string to_line(const Operation& operation) {
+  for (const Shape& shape : kShapes) {
+    if (shape.verb != operation.verb) continue;
+    std::string line(shape.name);
+    if (shape.paths >= 1) line += ' ' + escape(operation.path);
+    if (shape.paths >= 2) line += ' ' + escape(operation.other);
+    if (shape.number) line += ' ' + std::to_string(operation.number);
+    return line;
+  }
+  return {};
+}
+
+std::optional<Operation> from_line(std::string_view line) {
+  std::vector<std::string_view> words = words_of(line);
+  if (words.empty()) return std::nullopt;
+  for (const Shape& shape : kShapes) {
+    if (shape.name != words[0]) continue;
+    std::size_t wanted = 1 + static_cast<std::size_t>(shape.paths) + (shape.number ? 1 : 0);
+    if (words.size() != wanted) return std::nullopt;
+    Operation operation{.verb = shape.verb};
+    if (shape.paths >= 1) {
+      auto path = unescape(words[1]);
+      if (!path) return std::nullopt;
+      operation.path = *path;
+    }
+    if (shape.paths >= 2) {
+      auto other = unescape(words[2]);
+      if (!other) return std::nullopt;
+      operation.other = *other;
+    }
+    if (shape.number) {
+      std::string_view digits = words.back();
+      auto [end, error] =
+          std::from_chars(digits.data(), digits.data() + digits.size(), operation.number);
+      if (error != std::errc{} || end != digits.data() + digits.size()) return std::nullopt;
+    }
+    return operation;
+  }
+  return std::nullopt;
+}
+
+}  // namespace lookout::oracle
