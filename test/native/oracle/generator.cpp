@@ -27,6 +27,15 @@ const std::vector<std::string>& odd_names() {
   return names;
 }
 
+void load(Model& model, Node& directory, const SnapshotNode& found) {
+  constexpr Kind kinds[] = {Kind::file, Kind::directory, Kind::symlink, Kind::other};
+  for (const auto& [name, child] : found.children) {
+    Node& node = model.add(directory, name, kinds[static_cast<std::size_t>(child->type)]);
+    node.fixed = name == "flood" || name == "flood2";
+    load(model, node, *child);
+  }
+}
+
 }  // namespace
 
 Generator::Generator(GeneratorOptions options)
@@ -61,6 +70,16 @@ std::vector<Operation> Generator::finish() {
   drawn_.push_back({.verb = Verb::rest});
   model_.rest();
   return std::exchange(drawn_, {});
+}
+
+void Generator::reload(const SnapshotNode& workspace) {
+  model_ = Model(options_.roots);
+  for (Node* root : model_.roots()) {
+    auto found = workspace.children.find(root->name);
+    if (found != workspace.children.end()) load(model_, *root, *found->second);
+  }
+  auto side = workspace.children.find("side");
+  if (side != workspace.children.end()) load(model_, model_.side(), *side->second);
 }
 
 void Generator::draw(std::size_t count) {

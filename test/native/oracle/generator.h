@@ -8,14 +8,16 @@
 #include "oracle/model.h"
 #include "oracle/operation.h"
 #include "oracle/random.h"
+#include "oracle/snapshot.h"
 
 namespace lookout::oracle {
 
 struct GeneratorOptions {
   std::uint64_t seed = 1;
   int roots = 1;
-  bool hard_links = true;  // off where several writers cannot know each other's links
-  bool stalls = false;     // each interval overflows the kernel's queue while the judge is stalled
+  // Several writers change the same tree: no hard links then, since none knows another's.
+  bool shared = false;
+  bool stalls = false;  // each interval overflows the kernel's queue while the judge is stalled
   std::uint64_t flood = 17'000;  // operations that overflow the queue
 };
 
@@ -27,6 +29,8 @@ class Generator {
   std::vector<Operation> existing(std::size_t count);
   // The operations up to the next rest, about `count` of them; the last is a `rest`.
   std::vector<Operation> interval(std::size_t count);
+  // Takes what stands in the workspace for what is known; other writers may have changed it.
+  void reload(const SnapshotNode& workspace);
 
  private:
   using Action = void (Generator::*)();

@@ -7,7 +7,7 @@ namespace {
 
 class Judge {
  public:
-  Judge(const Mirror& mirror, bool recall) : mirror_(mirror), recall_(recall) {}
+  explicit Judge(bool recall) : recall_(recall) {}
 
   void compare(MirrorNode& told, const SnapshotNode& found, const std::string& path) {
     for (auto& [name, child] : told.children) {
@@ -33,7 +33,8 @@ class Judge {
 
  private:
   void complain(const std::string& path, const std::string& what) {
-    if (judgement_.violations.size() < 20) judgement_.violations.push_back(escape(path) + ' ' + what);
+    if (judgement_.violations.size() < 20)
+      judgement_.violations.push_back(escape(path) + ' ' + what);
   }
 
   // A created entry was told in its final state; any other must have been told where it differs.
@@ -57,7 +58,6 @@ class Judge {
     if (any && !replaced && before->ctime_ns == found.ctime_ns) ++judgement_.false_reports;
   }
 
-  const Mirror& mirror_;
   bool recall_;
   Judgement judgement_;
 };
@@ -80,7 +80,7 @@ Disk walk_all(const std::vector<std::string>& roots) {
 }
 
 Judgement judge(Mirror& mirror, const Disk& disk, bool recall) {
-  Judge verdict(mirror, recall);
+  Judge verdict(recall);
   for (const auto& [root, node] : mirror.roots()) {
     auto found = disk.find(root);
     if (found != disk.end()) verdict.compare(*node, *found->second, root);

@@ -19,8 +19,7 @@ std::optional<std::string> compare(const MirrorNode& one, const MirrorNode& othe
   if (one.type != other.type) return escape(path) + " has two types";
   for (const auto& [name, child] : one.children) {
     auto found = other.children.find(name);
-    if (found == other.children.end())
-      return escape(path + '/' + name) + " is only in the first";
+    if (found == other.children.end()) return escape(path + '/' + name) + " is only in the first";
     if (auto wrong = compare(*child, *found->second, path + '/' + name)) return wrong;
   }
   for (const auto& [name, child] : other.children) {
@@ -171,7 +170,9 @@ std::string_view type_name(FileType type) {
   return names[static_cast<std::size_t>(type)];
 }
 
-bool same_type(EntryType told, FileType found) { return type_name(told) == type_name(found); }
+bool same_type(EntryType told, FileType found) {
+  return type_name(told) == type_name(found);
+}
 
 std::string describe(const Event& event) {
   constexpr std::array<std::string_view, 5> names{"created", "modified", "attributes", "deleted",

@@ -13,13 +13,13 @@ void visit(Node& node, const std::function<void(Node&)>& action) {
 
 }  // namespace
 
-Model::Model(int roots) {
+Model::Model(int roots) : workspace_(std::make_unique<Node>()) {
   for (int i = 0; i < roots; ++i) {
-    Node& root = add(workspace_, "r" + std::to_string(i), Kind::directory);
+    Node& root = add(*workspace_, "r" + std::to_string(i), Kind::directory);
     root.fixed = true;
     roots_.push_back(&root);
   }
-  side_ = &add(workspace_, "side", Kind::directory);
+  side_ = &add(*workspace_, "side", Kind::directory);
   side_->fixed = true;
 }
 
@@ -95,7 +95,7 @@ void Model::exchange(Node& one, Node& two) {
 }
 
 void Model::rest() {
-  visit(workspace_, [](Node& each) {
+  visit(*workspace_, [](Node& each) {
     each.known = true;
     each.pinned = false;
   });

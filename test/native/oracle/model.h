@@ -77,7 +77,7 @@ class Model {
   void attach(std::unique_ptr<Node> node, Node& directory, const std::string& name);
   void forget_names(Node& node);
 
-  Node workspace_;
+  std::unique_ptr<Node> workspace_;  // on the heap: its children point back to it
   std::vector<Node*> roots_;
   Node* side_;
 };

@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "oracle/executor.h"
+#include "oracle/snapshot.h"
 
 namespace lookout::oracle {
 namespace {
@@ -38,6 +39,7 @@ class Source {
       return generator_.existing(options_.existing);
     }
     if (drawn_ >= options_.operations) return {};
+    if (options_.generator.shared) generator_.reload(*walk(options_.workspace, Vanished::skip));
     std::size_t count = random_.between(options_.shortest, options_.longest);
     count = std::min(count, options_.operations - drawn_);
     drawn_ += count;

@@ -19,7 +19,7 @@ using lookout::oracle::MutatorOptions;
 
 constexpr const char* kUsage =
     "usage: lookout_mutator --dir WORKSPACE [--seed N] [--ops N] [--roots N] [--existing N]\n"
-    "                       [--interval MIN MAX] [--no-links] [--stalls] [--at-once]\n"
+    "                       [--interval MIN MAX] [--shared] [--stalls] [--at-once]\n"
     "                       [--log FILE] [--script FILE]\n";
 
 std::string text_of(const std::string& file) {
@@ -63,8 +63,8 @@ MutatorOptions parse(int argc, char** argv) {
       options.generator.roots = static_cast<int>(arguments.number());
     else if (word == "--existing")
       options.existing = arguments.number();
-    else if (word == "--no-links")
-      options.generator.hard_links = false;
+    else if (word == "--shared")
+      options.generator.shared = true;
     else if (word == "--stalls")
       options.generator.stalls = true;
     else if (word == "--at-once")

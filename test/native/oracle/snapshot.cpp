@@ -61,16 +61,20 @@ std::vector<std::string> names_in(int fd, const std::string& what) {
   }
 }
 
-void descend(SnapshotNode& node, int fd, const std::string& what) {
+void descend(SnapshotNode& node, int fd, const std::string& what, Vanished vanished) {
   for (std::string& name : names_in(fd, what)) {
     struct stat status {};
-    if (::fstatat(fd, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) < 0) fail(what + '/' + name);
+    if (::fstatat(fd, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) < 0) {
+      if (vanished == Vanished::skip) continue;
+      fail(what + '/' + name);
+    }
     auto child = std::make_unique<SnapshotNode>();
     fill(*child, status);
     if (child->type == FileType::directory) {
       Descriptor below = open_directory(fd, name);
+      if (!below && vanished == Vanished::skip) continue;
       if (!below) fail(what + '/' + name);
-      descend(*child, below.get(), what + '/' + name);
+      descend(*child, below.get(), what + '/' + name, vanished);
     }
     node.children.emplace(std::move(name), std::move(child));
   }
@@ -78,13 +82,13 @@ void descend(SnapshotNode& node, int fd, const std::string& what) {
 
 }  // namespace
 
-std::unique_ptr<SnapshotNode> walk(const std::string& root) {
+std::unique_ptr<SnapshotNode> walk(const std::string& root, Vanished vanished) {
   auto node = std::make_unique<SnapshotNode>();
   Descriptor fd = open_directory(AT_FDCWD, root);
   struct stat status {};
   if (!fd || ::fstat(fd.get(), &status) < 0) fail(root);
   fill(*node, status);
-  descend(*node, fd.get(), root);
+  descend(*node, fd.get(), root, vanished);
   return node;
 }
 

@@ -22,8 +22,11 @@ struct SnapshotNode {
   std::map<std::string, std::unique_ptr<SnapshotNode>> children{};
 };
 
-// Walks a directory that rests. Throws std::system_error where it, or something below it, cannot
-// be read.
-std::unique_ptr<SnapshotNode> walk(const std::string& root);
+// What to do where an entry is gone before it was looked at: `skip` it where the directory does not
+// rest.
+enum class Vanished : std::uint8_t { fail, skip };
+
+// Throws std::system_error where the directory, or something below it, cannot be read.
+std::unique_ptr<SnapshotNode> walk(const std::string& root, Vanished vanished = Vanished::fail);
 
 }  // namespace lookout::oracle

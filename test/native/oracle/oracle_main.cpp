@@ -1,0 +1,188 @@
+// lookout_oracle: random changes, watched by the engine, replayed strictly and compared with the
+// disk. Exit status 0 when every trial passed, 1 when one failed (it says which seed, what was
+// told and what was done), 2 where the arguments are wrong.
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "oracle/mutator.h"
+#include "oracle/shrink.h"
+#include "oracle/trial.h"
+
+namespace {
+
+using namespace lookout::oracle;
+
+constexpr const char* kUsage =
+    "usage: lookout_oracle [--seed N | --seeds A..B | --script FILE] [--ops N] [--dir D]\n"
+    "                      [--fault none|overflow|credit|asleep|settle|stall|mix] [--roots N]\n"
+    "                      [--writers N] [--repeat N] [--save FILE] [--shrink SECONDS] "
+    "[--keep-on]\n"
+    "  --seeds A..B    these seeds, both included; LOOKOUT_ORACLE_SEEDS=N makes it 1..N\n"
+    "  --fault mix     (the default) drawn from the seed\n"
+    "  --roots N       0 (the default): drawn from the seed\n"
+    "  --script FILE   these operations instead of drawn ones, --repeat times\n"
+    "  --save FILE     where the script of a failed trial is written\n"
+    "  --shrink S      tries for so many seconds to make the script of a failed trial short\n"
+    "  --keep-on       does not stop at the first failure\n";
+
+struct Settings {
+  TrialOptions trial;
+  std::uint64_t first = 1;
+  std::uint64_t last = 1;
+  std::uint64_t repeat = 1;
+  bool mix = true;
+  bool keep_on = false;
+  std::string save;
+  std::chrono::seconds shrink{0};
+};
+
+std::string text_of(const std::string& file) {
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream) throw std::runtime_error("cannot read " + file);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+void parse_seeds(Settings& settings, const std::string& text) {
+  std::size_t dots = text.find("..");
+  if (dots == std::string::npos) throw std::runtime_error("--seeds wants A..B, not " + text);
+  settings.first = std::stoull(text.substr(0, dots));
+  settings.last = std::stoull(text.substr(dots + 2));
+  if (const char* count = std::getenv("LOOKOUT_ORACLE_SEEDS")) {
+    settings.first = 1;
+    settings.last = std::stoull(count);
+  }
+}
+
+void parse_fault(Settings& settings, const std::string& name) {
+  settings.mix = name == "mix";
+  if (settings.mix) return;
+  std::optional<Fault> fault = fault_named(name);
+  if (!fault) throw std::runtime_error("no such fault: " + name);
+  settings.trial.fault = *fault;
+}
+
+Settings parse(int argc, char** argv) {
+  Settings settings;
+  int at = 1;
+  auto text = [&]() -> std::string {
+    if (at >= argc) throw std::runtime_error("a value is missing");
+    return argv[at++];
+  };
+  auto number = [&] { return std::stoull(text()); };
+  while (at < argc) {
+    std::string word = text();
+    if (word == "--seed")
+      settings.first = settings.last = number();
+    else if (word == "--seeds")
+      parse_seeds(settings, text());
+    else if (word == "--ops")
+      settings.trial.operations = number();
+    else if (word == "--dir")
+      settings.trial.directory = text();
+    else if (word == "--fault")
+      parse_fault(settings, text());
+    else if (word == "--roots")
+      settings.trial.roots = static_cast<int>(number());
+    else if (word == "--writers")
+      settings.trial.writers = static_cast<int>(number());
+    else if (word == "--repeat")
+      settings.repeat = number();
+    else if (word == "--script")
+      settings.trial.script = parse_script(text_of(text()));
+    else if (word == "--save")
+      settings.save = text();
+    else if (word == "--shrink")
+      settings.shrink = std::chrono::seconds(number());
+    else if (word == "--keep-on")
+      settings.keep_on = true;
+    else
+      throw std::runtime_error("unknown argument " + word);
+  }
+  return settings;
+}
+
+std::string script_text(const std::vector<Operation>& script) {
+  std::string text;
+  for (const Operation& operation : script) text += to_line(operation) + '\n';
+  return text;
+}
+
+// A race does not show each time, so a shorter script gets several tries.
+void print_shrunk(const Settings& settings, TrialOptions trial, const std::string& script) {
+  constexpr int kTries = 6;
+  auto fails = [&](const std::vector<Operation>& operations) {
+    trial.script = operations;
+    for (int i = 0; i < kTries; ++i) {
+      if (!run_trial(trial).failure.empty()) return true;
+    }
+    return false;
+  };
+  std::vector<Operation> whole = parse_script(script);
+  if (!fails(whole)) {
+    std::puts("-- the script alone did not fail again; nothing to shrink");
+    return;
+  }
+  std::vector<Operation> shorter = shrink(whole, fails, settings.shrink);
+  std::printf("-- shrunk to %zu operations:\n%s", shorter.size(), script_text(shorter).c_str());
+  trial.script = shorter;
+  for (int i = 0; i < kTries; ++i) {
+    Outcome outcome = run_trial(trial);
+    if (outcome.failure.empty()) continue;
+    std::printf("-- which fails so:\n%s\n", outcome.failure.c_str());
+    break;
+  }
+}
+
+bool run_one(const Settings& settings, std::uint64_t seed) {
+  TrialOptions trial = settings.trial;
+  trial.seed = seed;
+  if (settings.mix && !trial.script) trial.fault = static_cast<Fault>(seed % kFaults);
+  Outcome outcome = run_trial(trial);
+  std::printf(
+      "seed %llu fault %s: %s; %llu batches, %llu events (%llu false), %llu rests, %llu "
+      "overflows\n",
+      static_cast<unsigned long long>(seed), fault_name(trial.fault).data(),
+      outcome.failure.empty() ? "passed" : "FAILED",
+      static_cast<unsigned long long>(outcome.batches),
+      static_cast<unsigned long long>(outcome.events),
+      static_cast<unsigned long long>(outcome.false_reports),
+      static_cast<unsigned long long>(outcome.rests),
+      static_cast<unsigned long long>(outcome.overflows));
+  std::fflush(stdout);
+  if (outcome.failure.empty()) return true;
+  std::printf("%s\n-- again: --seed %llu --ops %zu --fault %s --roots %d --writers %d\n",
+              outcome.failure.c_str(), static_cast<unsigned long long>(seed), trial.operations,
+              fault_name(trial.fault).data(), trial.roots, trial.writers);
+  if (!settings.save.empty()) std::ofstream(settings.save, std::ios::binary) << outcome.script;
+  if (settings.shrink.count() > 0) print_shrunk(settings, trial, outcome.script);
+  std::fflush(stdout);
+  return false;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  Settings settings = parse(argc, argv);
+  std::uint64_t failed = 0;
+  for (std::uint64_t seed = settings.first; seed <= settings.last; ++seed) {
+    for (std::uint64_t i = 0; i < settings.repeat; ++i) {
+      if (run_one(settings, seed)) continue;
+      ++failed;
+      if (!settings.keep_on) return 1;
+    }
+  }
+  if (failed > 0) std::printf("%llu failed\n", static_cast<unsigned long long>(failed));
+  return failed == 0 ? 0 : 1;
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "lookout_oracle: %s\n%s", error.what(), kUsage);
+  return 2;
+}

@@ -1,0 +1,52 @@
+// One trial: mutators run, the engine watches, and the judge replays what it tells, strictly, and
+// compares at every rest.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "oracle/operation.h"
+
+namespace lookout::oracle {
+
+// What is done to the engine while it watches.
+enum class Fault : std::uint8_t {
+  none,
+  overflow,  // it does not run until the kernel's queue has overflown, every interval
+  credit,    // batches are granted one at a time, at random moments
+  asleep,    // nothing is granted until the rest
+  settle,    // with a random time to settle
+  stall,     // it does not run for some milliseconds, at random moments
+};
+
+constexpr std::uint64_t kFaults = 6;  // how many there are, `none` among them
+
+std::optional<Fault> fault_named(const std::string& name);
+std::string_view fault_name(Fault fault);
+
+struct TrialOptions {
+  std::uint64_t seed = 1;
+  std::size_t operations = 2000;
+  std::string directory = "/tmp";  // where the workspace is made, and removed from at the end
+  Fault fault = Fault::none;
+  int writers = 1;
+  int roots = 0;                                   // 0: drawn from the seed
+  std::optional<std::vector<Operation>> script{};  // instead of drawn operations
+};
+
+struct Outcome {
+  // What went wrong, with the batches and the operations since the last rest; empty: nothing.
+  std::string failure{};
+  std::string script{};  // all that the first writer did, up to the failure
+  std::uint64_t batches = 0;
+  std::uint64_t events = 0;
+  std::uint64_t rests = 0;
+  std::uint64_t overflows = 0;
+  std::uint64_t false_reports = 0;
+};
+
+Outcome run_trial(const TrialOptions& options);
+
+}  // namespace lookout::oracle
