@@ -7,30 +7,27 @@
 namespace lookout {
 
 std::uint64_t DirtySet::KeyHash::operator()(std::uint32_t index) const {
-  const DirtyName& entry = set->names_[index];
+  const DirtyName& entry = set->names_[index - 1];
   return hash_bytes(entry.directory, entry.name);
 }
 
-DirtySet::DirtySet() : names_(1), index_(KeyHash{this}) {}
+DirtySet::DirtySet() : index_(KeyHash{this}) {}
 
 void DirtySet::add(NodeId directory, std::string_view name, Hints hints) {
   const std::uint32_t known = index_.find(hash_bytes(directory, name), [&](std::uint32_t i) {
-    return names_[i].directory == directory && names_[i].name == name;
+    return names_[i - 1].directory == directory && names_[i - 1].name == name;
   });
   if (known != 0) {
-    names_[known].hints |= hints;
+    names_[known - 1].hints |= hints;
     return;
   }
   names_.push_back({directory, std::string(name), hints});
-  index_.insert(static_cast<std::uint32_t>(names_.size() - 1));
+  index_.insert(static_cast<std::uint32_t>(names_.size()));
 }
 
 std::vector<DirtyName> DirtySet::take() {
   index_.clear();
-  std::vector<DirtyName> taken(1);
-  taken.swap(names_);
-  taken.erase(taken.begin());
-  return taken;
+  return std::exchange(names_, {});
 }
 
 }  // namespace lookout

@@ -28,9 +28,9 @@ class DirtySet {
   DirtySet(const DirtySet&) = delete;
   DirtySet& operator=(const DirtySet&) = delete;
 
-  bool empty() const { return names_.size() <= 1; }
+  bool empty() const { return names_.empty(); }
   bool full() const { return size() >= kMaxNames; }
-  std::size_t size() const { return names_.size() - 1; }
+  std::size_t size() const { return names_.size(); }
 
   // Adds the hints to those that the entry has already; an entry keeps its first place in line.
   void add(NodeId directory, std::string_view name, Hints hints);
@@ -44,8 +44,8 @@ class DirtySet {
     std::uint64_t operator()(std::uint32_t index) const;
   };
 
-  std::vector<DirtyName> names_;  // index 0 is not used
-  IndexTable<KeyHash> index_;
+  std::vector<DirtyName> names_;
+  IndexTable<KeyHash> index_;  // holds positions in names_, plus 1
 };
 
 }  // namespace lookout

@@ -53,7 +53,12 @@ InotifySource::InotifySource()
 int InotifySource::watch(int directory_fd) {
   // Through the descriptor and never by its path, which may lead elsewhere by now.
   if (::fchdir(directory_fd) != 0) return -1;
+  inside_ = true;
   return ::inotify_add_watch(fd_.get(), ".", kTreeMask);
+}
+
+void InotifySource::leave() {
+  if (inside_ && ::chdir("/") == 0) inside_ = false;
 }
 
 int InotifySource::watch_place(const char* path, bool entries) {

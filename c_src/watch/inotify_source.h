@@ -20,8 +20,10 @@ class InotifySource {
 
   // Watches the directory that is open as `directory_fd`. Watching the same directory again gives
   // the same descriptor. Returns the watch descriptor, or -1 with errno: ENOSPC when the user's
-  // watches are used up, EACCES without read permission. Changes the working directory.
+  // watches are used up, EACCES without read permission. Changes the working directory until
+  // leave() is called: fchdir and "." take less time than a path below /proc/self/fd.
   int watch(int directory_fd);
+  void leave();
 
   // Watches the directory at `path` for its own move or deletion, and with `entries` for names
   // that appear in it and leave it. An existing watch keeps what it has. As `watch` otherwise.
@@ -36,6 +38,7 @@ class InotifySource {
  private:
   UniqueFd fd_;
   std::vector<char> buffer_;
+  bool inside_ = false;  // the working directory is one that was watched
 };
 
 }  // namespace lookout

@@ -44,7 +44,6 @@ enum class DirMark : std::uint16_t {
   unreadable = 16,   // it could not be opened or listed when last tried
   polled = 32,       // it has no watch and is looked at every interval
   queued = 64,       // it waits in the list of directories to be listed
-  trusted_ino = 128  // d_ino of its listings equals st_ino of its entries
 };
 
 class Tree {

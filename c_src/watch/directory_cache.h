@@ -1,0 +1,64 @@
+// Open descriptors of directories of the tree, each verified to be the directory that the tree
+// means: a path may lead elsewhere by the time it is opened, a verified descriptor cannot.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <list>
+#include <memory>
+#include <unordered_map>
+#include <variant>
+
+#include "support/unique_fd.h"
+#include "watch/tree.h"
+
+namespace lookout {
+
+// Why a directory could not be opened.
+struct OpenFailure {
+  enum class Kind {
+    moved,   // another entry or none stands at the place of `node`: look there first
+    denied,  // `node` stands at its place but may not be opened
+    failed   // a passing condition (no descriptors, no memory, an I/O error): try again later
+  };
+  Kind kind;
+  NodeId node;  // the directory or the ancestor where it failed
+  int code;     // errno
+};
+
+using DirectoryFd = std::shared_ptr<const UniqueFd>;
+
+class DirectoryCache {
+ public:
+  // Keeps at most `capacity` descriptors open.
+  DirectoryCache(Tree& tree, std::size_t capacity) : tree_(tree), capacity_(capacity) {}
+
+  // Opens a directory from its nearest ancestor that is open, verifying each step. The first open
+  // of a directory with a provisional identity confirms it; every open notes its mode when it was
+  // not known.
+  std::variant<DirectoryFd, OpenFailure> open(NodeId directory);
+
+  void drop(NodeId directory);
+  // Roots are not kept over quiet times: an open descriptor holds back IN_DELETE_SELF.
+  void drop_roots();
+  void clear();
+  bool empty() const { return slots_.empty(); }
+
+ private:
+  struct Slot {
+    DirectoryFd fd;
+    std::list<NodeId>::iterator recency;
+  };
+
+  const Slot* find(NodeId directory);
+  std::variant<DirectoryFd, OpenFailure> step(NodeId directory, const DirectoryFd& parent);
+  void keep(NodeId directory, DirectoryFd fd);
+
+  Tree& tree_;
+  std::size_t capacity_;
+  std::unordered_map<NodeId, Slot> slots_;
+  std::list<NodeId> recency_;  // the latest used first
+};
+
+}  // namespace lookout

@@ -1,0 +1,146 @@
+#include "watch/disk.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/sysmacros.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+
+#include "watch/hash.h"
+
+namespace lookout {
+namespace {
+
+constexpr std::int64_t kNanoseconds = 1'000'000'000;
+constexpr std::size_t kListingBuffer = 32768;
+constexpr decltype(statfs::f_type) kXfsMagic = 0x58465342;  // not in linux/magic.h
+constexpr decltype(statfs::f_type) kZfsMagic = 0x2fc12fc1;
+
+std::int64_t nanoseconds(const statx_timestamp& time) {
+  return time.tv_sec * kNanoseconds + time.tv_nsec;
+}
+
+EntryType type_of_mode(std::uint32_t mode) {
+  switch (mode & S_IFMT) {
+    case S_IFREG:
+      return EntryType::file;
+    case S_IFDIR:
+      return EntryType::directory;
+    case S_IFLNK:
+      return EntryType::symlink;
+    default:
+      return EntryType::other;
+  }
+}
+
+std::optional<EntryType> type_of_listing(unsigned char d_type) {
+  switch (d_type) {
+    case DT_UNKNOWN:
+      return std::nullopt;
+    case DT_REG:
+      return EntryType::file;
+    case DT_DIR:
+      return EntryType::directory;
+    case DT_LNK:
+      return EntryType::symlink;
+    default:
+      return EntryType::other;
+  }
+}
+
+// Where the fields of a getdents64(2) record stand.
+constexpr std::size_t kInodeAt = 0;
+constexpr std::size_t kLengthAt = 16;
+constexpr std::size_t kTypeAt = 18;
+constexpr std::size_t kNameAt = 19;
+
+}  // namespace
+
+std::uint32_t Look::signature() const {
+  const std::uint64_t times = mix(static_cast<std::uint64_t>(mtime) ^ hash_seed(), mode);
+  const auto hash = static_cast<std::uint32_t>(mix(size, times));
+  return hash == 0 ? 1 : hash;
+}
+
+std::variant<Look, int> look_at(int directory_fd, const std::string& name) {
+  struct statx seen {};
+  if (::statx(directory_fd, name.c_str(), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT,
+              STATX_BASIC_STATS | STATX_BTIME, &seen) != 0) {
+    return errno;
+  }
+  Look look{};
+  look.type = type_of_mode(seen.stx_mode);
+  look.identity = {makedev(seen.stx_dev_major, seen.stx_dev_minor), seen.stx_ino};
+  look.mode = seen.stx_mode;
+  look.links = seen.stx_nlink;
+  look.size = seen.stx_size;
+  look.mtime = nanoseconds(seen.stx_mtime);
+  look.ctime = nanoseconds(seen.stx_ctime);
+  if ((seen.stx_mask & STATX_BTIME) != 0) look.birth = nanoseconds(seen.stx_btime);
+  return look;
+}
+
+std::int64_t inode_clock() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
+  return now.tv_sec * kNanoseconds + now.tv_nsec;
+}
+
+bool InodeTrust::trusts(int directory_fd, std::uint64_t device) {
+  if (const auto known = known_.find(device); known != known_.end()) return known->second;
+  struct statfs system {};
+  if (::fstatfs(directory_fd, &system) != 0) return false;
+  bool trusted = false;
+  switch (system.f_type) {
+    case EXT4_SUPER_MAGIC:
+    case TMPFS_MAGIC:
+    case BTRFS_SUPER_MAGIC:
+    case F2FS_SUPER_MAGIC:
+    case kXfsMagic:
+    case kZfsMagic:
+      trusted = true;
+      break;
+    default:
+      break;
+  }
+  known_.emplace(device, trusted);
+  return trusted;
+}
+
+DirectoryReader::DirectoryReader(int directory_fd)
+    // Not a dup, which would share the offset; and opened after the watch was added, since a
+    // file system may fix the end of the listing when the directory is opened (btrfs, Linux 6.5).
+    : fd_(::openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)),
+      buffer_(kListingBuffer) {
+  if (!fd_) error_ = errno;
+}
+
+bool DirectoryReader::next(Item& item) {
+  for (;;) {
+    if (at_ == filled_) {
+      if (error_ != 0) return false;
+      const long got = ::syscall(SYS_getdents64, fd_.get(), buffer_.data(), buffer_.size());
+      if (got < 0) error_ = errno;
+      if (got <= 0) return false;
+      at_ = 0;
+      filled_ = static_cast<std::size_t>(got);
+    }
+    const char* record = buffer_.data() + at_;
+    std::uint16_t length = 0;
+    std::memcpy(&length, record + kLengthAt, sizeof length);
+    std::memcpy(&item.inode, record + kInodeAt, sizeof item.inode);
+    item.type = type_of_listing(static_cast<unsigned char>(record[kTypeAt]));
+    item.name.assign(record + kNameAt, strnlen(record + kNameAt, length - kNameAt));
+    at_ += length;
+    if (item.name != "." && item.name != "..") return true;
+  }
+}
+
+}  // namespace lookout

@@ -1,0 +1,74 @@
+// Looks at the disk, always relative to an open directory: a long path is never needed.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "support/unique_fd.h"
+#include "watch/entry.h"
+#include "watch/tree.h"
+
+namespace lookout {
+
+// What statx(2) tells of an entry; times in nanoseconds since the epoch.
+struct Look {
+  EntryType type;
+  Identity identity;
+  std::uint32_t mode;  // type and permission bits
+  std::uint32_t links;
+  std::uint64_t size;
+  std::int64_t mtime;
+  std::int64_t ctime;
+  std::optional<std::int64_t> birth;  // where the file system keeps it (ext4, XFS, btrfs, tmpfs)
+
+  // A hash of size, mtime and mode that is never 0.
+  std::uint32_t signature() const;
+};
+
+// The entry itself, symbolic links not followed; or an errno.
+std::variant<Look, int> look_at(int directory_fd, const std::string& name);
+
+// The clock that the kernel stamps inodes with, in nanoseconds since the epoch.
+std::int64_t inode_clock();
+
+// Whether the inode numbers of a listing are those of stat(2). They are on the usual local file
+// systems; on overlayfs and network file systems they need not be.
+class InodeTrust {
+ public:
+  bool trusts(int directory_fd, std::uint64_t device);
+  void forget() { known_.clear(); }  // a device number may come to stand for another file system
+
+ private:
+  std::unordered_map<std::uint64_t, bool> known_;
+};
+
+// Reads the entries of a directory through a descriptor of its own, block by block.
+class DirectoryReader {
+ public:
+  struct Item {
+    std::string name;
+    std::uint64_t inode;
+    std::optional<EntryType> type;  // nullopt where the file system does not say
+  };
+
+  // Throws nothing; check `error()`.
+  explicit DirectoryReader(int directory_fd);
+
+  // The next entry but "." and ".."; false at the end or on an error.
+  bool next(Item& item);
+  int error() const { return error_; }  // errno, 0 if all went well
+
+ private:
+  UniqueFd fd_;
+  std::vector<char> buffer_;
+  std::size_t at_ = 0;
+  std::size_t filled_ = 0;
+  int error_ = 0;
+};
+
+}  // namespace lookout

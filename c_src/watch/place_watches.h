@@ -1,0 +1,44 @@
+// Watches on the way to the roots: a root that is renamed, replaced or made again is noticed at
+// one of the directories (or symbolic links) that its path leads through.
+#pragma once
+
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "watch/hint.h"
+#include "watch/inotify_source.h"
+
+namespace lookout {
+
+class PlaceWatches {
+ public:
+  explicit PlaceWatches(InotifySource& source) : source_(source) {}
+
+  // Watches every directory that `path` leads through, as far as it exists: for its own move or
+  // deletion, and where the next step is a symbolic link or missing, for names as well.
+  // Directories that may not be read are passed over.
+  void follow(const std::string& path);
+
+  // Whether this hint may change where a followed path leads.
+  bool concerns(const Hint& hint) const;
+
+  bool holds(int watch) const { return places_.contains(watch); }
+
+  // Forgets all places; the watches that `in_use` does not claim are removed.
+  template <class InUse>
+  void clear(InUse in_use) {
+    for (const auto& [watch, names] : places_) {
+      if (!in_use(watch)) source_.unwatch(watch);
+    }
+    places_.clear();
+  }
+
+ private:
+  void add(const std::string& directory, const std::string* name);
+
+  InotifySource& source_;
+  std::unordered_map<int, std::unordered_set<std::string>> places_;  // watch -> names that matter
+};
+
+}  // namespace lookout

@@ -1,0 +1,400 @@
+// Hints in, looks at single entries, and what they mean.
+#include "watch/reconciler.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+#include <utility>
+
+namespace lookout {
+namespace {
+
+constexpr std::int64_t kSecond = 1'000'000'000;
+constexpr std::size_t kMostOpenDirectories = 256;
+
+std::size_t directories_to_keep() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return kMostOpenDirectories / 4;
+  return std::clamp<std::size_t>(limit.rlim_cur / 4, 8, kMostOpenDirectories);
+}
+
+std::int64_t clock_offset() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return inode_clock() - (now.tv_sec * kSecond + now.tv_nsec);
+}
+
+}  // namespace
+
+Reconciler::Reconciler(Tree& tree, InotifySource& source, PlaceWatches& places, ChangeSink& sink)
+    : tree_(tree),
+      source_(source),
+      places_(places),
+      sink_(sink),
+      directories_(tree, directories_to_keep()),
+      drained_(inode_clock()),
+      clean_(drained_),
+      clock_offset_(clock_offset()) {}
+
+// --- hints -------------------------------------------------------------------------------------
+
+void Reconciler::take(const Hint& hint) {
+  if (places_.concerns(hint)) roots_in_doubt_ = true;
+  for (const NodeId node : tree_.with_watch(hint.watch)) {
+    if (hint.ended) {
+      tree_.set_watch(node, -1);
+      tree_.set(node, DirMark::stale);
+      trust_.forget();
+    }
+    if (!hint.name.empty()) {
+      touch(node, hint.name, hint.hints);
+    } else if (tree_.is_root(node)) {
+      roots_in_doubt_ = true;
+    } else if (hint.ended || (hint.hints & hint::kRootGone) != 0) {
+      touch(tree_.parent(node), tree_.name(node), 0);
+    }
+  }
+}
+
+void Reconciler::touch(NodeId directory, std::string_view name, Hints hints) {
+  if (next_.full()) {
+    for (const DirtyName& entry : next_.take()) {
+      if (tree_.alive(entry.directory) && tree_.is_directory(entry.directory)) {
+        queue_listing(entry.directory, true);
+      }
+    }
+  }
+  if (admits(directory, name)) next_.add(directory, name, hints);
+}
+
+void Reconciler::distrust_everything() {
+  ++rescans_;
+  trust_.forget();
+  std::vector<NodeId> all;
+  tree_.for_each_directory([&](NodeId directory) { all.push_back(directory); });
+  // The agenda is worked off from its end: the oldest nodes first, which are nearer the roots.
+  std::for_each(all.rbegin(), all.rend(), [&](NodeId directory) { queue_listing(directory, true); });
+}
+
+bool Reconciler::poll() {
+  for (const NodeId directory : polled_) queue_listing(directory, true);
+  return !polled_.empty();
+}
+
+void Reconciler::retry() {
+  for (const DirtyName& entry : std::exchange(later_names_, {})) {
+    touch(entry.directory, entry.name, entry.hints);
+  }
+  for (const NodeId directory : std::exchange(later_directories_, {})) {
+    deferred_.push_back(directory);
+  }
+}
+
+// --- rounds ------------------------------------------------------------------------------------
+
+bool Reconciler::work() {
+  if (!doomed_.empty()) {
+    doom_step();
+    return true;
+  }
+  if (!current_.empty()) {
+    const DirtyName dirty = std::move(current_.front());
+    current_.pop_front();
+    look(dirty);
+    return true;
+  }
+  if (list_step(agenda_) || settle()) return true;
+  // Every hint that had been queued when this round began has been looked into.
+  if (!put_off_ && blocked_.empty() && !must_retry()) clean_ = drained_;
+  return false;
+}
+
+void Reconciler::begin_round(std::int64_t drained) {
+  ++round_;
+  content_told_.clear();
+  links_compared_.clear();
+  stuck_ = put_off_ && !progressed_ ? stuck_ + 1 : 0;
+  put_off_ = progressed_ = false;
+  drained_ = drained;
+  // A clock set back makes later changes look older than they are.
+  const std::int64_t offset = clock_offset();
+  clean_ += std::min<std::int64_t>(0, offset - clock_offset_);
+  clock_offset_ = offset;
+
+  for (DirtyName& entry : next_.take()) current_.push_back(std::move(entry));
+  for (const NodeId directory : std::exchange(deferred_, {})) {
+    if (tree_.alive(directory) && tree_.is_directory(directory) &&
+        tree_.has(directory, DirMark::stale)) {
+      queue_listing(directory, false);
+    }
+  }
+}
+
+bool Reconciler::unsettled() const {
+  return !next_.empty() || !current_.empty() || !agenda_.empty() || !parked_.empty() ||
+         !blocked_.empty() || !deferred_.empty() || !doomed_.empty();
+}
+
+std::uint64_t Reconciler::dirty() const {
+  return next_.size() + current_.size() + agenda_.directories.size() + deferred_.size() +
+         later_names_.size() + later_directories_.size() + (agenda_.listing ? 1 : 0);
+}
+
+// --- looks -------------------------------------------------------------------------------------
+
+void Reconciler::look(const DirtyName& dirty) {
+  const NodeId directory = dirty.directory;
+  if (!tree_.alive(directory) || !tree_.is_directory(directory)) return;
+  if (tree_.has(directory, DirMark::opaque) || !admits(directory, dirty.name)) return;
+
+  const auto opened = directories_.open(directory);
+  if (const auto* failure = std::get_if<OpenFailure>(&opened)) {
+    put_off(dirty, *failure);
+    return;
+  }
+  const auto looked = look_at(std::get<DirectoryFd>(opened)->get(), dirty.name);
+  const NodeId known = tree_.child(directory, dirty.name);
+  if (const int* code = std::get_if<int>(&looked)) {
+    if (*code == ENOENT) {
+      if (known != kNoNode) left_place(known, dirty.hints);
+    } else if (*code == EACCES || *code == EPERM) {
+      unreadable(directory, *code);
+    } else {
+      later_names_.push_back(dirty);
+    }
+    return;
+  }
+  const Look& seen = std::get<Look>(looked);
+  if (known == kNoNode) {
+    appeared(dirty, seen);
+  } else if (tree_.identity(known) == seen.identity && tree_.type(known) == seen.type) {
+    unpark(known);
+    unchanged(known, seen, dirty.hints);
+  } else {
+    left_place(known, dirty.hints);
+    blocked_.push_back({dirty, seen.identity, round_});
+  }
+}
+
+// `node` stands no longer at its place. What was hinted of the content counts for the entry that
+// the tree knew under the name, wherever it is now.
+void Reconciler::left_place(NodeId node, Hints hints) {
+  if ((hints & hint::kContent) != 0 && !tree_.is_directory(node)) {
+    tree_.set(node, Mark::written);
+    if ((hints & hint::kPassedOn) == 0) pass_on(node, hints & hint::kContent);
+  }
+  park(node);
+}
+
+// The entry that the tree knows stands at its place: has it changed?
+void Reconciler::unchanged(NodeId node, const Look& seen, Hints hints) {
+  if (tree_.is_directory(node)) {
+    unchanged_directory(node, seen, hints);
+    return;
+  }
+  if (tree_.has(node, Mark::written)) {
+    tree_.set(node, Mark::written, false);
+    hints |= hint::kWritten;
+  }
+  const bool written = was_written(node, seen, hints);
+  tree_.set_signature(node, seen.signature());
+  if (!written && (hints & hint::kAttributes) == 0) return;
+  if (seen.links > 1) {
+    if (!content_told_.insert(node).second) return;
+    if ((hints & hint::kPassedOn) == 0) {
+      pass_on(node, written ? hint::kWritten : hint::kAttributes);
+    }
+  }
+  tell(written ? Change::modified : Change::attributes, node);
+}
+
+bool Reconciler::was_written(NodeId node, const Look& seen, Hints hints) const {
+  if ((hints & hint::kWritten) != 0) return true;
+  // Removed, and yet the same inode: its number was used again, unless it was born before.
+  if ((hints & hint::kDeleted) != 0 && !(seen.birth && *seen.birth < clean_)) return true;
+  const std::uint32_t known = tree_.signature(node);
+  const bool differs = known != 0 && known != seen.signature();
+  if ((hints & hint::kSuspect) != 0) return differs || seen.ctime >= clean_ - kSecond;
+  if ((hints & hint::kAttributes) != 0) return false;
+  if ((hints & hint::kClosed) != 0) {
+    return known != 0 ? differs : seen.mtime >= clean_ - kSecond;
+  }
+  return false;
+}
+
+void Reconciler::unchanged_directory(NodeId node, const Look& seen, Hints hints) {
+  const auto mode = static_cast<std::uint16_t>(seen.mode & 07777);
+  const bool provisional = tree_.has(node, DirMark::provisional);
+  const bool differs = !provisional && tree_.mode(node) != mode;
+  tree_.set_mode(node, mode);
+  if (differs || (hints & hint::kAttributes) != 0) tell(Change::attributes, node);
+  if (tree_.has(node, DirMark::opaque) || tree_.has(node, DirMark::polled)) return;
+  if (tree_.watch(node) < 0 || tree_.has(node, DirMark::stale) ||
+      tree_.has(node, DirMark::unreadable)) {
+    queue_listing(node, false);
+  }
+}
+
+// Something stands at a place that is free in the tree.
+void Reconciler::appeared(const DirtyName& place, const Look& seen) {
+  const NodeId source = find_source(place, seen);
+  if (source == kNoNode) {
+    const NodeId made = create(place.directory, place.name, seen.type, seen.identity);
+    tell(Change::created, made);
+    settle_new(made, seen, place.hints);
+    return;
+  }
+  if (tree_.is_below(place.directory, source)) {
+    // The tree is behind: this directory has left the one that now comes into it. Its own new
+    // place is found first.
+    for (NodeId at = place.directory; at != source; at = tree_.parent(at)) doubt(at);
+    next_.add(place.directory, place.name, place.hints);
+    put_off_ = true;
+    return;
+  }
+  rename(source, place, seen);
+}
+
+void Reconciler::rename(NodeId source, const DirtyName& place, const Look& seen) {
+  Hints hints = place.hints & ~hint::kDeleted;
+  if (tree_.has(tree_.parent(source), DirMark::suspect)) hints |= hint::kSuspect;
+  std::string from = tree_.path(source);
+  tree_.move(source, place.directory, place.name);
+  unpark(source);
+  tell(Change::renamed, source, std::move(from));
+  unchanged(source, seen, hints);
+}
+
+NodeId Reconciler::create(NodeId directory, std::string_view name, EntryType type,
+                          Identity identity) {
+  const NodeId made = tree_.add(directory, name, type, identity);
+  if (type == EntryType::directory && is_opaque_in(directory)) tree_.set(made, DirMark::opaque);
+  return made;
+}
+
+// What else follows from an entry that is new at its place.
+void Reconciler::settle_new(NodeId node, const Look& seen, Hints hints) {
+  if (tree_.is_directory(node)) {
+    tree_.set_mode(node, static_cast<std::uint16_t>(seen.mode & 07777));
+    queue_listing(node, false);
+    return;
+  }
+  tree_.set_signature(node, seen.signature());
+  if (seen.links < 2) return;
+  if ((hints & hint::kContent) != 0) {
+    content_told_.insert(node);
+    pass_on(node, hints & hint::kContent);
+  } else if ((hints & (hint::kCreated | hint::kMovedTo)) == 0 &&
+             links_compared_.insert(seen.identity.inode).second) {
+    // A link met in a listing may have been written through before its directory was watched.
+    pass_on(node, hint::kClosed);
+  }
+}
+
+// What was hinted under one name of a file holds for its other names.
+void Reconciler::pass_on(NodeId node, Hints hints) {
+  for (const NodeId other : tree_.with_identity(tree_.identity(node))) {
+    if (other == node || tree_.is_root(other)) continue;
+    current_.push_back(
+        {tree_.parent(other), std::string(tree_.name(other)), hints | hint::kPassedOn});
+  }
+}
+
+// The entry of the tree that stands at `place` now, having left its own: it was renamed.
+NodeId Reconciler::find_source(const DirtyName& place, const Look& seen) {
+  std::vector<NodeId> candidates = tree_.with_identity(seen.identity);
+  const bool directory = seen.type == EntryType::directory;
+  std::erase_if(candidates, [&](NodeId node) {
+    if (tree_.is_root(node) || tree_.type(node) != seen.type) return true;
+    return directory && (tree_.has(node, DirMark::opaque) || is_opaque_in(place.directory));
+  });
+  // Inode numbers are used again: a removed file and a new one may share theirs. A directory
+  // that still has its watch is the same.
+  const bool same_file =
+      (place.hints & hint::kMovedTo) != 0 || (seen.birth && *seen.birth < clean_);
+  std::erase_if(candidates, [&](NodeId node) {
+    return !same_file && !(directory && tree_.watch(node) >= 0);
+  });
+  std::stable_partition(candidates.begin(), candidates.end(),
+                        [&](NodeId node) { return tree_.has(node, Mark::parked); });
+  const auto found = std::find_if(candidates.begin(), candidates.end(), [&](NodeId node) {
+    return !stands(node, place.hints);
+  });
+  return found == candidates.end() ? kNoNode : *found;
+}
+
+// Whether an entry that was met elsewhere under its identity is still at its place as well.
+bool Reconciler::stands(NodeId node, Hints hints) {
+  if (tree_.has(node, Mark::parked)) return false;
+  const NodeId directory = tree_.parent(node);
+  const auto opened = directories_.open(directory);
+  if (const auto* failure = std::get_if<OpenFailure>(&opened)) {
+    if (failure->kind != OpenFailure::Kind::moved) return true;
+    // The directory is elsewhere, perhaps with this entry still in it: look there once it is
+    // found.
+    doubt(failure->node);
+    next_.add(directory, tree_.name(node), 0);
+    put_off_ = true;
+    return !tree_.is_directory(node) && (hints & hint::kMovedTo) == 0;
+  }
+  const auto looked =
+      look_at(std::get<DirectoryFd>(opened)->get(), std::string(tree_.name(node)));
+  const Look* there = std::get_if<Look>(&looked);
+  if (there != nullptr && there->identity == tree_.identity(node) &&
+      there->type == tree_.type(node)) {
+    return true;
+  }
+  doubt(node);
+  return false;
+}
+
+// A look that could not be made yet.
+void Reconciler::put_off(const DirtyName& dirty, const OpenFailure& failure) {
+  switch (failure.kind) {
+    case OpenFailure::Kind::moved:
+      doubt(failure.node);
+      put_off_ = true;
+      if (!stuck()) {
+        touch(dirty.directory, dirty.name, dirty.hints);
+      } else {
+        later_names_.push_back(dirty);
+      }
+      break;
+    case OpenFailure::Kind::denied:
+      unreadable(failure.node, failure.code);
+      break;
+    case OpenFailure::Kind::failed:
+      later_names_.push_back(dirty);
+      break;
+  }
+}
+
+// Whether `node` still stands at its place is to be found out in this round.
+void Reconciler::doubt(NodeId node) {
+  if (tree_.is_root(node)) {
+    roots_in_doubt_ = true;
+  } else {
+    current_.push_back({tree_.parent(node), std::string(tree_.name(node)), 0});
+  }
+}
+
+void Reconciler::tell(Change change, NodeId node, std::string from) {
+  progressed_ = true;
+  if (telling_) sink_.change({change, tree_.type(node), tree_.path(node), std::move(from)});
+}
+
+bool Reconciler::admits(NodeId directory, std::string_view name) const {
+  if (!tree_.is_root(directory)) return true;
+  const auto root = roots_.find(directory);
+  return root == roots_.end() || root->second.only.empty() || root->second.only == name;
+}
+
+bool Reconciler::is_opaque_in(NodeId directory) const {
+  const auto root = roots_.find(directory);
+  return root != roots_.end() && !root->second.recursive;
+}
+
+}  // namespace lookout

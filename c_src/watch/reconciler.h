@@ -1,0 +1,218 @@
+// The one mechanism: hints make entries dirty; looking at the disk and comparing with the tree
+// turns them into changes. Every change told is a transition of the tree, so the changes can be
+// replayed.
+//
+// Work goes in rounds. A round takes the names that were dirty when it began, and all that looking
+// at them brings up; hints that come in meanwhile are for the next round, so that steady changes
+// cannot keep a round from ending.
+//
+// Appearances settle at once. What no longer stands at its place is parked, since it may turn up
+// elsewhere under its identity: a rename. What was parked in one round is let go at the end of the
+// next, when every hint that was queued by then has been looked into. An appearance at a place
+// that a parked entry still occupies in the tree is blocked until that one has moved or been let
+// go.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <variant>
+#include <vector>
+
+#include "watch/directory_cache.h"
+#include "watch/dirty_set.h"
+#include "watch/disk.h"
+#include "watch/entry.h"
+#include "watch/inotify_source.h"
+#include "watch/place_watches.h"
+#include "watch/tree.h"
+
+namespace lookout {
+
+// Where the reconciler's findings go.
+class ChangeSink {
+ public:
+  virtual ~ChangeSink() = default;
+  virtual void change(Event event) = 0;
+  virtual void notice(Notice notice) = 0;
+  // A root given up by uproot() has no node any more.
+  virtual void uprooted(NodeId root) = 0;
+};
+
+struct RootOptions {
+  bool recursive = true;
+  std::string only;  // when not empty, the one name that is watched: a single file
+};
+
+class Reconciler {
+ public:
+  Reconciler(Tree& tree, InotifySource& source, PlaceWatches& places, ChangeSink& sink);
+
+  // --- hints ---
+  void take(const Hint& hint);
+  void touch(NodeId directory, std::string_view name, Hints hints);
+  // Hints were lost: every directory is listed again and the times of its entries compared.
+  void distrust_everything();
+  // Directories without a watch are listed again. Returns whether there are any.
+  bool poll();
+  // What could not be looked at for a passing reason is tried again.
+  void retry();
+
+  // --- roots ---
+  NodeId plant(const std::string& path, Identity identity, RootOptions options);
+  // Gives up a root: its entries are told as deleted, with `telling`, before anything else is
+  // looked at.
+  void uproot(NodeId root, bool telling);
+  // Goes on learning what stands below planted roots, telling nothing. False when all is known.
+  bool crawl();
+  // Whether a root may no longer stand at its path, or may stand there again.
+  bool roots_in_doubt() const { return roots_in_doubt_; }
+  void set_roots_in_doubt(bool doubt) { roots_in_doubt_ = doubt; }
+  // Lists a directory that was given up as unreadable.
+  void try_again(NodeId directory);
+
+  // --- work ---
+  // Does a small piece of work that may tell changes; false when the round is over.
+  bool work();
+  // Begins a round with what is dirty. The kernel's queue is read just before, at `drained`
+  // (inode_clock()).
+  void begin_round(std::int64_t drained);
+  bool uprooting() const { return !doomed_.empty(); }
+  // Whether another round is needed.
+  bool unsettled() const;
+  bool must_retry() const { return !later_names_.empty() || !later_directories_.empty(); }
+  bool has_polled() const { return !polled_.empty(); }
+  std::uint64_t round() const { return round_; }
+  std::uint64_t dirty() const;
+  std::uint64_t rescans() const { return rescans_; }
+
+  // Closes descriptors that are kept for speed: of the roots only, or all.
+  void rest() {
+    directories_.drop_roots();
+    source_.leave();
+  }
+  void close_directories() { directories_.clear(); }
+  bool keeps_directories() const { return !directories_.empty(); }
+  std::variant<DirectoryFd, OpenFailure> open(NodeId directory) {
+    return directories_.open(directory);
+  }
+
+ private:
+  struct Listing {
+    NodeId directory;
+    DirectoryReader reader;
+    bool suspect;
+    bool trusted;  // its inode numbers
+    std::uint64_t device;
+  };
+  // Directories to be listed, the last one first, and the listing under way.
+  struct Agenda {
+    std::vector<NodeId> directories;
+    std::optional<Listing> listing;
+    bool empty() const { return directories.empty() && !listing; }
+  };
+  struct Parked {
+    NodeId node;
+    std::uint64_t round;
+  };
+  struct Blocked {
+    DirtyName place;
+    Identity identity;  // of what stands there on disk
+    std::uint64_t round;
+  };
+  struct Doomed {
+    NodeId node;
+    bool telling;
+  };
+
+  // Rounds without progress after which what was put off waits for the timer.
+  static constexpr int kStuckRounds = 4;
+  bool stuck() const { return stuck_ >= kStuckRounds; }
+
+  // looks (reconciler.cpp)
+  void look(const DirtyName& dirty);
+  void left_place(NodeId node, Hints hints);
+  void unchanged(NodeId node, const Look& seen, Hints hints);
+  void unchanged_directory(NodeId node, const Look& seen, Hints hints);
+  void appeared(const DirtyName& place, const Look& seen);
+  void rename(NodeId source, const DirtyName& place, const Look& seen);
+  NodeId create(NodeId directory, std::string_view name, EntryType type, Identity identity);
+  void settle_new(NodeId node, const Look& seen, Hints hints);
+  void pass_on(NodeId node, Hints hints);
+  NodeId find_source(const DirtyName& place, const Look& seen);
+  bool stands(NodeId node, Hints hints);
+  bool was_written(NodeId node, const Look& seen, Hints hints) const;
+  void put_off(const DirtyName& dirty, const OpenFailure& failure);
+  void doubt(NodeId node);
+  void tell(Change change, NodeId node, std::string from = {});
+  bool admits(NodeId directory, std::string_view name) const;
+  bool is_opaque_in(NodeId directory) const;
+
+  // listings (reconciler_listing.cpp)
+  void queue_listing(NodeId directory, bool suspect);
+  bool list_step(Agenda& agenda);
+  void start_listing(Agenda& agenda, NodeId directory);
+  bool watch_directory(NodeId directory, const DirectoryFd& fd);
+  void list_item(const Listing& listing, const DirectoryReader::Item& item);
+  bool needs_listing(NodeId node) const;
+  void learn(NodeId directory, const std::string& name);
+  void finish_listing(const Listing& listing);
+  void listing_failed(NodeId directory, int code);
+  void unreadable(NodeId directory, int code);
+
+  // settling (reconciler_settle.cpp)
+  void park(NodeId node);
+  void unpark(NodeId node);
+  bool settle();
+  bool free_ways();
+  bool let_blockers_go();
+  void make_way(Blocked blocked);
+  bool let_parked_go();
+  void replace(const DirtyName& place, NodeId old, const Look& seen);
+  void doom_step();
+  void erase(NodeId node);
+
+  Tree& tree_;
+  InotifySource& source_;
+  PlaceWatches& places_;
+  ChangeSink& sink_;
+  DirectoryCache directories_;
+  InodeTrust trust_;
+  std::unordered_map<NodeId, RootOptions> roots_;
+  bool telling_ = true;
+  bool roots_in_doubt_ = false;
+
+  DirtySet next_;                  // for the next round
+  std::deque<DirtyName> current_;  // of this round
+  Agenda agenda_;
+  Agenda crawling_;
+  Agenda* active_ = &agenda_;     // where new directories are queued
+  std::vector<NodeId> deferred_;  // directories that wait for a look at an ancestor
+  std::vector<DirtyName> later_names_;
+  std::vector<NodeId> later_directories_;
+  std::unordered_set<NodeId> polled_;
+  std::vector<Parked> parked_;
+  std::vector<Blocked> blocked_;
+  std::vector<Doomed> doomed_;
+  // Files with several links whose new content was told this round.
+  std::unordered_set<NodeId> content_told_;
+  // Inodes whose links were compared this round because another link of them was met.
+  std::unordered_set<std::uint64_t> links_compared_;
+  // Roots of which it was said that the watches do not suffice.
+  std::unordered_set<NodeId> roots_limited_;
+
+  std::uint64_t round_ = 0;
+  std::uint64_t rescans_ = 0;
+  bool put_off_ = false;       // this round left something for a later one
+  bool progressed_ = false;    // this round changed something
+  int stuck_ = 0;              // rounds in a row that put off and changed nothing
+  std::int64_t drained_;       // when the kernel's queue was read for this round
+  std::int64_t clean_;         // every hint queued before this moment has been looked into
+  std::int64_t clock_offset_;  // of the inode clock to the monotonic one, to notice its steps
+};
+
+}  // namespace lookout

@@ -1,0 +1,242 @@
+// Listing directories: watch first, list second, so that nothing can slip between.
+#include <cerrno>
+#include <utility>
+
+#include "watch/reconciler.h"
+
+namespace lookout {
+namespace {
+
+constexpr int kItemsAStep = 16;
+
+bool is_denied(int code) { return code == EACCES || code == EPERM; }
+
+}  // namespace
+
+NodeId Reconciler::plant(const std::string& path, Identity identity, RootOptions options) {
+  const NodeId root = tree_.add_root(path, identity);
+  roots_[root] = std::move(options);
+  Agenda* const before = std::exchange(active_, &crawling_);
+  queue_listing(root, false);
+  active_ = before;
+  return root;
+}
+
+bool Reconciler::crawl() {
+  telling_ = false;
+  Agenda* const before = std::exchange(active_, &crawling_);
+  const bool more = list_step(crawling_);
+  active_ = before;
+  telling_ = true;
+  return more;
+}
+
+void Reconciler::queue_listing(NodeId directory, bool suspect) {
+  if (tree_.has(directory, DirMark::opaque)) return;
+  tree_.set(directory, DirMark::stale);
+  if (suspect) tree_.set(directory, DirMark::suspect);
+  if (tree_.has(directory, DirMark::queued)) return;
+  tree_.set(directory, DirMark::queued);
+  active_->directories.push_back(directory);
+}
+
+// Goes on with the listing under way or starts the next; false when there is none.
+bool Reconciler::list_step(Agenda& agenda) {
+  if (!agenda.listing) {
+    if (agenda.directories.empty()) return false;
+    const NodeId directory = agenda.directories.back();
+    agenda.directories.pop_back();
+    // The number may stand for another entry by now, or the listing may have been done.
+    if (tree_.alive(directory) && tree_.is_directory(directory) &&
+        tree_.has(directory, DirMark::queued)) {
+      tree_.set(directory, DirMark::queued, false);
+      start_listing(agenda, directory);
+    }
+    return true;
+  }
+  DirectoryReader::Item item;
+  for (int i = 0; i < kItemsAStep; ++i) {
+    if (!agenda.listing->reader.next(item)) {
+      const Listing done = std::move(*agenda.listing);
+      agenda.listing.reset();
+      finish_listing(done);
+      return true;
+    }
+    list_item(*agenda.listing, item);
+  }
+  return true;
+}
+
+void Reconciler::start_listing(Agenda& agenda, NodeId directory) {
+  const auto opened = directories_.open(directory);
+  if (const auto* failure = std::get_if<OpenFailure>(&opened)) {
+    switch (failure->kind) {
+      case OpenFailure::Kind::moved:
+        if (telling_) {
+          doubt(failure->node);
+        } else if (tree_.is_root(failure->node)) {
+          roots_in_doubt_ = true;
+        } else {
+          touch(tree_.parent(failure->node), tree_.name(failure->node), 0);
+        }
+        put_off_ = true;
+        if (!stuck()) {
+          deferred_.push_back(directory);
+        } else {
+          later_directories_.push_back(directory);
+        }
+        break;
+      case OpenFailure::Kind::denied:
+        unreadable(directory, failure->code);
+        break;
+      case OpenFailure::Kind::failed:
+        later_directories_.push_back(directory);
+        break;
+    }
+    return;
+  }
+  const DirectoryFd& fd = std::get<DirectoryFd>(opened);
+  progressed_ = true;
+  const bool suspect = tree_.has(directory, DirMark::suspect);
+  if (!watch_directory(directory, fd)) return;
+  Listing listing{directory, DirectoryReader(fd->get()), suspect, false,
+                  tree_.identity(directory).device};
+  if (const int code = listing.reader.error(); code != 0) {
+    listing_failed(directory, code);
+    return;
+  }
+  listing.trusted = trust_.trusts(fd->get(), listing.device);
+  tree_.set(directory, DirMark::stale, false);
+  tree_.set(directory, DirMark::suspect, false);
+  agenda.listing.emplace(std::move(listing));
+}
+
+// Returns false where the directory cannot be listed now.
+bool Reconciler::watch_directory(NodeId directory, const DirectoryFd& fd) {
+  const int watch = source_.watch(fd->get());
+  if (watch >= 0) {
+    tree_.set_watch(directory, watch);
+    if (tree_.has(directory, DirMark::polled)) {
+      tree_.set(directory, DirMark::polled, false);
+      polled_.erase(directory);
+      if (polled_.empty()) roots_limited_.clear();
+    }
+    return true;
+  }
+  switch (errno) {
+    case ENOSPC:
+      tree_.set_watch(directory, -1);
+      tree_.set(directory, DirMark::polled);
+      polled_.insert(directory);
+      if (roots_limited_.insert(tree_.root_of(directory)).second) {
+        sink_.notice(WatchLimitNotice{tree_.path(directory)});
+      }
+      return true;
+    case ENOENT:  // removed while it was open: its parent's watch tells
+      return true;
+    default:
+      listing_failed(directory, errno);
+      return false;
+  }
+}
+
+void Reconciler::listing_failed(NodeId directory, int code) {
+  if (is_denied(code)) {
+    unreadable(directory, code);
+  } else {
+    tree_.set(directory, DirMark::stale);
+    later_directories_.push_back(directory);
+  }
+}
+
+void Reconciler::list_item(const Listing& listing, const DirectoryReader::Item& item) {
+  const NodeId directory = listing.directory;
+  if (!admits(directory, item.name)) return;
+  const NodeId known = tree_.child(directory, item.name);
+  const Identity listed{listing.device, item.inode};
+  const bool believed = listing.trusted && item.type.has_value();
+
+  if (known == kNoNode) {
+    const bool opaque = item.type == EntryType::directory && is_opaque_in(directory);
+    if (believed && !opaque && (!telling_ || !tree_.knows(listed))) {
+      const NodeId made = create(directory, item.name, *item.type, listed);
+      tell(Change::created, made);
+      if (*item.type == EntryType::directory) {
+        tree_.set(made, DirMark::provisional);
+        queue_listing(made, false);
+      }
+    } else if (telling_) {
+      look({directory, item.name, 0});
+    } else {
+      learn(directory, item.name);
+    }
+  } else {
+    const bool same = believed && tree_.type(known) == *item.type &&
+                      tree_.identity(known) == listed && !tree_.has(known, Mark::parked);
+    if (!same || listing.suspect || needs_listing(known)) {
+      look({directory, item.name, listing.suspect ? hint::kSuspect : 0});
+    }
+  }
+  if (const NodeId child = tree_.child(directory, item.name); child != kNoNode) {
+    tree_.set(child, Mark::seen);
+  }
+}
+
+// A directory that was given up before and may be listed again.
+bool Reconciler::needs_listing(NodeId node) const {
+  return tree_.is_directory(node) && !tree_.has(node, DirMark::opaque) &&
+         !tree_.has(node, DirMark::queued) &&
+         (tree_.has(node, DirMark::stale) || tree_.has(node, DirMark::unreadable));
+}
+
+// An entry met by a crawl where the listing alone does not tell what it is.
+void Reconciler::learn(NodeId directory, const std::string& name) {
+  const auto opened = directories_.open(directory);
+  if (!std::holds_alternative<DirectoryFd>(opened)) {
+    touch(directory, name, 0);
+    return;
+  }
+  const auto looked = look_at(std::get<DirectoryFd>(opened)->get(), name);
+  const Look* seen = std::get_if<Look>(&looked);
+  if (seen == nullptr) {
+    touch(directory, name, 0);
+    return;
+  }
+  const NodeId made = create(directory, name, seen->type, seen->identity);
+  if (seen->type == EntryType::directory) {
+    tree_.set_mode(made, static_cast<std::uint16_t>(seen->mode & 07777));
+    queue_listing(made, false);
+  } else {
+    tree_.set_signature(made, seen->signature());
+  }
+}
+
+void Reconciler::finish_listing(const Listing& listing) {
+  const NodeId directory = listing.directory;
+  for (NodeId child = tree_.first_child(directory); child != kNoNode;
+       child = tree_.next_sibling(child)) {
+    if (tree_.has(child, Mark::seen)) {
+      tree_.set(child, Mark::seen, false);
+    } else if (!tree_.has(child, Mark::parked)) {
+      // A listing may miss what is renamed meanwhile: look before it is believed to be gone.
+      current_.push_back({directory, std::string(tree_.name(child)), 0});
+    }
+  }
+  if (const int code = listing.reader.error(); code != 0 && code != ENOENT) {
+    listing_failed(directory, code);
+  } else {
+    tree_.set(directory, DirMark::unreadable, false);
+  }
+}
+
+void Reconciler::try_again(NodeId directory) {
+  if (needs_listing(directory)) queue_listing(directory, true);
+}
+
+void Reconciler::unreadable(NodeId directory, int code) {
+  if (tree_.has(directory, DirMark::unreadable)) return;
+  tree_.set(directory, DirMark::unreadable);
+  sink_.notice(UnreadableNotice{tree_.path(directory), errno_name(code)});
+}
+
+}  // namespace lookout

@@ -1,0 +1,118 @@
+#include "watch/roots.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <string_view>
+#include <utility>
+
+namespace lookout {
+namespace {
+
+// The parts of `path` below `above`, which it lies below.
+std::vector<std::string_view> parts_below(std::string_view path, std::string_view above) {
+  std::vector<std::string_view> parts;
+  std::string_view rest = path.substr(above == "/" ? 0 : above.size());
+  while (!rest.empty()) {
+    rest.remove_prefix(1);
+    const std::size_t slash = std::min(rest.find('/'), rest.size());
+    parts.push_back(rest.substr(0, slash));
+    rest.remove_prefix(slash);
+  }
+  return parts;
+}
+
+}  // namespace
+
+Result<Target> probe(const std::string& path) {
+  struct stat seen {};
+  if (::stat(path.c_str(), &seen) != 0) return errno_error(errno, "open", path);
+  Target target{path, {}, {}};
+  if (!S_ISDIR(seen.st_mode)) {
+    const std::size_t slash = path.rfind('/');
+    target.directory = slash == 0 ? "/" : path.substr(0, slash);
+    target.only = path.substr(slash + 1);
+  }
+  const UniqueFd fd(::open(target.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd || ::fstat(fd.get(), &seen) != 0) {
+    return errno_error(errno, "open", target.directory);
+  }
+  target.identity = {seen.st_dev, seen.st_ino};
+  return target;
+}
+
+bool is_path_below(const std::string& path, const std::string& above) {
+  if (above == "/") return path.size() > 1;
+  return path.size() > above.size() && path.starts_with(above) && path[above.size()] == '/';
+}
+
+NodeId next_below(const Tree& tree, NodeId node, NodeId top) {
+  if (tree.is_directory(node) && tree.first_child(node) != kNoNode) return tree.first_child(node);
+  while (node != top) {
+    if (const NodeId next = tree.next_sibling(node); next != kNoNode) return next;
+    node = tree.parent(node);
+  }
+  return kNoNode;
+}
+
+Roots::Pointer Roots::find(const std::string& path) const {
+  const auto found = std::find_if(roots_.begin(), roots_.end(), [&](const Pointer& root) {
+    return root->path == path && !root->removed;
+  });
+  return found == roots_.end() ? nullptr : *found;
+}
+
+Roots::Pointer Roots::find(NodeId node) const {
+  const auto found = std::find_if(roots_.begin(), roots_.end(),
+                                  [&](const Pointer& root) { return root->node == node; });
+  return found == roots_.end() ? nullptr : *found;
+}
+
+Roots::Pointer Roots::find(Root::Phase phase) const {
+  const auto found = std::find_if(roots_.begin(), roots_.end(),
+                                  [&](const Pointer& root) { return root->phase == phase; });
+  return found == roots_.end() ? nullptr : *found;
+}
+
+void Roots::add(Pointer root) {
+  const auto place = std::upper_bound(
+      roots_.begin(), roots_.end(), root,
+      [](const Pointer& a, const Pointer& b) { return a->path.size() < b->path.size(); });
+  roots_.insert(place, std::move(root));
+}
+
+void Roots::remove(const Pointer& root) { std::erase(roots_, root); }
+
+bool Roots::covered(const Root& root) const {
+  return std::any_of(roots_.begin(), roots_.end(), [&](const Pointer& other) {
+    const bool known = other->phase == Root::Phase::told || other->phase == Root::Phase::untold ||
+                       other->phase == Root::Phase::telling;
+    if (!known || other->removed || !other->target.only.empty() || !other->recursive) return false;
+    if (!is_path_below(root.path, other->path)) return false;
+    NodeId at = other->node;
+    for (const std::string_view part : parts_below(root.path, other->path)) {
+      if (!tree_.is_directory(at)) return false;
+      at = tree_.child(at, part);
+      if (at == kNoNode) return true;  // it will be told when it appears
+    }
+    return tree_.is_directory(at) || !root.target.only.empty();
+  });
+}
+
+NodeId Roots::resolve(const std::string& path) const {
+  for (const Pointer& root : roots_) {
+    if (root->node == kNoNode || root->phase == Root::Phase::crawling) continue;
+    if (path == root->path && root->target.only.empty()) return root->node;
+    if (!is_path_below(path, root->target.directory)) continue;
+    NodeId at = root->node;
+    for (const std::string_view part : parts_below(path, root->target.directory)) {
+      at = at != kNoNode && tree_.is_directory(at) ? tree_.child(at, part) : kNoNode;
+    }
+    if (at != kNoNode) return at;
+  }
+  return kNoNode;
+}
+
+}  // namespace lookout

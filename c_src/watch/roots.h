@@ -1,0 +1,80 @@
+// The paths that are watched, and where each stands in the tree.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "support/error.h"
+#include "watch/reconciler.h"
+#include "watch/tree.h"
+
+namespace lookout {
+
+// What stands at a path that is to be watched: a directory, or a single file in one.
+struct Target {
+  std::string directory;  // the directory to be opened
+  std::string only;       // the name of a single file in it; empty for the directory itself
+  Identity identity;      // of the directory
+};
+
+// Looks at a path, symbolic links followed. Errors: those of stat(2) and open(2).
+Result<Target> probe(const std::string& path);
+
+struct Root {
+  enum class Phase {
+    absent,    // it has no node: nothing stands there, or another root covers it
+    crawling,  // what stands below it is being learnt
+    untold,    // known, and still to be told
+    telling,   // being told
+    told,
+    leaving  // its entries are being told as deleted
+  };
+
+  std::string path;  // as it was given
+  bool recursive = true;
+  bool tell = false;     // what is found there is told as created
+  bool lost = false;     // it was said that nothing stands there
+  bool removed = false;  // unwatched: forgotten when its entries are gone
+  bool moved = false;    // leaving only since another root covers it now
+  Phase phase = Phase::absent;
+  NodeId node = kNoNode;
+  bool covered = false;  // another root tells what is below it
+  Target target;
+
+  // What may be told of it: all, or when it is being told what comes before the cursor.
+  NodeId cursor = kNoNode;
+};
+
+class Roots {
+ public:
+  explicit Roots(const Tree& tree) : tree_(tree) {}
+
+  using Pointer = std::shared_ptr<Root>;
+
+  const std::vector<Pointer>& all() const { return roots_; }
+  Pointer find(const std::string& path) const;
+  Pointer find(NodeId node) const;
+  Pointer find(Root::Phase phase) const;
+  // Shorter paths come first, so that a root is met before those that it may cover.
+  void add(Pointer root);
+  void remove(const Pointer& root);
+
+  // Whether another root that is known tells (or will tell) what stands at this root's path.
+  bool covered(const Root& root) const;
+  // The node of a path below a root, or the root itself; kNoNode where the tree has none.
+  NodeId resolve(const std::string& path) const;
+
+ private:
+  const Tree& tree_;
+  std::vector<Pointer> roots_;
+};
+
+// Whether `path` lies below the directory `above` by its text.
+bool is_path_below(const std::string& path, const std::string& above);
+
+// The node after `node` of those below `top`, parents first; kNoNode after the last.
+NodeId next_below(const Tree& tree, NodeId node, NodeId top);
+
+}  // namespace lookout
