@@ -7,7 +7,7 @@
 namespace lookout {
 
 struct Error {
-  std::string reason;     // an atom's text: an errno in lower case ("enoent") or one of Lookout's own
+  std::string reason;  // an atom's text: an errno in lower case ("enoent") or one of Lookout's own
   std::string operation;  // an atom's text: what was attempted ("open", "watch", "decode")
   std::string path;       // the path concerned, raw bytes; empty where there is none
   std::string detail;     // a sentence for a person: what came and what to do

@@ -33,7 +33,7 @@ class Listener {
 
 struct WatchOptions {
   bool recursive = true;
-  bool report_existing = false;  // what stands there already is told as created
+  bool report_existing = false;   // what stands there already is told as created
   bool wait_for_missing = false;  // a path that does not exist yet is told when it appears
 };
 
@@ -45,9 +45,9 @@ struct EngineInfo {
   std::uint64_t events = 0;
   std::uint64_t overflows = 0;
   std::uint64_t rescans = 0;
-  std::uint64_t dirty = 0;           // entries and directories that wait to be looked at
+  std::uint64_t dirty = 0;              // entries and directories that wait to be looked at
   std::optional<std::uint64_t> credit;  // batches; nullopt is unlimited
-  std::uint64_t memory = 0;          // resident bytes of the program
+  std::uint64_t memory = 0;             // resident bytes of the program
 };
 
 class Engine {

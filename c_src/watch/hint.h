@@ -27,7 +27,7 @@ inline constexpr Hints kContent = kWritten | kAttributes;
 
 // One message of a hint source.
 struct Hint {
-  int watch = -1;         // the watch descriptor; -1 with `overflow`
+  int watch = -1;  // the watch descriptor; -1 with `overflow`
   Hints hints = 0;
   std::string_view name;  // empty: the watched directory itself; valid until the next read
   bool overflow = false;  // messages were lost: anything may have changed

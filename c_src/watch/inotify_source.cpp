@@ -45,8 +45,7 @@ Hint translate(const inotify_event& event, const char* name) {
 
 }  // namespace
 
-InotifySource::InotifySource()
-    : fd_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)), buffer_(kBuffer) {
+InotifySource::InotifySource() : fd_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)), buffer_(kBuffer) {
   if (!fd_) throw std::system_error(errno, std::generic_category(), "inotify_init1");
 }
 
@@ -65,10 +64,13 @@ int InotifySource::watch_place(const char* path, bool entries) {
   return ::inotify_add_watch(fd_.get(), path, kPlaceMask | (entries ? kPlaceEntriesMask : 0));
 }
 
-void InotifySource::unwatch(int watch) { ::inotify_rm_watch(fd_.get(), watch); }
+void InotifySource::unwatch(int watch) {
+  ::inotify_rm_watch(fd_.get(), watch);
+}
 
 void InotifySource::read(const std::function<void(const Hint&)>& take) {
-  long left = -1;  // bytes that were queued at the start and are still to be read; -1: not asked yet
+  long left =
+      -1;  // bytes that were queued at the start and are still to be read; -1: not asked yet
   for (;;) {
     const ssize_t got = ::read(fd_.get(), buffer_.data(), buffer_.size());
     if (got <= 0) {

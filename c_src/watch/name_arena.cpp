@@ -11,7 +11,9 @@ namespace {
 // A block is a length of one byte, or 255 and two bytes, and the name.
 constexpr std::size_t kLong = 255;
 
-std::size_t header_size(std::size_t length) { return length < kLong ? 1 : 3; }
+std::size_t header_size(std::size_t length) {
+  return length < kLong ? 1 : 3;
+}
 
 }  // namespace
 

@@ -76,7 +76,8 @@ void Reconciler::distrust_everything() {
   std::vector<NodeId> all;
   tree_.for_each_directory([&](NodeId directory) { all.push_back(directory); });
   // The agenda is worked off from its end: the oldest nodes first, which are nearer the roots.
-  std::for_each(all.rbegin(), all.rend(), [&](NodeId directory) { queue_listing(directory, true); });
+  std::for_each(all.rbegin(), all.rend(),
+                [&](NodeId directory) { queue_listing(directory, true); });
 }
 
 bool Reconciler::poll() {
@@ -315,14 +316,12 @@ NodeId Reconciler::find_source(const DirtyName& place, const Look& seen) {
   // that still has its watch is the same.
   const bool same_file =
       (place.hints & hint::kMovedTo) != 0 || (seen.birth && *seen.birth < clean_);
-  std::erase_if(candidates, [&](NodeId node) {
-    return !same_file && !(directory && tree_.watch(node) >= 0);
-  });
+  std::erase_if(candidates,
+                [&](NodeId node) { return !same_file && !(directory && tree_.watch(node) >= 0); });
   std::stable_partition(candidates.begin(), candidates.end(),
                         [&](NodeId node) { return tree_.has(node, Mark::parked); });
-  const auto found = std::find_if(candidates.begin(), candidates.end(), [&](NodeId node) {
-    return !stands(node, place.hints);
-  });
+  const auto found = std::find_if(candidates.begin(), candidates.end(),
+                                  [&](NodeId node) { return !stands(node, place.hints); });
   return found == candidates.end() ? kNoNode : *found;
 }
 
@@ -340,8 +339,7 @@ bool Reconciler::stands(NodeId node, Hints hints) {
     put_off_ = true;
     return !tree_.is_directory(node) && (hints & hint::kMovedTo) == 0;
   }
-  const auto looked =
-      look_at(std::get<DirectoryFd>(opened)->get(), std::string(tree_.name(node)));
+  const auto looked = look_at(std::get<DirectoryFd>(opened)->get(), std::string(tree_.name(node)));
   const Look* there = std::get_if<Look>(&looked);
   if (there != nullptr && there->identity == tree_.identity(node) &&
       there->type == tree_.type(node)) {

@@ -82,6 +82,8 @@ class Reconciler {
   // (inode_clock()).
   void begin_round(std::int64_t drained);
   bool uprooting() const { return !doomed_.empty(); }
+  // Whether hints have come in since the round began.
+  bool hinted() const { return !next_.empty(); }
   // Whether another round is needed.
   bool unsettled() const;
   bool must_retry() const { return !later_names_.empty() || !later_directories_.empty(); }

@@ -9,7 +9,9 @@ namespace {
 
 constexpr int kItemsAStep = 16;
 
-bool is_denied(int code) { return code == EACCES || code == EPERM; }
+bool is_denied(int code) {
+  return code == EACCES || code == EPERM;
+}
 
 }  // namespace
 

@@ -26,10 +26,14 @@ void Reconciler::park(NodeId node) {
   parked_.push_back({node, round_});
 }
 
-void Reconciler::unpark(NodeId node) { tree_.set(node, Mark::parked, false); }
+void Reconciler::unpark(NodeId node) {
+  tree_.set(node, Mark::parked, false);
+}
 
 // Called when nothing more can move in this round. True when there is something to go on with.
-bool Reconciler::settle() { return free_ways() || let_blockers_go() || let_parked_go(); }
+bool Reconciler::settle() {
+  return free_ways() || let_blockers_go() || let_parked_go();
+}
 
 // Blocked appearances whose place is free, or holds what it should, are looked at again.
 bool Reconciler::free_ways() {
@@ -81,8 +85,7 @@ void Reconciler::make_way(Blocked blocked) {
   }
   const auto looked = look_at(std::get<DirectoryFd>(opened)->get(), place.name);
   const Look* seen = std::get_if<Look>(&looked);
-  if (seen == nullptr ||
-      (seen->identity == tree_.identity(old) && seen->type == tree_.type(old))) {
+  if (seen == nullptr || (seen->identity == tree_.identity(old) && seen->type == tree_.type(old))) {
     current_.push_back(std::move(blocked.place));
   } else if (tree_.is_directory(old) || seen->type == EntryType::directory) {
     doomed_.push_back({old, true});
@@ -123,7 +126,9 @@ bool Reconciler::let_parked_go() {
   return !doomed_.empty();
 }
 
-void Reconciler::uproot(NodeId root, bool telling) { doomed_.push_back({root, telling}); }
+void Reconciler::uproot(NodeId root, bool telling) {
+  doomed_.push_back({root, telling});
+}
 
 // Removes one entry of what was let go, the deepest first.
 void Reconciler::doom_step() {

@@ -83,7 +83,9 @@ void Roots::add(Pointer root) {
   roots_.insert(place, std::move(root));
 }
 
-void Roots::remove(const Pointer& root) { std::erase(roots_, root); }
+void Roots::remove(const Pointer& root) {
+  std::erase(roots_, root);
+}
 
 bool Roots::covered(const Root& root) const {
   return std::any_of(roots_.begin(), roots_.end(), [&](const Pointer& other) {

@@ -9,7 +9,9 @@
 namespace lookout {
 namespace {
 
-std::uint64_t hash_place(NodeId parent, std::string_view name) { return hash_bytes(parent, name); }
+std::uint64_t hash_place(NodeId parent, std::string_view name) {
+  return hash_bytes(parent, name);
+}
 
 std::uint64_t hash_identity(Identity identity) {
   return mix(identity.inode ^ hash_seed(), mix(identity.device, 0x9e3779b97f4a7c15) | 1);

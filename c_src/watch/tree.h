@@ -37,13 +37,13 @@ enum class Mark : std::uint8_t {
 
 // Marks on a directory.
 enum class DirMark : std::uint16_t {
-  stale = 1,         // must be listed: what the tree knows of its entries may be wrong
-  suspect = 2,       // hints about its entries were lost: compare their times too
-  opaque = 4,        // not looked into (below a root that is watched without recursion)
-  provisional = 8,   // its identity comes from a listing; the first open confirms it
-  unreadable = 16,   // it could not be opened or listed when last tried
-  polled = 32,       // it has no watch and is looked at every interval
-  queued = 64,       // it waits in the list of directories to be listed
+  stale = 1,        // must be listed: what the tree knows of its entries may be wrong
+  suspect = 2,      // hints about its entries were lost: compare their times too
+  opaque = 4,       // not looked into (below a root that is watched without recursion)
+  provisional = 8,  // its identity comes from a listing; the first open confirms it
+  unreadable = 16,  // it could not be opened or listed when last tried
+  polled = 32,      // it has no watch and is looked at every interval
+  queued = 64,      // it waits in the list of directories to be listed
 };
 
 class Tree {

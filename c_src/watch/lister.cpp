@@ -1,0 +1,85 @@
+#include "watch/lister.h"
+
+#include <algorithm>
+#include <variant>
+
+namespace lookout {
+namespace {
+
+constexpr std::size_t kChunk = 512;
+constexpr std::size_t kChunkWithStat = 256;
+
+}  // namespace
+
+std::optional<Error> Lister::start(const std::optional<std::string>& under) {
+  NodeId below = kNoNode;
+  if (under) {
+    below = roots_->resolve(*under);
+    if (below == kNoNode) {
+      return Error{"enoent", "list", *under, "no entry of this name is watched"};
+    }
+    if (!tree_->is_directory(below)) {
+      return Error{"enotdir", "list", *under, "only what is below a directory can be listed"};
+    }
+  }
+  for (const Roots::Pointer& root : roots_->all()) {
+    const bool telling = root->phase == Root::Phase::telling;
+    if (!telling && root->phase != Root::Phase::told && root->phase != Root::Phase::leaving) {
+      continue;
+    }
+    if (below != kNoNode && tree_->root_of(below) != root->node) continue;
+    const bool whole = below == kNoNode || !telling;
+    parts_.push_back(
+        {below != kNoNode && whole ? below : root->node, root->cursor, whole ? kNoNode : below});
+  }
+  std::reverse(parts_.begin(), parts_.end());
+  enter_part();
+  return std::nullopt;
+}
+
+std::vector<Entry> Lister::next() {
+  std::vector<Entry> entries;
+  const std::size_t most = with_stat_ ? kChunkWithStat : kChunk;
+  for (std::size_t steps = 0; more() && steps < most; ++steps) {
+    const NodeId below = parts_.back().below;
+    if (below == kNoNode || (at_ != below && tree_->is_below(at_, below))) {
+      entries.push_back(entry(at_));
+    }
+    advance();
+  }
+  return entries;
+}
+
+void Lister::enter_part() {
+  at_ = kNoNode;
+  while (!parts_.empty() && at_ == kNoNode) {
+    const Part& part = parts_.back();
+    at_ = next_below(*tree_, part.top, part.top);
+    if (at_ == kNoNode || at_ == part.cursor) {
+      at_ = kNoNode;
+      parts_.pop_back();
+    }
+  }
+}
+
+void Lister::advance() {
+  const Part& part = parts_.back();
+  at_ = next_below(*tree_, at_, part.top);
+  if (at_ != kNoNode && at_ != part.cursor) return;
+  parts_.pop_back();
+  enter_part();
+}
+
+Entry Lister::entry(NodeId node) {
+  Entry entry{tree_->type(node), tree_->path(node), tree_->identity(node).inode, std::nullopt};
+  if (!with_stat_) return entry;
+  const auto opened = reconciler_->open(tree_->parent(node));
+  if (!std::holds_alternative<DirectoryFd>(opened)) return entry;
+  const auto looked = look_at(std::get<DirectoryFd>(opened)->get(), std::string(tree_->name(node)));
+  if (const Look* seen = std::get_if<Look>(&looked)) {
+    entry.stat = EntryStat{seen->size, seen->mtime, seen->mode};
+  }
+  return entry;
+}
+
+}  // namespace lookout
