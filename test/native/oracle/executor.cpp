@@ -15,6 +15,9 @@
 namespace lookout::oracle {
 namespace {
 
+// Not blocking: another writer may have put a fifo there.
+constexpr int kOpen = O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+
 int outcome(int result) {
   return result < 0 ? errno : 0;
 }
@@ -48,8 +51,7 @@ Executor::Executor(const std::string& workspace) : workspace_(open_directory(AT_
 }
 
 int Executor::write_to(const Place& place, int flags, std::uint64_t bytes) {
-  Descriptor file(
-      ::openat(place.at(), place.name(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC | flags, 0644));
+  Descriptor file(::openat(place.at(), place.name(), kOpen | flags, 0644));
   if (!file) return errno;
   return write_bytes(file.get(), bytes);
 }
@@ -94,7 +96,7 @@ int Executor::run(const Operation& operation) {
     case Verb::overwrite:
       return write_to(place, 0, number);
     case Verb::truncate: {
-      Descriptor file(::openat(at, name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
+      Descriptor file(::openat(at, name, kOpen));
       return file ? outcome(::ftruncate(file.get(), static_cast<off_t>(number))) : errno;
     }
     case Verb::chmod:
@@ -124,7 +126,7 @@ int Executor::run(const Operation& operation) {
     case Verb::tmpfile:
       return link_tmpfile(place, number);
     case Verb::hold:
-      held_ = Descriptor(::openat(at, name, O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC));
+      held_ = Descriptor(::openat(at, name, kOpen | O_APPEND));
       return held_ ? 0 : errno;
     case Verb::hold_write:
       return held_ ? write_bytes(held_.get(), number) : EBADF;

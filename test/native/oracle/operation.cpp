@@ -1,5 +1,6 @@
 #include "oracle/operation.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <vector>
@@ -47,6 +48,33 @@ int hex_digit(char c) {
   return -1;
 }
 
+constexpr std::size_t kLongRun = 16;  // so many equal bytes and more are written as a count
+
+bool is_plain(char c) {
+  return c > 0x20 && c < 0x7f && c != '\\' && c != '#';
+}
+
+std::string hex(char c) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  auto byte = static_cast<unsigned char>(c);
+  return {digits[byte >> 4], digits[byte & 15]};
+}
+
+std::optional<char> byte_of(std::string_view text) {
+  if (text.size() < 2) return std::nullopt;
+  int high = hex_digit(text[0]);
+  int low = hex_digit(text[1]);
+  if (high < 0 || low < 0) return std::nullopt;
+  return static_cast<char>(high * 16 + low);
+}
+
+std::optional<std::uint64_t> number_of(std::string_view text) {
+  std::uint64_t number = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
 std::vector<std::string_view> words_of(std::string_view line) {
   std::vector<std::string_view> words;
   std::size_t begin = 0;
@@ -62,16 +90,15 @@ std::vector<std::string_view> words_of(std::string_view line) {
 }  // namespace
 
 std::string escape(std::string_view bytes) {
-  constexpr std::string_view digits = "0123456789abcdef";
   std::string text;
-  for (char c : bytes) {
-    auto byte = static_cast<unsigned char>(c);
-    if (byte > 0x20 && byte < 0x7f && c != '\\' && c != '#') {
-      text += c;
+  for (std::size_t i = 0; i < bytes.size();) {
+    std::size_t end = std::min(bytes.find_first_not_of(bytes[i], i), bytes.size());
+    if (end - i >= kLongRun) {
+      text += "\\{" + std::to_string(end - i) + '*' + hex(bytes[i]) + '}';
+      i = end;
     } else {
-      text += "\\x";
-      text += digits[byte >> 4];
-      text += digits[byte & 15];
+      text += is_plain(bytes[i]) ? std::string(1, bytes[i]) : "\\x" + hex(bytes[i]);
+      ++i;
     }
   }
   return text;
@@ -79,17 +106,24 @@ std::string escape(std::string_view bytes) {
 
 std::optional<std::string> unescape(std::string_view text) {
   std::string bytes;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '\\') {
-      bytes += text[i];
-      continue;
+  while (!text.empty()) {
+    if (text[0] != '\\') {
+      bytes += text[0];
+      text.remove_prefix(1);
+    } else if (text.starts_with("\\x")) {
+      auto byte = byte_of(text.substr(2));
+      if (!byte) return std::nullopt;
+      bytes += *byte;
+      text.remove_prefix(4);
+    } else {
+      std::size_t star = text.find('*');
+      if (!text.starts_with("\\{") || star == std::string_view::npos) return std::nullopt;
+      auto count = number_of(text.substr(2, star - 2));
+      auto byte = byte_of(text.substr(star + 1));
+      if (!count || *count > 255 || !byte || text.substr(star + 3, 1) != "}") return std::nullopt;
+      bytes.append(*count, *byte);
+      text.remove_prefix(star + 4);
     }
-    if (i + 3 >= text.size() || text[i + 1] != 'x') return std::nullopt;
-    int high = hex_digit(text[i + 2]);
-    int low = hex_digit(text[i + 3]);
-    if (high < 0 || low < 0) return std::nullopt;
-    bytes += static_cast<char>(high * 16 + low);
-    i += 3;
   }
   return bytes;
 }
@@ -125,10 +159,9 @@ std::optional<Operation> from_line(std::string_view line) {
       operation.other = *other;
     }
     if (shape.number) {
-      std::string_view digits = words.back();
-      auto [end, error] =
-          std::from_chars(digits.data(), digits.data() + digits.size(), operation.number);
-      if (error != std::errc{} || end != digits.data() + digits.size()) return std::nullopt;
+      auto number = number_of(words.back());
+      if (!number) return std::nullopt;
+      operation.number = *number;
     }
     return operation;
   }

@@ -2,7 +2,9 @@
 //
 // Paths are relative to the workspace, a directory that holds the roots ("r0", "r1", ...) and a
 // directory outside of every root ("side"). A line is the verb and its arguments, separated by
-// spaces; a byte of a path that is not a plain character stands as \xHH.
+// spaces; a byte of a path that is not a plain character stands as \xHH, a long run of equal bytes
+// as
+// \{COUNT*HH}.
 #pragma once
 
 #include <cstdint>

@@ -41,7 +41,7 @@ void fill(SnapshotNode& node, const struct stat& status) {
   node.mode = status.st_mode;
 }
 
-std::vector<std::string> names_in(int fd, const std::string& what) {
+std::vector<std::string> names_in(int fd, const std::string& what, Vanished vanished) {
   constexpr std::size_t kInode = sizeof(std::uint64_t);
   constexpr std::size_t kLength = 2 * kInode;     // offset of d_reclen in linux_dirent64
   constexpr std::size_t kName = kLength + 2 + 1;  // offset of d_name
@@ -49,8 +49,8 @@ std::vector<std::string> names_in(int fd, const std::string& what) {
   alignas(8) std::array<char, 32768> buffer;
   for (;;) {
     long got = ::syscall(SYS_getdents64, fd, buffer.data(), buffer.size());
-    if (got < 0) fail(what);
-    if (got == 0) return names;
+    if (got < 0 && vanished == Vanished::fail) fail(what);
+    if (got <= 0) return names;
     for (std::size_t at = 0; at < static_cast<std::size_t>(got);) {
       std::uint16_t length = 0;
       std::memcpy(&length, buffer.data() + at + kLength, sizeof length);
@@ -62,7 +62,7 @@ std::vector<std::string> names_in(int fd, const std::string& what) {
 }
 
 void descend(SnapshotNode& node, int fd, const std::string& what, Vanished vanished) {
-  for (std::string& name : names_in(fd, what)) {
+  for (std::string& name : names_in(fd, what, vanished)) {
     struct stat status {};
     if (::fstatat(fd, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) < 0) {
       if (vanished == Vanished::skip) continue;

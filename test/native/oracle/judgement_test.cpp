@@ -1,0 +1,139 @@
+// The judge itself is judged: what was left untold must be seen (P1).
+#include "oracle/judgement.h"
+
+#include <gtest/gtest.h>
+
+namespace lookout::oracle {
+namespace {
+
+std::unique_ptr<SnapshotNode> entry(FileType type, std::uint64_t inode) {
+  auto node = std::make_unique<SnapshotNode>();
+  node->type = type;
+  node->inode = inode;
+  node->mode = type == FileType::directory ? 0755 : 0644;
+  return node;
+}
+
+// "/w" with the directory "d", the file "d/f" in it, and the file "g".
+Disk disk() {
+  auto root = entry(FileType::directory, 1);
+  root->children["d"] = entry(FileType::directory, 2);
+  root->children["d"]->children["f"] = entry(FileType::file, 3);
+  root->children["g"] = entry(FileType::file, 4);
+  Disk all;
+  all["/w"] = std::move(root);
+  return all;
+}
+
+SnapshotNode& d(Disk& disk) {
+  return *disk["/w"]->children["d"];
+}
+SnapshotNode& f(Disk& disk) {
+  return *d(disk).children["f"];
+}
+
+class P1Complete : public testing::Test {
+ protected:
+  P1Complete() : mirror({"/w"}), before(disk()), now(disk()) {
+    mirror.insert({EntryType::directory, "/w/d", 2, {}});
+    mirror.insert({EntryType::file, "/w/d/f", 3, {}});
+    mirror.insert({EntryType::file, "/w/g", 4, {}});
+    EXPECT_TRUE(judge(mirror, before, false).violations.empty());
+  }
+  void tell(Change change, EntryType type, std::string path, std::string from = "") {
+    ASSERT_EQ(mirror.apply({change, type, path, from}), std::nullopt);
+  }
+  std::size_t violations() { return judge(mirror, now, true).violations.size(); }
+
+  Mirror mirror;
+  Disk before;
+  Disk now;
+};
+
+TEST_F(P1Complete, NothingDiffersAndNothingWasTold) {
+  EXPECT_EQ(violations(), 0u);
+}
+
+TEST_F(P1Complete, AnUntoldEntryIsSeen) {
+  d(now).children["new"] = entry(FileType::file, 9);
+  EXPECT_EQ(violations(), 1u);
+}
+
+TEST_F(P1Complete, AnUntoldDeletionIsSeen) {
+  d(now).children.clear();
+  EXPECT_EQ(violations(), 1u);
+}
+
+TEST_F(P1Complete, AnUntoldTypeIsSeen) {
+  f(now).type = FileType::symlink;
+  EXPECT_EQ(violations(), 1u);
+}
+
+TEST_F(P1Complete, AnUntoldSizeIsSeenAndAttributesDoNotTellIt) {
+  f(now).size = 5;
+  tell(Change::attributes, EntryType::file, "/w/d/f");
+  EXPECT_EQ(violations(), 1u);
+}
+
+TEST_F(P1Complete, AToldSizeIsRight) {
+  f(now).size = 5;
+  f(now).ctime_ns = 1;
+  tell(Change::modified, EntryType::file, "/w/d/f");
+  EXPECT_EQ(violations(), 0u);
+}
+
+TEST_F(P1Complete, AnUntoldReplacementIsSeen) {
+  f(now).inode = 77;
+  EXPECT_EQ(violations(), 1u);
+}
+
+TEST_F(P1Complete, AnUntoldReplacementOfADirectoryIsSeen) {
+  d(now).inode = 77;
+  EXPECT_EQ(violations(), 1u);
+}
+
+TEST_F(P1Complete, UntoldTimesAndModesAreSeen) {
+  f(now).mtime_ns = 5;
+  d(now).mode = 0700;
+  EXPECT_EQ(violations(), 2u);
+}
+
+TEST_F(P1Complete, OfADirectoryTheMtimeDoesNotCount) {
+  d(now).mtime_ns = 5;
+  EXPECT_EQ(violations(), 0u);
+}
+
+TEST_F(P1Complete, WhatWasToldGoesWithARename) {
+  tell(Change::modified, EntryType::file, "/w/d/f");
+  tell(Change::renamed, EntryType::directory, "/w/e", "/w/d");
+  f(now).size = 5;
+  auto moved = now["/w"]->children.extract("d");
+  moved.key() = "e";
+  now["/w"]->children.insert(std::move(moved));
+  EXPECT_EQ(violations(), 0u);
+}
+
+TEST_F(P1Complete, ARenameAloneDoesNotTellAChangeOfContent) {
+  tell(Change::renamed, EntryType::directory, "/w/e", "/w/d");
+  f(now).size = 5;
+  auto moved = now["/w"]->children.extract("d");
+  moved.key() = "e";
+  now["/w"]->children.insert(std::move(moved));
+  EXPECT_EQ(violations(), 1u);
+}
+
+TEST_F(P1Complete, WhatWasToldBeforeTheLastRestDoesNotCount) {
+  tell(Change::modified, EntryType::file, "/w/d/f");
+  EXPECT_EQ(violations(), 0u);
+  Disk later = disk();
+  f(later).size = 5;
+  EXPECT_EQ(judge(mirror, later, true).violations.size(), 1u);
+}
+
+TEST_F(P1Complete, AReportOfAnUntouchedFileIsCounted) {
+  tell(Change::modified, EntryType::file, "/w/d/f");
+  EXPECT_EQ(judge(mirror, now, true).false_reports, 1u);
+}
+
+}  // namespace
+}  // namespace lookout::oracle
