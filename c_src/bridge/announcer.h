@@ -1,0 +1,21 @@
+// What the engine tells unasked: batches and notices, passed on as messages.
+#pragma once
+
+#include "bridge/outbox.h"
+#include "watch/engine.h"
+
+namespace lookout {
+
+class Announcer : public Listener {
+ public:
+  explicit Announcer(Outbox& outbox) : outbox_(outbox) {}
+
+  void on_events(std::uint64_t seq, std::vector<Event> events) override;
+  void on_notice(Notice notice) override;
+  bool has_room() const override { return outbox_.has_room(); }
+
+ private:
+  Outbox& outbox_;
+};
+
+}  // namespace lookout

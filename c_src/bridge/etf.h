@@ -1,0 +1,32 @@
+// The tags of the External Term Format that a frame to the program may hold, as
+// https://www.erlang.org/doc/apps/erts/erl_ext_dist.html names them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace lookout::etf {
+
+inline constexpr std::uint8_t kVersion = 131;
+
+inline constexpr std::uint8_t kNewFloat = 70;
+inline constexpr std::uint8_t kBitBinary = 77;
+inline constexpr std::uint8_t kSmallInteger = 97;
+inline constexpr std::uint8_t kInteger = 98;
+inline constexpr std::uint8_t kAtom = 100;  // Latin-1
+inline constexpr std::uint8_t kSmallTuple = 104;
+inline constexpr std::uint8_t kLargeTuple = 105;
+inline constexpr std::uint8_t kNil = 106;
+inline constexpr std::uint8_t kString = 107;
+inline constexpr std::uint8_t kList = 108;
+inline constexpr std::uint8_t kBinary = 109;
+inline constexpr std::uint8_t kSmallBig = 110;
+inline constexpr std::uint8_t kSmallAtom = 115;  // Latin-1
+inline constexpr std::uint8_t kMap = 116;
+inline constexpr std::uint8_t kAtomUtf8 = 118;
+inline constexpr std::uint8_t kSmallAtomUtf8 = 119;
+
+// What a tag stands for, for a reader: "a pid (tag 88)".
+std::string describe_tag(std::uint8_t tag);
+
+}  // namespace lookout::etf

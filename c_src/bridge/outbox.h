@@ -1,0 +1,27 @@
+// Messages out: encodes each and hands it to the sink.
+#pragma once
+
+#include "bridge/replies.h"
+#include "bridge/term_writer.h"
+#include "bridge/transport.h"
+
+namespace lookout {
+
+class Outbox {
+ public:
+  explicit Outbox(Sink& sink) : sink_(sink) {}
+
+  template <class Message>
+  void send(const Message& message) {
+    encode(writer_, message);
+    sink_.send(writer_.bytes());
+  }
+
+  bool has_room() const { return sink_.has_room(); }
+
+ private:
+  Sink& sink_;
+  TermWriter writer_;
+};
+
+}  // namespace lookout

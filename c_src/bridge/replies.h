@@ -1,0 +1,56 @@
+// What the program says, as docs/protocol.md says it: one type and one encoder a message.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "bridge/requests.h"
+#include "bridge/term_writer.h"
+#include "support/error.h"
+#include "watch/engine.h"
+#include "watch/entry.h"
+
+namespace lookout {
+
+inline constexpr std::uint64_t kProtocolVersion = 1;
+
+// The first message, unasked for.
+struct Hello {
+  std::string_view version;  // of the program
+};
+
+struct Reply {
+  std::optional<RequestId> id;  // none where it could not be read
+  std::variant<Done, std::uint64_t, EngineInfo, Error>
+      outcome;  // :ok, {:ok, seq}, {:ok, map}, error
+};
+
+// A part of the listing that the request asked for.
+struct Entries {
+  RequestId id;
+  std::vector<Entry> entries;
+  bool with_stat;
+};
+
+struct EventBatch {
+  std::uint64_t seq;
+  std::vector<Event> events;
+};
+
+// The last message before an exit with a non-zero status.
+struct Fatal {
+  Error error;
+};
+
+// Each writes a whole payload; the frame's length is the transport's.
+void encode(TermWriter& out, const Hello& hello);
+void encode(TermWriter& out, const Reply& reply);
+void encode(TermWriter& out, const Entries& chunk);
+void encode(TermWriter& out, const EventBatch& batch);
+void encode(TermWriter& out, const Notice& notice);
+void encode(TermWriter& out, const Fatal& fatal);
+
+}  // namespace lookout

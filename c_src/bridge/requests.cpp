@@ -1,0 +1,275 @@
+#include "bridge/requests.h"
+
+#include <algorithm>
+#include <array>
+#include <bitset>
+#include <span>
+#include <utility>
+
+#include "bridge/term_check.h"
+#include "bridge/term_print.h"
+#include "bridge/term_reader.h"
+#include "bridge/wire_path.h"
+
+namespace lookout {
+namespace {
+
+// Reads the fields of one request. The first refusal is kept, and everything after it is skipped
+// by its caller.
+class Fields {
+ public:
+  Fields(TermReader& reader, std::string_view operation) : reader_(reader), operation_(operation) {}
+
+  TermReader& reader() { return reader_; }
+
+  // What is printed is the term that `at` begins with.
+  std::nullopt_t refuse(std::string_view expected, std::string_view at) {
+    return refuse_with("expected " + std::string(expected) + ", got " + print_term(at));
+  }
+
+  std::nullopt_t refuse_with(std::string detail) {
+    return refuse_with(Error{"bad_request", std::string(operation_), "", std::move(detail)});
+  }
+
+  std::nullopt_t refuse_with(Error error) {
+    error_ = std::move(error);
+    return std::nullopt;
+  }
+
+  Error take_error() { return std::move(error_); }
+
+  std::optional<std::string> path() {
+    const std::string_view at = reader_.rest();
+    const auto raw = reader_.binary();
+    if (!raw) return refuse("a path as a binary", at);
+    Result<std::string> path = take_path(*raw, operation_);
+    if (auto* error = std::get_if<Error>(&path)) return refuse_with(std::move(*error));
+    return std::get<std::string>(std::move(path));
+  }
+
+  std::optional<std::vector<std::string>> paths() {
+    const std::string_view at = reader_.rest();
+    const auto count = reader_.list();
+    if (!count) return refuse("a list of paths", at);
+    if (static_cast<std::size_t>(*count) > kMaxPaths) {
+      return refuse_with("expected at most " + std::to_string(kMaxPaths) + " paths, got " +
+                         std::to_string(*count));
+    }
+    std::vector<std::string> paths;
+    for (int i = 0; i < *count; ++i) {
+      auto one = path();
+      if (!one) return std::nullopt;
+      paths.push_back(std::move(*one));
+    }
+    if (*count > 0 && !reader_.empty_list()) return refuse("a proper list of paths", at);
+    return paths;
+  }
+
+ private:
+  TermReader& reader_;
+  std::string_view operation_;
+  Error error_;
+};
+
+bool read_boolean(TermReader& reader, bool& value) {
+  const auto atom = reader.atom();
+  if (atom != "true" && atom != "false") return false;
+  value = atom == "true";
+  return true;
+}
+
+std::optional<std::uint64_t> read_credit(TermReader& reader) {
+  if (const auto batches = reader.natural()) return batches;
+  if (reader.atom() == "infinity") return Engine::kUnlimited;
+  return std::nullopt;
+}
+
+constexpr std::string_view kCreditExpected = "a number of batches, 0 or more, or :infinity";
+
+template <class R>
+struct OptionRule {
+  std::string_view name;
+  std::string_view expected;
+  bool (*read)(TermReader&, R&);
+};
+
+constexpr std::array<OptionRule<WatchRequest>, 5> kWatchOptions{{
+    {"recursive", "true or false",
+     [](TermReader& in, WatchRequest& out) { return read_boolean(in, out.options.recursive); }},
+    {"initial", "true or false",
+     [](TermReader& in, WatchRequest& out) {
+       return read_boolean(in, out.options.report_existing);
+     }},
+    {"missing", ":error or :wait",
+     [](TermReader& in, WatchRequest& out) {
+       const auto atom = in.atom();
+       out.options.wait_for_missing = atom == "wait";
+       return atom == "error" || atom == "wait";
+     }},
+    {"settle", "milliseconds, 0 to 3600000",
+     [](TermReader& in, WatchRequest& out) {
+       const auto value = in.natural();
+       if (!value || *value > kMaxSettle) return false;
+       out.settle = static_cast<std::uint32_t>(*value);
+       return true;
+     }},
+    {"credit", kCreditExpected,
+     [](TermReader& in, WatchRequest& out) {
+       const auto value = read_credit(in);
+       out.credit = value.value_or(0);
+       return value.has_value();
+     }},
+}};
+
+constexpr std::array<OptionRule<ListRequest>, 2> kListOptions{{
+    {"under", "an absolute path as a binary, without .. parts",
+     [](TermReader& in, ListRequest& out) {
+       auto raw = in.binary();
+       if (!raw) return false;
+       Result<std::string> path = take_path(*raw, "list");
+       if (std::holds_alternative<Error>(path)) return false;
+       out.under = std::get<std::string>(std::move(path));
+       return true;
+     }},
+    {"stat", "true or false",
+     [](TermReader& in, ListRequest& out) { return read_boolean(in, out.with_stat); }},
+}};
+
+template <class Rule>
+std::string names_of(std::span<const Rule> rules) {
+  std::string names;
+  for (const Rule& rule : rules) {
+    if (!names.empty()) names += ", ";
+    names += ':';
+    names += rule.name;
+  }
+  return names;
+}
+
+// Reads [{name, value}, ...] into the request; false after a refusal.
+template <class R, std::size_t N>
+bool read_options(Fields& fields, const std::array<OptionRule<R>, N>& rules, R& request) {
+  TermReader& reader = fields.reader();
+  const auto refuse = [&fields](std::string_view expected, std::string_view at) {
+    fields.refuse(expected, at);
+    return false;
+  };
+  const std::string_view list_at = reader.rest();
+  const auto count = reader.list();
+  if (!count) return refuse("a list of options", list_at);
+  std::bitset<N> seen;
+  for (int i = 0; i < *count; ++i) {
+    const std::string_view pair_at = reader.rest();
+    if (reader.tuple() != 2) return refuse("an option as {name, value}", pair_at);
+    const std::string_view name_at = reader.rest();
+    const auto name = reader.atom();
+    if (!name) return refuse("the name of an option as an atom", name_at);
+    const auto rule = std::find_if(rules.begin(), rules.end(),
+                                   [&name](const auto& known) { return known.name == *name; });
+    if (rule == rules.end()) {
+      return refuse("an option of " + names_of(std::span<const OptionRule<R>>(rules)), name_at);
+    }
+    const auto index = static_cast<std::size_t>(rule - rules.begin());
+    if (seen.test(index)) return refuse("each option once", list_at);
+    seen.set(index);
+    const std::string_view value_at = reader.rest();
+    if (!rule->read(reader, request)) {
+      return refuse(std::string(rule->expected) + " for the option :" + *name, value_at);
+    }
+  }
+  if (*count > 0 && !reader.empty_list()) return refuse("a proper list of options", list_at);
+  return true;
+}
+
+std::optional<Request> read_watch(Fields& fields, RequestId id) {
+  auto paths = fields.paths();
+  if (!paths) return std::nullopt;
+  WatchRequest request{id, std::move(*paths), {}, {}, 0};
+  if (!read_options(fields, kWatchOptions, request)) return std::nullopt;
+  return request;
+}
+
+std::optional<Request> read_unwatch(Fields& fields, RequestId id) {
+  auto path = fields.path();
+  if (!path) return std::nullopt;
+  return UnwatchRequest{id, std::move(*path)};
+}
+
+std::optional<Request> read_list(Fields& fields, RequestId id) {
+  ListRequest request{id, {}, false};
+  if (!read_options(fields, kListOptions, request)) return std::nullopt;
+  return request;
+}
+
+std::optional<Request> read_credit_request(Fields& fields, RequestId /*id*/) {
+  const std::string_view at = fields.reader().rest();
+  const auto batches = read_credit(fields.reader());
+  if (!batches) return fields.refuse(kCreditExpected, at);
+  return CreditRequest{*batches};
+}
+
+template <class R>
+std::optional<Request> read_nothing_more(Fields& /*fields*/, RequestId id) {
+  return R{id};
+}
+
+struct RequestRule {
+  std::string_view name;
+  std::string_view shape;
+  int arity;
+  bool has_id;
+  std::optional<Request> (*read)(Fields&, RequestId);
+};
+
+constexpr std::array<RequestRule, 7> kRequests{{
+    {"watch", "{:watch, id, paths, options}", 4, true, read_watch},
+    {"unwatch", "{:unwatch, id, path}", 3, true, read_unwatch},
+    {"sync", "{:sync, id}", 2, true, read_nothing_more<SyncRequest>},
+    {"list", "{:list, id, options}", 3, true, read_list},
+    {"info", "{:info, id}", 2, true, read_nothing_more<InfoRequest>},
+    {"ping", "{:ping, id}", 2, true, read_nothing_more<PingRequest>},
+    {"credit", "{:credit, batches}", 2, false, read_credit_request},
+}};
+
+const RequestRule* find_rule(const std::optional<std::string>& name) {
+  const auto found = std::find_if(kRequests.begin(), kRequests.end(),
+                                  [&name](const RequestRule& rule) { return rule.name == name; });
+  return found == kRequests.end() ? nullptr : found;
+}
+
+RefusedRequest refused(std::optional<RequestId> id, std::string_view operation,
+                       const std::string& expected, std::string_view at) {
+  return {id, Error{"bad_request", std::string(operation), "",
+                    "expected " + expected + ", got " + print_term(at)}};
+}
+
+}  // namespace
+
+std::variant<Request, RefusedRequest> decode_request(std::string_view payload) {
+  Result<Done> checked = check_term(payload);
+  if (auto* error = std::get_if<Error>(&checked)) {
+    return RefusedRequest{std::nullopt, std::move(*error)};
+  }
+  TermReader reader(payload);
+  const std::string_view whole = reader.rest();
+  const auto arity = reader.tuple();
+  const auto name = arity.value_or(0) > 0 ? reader.atom() : std::nullopt;
+  const RequestRule* rule = find_rule(name);
+  const bool may_have_id = name && *arity > 1 && (rule == nullptr || rule->has_id);
+  const std::string_view id_at = reader.rest();
+  const auto id = may_have_id ? reader.natural() : std::nullopt;
+  if (rule == nullptr) {
+    return refused(id, "decode",
+                   "a request of " + names_of(std::span<const RequestRule>(kRequests)), whole);
+  }
+  if (*arity != rule->arity) return refused(id, rule->name, std::string(rule->shape), whole);
+  if (rule->has_id && !id) {
+    return refused(id, rule->name, "an id from 0 to 9223372036854775807", id_at);
+  }
+  Fields fields(reader, rule->name);
+  auto request = rule->read(fields, id.value_or(0));
+  if (!request) return RefusedRequest{id, fields.take_error()};
+  return *std::move(request);
+}
+
+}  // namespace lookout

@@ -1,0 +1,73 @@
+// What the other side may ask, as docs/protocol.md says it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "support/error.h"
+#include "watch/engine.h"
+
+namespace lookout {
+
+inline constexpr std::size_t kMaxPaths = 4096;          // in one request
+inline constexpr std::size_t kMaxPathSize = 64 * 1024;  // bytes
+inline constexpr std::uint64_t kMaxSettle = 3'600'000;  // milliseconds
+
+// Sender's choice, 0 to 2^63-1; comes back in the reply.
+using RequestId = std::uint64_t;
+
+struct WatchRequest {
+  RequestId id = 0;
+  std::vector<std::string> paths;
+  WatchOptions options;
+  std::optional<std::uint32_t> settle;  // milliseconds; left as it is where none is given
+  std::uint64_t credit = 0;             // batches; Engine::kUnlimited lifts the limit
+};
+
+struct UnwatchRequest {
+  RequestId id = 0;
+  std::string path;
+};
+
+struct SyncRequest {
+  RequestId id = 0;
+};
+
+struct ListRequest {
+  RequestId id = 0;
+  std::optional<std::string> under;
+  bool with_stat = false;
+};
+
+struct InfoRequest {
+  RequestId id = 0;
+};
+
+struct PingRequest {
+  RequestId id = 0;
+};
+
+struct CreditRequest {
+  std::uint64_t batches = 0;  // Engine::kUnlimited lifts the limit
+};
+
+using Request = std::variant<WatchRequest, UnwatchRequest, SyncRequest, ListRequest, InfoRequest,
+                             PingRequest, CreditRequest>;
+
+// A payload that is no request: `bad_term` where it is not even a term that is taken,
+// `bad_request` otherwise, with what was expected and what came.
+struct RefusedRequest {
+  std::optional<RequestId> id;  // where it could be read
+  Error error;
+};
+
+// Decodes a frame's payload; hostile bytes are safe. Paths come without empty parts, `.` parts
+// and a slash at the end.
+std::variant<Request, RefusedRequest> decode_request(std::string_view payload);
+
+}  // namespace lookout

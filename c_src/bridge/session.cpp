@@ -1,0 +1,99 @@
+#include "bridge/session.h"
+
+#include <cerrno>
+#include <utility>
+#include <variant>
+
+namespace lookout {
+
+void Session::on_payload(std::string_view payload) {
+  auto decoded = decode_request(payload);
+  if (auto* refused = std::get_if<RefusedRequest>(&decoded)) {
+    outbox_.send(Reply{refused->id, std::move(refused->error)});
+    return;
+  }
+  const std::size_t cost = payload.size() + kRequestCost;
+  std::visit([this, cost](auto&& request) { serve(std::move(request), cost); },
+             std::get<Request>(std::move(decoded)));
+}
+
+// Settling and credit belong to the request: a watch that fails changes neither.
+void Session::serve(WatchRequest request, std::size_t cost) {
+  if (!admit(request.id, "watch", cost)) return;
+  auto reply = done_handler(request.id, cost);
+  auto done = [this, reply = std::move(reply), settle = request.settle,
+               credit = request.credit](Result<Done> result) {
+    const bool succeeded = std::holds_alternative<Done>(result);
+    reply(std::move(result));
+    if (!succeeded) return;
+    if (settle) watching_.set_settle(*settle);
+    if (credit > 0) watching_.grant(credit);
+  };
+  watching_.watch(std::move(request.paths), request.options, std::move(done));
+}
+
+void Session::serve(UnwatchRequest request, std::size_t cost) {
+  if (!admit(request.id, "unwatch", cost)) return;
+  watching_.unwatch(std::move(request.path), done_handler(request.id, cost));
+}
+
+void Session::serve(const SyncRequest& request, std::size_t cost) {
+  if (!admit(request.id, "sync", cost)) return;
+  watching_.sync(seq_handler(request.id, cost));
+}
+
+void Session::serve(ListRequest request, std::size_t cost) {
+  if (!admit(request.id, "list", cost)) return;
+  auto chunk = [this, id = request.id, with_stat = request.with_stat](std::vector<Entry> entries) {
+    outbox_.send(Entries{id, std::move(entries), with_stat});
+  };
+  watching_.list(std::move(request.under), request.with_stat, std::move(chunk),
+                 seq_handler(request.id, cost));
+}
+
+void Session::serve(const InfoRequest& request, std::size_t /*cost*/) {
+  outbox_.send(Reply{request.id, watching_.info()});
+}
+
+void Session::serve(const PingRequest& request, std::size_t /*cost*/) {
+  outbox_.send(Reply{request.id, Done{}});
+}
+
+void Session::serve(const CreditRequest& request, std::size_t /*cost*/) {
+  if (request.batches > 0) watching_.grant(request.batches);
+}
+
+bool Session::admit(RequestId id, std::string_view operation, std::size_t cost) {
+  if (waiting_ > 0 && waiting_ + cost > kMaxWaiting) {
+    Error error = errno_error(EAGAIN, std::string(operation), "");
+    error.detail += "; too many requests wait for their reply, ask again when some have it";
+    outbox_.send(Reply{id, std::move(error)});
+    return false;
+  }
+  waiting_ += cost;
+  return true;
+}
+
+Engine::DoneHandler Session::done_handler(RequestId id, std::size_t cost) {
+  return [this, id, cost](Result<Done> result) {
+    waiting_ -= cost;
+    std::visit(
+        [this, id](auto&& outcome) {
+          outbox_.send(Reply{id, std::move(outcome)});
+        },
+        std::move(result));
+  };
+}
+
+Engine::SeqHandler Session::seq_handler(RequestId id, std::size_t cost) {
+  return [this, id, cost](Result<std::uint64_t> result) {
+    waiting_ -= cost;
+    std::visit(
+        [this, id](auto&& outcome) {
+          outbox_.send(Reply{id, std::move(outcome)});
+        },
+        std::move(result));
+  };
+}
+
+}  // namespace lookout

@@ -1,0 +1,51 @@
+// Serves requests: payloads in, calls to the engine, replies out. Knows terms and no framing.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+#include "bridge/outbox.h"
+#include "bridge/requests.h"
+#include "bridge/transport.h"
+#include "bridge/watching.h"
+
+namespace lookout {
+
+// What requests that wait for the engine may take in all: each counts as its payload and
+// kRequestCost. One that would go over gets the error `eagain`; one alone is always taken.
+inline constexpr std::size_t kMaxWaiting = 16 * 1024 * 1024;  // bytes
+inline constexpr std::size_t kRequestCost = 1024;             // bytes
+
+// Every payload gets its answer whatever waits to be sent; what the engine does at once is
+// answered within the call.
+class Session : public Receiver {
+ public:
+  // Both must outlive the session, and the session every handler that the engine holds.
+  Session(Watching& watching, Outbox& outbox) : watching_(watching), outbox_(outbox) {}
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  void on_payload(std::string_view payload) override;
+  void on_room() override { watching_.resume(); }
+  void on_broken(const Error& error) override { outbox_.send(Fatal{error}); }
+
+ private:
+  // Each takes its place among the waiting (`cost` bytes) where the engine answers later.
+  void serve(WatchRequest request, std::size_t cost);
+  void serve(UnwatchRequest request, std::size_t cost);
+  void serve(const SyncRequest& request, std::size_t cost);
+  void serve(ListRequest request, std::size_t cost);
+  void serve(const InfoRequest& request, std::size_t cost);
+  void serve(const PingRequest& request, std::size_t cost);
+  void serve(const CreditRequest& request, std::size_t cost);
+
+  bool admit(RequestId id, std::string_view operation, std::size_t cost);
+  Engine::DoneHandler done_handler(RequestId id, std::size_t cost);
+  Engine::SeqHandler seq_handler(RequestId id, std::size_t cost);
+
+  Watching& watching_;
+  Outbox& outbox_;
+  std::size_t waiting_ = 0;  // bytes, as kMaxWaiting counts them
+};
+
+}  // namespace lookout

@@ -1,0 +1,256 @@
+#include "bridge/term_print.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <charconv>
+#include <cstdint>
+#include <cstdio>
+#include <string>
+
+#include "bridge/byte_cursor.h"
+#include "bridge/etf.h"
+#include "bridge/utf8.h"
+
+namespace lookout {
+namespace {
+
+// Controls, and what turns or hides the text around it (bidirectional marks, zero widths).
+bool is_plain(char32_t c) {
+  const bool control = c < 0x20 || (c >= 0x7F && c < 0xA0);
+  const bool invisible = (c >= 0x200B && c <= 0x200F) || (c >= 0x2028 && c <= 0x202E) ||
+                         (c >= 0x2060 && c <= 0x206F) || c == 0xFEFF;
+  return !control && !invisible;
+}
+
+std::string escaped_byte(char c) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  const auto byte = static_cast<unsigned char>(c);
+  return {'\\', 'x', kDigits[byte >> 4U], kDigits[byte & 0x0FU]};
+}
+
+// The depth of recursion is bounded by check_term, its breadth by the size of the output.
+class Printer {
+ public:
+  Printer(std::string_view bytes, std::size_t max_size) : cursor_(bytes), max_size_(max_size) {}
+
+  std::string run() {
+    term();
+    return std::move(out_);
+  }
+
+  std::string run_binary(std::string_view bytes) {
+    quoted(bytes);
+    return std::move(out_);
+  }
+
+ private:
+  bool full() const { return out_.size() >= max_size_; }
+
+  void term() {
+    const std::uint32_t tag = number(1);
+    switch (tag) {
+      case etf::kSmallInteger:
+        out_ += std::to_string(number(1));
+        return;
+      case etf::kInteger:
+        out_ += std::to_string(std::bit_cast<std::int32_t>(number(4)));
+        return;
+      case etf::kNewFloat:
+        return real();
+      case etf::kNil:
+        out_ += "[]";
+        return;
+      case etf::kString:
+        return charlist(take(number(2)));
+      case etf::kBinary:
+        return quoted(take(number(4)));
+      case etf::kBitBinary:
+        take(number(4) + 1);
+        out_ += "a bitstring";
+        return;
+      case etf::kSmallBig:
+        return big();
+      case etf::kAtom:
+        return atom(from_latin1(take(number(2))));
+      case etf::kSmallAtom:
+        return atom(from_latin1(take(number(1))));
+      case etf::kAtomUtf8:
+        return atom(take(number(2)));
+      case etf::kSmallAtomUtf8:
+        return atom(take(number(1)));
+      case etf::kSmallTuple:
+        return sequence('{', number(1), '}');
+      case etf::kLargeTuple:
+        return sequence('{', number(4), '}');
+      case etf::kList:
+        return list();
+      case etf::kMap:
+        return map();
+      default:
+        out_ += "?";
+    }
+  }
+
+  // An ellipsis where the text is long enough; true then, and all callers return.
+  bool cut() {
+    if (!full()) return false;
+    if (!out_.ends_with("...")) out_ += "...";
+    return true;
+  }
+
+  void separate(std::uint32_t index) {
+    if (index > 0) out_ += ", ";
+  }
+
+  bool elements(std::uint32_t count) {
+    for (std::uint32_t i = 0; i < count; ++i) {
+      separate(i);
+      if (cut()) return false;
+      term();
+    }
+    return !cut();
+  }
+
+  void sequence(char open, std::uint32_t count, char close) {
+    out_ += open;
+    if (elements(count)) out_ += close;
+  }
+
+  void list() {
+    const std::uint32_t count = number(4);
+    out_ += '[';
+    if (!elements(count)) return;
+    if (peek() == etf::kNil) {
+      number(1);
+    } else {
+      out_ += " | ";
+      term();
+      if (cut()) return;
+    }
+    out_ += ']';
+  }
+
+  void charlist(std::string_view bytes) {
+    out_ += '[';
+    for (std::uint32_t i = 0; i < bytes.size(); ++i) {
+      separate(i);
+      if (cut()) return;
+      out_ += std::to_string(static_cast<unsigned char>(bytes[i]));
+    }
+    out_ += ']';
+  }
+
+  void map() {
+    const std::uint32_t pairs = number(4);
+    out_ += "%{";
+    for (std::uint32_t i = 0; i < pairs; ++i) {
+      separate(i);
+      if (cut()) return;
+      term();
+      if (cut()) return;
+      out_ += " => ";
+      term();
+    }
+    if (!cut()) out_ += '}';
+  }
+
+  void real() {
+    const std::uint64_t high = number(4);
+    const double value = std::bit_cast<double>((high << 32U) | number(4));
+    std::array<char, 32> text{};
+    const int size = std::snprintf(text.data(), text.size(), "%.17g", value);
+    out_.append(text.data(), static_cast<std::size_t>(size));
+  }
+
+  void big() {
+    const std::uint32_t size = number(1);
+    if (number(1) == 1) out_ += '-';
+    const std::string_view digits = take(size);
+    if (digits.size() > 8) {
+      out_ += "an integer of " + std::to_string(size) + " bytes";
+      return;
+    }
+    std::uint64_t value = 0;
+    for (auto c = digits.rbegin(); c != digits.rend(); ++c) {
+      value = (value << 8U) | static_cast<unsigned char>(*c);
+    }
+    out_ += std::to_string(value);
+  }
+
+  void atom(std::string_view name) {
+    const auto is_word = [](unsigned char c) {
+      return c == '_' || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+    };
+    if (name == "nil" || name == "true" || name == "false") {
+      out_ += name;
+      return;
+    }
+    out_ += ':';
+    const bool plain = !name.empty() && !(name[0] >= '0' && name[0] <= '9') &&
+                       std::all_of(name.begin(), name.end(), is_word);
+    if (!plain) return quoted(name);
+    const std::size_t room = full() ? 0 : max_size_ - out_.size();
+    out_ += name.substr(0, room);
+    if (name.size() > room) cut();
+  }
+
+  void quoted(std::string_view text) {
+    out_ += '"';
+    while (!text.empty()) {
+      if (cut()) return;
+      const Utf8Char c = first_utf8_char(text);
+      const std::size_t size = std::max<std::size_t>(c.length, 1);
+      one_char(c, text.substr(0, size));
+      text.remove_prefix(size);
+    }
+    out_ += '"';
+  }
+
+  void one_char(const Utf8Char& c, std::string_view bytes) {
+    if (bytes == "\"" || bytes == "\\") {
+      out_ += '\\';
+      out_ += bytes;
+    } else if (bytes == "\n") {
+      out_ += "\\n";
+    } else if (c.length > 0 && is_plain(c.code_point)) {
+      out_ += bytes;
+    } else {
+      for (const char byte : bytes) out_ += escaped_byte(byte);
+    }
+  }
+
+  static std::string from_latin1(std::string_view text) {
+    std::string utf8;
+    for (const char c : text) {
+      const auto byte = static_cast<unsigned char>(c);
+      if (byte < 0x80) {
+        utf8 += c;
+      } else {
+        utf8 += static_cast<char>(0xC0U | (byte >> 6U));
+        utf8 += static_cast<char>(0x80U | (byte & 0x3FU));
+      }
+    }
+    return utf8;
+  }
+
+  std::uint32_t number(std::size_t width) { return cursor_.number(width).value_or(0); }
+  std::string_view take(std::size_t size) { return cursor_.take(size).value_or(""); }
+  std::uint32_t peek() const { return ByteCursor(cursor_).number(1).value_or(0); }
+
+  ByteCursor cursor_;
+  std::size_t max_size_;
+  std::string out_;
+};
+
+}  // namespace
+
+std::string print_term(std::string_view bytes, std::size_t max_size) {
+  return Printer(bytes, max_size).run();
+}
+
+std::string print_binary(std::string_view bytes, std::size_t max_size) {
+  return Printer("", max_size).run_binary(bytes);
+}
+
+}  // namespace lookout

@@ -1,0 +1,40 @@
+// Puts a term together, piece by piece, through ei.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+namespace lookout {
+
+// One writer serves any number of terms, one after another, in the same memory. Whoever writes a
+// header writes as many elements as it announces.
+class TermWriter {
+ public:
+  TermWriter();
+  ~TermWriter();
+  TermWriter(const TermWriter&) = delete;
+  TermWriter& operator=(const TermWriter&) = delete;
+
+  // Forgets what was written and begins a term: the version byte.
+  void begin();
+
+  void tuple(std::size_t arity);
+  void map(std::size_t pairs);
+  void list(std::size_t size);  // unless the size is 0, empty_list() follows the elements
+  void empty_list();
+  void atom(std::string_view utf8);  // at most 255 characters
+  void binary(std::string_view bytes);
+  void natural(std::uint64_t value);
+  void integer(std::int64_t value);
+
+  // The term so far; valid until the next call.
+  std::string_view bytes() const;
+
+ private:
+  struct Buffer;  // keeps ei.h out of the headers
+  std::unique_ptr<Buffer> buffer_;
+};
+
+}  // namespace lookout

@@ -1,0 +1,115 @@
+// lookout_port: arguments, wiring, exit code.
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <csignal>
+#include <cstdlib>
+#include <exception>
+#include <iostream>
+#include <optional>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <variant>
+
+#include "bridge/announcer.h"
+#include "bridge/engine_watching.h"
+#include "bridge/outbox.h"
+#include "bridge/port_transport.h"
+#include "bridge/session.h"
+#include "bridge/standard_streams.h"
+
+namespace {
+
+using namespace lookout;
+
+constexpr int kUsageError = 2;
+
+constexpr std::string_view kAbout =
+    "lookout_port watches directories for an Erlang or Elixir program, which starts it as a port\n"
+    "(Port.open with packet: 4) and speaks Erlang terms with it on standard input and output.\n"
+    "It is not for a terminal: use Lookout from Elixir, or bin/watch DIR in Lookout's sources.\n";
+
+constexpr std::string_view kUsage =
+    "\n"
+    "Usage: lookout_port             speak the protocol of docs/protocol.md\n"
+    "       lookout_port --help      say this\n"
+    "       lookout_port --version   say the version of the program and of the protocol\n";
+
+int exit_status(StreamEnd end) {
+  if (end == StreamEnd::stalled) {
+    std::cerr << "lookout_port: the output is not read; too much of it waits\n";
+  }
+  return end == StreamEnd::closed ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+// Serves until the stream is over.
+int serve(StandardStreams streams) {
+  int status = EXIT_SUCCESS;
+  boost::asio::io_context io(1);
+  PortTransport transport(io, std::move(streams.input), std::move(streams.output),
+                          [&](StreamEnd end) {
+                            status = exit_status(end);
+                            io.stop();
+                          });
+  Outbox outbox(transport);
+  outbox.send(Hello{LOOKOUT_VERSION});
+  Announcer announcer(outbox);
+  std::optional<EngineWatching> engine;
+  try {
+    engine.emplace(io, announcer);
+  } catch (const std::system_error& error) {
+    outbox.send(Fatal{errno_error(error.code().value(), "inotify_init", "")});
+    transport.finish(StreamEnd::broken);
+    io.run();
+    return status;
+  }
+  Session session(*engine, outbox);
+  transport.start(session);
+  io.run();
+  return status;
+}
+
+int run_with(std::string_view argument) {
+  if (argument == "--help") {
+    std::cout << kAbout << kUsage;
+    return EXIT_SUCCESS;
+  }
+  if (argument == "--version") {
+    std::cout << "lookout_port " LOOKOUT_VERSION " (protocol " << kProtocolVersion << ")\n";
+    return EXIT_SUCCESS;
+  }
+  std::cerr << "lookout_port: unknown argument " << argument << '\n' << kUsage;
+  return kUsageError;
+}
+
+int run() {
+  if (::isatty(STDIN_FILENO) == 1 || ::isatty(STDOUT_FILENO) == 1) {
+    std::cerr << kAbout << kUsage;
+    return kUsageError;
+  }
+  auto taken = take_standard_streams();
+  if (const auto* error = std::get_if<Error>(&taken)) {
+    std::cerr << "lookout_port: " << error->path << ": " << error->detail << '\n';
+    return kUsageError;
+  }
+  std::signal(SIGPIPE, SIG_IGN);
+  // No directory stays in use only because the program was started in it.
+  if (::chdir("/") != 0) std::cerr << "lookout_port: cannot change to /\n";
+  return serve(std::get<StandardStreams>(std::move(taken)));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    if (argc > 2) {
+      std::cerr << "lookout_port: at most one argument is taken\n" << kUsage;
+      return kUsageError;
+    }
+    return argc == 2 ? run_with(argv[1]) : run();
+  } catch (const std::exception& error) {
+    std::cerr << "lookout_port: " << error.what() << '\n';
+    return EXIT_FAILURE;
+  }
+}
