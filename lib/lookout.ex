@@ -1,0 +1,210 @@
+defmodule Lookout do
+  @moduledoc """
+  Watches directories, natively, and sends what changes as terms.
+
+      {:ok, watcher} = Lookout.start_link("lib")
+      {:ok, ^watcher} = Lookout.subscribe(watcher)
+
+      receive do
+        {:lookout, ^watcher, {:events, _seq, events}} -> IO.inspect(events)
+      end
+
+  or under a supervisor, `{Lookout, dirs: ["lib", "priv"], name: MyApp.Watcher}`. From Erlang it is `'Elixir.Lookout':start_link("lib")`;
+  paths may be charlists, options proplists.
+
+  ## Messages
+
+  A subscriber gets
+
+    * `{:lookout, pid, {:events, seq, [%Lookout.Event{}, ...]}}` - a batch of changes, never empty; `seq` grows by 1
+    * `{:lookout, pid, {:notice, notice}}` - in its place between the batches
+    * `{:lookout, pid, {:stopped, reason}}` - the last one (unless the watcher was killed: monitor it to hear of that)
+
+  where `pid` is the watcher's. A notice is one of
+
+    * `{:overflow, dir}` - the kernel dropped events; a rescan has found the differences, and they are in the stream
+    * `{:unreadable, dir, reason}` - what is in the directory is not known until it can be read
+    * `{:watch_limit, dir, :poll}` - the kernel gives no more watches; the directory is looked at in intervals
+    * `{:root_deleted, dir}`, `{:root_created, dir}` - a watched directory is gone (its entries were told as `:deleted` before),
+      or is back
+    * `:ready` - the watches are live (only with `ready: :async`, once for each subscriber)
+    * `:restarted` - the native program ended and was replaced
+    * `:lagged` - the subscriber was too slow for others and has missed batches
+
+  After `:restarted` and `:lagged` a new epoch begins: what happened between is not told. Call `list/2` again.
+
+  ## A mirror of the tree
+
+  `list/2` and then every batch whose `seq` is greater than the listing's, applied in order, give the tree on disk, without a look
+  at it: a `:created` path does not exist before and its parent does, a `:deleted` one is empty, `:renamed` moves all
+  below `from` to `path` (and replaces a file that stood there). A watched directory itself is no entry.
+
+  ## Slow subscribers
+
+  Nobody's mailbox is flooded: with `active: true` at most some 64 batches are waiting in it, with `active: n` at most `n`. Meanwhile
+  changes are merged natively. The slowest subscriber sets the pace for all for at most `:max_lag` ms; then it is left behind
+  until it has emptied its mailbox or asks again, and is told `:lagged`. A sole subscriber is never left behind.
+
+  ## Errors
+
+  Every call ends in its result or in `{:error, %Lookout.Error{}}`, never in an exit: a watcher that does not exist is `:noproc`, one
+  that does not answer in time `:timeout`. Options and arguments that make no sense raise `ArgumentError`.
+  """
+
+  alias Lookout.{Bridge, Client, Entry, Error, Event, EventStream, Options, Watcher}
+
+  @typedoc "A watcher: its pid or its name."
+  @type watcher :: GenServer.server()
+
+  @typedoc "A path: raw bytes, or characters as Erlang writes them. `~` is expanded."
+  @type path :: binary | charlist
+
+  @type option ::
+          {:dirs, path | [path]}
+          | {:name, GenServer.name()}
+          | {:recursive, boolean}
+          | {:settle, 0..3_600_000}
+          | {:initial, boolean}
+          | {:ready, :wait | :async}
+          | {:max_lag, timeout}
+          | {:subscribe, [pid]}
+
+  @type notice ::
+          {:overflow, binary}
+          | {:unreadable, binary, atom}
+          | {:watch_limit, binary, :poll}
+          | {:root_deleted, binary}
+          | {:root_created, binary}
+          | :ready
+          | :restarted
+          | :lagged
+
+  @typedoc "What a subscriber is sent."
+  @type message ::
+          {:lookout, pid, {:events, pos_integer, [Event.t(), ...]} | {:notice, notice} | {:stopped, term}}
+
+  @doc """
+  Starts a watcher, linked to the caller, and returns when its watches are live: no change after it is missed.
+
+  Takes a path, or options:
+
+    * `:dirs` - a path or a list of them: directories, or single files. They are made absolute; one given twice counts once. With an
+      empty list the watcher waits for `add/3`
+    * `:name` - as for `GenServer.start_link/3`
+    * `:recursive` - with `false`, only what stands directly in the directories; default `true`
+    * `:settle` - milliseconds of quiet before changes are reported; default 0
+    * `:initial` - report what exists as `:created` first. It waits for the first subscriber; default `false`
+    * `:ready` - with `:async`, return at once; a `:ready` notice follows, or the watcher stops. Default `:wait`
+    * `:max_lag` - milliseconds that a slow subscriber may hold up others, or `:infinity`; default 5,000
+    * `:subscribe` - processes of this node that are subscribers (`active: true`) from the start
+
+  A directory that cannot be watched gives `{:error, %Lookout.Error{}}`, and the caller lives on even if it does not trap exits.
+  """
+  @spec start_link(path | [option]) ::
+          {:ok, pid} | {:error, Error.t() | {:already_started, pid}}
+  def start_link(path_or_options), do: path_or_options |> Options.parse!() |> Watcher.start_link()
+
+  @doc "A child specification; its id is the `:name`, or `Lookout`."
+  @spec child_spec(path | [option]) :: Supervisor.child_spec()
+  def child_spec(path_or_options) do
+    %{
+      id: Options.name(path_or_options) || __MODULE__,
+      start: {__MODULE__, :start_link, [path_or_options]},
+      type: :worker
+    }
+  end
+
+  @doc """
+  Makes the caller a subscriber. Returns the pid that the messages carry.
+
+  `active: true` (default) sends without being asked, and is for processes of the watcher's own node. `active: n` and
+  `active: :once` send so many batches; `ask/2` lets more come. A subscriber that calls again gets nothing twice: the new
+  options replace the old ones. It is monitored, and forgotten when it ends.
+  """
+  @spec subscribe(watcher, active: true | :once | non_neg_integer) :: {:ok, pid} | {:error, Error.t()}
+  def subscribe(watcher, options \\ []) do
+    Client.call(watcher, {:subscribe, Options.parse_subscribe!(options)}, 5_000, :subscribe)
+  end
+
+  @doc "Ends the caller's subscription, if there is one. What is in its mailbox already stays there."
+  @spec unsubscribe(watcher) :: :ok | {:error, Error.t()}
+  def unsubscribe(watcher), do: Client.call(watcher, :unsubscribe, 5_000, :unsubscribe)
+
+  @doc """
+  Lets the caller, a subscriber with `active: n` or `:once`, have `n` more batches. Notices are not counted, but are told only
+  while batches may come.
+  """
+  @spec ask(watcher, pos_integer) :: :ok | {:error, Error.t()}
+  def ask(watcher, n) when is_integer(n) and n > 0, do: Client.call(watcher, {:ask, n}, 5_000, :ask)
+
+  def ask(_watcher, other) do
+    raise ArgumentError, "Lookout: ask: expected a count of batches (1 or more), got: #{inspect(other)}"
+  end
+
+  @doc """
+  Returns `:ok` once every change made before the call is in the mailbox of every subscriber. Does not wait for `:settle`.
+
+  The caller, if it is a subscriber, gets all of it whatever it has asked for. When another subscriber holds it up, the error is
+  `:lagging`.
+  """
+  @spec sync(watcher, timeout) :: :ok | {:error, Error.t()}
+  def sync(watcher, timeout \\ 5_000), do: Client.sync(watcher, timeout)
+
+  @doc """
+  Lists the tree as it stood after batch `seq`, parents before their children, without the watched directories themselves.
+
+    * `:under` - only what is below this directory
+    * `:stat` - with `true`, also size, mtime and mode; default `false`
+    * `:timeout` - milliseconds or `:infinity`; default 60,000
+  """
+  @spec list(watcher, under: path, stat: boolean, timeout: timeout) ::
+          {:ok, non_neg_integer, [Entry.t()]} | {:error, Error.t()}
+  def list(watcher, options \\ []) do
+    {request, timeout} = Options.parse_list!(options)
+    Client.list(watcher, request, timeout)
+  end
+
+  @doc """
+  Watches one more directory (or file), with the watcher's `:recursive`. Returns when it is live; what it contains is told as
+  `:created`. No matter if it is watched already.
+  """
+  @spec add(watcher, path, timeout) :: :ok | {:error, Error.t()}
+  def add(watcher, dir, timeout \\ 60_000), do: Client.call(watcher, {:add, Options.path!(dir), timeout}, timeout, :add)
+
+  @doc "Ends the watching of a directory; what it contains is told as `:deleted`."
+  @spec remove(watcher, path, timeout) :: :ok | {:error, Error.t()}
+  def remove(watcher, dir, timeout \\ 5_000) do
+    Client.call(watcher, {:remove, Options.path!(dir), timeout}, timeout, :remove)
+  end
+
+  @doc "The directories that are watched, absolute, in the order in which they were given."
+  @spec dirs(watcher) :: {:ok, [binary]} | {:error, Error.t()}
+  def dirs(watcher), do: Client.call(watcher, :dirs, 5_000, :dirs)
+
+  @doc """
+  Counts and figures: of the watcher `:seq`, `:dirs`, `:subscribers`, `:held` (batches that wait for a subscriber), `:restarts`; of its
+  program `:os_pid`, `:version`, `:memory` (resident bytes), `:credit` (batches it may send), `:directories`, `:files`, `:watches`,
+  `:batches`, `:events`, `:overflows`, `:rescans`, `:dirty` (what waits to be looked at).
+  """
+  @spec info(watcher, timeout) :: {:ok, map} | {:error, Error.t()}
+  def info(watcher, timeout \\ 5_000), do: Client.call(watcher, {:info, timeout}, timeout, :info)
+
+  @doc "Stops the watcher and its program. Subscribers get `{:stopped, :normal}`."
+  @spec stop(watcher, timeout) :: :ok | {:error, Error.t()}
+  def stop(watcher, timeout \\ 5_000), do: Client.stop(watcher, timeout)
+
+  @doc """
+  A stream of `%Lookout.Event{}` from a watcher of its own, started when the enumeration starts and stopped with it.
+
+      Lookout.stream("lib") |> Stream.filter(&(&1.change == :modified)) |> Enum.take(1)
+
+  Takes what `start_link/1` takes. Runs no faster than it is consumed. Raises `Lookout.Error` when the directory cannot be
+  watched, and when changes may have been missed because the native program had to be replaced. Other notices are logged.
+  """
+  @spec stream(path | [option]) :: Enumerable.t()
+  def stream(path_or_options), do: path_or_options |> Options.parse!() |> EventStream.new()
+
+  @doc "The native program, for those who call `Port.open/2` themselves (`docs/protocol.md` says how to speak with it)."
+  @spec port_path() :: binary
+  def port_path, do: Bridge.default_path()
+end

@@ -1,0 +1,204 @@
+defmodule Lookout.Delivery do
+  @moduledoc false
+  # Performs what `Lookout.Flow` decides: looks at mailboxes, sends, monitors, sets timers, and
+  # answers the callers of sync.
+
+  alias Lookout.{Error, Flow, Options, Timers}
+
+  @type t :: %__MODULE__{
+          flow: Flow.t(),
+          look: {pos_integer, pos_integer},
+          pause: nil | pos_integer,
+          max_lag: timeout,
+          monitors: %{pid => reference},
+          syncs: %{term => {GenServer.from(), pid}},
+          timers: Timers.t()
+        }
+
+  @enforce_keys [:flow, :look, :max_lag]
+  defstruct [:flow, :look, :max_lag, pause: nil, monitors: %{}, syncs: %{}, timers: Timers.new(:delivery)]
+
+  @spec new(Options.t()) :: t
+  def new(%Options{limits: limits} = options) do
+    flow = Flow.new(limits.window, limits.mailbox, options.initial)
+    delivery = %__MODULE__{flow: flow, look: limits.look, max_lag: options.max_lag}
+    Enum.reduce(options.subscribe, delivery, fn {pid, want}, delivery -> attach(delivery, pid, want) end)
+  end
+
+  ## Subscribers
+
+  @spec attach(t, pid, Flow.want()) :: t
+  def attach(%__MODULE__{} = delivery, pid, want) do
+    {actions, flow} = Flow.subscribe(delivery.flow, pid, want)
+    monitors = Map.put_new_lazy(delivery.monitors, pid, fn -> Process.monitor(pid) end)
+    %{delivery | flow: flow, monitors: monitors} |> perform(actions) |> pump()
+  end
+
+  @spec detach(t, pid) :: t
+  def detach(%__MODULE__{} = delivery, pid) do
+    case Map.pop(delivery.monitors, pid) do
+      {nil, _monitors} ->
+        delivery
+
+      {ref, monitors} ->
+        Process.demonitor(ref, [:flush])
+        pump(%{delivery | monitors: monitors, flow: Flow.unsubscribe(delivery.flow, pid)})
+    end
+  end
+
+  @spec subscriber?(t, pid) :: boolean
+  def subscriber?(%__MODULE__{monitors: monitors}, pid), do: is_map_key(monitors, pid)
+
+  @spec count(t) :: non_neg_integer
+  def count(%__MODULE__{monitors: monitors}), do: map_size(monitors)
+
+  @spec ask(t, pid, pos_integer) :: {:ok, t} | {:error, :not_subscribed | :active}
+  def ask(%__MODULE__{} = delivery, pid, n) do
+    with {:ok, actions, flow} <- Flow.ask(delivery.flow, pid, n) do
+      {:ok, %{delivery | flow: flow} |> perform(actions) |> pump()}
+    end
+  end
+
+  @doc "Sends a message to all subscribers at once, past the queue: the last word."
+  @spec broadcast(t, term) :: :ok
+  def broadcast(%__MODULE__{monitors: monitors}, message), do: Enum.each(monitors, &tell(elem(&1, 0), message))
+
+  @spec tell(pid, term) :: term
+  def tell(pid, message), do: send(pid, {:lookout, self(), message})
+
+  ## Batches and notices
+
+  @doc "Queues an item and hands out what can be handed out."
+  @spec push(t, Flow.item()) :: t
+  def push(%__MODULE__{} = delivery, item), do: pump(%{delivery | flow: Flow.push(delivery.flow, item)})
+
+  @spec held(t) :: non_neg_integer
+  def held(%__MODULE__{flow: flow}), do: flow.held
+
+  @doc "The credit for a program that has just started."
+  @spec first_credit(t) :: {non_neg_integer, t}
+  def first_credit(%__MODULE__{} = delivery) do
+    {credit, flow} = Flow.first_credit(delivery.flow)
+    {credit, %{delivery | flow: flow}}
+  end
+
+  @doc "The credit to grant now, often 0."
+  @spec more_credit(t) :: {non_neg_integer, t}
+  def more_credit(%__MODULE__{} = delivery) do
+    {credit, flow} = Flow.more_credit(delivery.flow)
+    {credit, %{delivery | flow: flow}}
+  end
+
+  ## Sync
+
+  @doc """
+  From here on `pid` counts as ready. `from` is answered when the item `{:marker, id}`, pushed once the program has
+  replied, has come to its turn.
+  """
+  @spec begin_sync(t, term, GenServer.from(), timeout) :: t
+  def begin_sync(%__MODULE__{} = delivery, id, {pid, _tag} = from, timeout) do
+    {actions, flow} = Flow.begin_sync(delivery.flow, pid)
+    delivery = %{delivery | flow: flow, syncs: Map.put(delivery.syncs, id, {from, pid})}
+    delivery |> start_timer({:sync, id}, timeout) |> perform(actions) |> pump()
+  end
+
+  @doc "Answers a sync, unless its time was up before."
+  @spec end_sync(t, term, :ok | {:error, Error.t()}) :: t
+  def end_sync(%__MODULE__{} = delivery, id, reply) do
+    case Map.pop(delivery.syncs, id) do
+      {nil, _syncs} ->
+        delivery
+
+      {{from, pid}, syncs} ->
+        GenServer.reply(from, reply)
+        delivery = %{delivery | syncs: syncs, flow: Flow.end_sync(delivery.flow, pid)}
+        cancel_timer(delivery, {:sync, id})
+    end
+  end
+
+  ## Timers
+
+  @doc "A timer of the delivery has ended; `:expired` names the sync whose time is up."
+  @spec timeout(t, term, reference) :: {:ok | {:expired, term}, t}
+  def timeout(%__MODULE__{} = delivery, tag, ref) do
+    case Timers.fired(delivery.timers, tag, ref) do
+      {:ok, timers} -> on_timeout(tag, %{delivery | timers: timers})
+      :stale -> {:ok, delivery}
+    end
+  end
+
+  defp on_timeout(:look, delivery) do
+    {_first, longest} = delivery.look
+    {:ok, pump(%{delivery | pause: min(delivery.pause * 2, longest)})}
+  end
+
+  defp on_timeout(:lag, delivery) do
+    {:ok, pump(%{delivery | flow: Flow.detach_slow(delivery.flow, &mailbox/1)})}
+  end
+
+  defp on_timeout({:sync, id}, delivery) do
+    {{:expired, id}, delivery |> end_sync(id, {:error, sync_error(delivery)}) |> pump()}
+  end
+
+  # What it is that the sync waits for.
+  defp sync_error(delivery) do
+    {_actions, status, _flow} = Flow.advance(delivery.flow, &mailbox/1)
+    {reason, detail} = held_up(status)
+    %Error{reason: reason, operation: :sync, detail: detail}
+  end
+
+  defp held_up(:clear), do: {:timeout, "no answer in time"}
+
+  defp held_up(:unheard) do
+    {:lagging, "what exists (initial: true) waits for the first subscriber; subscribe before sync"}
+  end
+
+  defp held_up(_slow) do
+    {:lagging, "a subscriber takes no messages; let it empty its mailbox, ask for more, or unsubscribe"}
+  end
+
+  # Hands out what can be handed out, and sees to it that the rest will be.
+  defp pump(delivery) do
+    {back, flow} = Flow.reattach(delivery.flow, &mailbox/1)
+    {actions, status, flow} = Flow.advance(flow, &mailbox/1)
+    moved? = back != [] or actions != []
+
+    %{delivery | flow: flow}
+    |> perform(back)
+    |> perform(actions)
+    |> look_again(Flow.must_look?(flow, status), moved?)
+    |> limit_lag(status == :contended, moved?)
+  end
+
+  defp perform(delivery, actions), do: Enum.reduce(actions, delivery, &perform_one/2)
+
+  defp perform_one({:tell, pids, message}, delivery) do
+    Enum.each(pids, &tell(&1, message))
+    delivery
+  end
+
+  defp perform_one({:reached, sync_id}, delivery), do: end_sync(delivery, sync_id, :ok)
+
+  # The less happens, the longer the pause.
+  defp look_again(delivery, false, _moved?), do: cancel_timer(%{delivery | pause: nil}, :look)
+
+  defp look_again(%{look: {first, _longest}} = delivery, true, moved?) do
+    pause = if moved?, do: first, else: delivery.pause || first
+    start_timer(%{delivery | pause: pause}, :look, pause)
+  end
+
+  # How long the first item of the queue has waited counts.
+  defp limit_lag(delivery, false, _moved?), do: cancel_timer(delivery, :lag)
+  defp limit_lag(delivery, true, false), do: start_timer(delivery, :lag, delivery.max_lag)
+  defp limit_lag(delivery, true, true), do: delivery |> cancel_timer(:lag) |> limit_lag(true, false)
+
+  defp start_timer(delivery, tag, ms), do: %{delivery | timers: Timers.start(delivery.timers, tag, ms)}
+  defp cancel_timer(delivery, tag), do: %{delivery | timers: Timers.cancel(delivery.timers, tag)}
+
+  defp mailbox(pid) do
+    case Process.info(pid, :message_queue_len) do
+      {:message_queue_len, length} -> length
+      nil -> nil
+    end
+  end
+end

@@ -1,0 +1,27 @@
+defmodule Lookout.Entry do
+  @moduledoc """
+  An entry of a listing, see `Lookout.list/2`.
+
+    * `:path` - absolute, the raw bytes as they stand on disk
+    * `:type` - `:file`, `:directory`, `:symlink` or `:other`
+    * `:inode` - the inode number
+    * `:size` - bytes
+    * `:mtime` - nanoseconds since the epoch
+    * `:mode` - permission bits and type, as in inode(7)
+
+  The last three are `nil` unless the listing was asked for with `stat: true`, and also where the entry could no longer be
+  looked at.
+  """
+
+  @type t :: %__MODULE__{
+          path: binary,
+          type: Lookout.Event.type(),
+          inode: non_neg_integer,
+          size: nil | non_neg_integer,
+          mtime: nil | integer,
+          mode: nil | non_neg_integer
+        }
+
+  @enforce_keys [:path, :type, :inode]
+  defstruct [:path, :type, :inode, :size, :mtime, :mode]
+end

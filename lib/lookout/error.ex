@@ -1,0 +1,32 @@
+defmodule Lookout.Error do
+  @moduledoc """
+  What went wrong, for a program and for a person.
+
+    * `:reason` - an atom to match on: an errno in lower case (`:enoent`, `:eacces`, `:enotdir`, ...) or one of `:timeout`,
+      `:lagging`, `:noproc`, `:nodedown`, `:stopped`, `:not_watched`, `:not_found`, `:not_subscribed`, `:active`, `:remote`, `:restarted`,
+      `:port_exited`, `:port_hung`, `:port_garbled`, `:wrong_protocol`, `:bad_request`
+    * `:operation` - what was being done
+    * `:path` - the path in question, or `nil`
+    * `:detail` - a sentence that says what to do about it
+
+  Functions that end in `{:error, error}` carry one; `Lookout.stream/1` raises it.
+  """
+
+  @type t :: %__MODULE__{reason: atom, operation: atom, path: nil | binary, detail: binary}
+
+  @enforce_keys [:reason, :operation, :detail]
+  defexception [:reason, :operation, :path, :detail]
+
+  @impl true
+  def message(%__MODULE__{} = error) do
+    "#{error.operation}#{place(error.path)}: #{printable(error.detail)} (#{error.reason})"
+  end
+
+  defp place(nil), do: ""
+  defp place(path), do: " " <> quoted(path)
+
+  defp printable(text), do: if(String.printable?(text), do: text, else: quoted(text))
+
+  # Names on disk are bytes: escaped, they cannot garble a log or a terminal.
+  defp quoted(bytes), do: inspect(bytes, binaries: :as_strings, printable_limit: :infinity)
+end

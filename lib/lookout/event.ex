@@ -1,0 +1,17 @@
+defmodule Lookout.Event do
+  @moduledoc """
+  One change of one entry below a watched directory.
+
+    * `:change` - `:created`, `:modified` (content), `:attributes` (mode, owner, times), `:deleted` or `:renamed`
+    * `:type` - `:file`, `:directory`, `:symlink` or `:other` (a socket, a named pipe, a device)
+    * `:path` - absolute, the raw bytes as they stand on disk; not necessarily UTF-8
+    * `:from` - the old path of a rename, `nil` with every other change
+  """
+
+  @type change :: :created | :modified | :attributes | :deleted | :renamed
+  @type type :: :file | :directory | :symlink | :other
+  @type t :: %__MODULE__{change: change, type: type, path: binary, from: nil | binary}
+
+  @enforce_keys [:change, :type, :path]
+  defstruct [:change, :type, :path, :from]
+end

@@ -1,0 +1,112 @@
+defmodule Lookout.EventStream do
+  @moduledoc false
+  # The process behind `Lookout.stream/1`: subscribes for the enumerating process, whose mailbox
+  # stays untouched, and ends with it.
+
+  use GenServer, restart: :temporary
+
+  alias Lookout.{Client, Error, Options, Watcher}
+
+  defstruct [:watcher, :owner, :waiting, :failure, batch: nil]
+
+  @spec new(Options.t()) :: Enumerable.t()
+  def new(%Options{} = options) do
+    Stream.resource(fn -> start(options) end, &next/1, &stop/1)
+  end
+
+  defp start(options) do
+    case GenServer.start(__MODULE__, {options, self()}) do
+      {:ok, pid} -> pid
+      {:error, {:shutdown, error}} -> raise to_error(error)
+    end
+  end
+
+  defp next(pid) do
+    case Client.call(pid, :next, :infinity, :stream) do
+      {:ok, events} -> {events, pid}
+      {:error, error} -> raise error
+    end
+  end
+
+  defp stop(pid), do: Client.stop(pid, :infinity)
+
+  @impl true
+  def init({options, owner}) do
+    Process.flag(:trap_exit, true)
+    Process.monitor(owner)
+
+    # Nobody else would take what this process is sent without being asked.
+    case Watcher.start_link(%{options | subscribe: [{self(), 1} | options.subscribe]}) do
+      {:ok, watcher} -> {:ok, %__MODULE__{watcher: watcher, owner: owner}}
+      {:error, error} -> {:stop, {:shutdown, error}}
+    end
+  end
+
+  @impl true
+  def handle_call(:next, _from, %{batch: [_ | _] = events} = state) do
+    {:reply, {:ok, events}, more(%{state | batch: nil})}
+  end
+
+  def handle_call(:next, _from, %{failure: %Error{} = error} = state), do: {:reply, {:error, error}, state}
+  def handle_call(:next, from, state), do: {:noreply, %{state | waiting: from}}
+
+  @impl true
+  def handle_info({:lookout, watcher, message}, %{watcher: watcher} = state), do: {:noreply, heard(message, state)}
+
+  # {:stopped, reason} has told why, unless the watcher was killed.
+  def handle_info({:EXIT, watcher, reason}, %{watcher: watcher} = state), do: {:noreply, failed(state, reason)}
+
+  def handle_info({:DOWN, _ref, :process, owner, _reason}, %{owner: owner} = state), do: {:stop, :normal, state}
+
+  def handle_info(other, state) do
+    :logger.warning("Lookout.stream got a message that it does not know: #{inspect(other)}")
+    {:noreply, state}
+  end
+
+  @impl true
+  def terminate(_reason, state), do: Client.stop(state.watcher, :infinity)
+
+  defp heard({:events, _seq, events}, %{waiting: nil} = state), do: %{state | batch: events}
+
+  defp heard({:events, _seq, events}, %{waiting: from} = state) do
+    GenServer.reply(from, {:ok, events})
+    more(%{state | waiting: nil})
+  end
+
+  defp heard({:notice, :restarted}, state) do
+    detail = "lookout_port ended and was started again; changes may have been missed, so start the stream anew"
+    failed(state, %Error{reason: :restarted, operation: :stream, detail: detail})
+  end
+
+  defp heard({:notice, :ready}, state), do: state
+
+  # A stream has no place for notices, and they must not be lost in silence.
+  defp heard({:notice, notice}, state) do
+    :logger.warning("Lookout.stream: #{inspect(notice, binaries: :as_strings)}")
+    state
+  end
+
+  defp heard({:stopped, reason}, state), do: failed(state, reason)
+
+  defp failed(%{failure: %Error{}} = state, _reason), do: state
+
+  defp failed(state, reason) do
+    error = to_error(reason)
+    if state.waiting, do: GenServer.reply(state.waiting, {:error, error})
+    %{state | failure: error, waiting: nil}
+  end
+
+  # An error is told when the batch before it has been taken.
+  defp more(%{failure: nil} = state) do
+    Client.call(state.watcher, {:ask, 1}, :infinity, :ask)
+    state
+  end
+
+  defp more(state), do: state
+
+  defp to_error(%Error{} = error), do: error
+
+  defp to_error(reason) do
+    %Error{reason: :stopped, operation: :stream, detail: "the watcher stopped: #{inspect(reason)}"}
+  end
+end

@@ -1,0 +1,186 @@
+defmodule Lookout.Options do
+  @moduledoc false
+  # The options of a watcher, checked in the process that wrote them.
+
+  alias Lookout.{Limits, Paths}
+
+  @expected [
+    dirs: "a path or a list of paths",
+    name: "an atom, {:global, term} or {:via, module, term}",
+    recursive: "true or false",
+    settle: "milliseconds from 0 to 3_600_000",
+    initial: "true or false",
+    ready: ":wait or :async",
+    max_lag: "milliseconds (0 or more) or :infinity",
+    subscribe: "a list of pids of this node (others call Lookout.subscribe/2 with active: n)"
+  ]
+
+  @subscribe_expected [active: "true, :once or a count of batches (0 or more)"]
+
+  @list_expected [
+    under: "a path",
+    stat: "true or false",
+    timeout: "milliseconds (0 or more) or :infinity"
+  ]
+
+  @type active :: :all | non_neg_integer
+  @type t :: %__MODULE__{
+          dirs: [binary],
+          name: nil | atom | {:global, term} | {:via, module, term},
+          recursive: boolean,
+          settle: 0..3_600_000,
+          initial: boolean,
+          ready: :wait | :async,
+          max_lag: timeout,
+          subscribe: [{pid, active}],
+          limits: Limits.t()
+        }
+
+  @enforce_keys [:dirs]
+  defstruct [
+    :dirs,
+    name: nil,
+    recursive: true,
+    settle: 0,
+    initial: false,
+    ready: :wait,
+    max_lag: 5_000,
+    subscribe: [],
+    limits: %Limits{}
+  ]
+
+  @doc "The options of `Lookout.start_link/1`: a path alone, a keyword list or an Erlang proplist."
+  @spec parse!(term) :: t
+  def parse!(path_or_options) do
+    options = path_or_options |> to_pairs() |> check!(@expected, &value/2)
+
+    unless Map.has_key?(options, :dirs) do
+      bad!("option :dirs is missing; expected #{@expected[:dirs]}, got: #{inspect(path_or_options)}")
+    end
+
+    struct!(__MODULE__, options)
+  end
+
+  @doc "The name among options that need not be valid otherwise."
+  @spec name(term) :: term
+  def name(path_or_options) do
+    case List.keyfind(to_pairs(path_or_options), :name, 0) do
+      {:name, name} -> name
+      nil -> nil
+    end
+  end
+
+  @doc "The options of `Lookout.subscribe/2`: how many batches to send, `:all` without end."
+  @spec parse_subscribe!(term) :: active
+  def parse_subscribe!(options) do
+    options |> to_pairs() |> check!(@subscribe_expected, &value/2) |> Map.get(:active, :all)
+  end
+
+  @doc "The options of `Lookout.list/2`: those of the request, and the timeout."
+  @spec parse_list!(term) :: {[under: binary, stat: boolean], timeout}
+  def parse_list!(options) do
+    {timeout, request} = options |> to_pairs() |> check!(@list_expected, &value/2) |> Map.pop(:timeout, 60_000)
+
+    {Map.to_list(request), timeout}
+  end
+
+  @doc "A path of `Lookout.add/3` or `Lookout.remove/3`."
+  @spec path!(term) :: binary
+  def path!(path) do
+    case Paths.expand(path) do
+      {:ok, path} -> path
+      :error -> bad!("expected a path, got: #{inspect(path)}")
+    end
+  end
+
+  @spec timeout!(term) :: timeout
+  def timeout!(timeout) do
+    case value(:timeout, timeout) do
+      {:ok, timeout} -> timeout
+      :error -> bad!("timeout: expected #{@list_expected[:timeout]}, got: #{inspect(timeout)}")
+    end
+  end
+
+  defp to_pairs(path) when is_binary(path), do: [dirs: path]
+
+  defp to_pairs(list) when is_list(list) do
+    cond do
+      Paths.charlist?(list) -> [dirs: list]
+      List.improper?(list) -> not_options!(list)
+      true -> Enum.map(list, &(to_pair(&1) || not_options!(list)))
+    end
+  end
+
+  defp to_pairs(other), do: not_options!(other)
+
+  defp to_pair({key, value}) when is_atom(key), do: {key, value}
+  # In an Erlang proplist an atom alone stands for {atom, true}.
+  defp to_pair(key) when is_atom(key), do: {key, true}
+  defp to_pair(_other), do: nil
+
+  defp not_options!(other) do
+    bad!("expected a path or options such as [dirs: [\"lib\"]], got: #{inspect(other)}")
+  end
+
+  # Of an option given twice the first counts, as in Keyword.
+  defp check!(pairs, expected, value) do
+    for {key, given} <- Enum.reverse(pairs), into: %{} do
+      known = expected[key] || unknown!(key, given, expected)
+
+      case value.(key, given) do
+        {:ok, checked} -> {key, checked}
+        :error -> bad!("option #{inspect(key)}: expected #{known}, got: #{inspect(given)}")
+      end
+    end
+  end
+
+  defp unknown!(key, given, expected) do
+    known = expected |> Keyword.keys() |> Enum.map_join(", ", &inspect/1)
+    bad!("unknown option #{inspect(key)} (#{inspect(given)}); expected one of #{known}")
+  end
+
+  defp value(key, value) when key in [:recursive, :initial, :stat] and is_boolean(value), do: {:ok, value}
+  defp value(:settle, ms) when is_integer(ms) and ms in 0..3_600_000, do: {:ok, ms}
+  defp value(:ready, ready) when ready in [:wait, :async], do: {:ok, ready}
+  defp value(key, :infinity) when key in [:max_lag, :timeout], do: {:ok, :infinity}
+  defp value(key, ms) when key in [:max_lag, :timeout] and is_integer(ms) and ms >= 0, do: {:ok, ms}
+  defp value(:name, {:global, _} = name), do: {:ok, name}
+  defp value(:name, {:via, module, _} = name) when is_atom(module), do: {:ok, name}
+  defp value(:name, name) when is_atom(name) and name not in [true, false, :undefined], do: {:ok, name}
+  defp value(:active, true), do: {:ok, :all}
+  defp value(:active, :once), do: {:ok, 1}
+  defp value(:active, n) when is_integer(n) and n >= 0, do: {:ok, n}
+  defp value(:under, path), do: Paths.expand(path)
+  defp value(:dirs, dirs), do: dirs(dirs)
+
+  defp value(:subscribe, pids) when is_list(pids) do
+    if List.improper?(pids) == false and Enum.all?(pids, &(is_pid(&1) and node(&1) == node())) do
+      {:ok, pids |> Enum.uniq() |> Enum.map(&{&1, :all})}
+    else
+      :error
+    end
+  end
+
+  defp value(_key, _value), do: :error
+
+  defp dirs(path) when is_binary(path), do: dirs([path])
+
+  defp dirs(list) when is_list(list) do
+    cond do
+      Paths.charlist?(list) -> dirs([IO.chardata_to_string(list)])
+      List.improper?(list) -> :error
+      true -> expand_all(Enum.map(list, &Paths.expand/1))
+    end
+  rescue
+    UnicodeConversionError -> :error
+  end
+
+  defp dirs(_other), do: :error
+
+  defp expand_all(expanded) do
+    if :error in expanded, do: :error, else: {:ok, expanded |> Keyword.values() |> Enum.uniq()}
+  end
+
+  @spec bad!(binary) :: no_return
+  defp bad!(message), do: raise(ArgumentError, "Lookout: " <> message)
+end

@@ -1,0 +1,49 @@
+defmodule Lookout.Paths do
+  @moduledoc false
+  # Paths as users write them, made absolute. `Path.expand/1` promises nothing for names that are
+  # not UTF-8; this works on bytes.
+
+  @doc """
+  The absolute path, without `.`, `..`, doubled or trailing slashes; `~` and `~/...` stand for the home directory.
+  Takes a binary (raw bytes) or a charlist (characters); `:error` for anything else, an empty path and a NUL byte.
+  """
+  @spec expand(term) :: {:ok, binary} | :error
+  def expand(path) when is_binary(path) and path != "" do
+    case :binary.match(path, <<0>>) do
+      :nomatch -> {:ok, path |> home() |> absolute() |> collapse()}
+      _found -> :error
+    end
+  end
+
+  def expand([_ | _] = charlist) do
+    case charlist?(charlist) and :unicode.characters_to_binary(charlist) do
+      path when is_binary(path) -> expand(path)
+      _not_characters -> :error
+    end
+  end
+
+  def expand(_other), do: :error
+
+  @doc "Whether the term is a non-empty list of characters: how Erlang writes a path."
+  @spec charlist?(term) :: boolean
+  def charlist?([_ | _] = list), do: List.improper?(list) == false and Enum.all?(list, &is_integer/1)
+  def charlist?(_other), do: false
+
+  defp home("~"), do: System.user_home!()
+  defp home("~/" <> rest), do: System.user_home!() <> "/" <> rest
+  defp home(path), do: path
+
+  defp absolute("/" <> _ = path), do: path
+  defp absolute(path), do: File.cwd!() <> "/" <> path
+
+  defp collapse(path) do
+    parts = path |> :binary.split("/", [:global]) |> Enum.reduce([], &step/2)
+    "/" <> (parts |> Enum.reverse() |> Enum.intersperse("/") |> IO.iodata_to_binary())
+  end
+
+  defp step("", parts), do: parts
+  defp step(".", parts), do: parts
+  defp step("..", []), do: []
+  defp step("..", [_ | parts]), do: parts
+  defp step(part, parts), do: [part | parts]
+end

@@ -1,0 +1,234 @@
+defmodule Lookout.Program do
+  @moduledoc false
+  # The native program of a watcher through its lives: started, greeted, asked, watched for hanging,
+  # and started again.
+  #
+  # Phases: :opening (started, its hello is awaited), :watching (told what to watch), :live, :down.
+  # Requests are sent while :live, and kept otherwise; those that a program leaves unanswered go
+  # to its successor.
+  #
+  # A timer runs only while something is awaited: an idle watcher has none.
+
+  alias Lookout.{Bridge, Error, Limits, Protocol, Requests, Timers}
+
+  @type t :: %__MODULE__{
+          limits: Limits.t(),
+          path: binary,
+          phase: :opening | :watching | :live | :down,
+          bridge: nil | Bridge.t(),
+          version: nil | binary,
+          requests: Requests.t(),
+          answered: boolean,
+          failure: nil | Error.t(),
+          restarts: non_neg_integer,
+          deaths: [integer],
+          timers: Timers.t()
+        }
+
+  @enforce_keys [:limits, :path]
+  defstruct [
+    :limits,
+    :path,
+    phase: :down,
+    bridge: nil,
+    version: nil,
+    requests: %Requests{},
+    # since the watchdog last looked
+    answered: false,
+    # its own last word on why it ends
+    failure: nil,
+    restarts: 0,
+    # monotonic milliseconds, newest first
+    deaths: [],
+    timers: Timers.new(:program)
+  ]
+
+  @spec new(Limits.t()) :: t
+  def new(%Limits{} = limits), do: %__MODULE__{limits: limits, path: limits.port_path || Bridge.default_path()}
+
+  ## Life
+
+  @doc "Starts the program; its hello follows, or a timeout."
+  @spec open(t) :: {:ok, t} | {:error, Error.t()}
+  def open(%__MODULE__{} = program) do
+    with {:ok, bridge} <- Bridge.open(program.path) do
+      program = %{program | bridge: bridge, phase: :opening, failure: nil}
+      {:ok, start_timer(program, :hello, program.limits.hello)}
+    end
+  end
+
+  @doc "The program has said hello."
+  @spec greet(t, integer, binary) :: {:ok, t} | {:error, Error.t()}
+  def greet(%__MODULE__{} = program, protocol, version) do
+    if protocol == Protocol.version() do
+      {:ok, cancel_timer(%{program | version: version}, :hello)}
+    else
+      detail = "speaks protocol #{protocol}, but #{Protocol.version()} is needed; build it again with `mix compile`"
+      {:error, error(program, :wrong_protocol, detail)}
+    end
+  end
+
+  @doc "Sends the request that sets up the watches; others wait for its answer."
+  @spec watch(t, (Protocol.id() -> tuple)) :: t
+  def watch(%__MODULE__{} = program, build) do
+    {_id, term, requests} = Requests.open(program.requests, :watch, :infinity, build)
+    transmit(%{program | requests: requests, phase: :watching}, term)
+  end
+
+  @doc "The watches are live: sends what has been asked for meanwhile."
+  @spec live(t) :: t
+  def live(%__MODULE__{} = program) do
+    program.requests
+    |> Requests.all()
+    |> Enum.reduce(%{program | phase: :live}, fn {_kind, term}, program -> transmit(program, term) end)
+  end
+
+  @doc "The program has ended: closes the port."
+  @spec close(t) :: t
+  def close(%__MODULE__{bridge: nil} = program), do: program
+
+  def close(%__MODULE__{} = program) do
+    Bridge.close(program.bridge)
+    forget_life(program)
+  end
+
+  @doc """
+  The program is dead. A successor is to be started after `:restart` has come back from `timeout/3`, or, after too many
+  deaths in a short time, none.
+  """
+  @spec died(t) :: {:restart_in, pos_integer, t} | {:too_many, t}
+  def died(%__MODULE__{} = program) do
+    {most, span} = program.limits.deaths
+    earlier = Enum.filter(program.deaths, &(&1 > now() - span))
+    program = %{program | deaths: [now() | earlier]}
+
+    if length(earlier) >= most do
+      {:too_many, program}
+    else
+      {first, longest} = program.limits.backoff
+      pause = min(first * Integer.pow(2, length(earlier)), longest)
+      {:restart_in, pause, start_timer(program, :restart, pause)}
+    end
+  end
+
+  @doc "Starts the successor."
+  @spec reopen(t) :: {:ok, t} | {:error, Error.t()}
+  def reopen(%__MODULE__{} = program), do: open(%{program | restarts: program.restarts + 1})
+
+  @doc "Ends the program, if there is one, and all timers."
+  @spec part(t) :: t
+  def part(%__MODULE__{bridge: nil} = program), do: forget_life(program)
+
+  def part(%__MODULE__{} = program) do
+    Bridge.part(program.bridge, program.requests.next, program.limits.farewell)
+    forget_life(program)
+  end
+
+  @doc "Ends a program that can no longer be spoken with; the error says `what` it did."
+  @spec kill(t, atom, binary) :: Error.t()
+  def kill(%__MODULE__{} = program, reason, what) do
+    Bridge.kill(program.bridge)
+    error(program, reason, what)
+  end
+
+  @doc "The error for a program that ended: its own last word, or `what` happened."
+  @spec exited(t, binary) :: Error.t()
+  def exited(%__MODULE__{failure: nil} = program, what), do: error(program, :port_exited, what)
+  def exited(%__MODULE__{failure: failure}, _what), do: failure
+
+  ## Requests
+
+  @doc "Opens a request, sent now or when the program is live. `kind` comes back with the answer."
+  @spec request(t, Requests.kind(), timeout, (Protocol.id() -> tuple)) :: {Protocol.id(), t}
+  def request(%__MODULE__{} = program, kind, timeout, build) do
+    deadline = if timeout == :infinity, do: :infinity, else: now() + timeout
+    {id, term, requests} = Requests.open(program.requests, kind, deadline, build)
+    program = %{program | requests: requests}
+    {id, if(program.phase == :live, do: transmit(program, term), else: program)}
+  end
+
+  @spec credit(t, non_neg_integer) :: t
+  def credit(%__MODULE__{} = program, 0), do: program
+  def credit(%__MODULE__{} = program, batches), do: send_term(program, {:credit, batches})
+
+  @doc "Whether it can be granted credit."
+  @spec open?(t) :: boolean
+  def open?(%__MODULE__{phase: phase}), do: phase in [:watching, :live]
+
+  @doc "The program has answered a request."
+  @spec answered(t, term) :: {:ok, Requests.kind(), t} | :error
+  def answered(%__MODULE__{} = program, id) do
+    with {:ok, kind, requests} <- Requests.close(program.requests, id) do
+      program = %{program | requests: requests, answered: true}
+      {:ok, kind, if(Requests.empty?(requests), do: cancel_timer(program, :watchdog), else: program)}
+    end
+  end
+
+  @doc "The program has sent a part of an answer."
+  @spec answering(t, term) :: {:ok, Requests.kind(), t} | :error
+  def answering(%__MODULE__{} = program, id) do
+    with {:ok, kind} <- Requests.kind(program.requests, id), do: {:ok, kind, %{program | answered: true}}
+  end
+
+  @spec forget(t, Protocol.id()) :: t
+  def forget(%__MODULE__{} = program, id), do: %{program | requests: Requests.forget(program.requests, id)}
+
+  @doc "The kinds of the requests that are open."
+  @spec open_kinds(t) :: [Requests.kind()]
+  def open_kinds(%__MODULE__{} = program), do: for({kind, _term} <- Requests.all(program.requests), do: kind)
+
+  ## Timers
+
+  @doc "A timer of the program has ended."
+  @spec timeout(t, term, reference) :: {:ok | :restart | {:hung, binary}, t}
+  def timeout(%__MODULE__{} = program, tag, ref) do
+    case Timers.fired(program.timers, tag, ref) do
+      {:ok, timers} -> on_timeout(tag, %{program | timers: timers})
+      :stale -> {:ok, program}
+    end
+  end
+
+  defp on_timeout(:restart, program), do: {:restart, program}
+  defp on_timeout(:outbox, program), do: {:ok, retry(program, Bridge.flush(program.bridge))}
+
+  defp on_timeout(:hello, program) do
+    {{:hung, "did not say hello within #{program.limits.hello} ms"}, program}
+  end
+
+  defp on_timeout(:watchdog, %{answered: true} = program), do: {:ok, guard(program)}
+
+  defp on_timeout(:watchdog, program) do
+    %{quiet: quiet, answer: answer} = program.limits
+
+    if :ping in open_kinds(program) do
+      {{:hung, "did not answer a request within #{quiet + answer} ms"}, program}
+    else
+      {_id, term, requests} = Requests.open(program.requests, :ping, :infinity, &{:ping, &1})
+      {:ok, %{program | requests: requests} |> start_timer(:watchdog, answer) |> send_term(term)}
+    end
+  end
+
+  # While requests are open the program must show that it lives.
+  defp guard(%{timers: %{running: %{watchdog: _running}}} = program), do: program
+  defp guard(program), do: start_timer(%{program | answered: false}, :watchdog, program.limits.quiet)
+
+  defp transmit(program, term), do: program |> guard() |> send_term(term)
+  defp send_term(program, term), do: retry(program, Bridge.send(program.bridge, term))
+
+  defp retry(program, {:ok, bridge}), do: %{program | bridge: bridge}
+  defp retry(program, {:busy, bridge}), do: start_timer(%{program | bridge: bridge}, :outbox, program.limits.retry)
+
+  defp forget_life(program) do
+    requests = Requests.carry_over(program.requests, now())
+    timers = Timers.cancel_all(program.timers)
+    %{program | phase: :down, bridge: nil, requests: requests, timers: timers}
+  end
+
+  defp error(program, reason, what) do
+    %Error{reason: reason, operation: :watch, path: program.path, detail: "the program #{what}"}
+  end
+
+  defp start_timer(program, tag, ms), do: %{program | timers: Timers.start(program.timers, tag, ms)}
+  defp cancel_timer(program, tag), do: %{program | timers: Timers.cancel(program.timers, tag)}
+  defp now, do: System.monotonic_time(:millisecond)
+end

@@ -1,0 +1,48 @@
+defmodule Lookout.Timers do
+  @moduledoc false
+  # Named timers of one process. A timer ends as the message `{:timeout, ref, {owner, tag}}`.
+
+  @type t :: %__MODULE__{owner: atom, running: %{term => reference}}
+
+  @enforce_keys [:owner]
+  defstruct [:owner, running: %{}]
+
+  @doc "`owner` tells one set of timers in a process from another."
+  @spec new(atom) :: t
+  def new(owner), do: %__MODULE__{owner: owner}
+
+  @doc "Starts a timer, unless it is running already; `:infinity` starts none."
+  @spec start(t, term, timeout) :: t
+  def start(%__MODULE__{} = timers, _tag, :infinity), do: timers
+  def start(%__MODULE__{running: running} = timers, tag, _ms) when is_map_key(running, tag), do: timers
+
+  def start(%__MODULE__{running: running} = timers, tag, ms) do
+    %{timers | running: Map.put(running, tag, :erlang.start_timer(ms, self(), {timers.owner, tag}))}
+  end
+
+  @spec cancel(t, term) :: t
+  def cancel(%__MODULE__{running: running} = timers, tag) do
+    case Map.pop(running, tag) do
+      {nil, _running} ->
+        timers
+
+      {ref, running} ->
+        :erlang.cancel_timer(ref)
+        %{timers | running: running}
+    end
+  end
+
+  @spec cancel_all(t) :: t
+  def cancel_all(%__MODULE__{running: running} = timers) do
+    Enum.reduce(Map.keys(running), timers, &cancel(&2, &1))
+  end
+
+  @doc "Takes note of a timer's end; `:stale` when it was cancelled while its message was under way."
+  @spec fired(t, term, reference) :: {:ok, t} | :stale
+  def fired(%__MODULE__{running: running} = timers, tag, ref) do
+    case running do
+      %{^tag => ^ref} -> {:ok, %{timers | running: Map.delete(running, tag)}}
+      _other -> :stale
+    end
+  end
+end
