@@ -1,0 +1,201 @@
+#include "bridge/requests.h"
+
+#include <gtest/gtest.h>
+
+#include "bridge/request_examples.h"
+
+namespace lookout {
+namespace {
+
+using namespace std::string_literals;
+using namespace etf_builder;
+
+template <class R>
+R accepted(const std::string& bytes) {
+  auto decoded = decode_request(bytes);
+  auto* request = std::get_if<Request>(&decoded);
+  if (request == nullptr) {
+    ADD_FAILURE() << std::get<RefusedRequest>(decoded).error.detail;
+    return R{};
+  }
+  EXPECT_TRUE(std::holds_alternative<R>(*request));
+  return std::get<R>(*request);
+}
+
+RefusedRequest refused(const std::string& body) {
+  auto decoded = decode_request(term(body));
+  auto* refusal = std::get_if<RefusedRequest>(&decoded);
+  if (refusal == nullptr) {
+    ADD_FAILURE() << "a request was taken that should not be";
+    return {};
+  }
+  return *refusal;
+}
+
+std::string watch_with(const std::string& options) {
+  return tuple({atom("watch"), integer(1), list({binary("/a")}), options});
+}
+
+std::string option_objection(const std::string& options) {
+  const auto refusal = refused(watch_with(options));
+  EXPECT_EQ(refusal.id, 1U);
+  EXPECT_EQ(refusal.error.reason, "bad_request");
+  EXPECT_EQ(refusal.error.operation, "watch");
+  return refusal.error.detail;
+}
+
+class Requests : public ::testing::TestWithParam<Atoms> {};
+
+TEST_P(Requests, AreDecodedWithAtomsOfEitherEncoding) {
+  const auto watch = accepted<WatchRequest>(watch_example(GetParam()));
+  EXPECT_EQ(watch.id, 1U);
+  EXPECT_EQ(watch.paths, (std::vector<std::string>{"/srv/in", "/srv/out"}));
+  EXPECT_FALSE(watch.options.recursive);
+  EXPECT_TRUE(watch.options.report_existing);
+  EXPECT_TRUE(watch.options.wait_for_missing);
+  EXPECT_EQ(watch.settle, 1000U);
+  EXPECT_EQ(watch.credit, Engine::kUnlimited);
+  for (const auto& bytes : request_examples(GetParam())) {
+    EXPECT_TRUE(std::holds_alternative<Request>(decode_request(bytes)));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Atoms, Requests, ::testing::Values(Atoms::utf8, Atoms::latin1));
+
+TEST(WatchRequest, HasDefaults) {
+  const auto watch = accepted<WatchRequest>(term(watch_with(nil())));
+  EXPECT_TRUE(watch.options.recursive);
+  EXPECT_FALSE(watch.options.report_existing);
+  EXPECT_FALSE(watch.options.wait_for_missing);
+  EXPECT_EQ(watch.settle, std::nullopt);
+  EXPECT_EQ(watch.credit, 0U);
+}
+
+TEST(WatchRequest, TakesRawBytesAsAPath) {
+  const std::string path = "/\xFF\n\x01";
+  const auto watch =
+      accepted<WatchRequest>(term(tuple({atom("watch"), integer(1), list({binary(path)}), nil()})));
+  EXPECT_EQ(watch.paths, std::vector<std::string>{path});
+}
+
+TEST(WatchRequest, RefusesUnknownOptionsByName) {
+  EXPECT_EQ(option_objection(list({option("recursiv", atom("true"))})),
+            "expected an option of :recursive, :initial, :missing, :settle, :credit, "
+            "got :recursiv");
+}
+
+TEST(WatchRequest, RefusesBadValuesWithWhatWasExpectedAndWhatCame) {
+  EXPECT_EQ(option_objection(list({option("recursive", integer(1))})),
+            "expected true or false for the option :recursive, got 1");
+  EXPECT_EQ(option_objection(list({option("initial", atom("yes"))})),
+            "expected true or false for the option :initial, got :yes");
+  EXPECT_EQ(option_objection(list({option("missing", atom("ignore"))})),
+            "expected :error or :wait for the option :missing, got :ignore");
+  EXPECT_EQ(option_objection(list({option("settle", integer(3'600'001))})),
+            "expected milliseconds, 0 to 3600000 for the option :settle, got 3600001");
+  EXPECT_EQ(option_objection(list({option("credit", integer(-1))})),
+            "expected a number of batches, 0 or more, or :infinity for the option :credit, got -1");
+}
+
+TEST(WatchRequest, RefusesOptionsThatAreNoListOfPairs) {
+  EXPECT_EQ(option_objection(atom("all")), "expected a list of options, got :all");
+  EXPECT_EQ(option_objection("k\0\2\1\2"s), "expected a list of options, got [1, 2]");
+  EXPECT_EQ(option_objection(list({atom("recursive")})),
+            "expected an option as {name, value}, got :recursive");
+  EXPECT_EQ(option_objection(list({tuple({integer(1), integer(2)})})),
+            "expected the name of an option as an atom, got 1");
+  const auto once = option("settle", integer(1));
+  EXPECT_EQ(option_objection(list({once, once})),
+            "expected each option once, got [{:settle, 1}, {:settle, 1}]");
+  EXPECT_EQ(option_objection(list({once}, atom("tail"))),
+            "expected a proper list of options, got [{:settle, 1} | :tail]");
+}
+
+TEST(WatchRequest, RefusesWhatIsNoListOfPaths) {
+  const auto objection = [](const std::string& paths) {
+    return refused(tuple({atom("watch"), integer(1), paths, nil()})).error;
+  };
+  EXPECT_EQ(objection(binary("/a")).detail, "expected a list of paths, got \"/a\"");
+  EXPECT_EQ(objection(list({atom("home")})).detail, "expected a path as a binary, got :home");
+  EXPECT_EQ(objection(list({binary("/a")}, binary("/b"))).detail,
+            "expected a proper list of paths, got [\"/a\" | \"/b\"]");
+  EXPECT_EQ(objection(list({binary("a\nb")})),
+            (Error{"bad_request", "watch", "a\nb", "expected an absolute path, got \"a\\nb\""}));
+  std::string many = "l" + big_endian(kMaxPaths + 1, 4);
+  for (std::size_t i = 0; i <= kMaxPaths; ++i) many += binary("/a");
+  EXPECT_EQ(objection(many + nil()).detail, "expected at most 4096 paths, got 4097");
+}
+
+TEST(ListRequest, ReadsItsOptionsStrictly) {
+  const auto all = accepted<ListRequest>(term(tuple({atom("list"), integer(4), nil()})));
+  EXPECT_EQ(all.under, std::nullopt);
+  EXPECT_FALSE(all.with_stat);
+  const auto part = accepted<ListRequest>(
+      term(tuple({atom("list"), integer(4),
+                  list({option("under", binary("/a/")), option("stat", atom("true"))})})));
+  EXPECT_EQ(part.under, "/a");
+  EXPECT_TRUE(part.with_stat);
+  EXPECT_EQ(
+      refused(tuple({atom("list"), integer(4), list({option("under", binary("a"))})})).error.detail,
+      "expected an absolute path as a binary, without .. parts for the option :under, got \"a\"");
+  EXPECT_EQ(
+      refused(tuple({atom("list"), integer(4), list({option("depth", integer(1))})})).error.detail,
+      "expected an option of :under, :stat, got :depth");
+}
+
+TEST(CreditRequest, TakesANumberOrInfinity) {
+  EXPECT_EQ(accepted<CreditRequest>(term(tuple({atom("credit"), integer(0)}))).batches, 0U);
+  EXPECT_EQ(accepted<CreditRequest>(term(tuple({atom("credit"), atom("infinity")}))).batches,
+            Engine::kUnlimited);
+  const auto refusal = refused(tuple({atom("credit"), binary("1")}));
+  EXPECT_EQ(refusal.id, std::nullopt);
+  EXPECT_EQ(refusal.error.detail,
+            "expected a number of batches, 0 or more, or :infinity, got \"1\"");
+}
+
+TEST(Refusal, OfAnUnknownRequestHasTheIdWhereThereIsOne) {
+  EXPECT_EQ(refused(tuple({atom("halt"), integer(10)})).id, 10U);
+  EXPECT_EQ(refused(tuple({atom("halt"), atom("x")})).id, std::nullopt);
+  for (const auto& body : {tuple({}), tuple({integer(1)}), atom("ping"), nil(), integer(3),
+                           list({atom("ping"), integer(1)})}) {
+    const auto refusal = refused(body);
+    EXPECT_EQ(refusal.id, std::nullopt);
+    EXPECT_EQ(refusal.error.reason, "bad_request");
+    EXPECT_EQ(refusal.error.operation, "decode");
+  }
+}
+
+TEST(Refusal, OfAWrongShapeSaysTheRightOne) {
+  const auto refusal = refused(tuple({atom("sync"), integer(3), nil()}));
+  EXPECT_EQ(refusal.id, 3U);
+  EXPECT_EQ(refusal.error,
+            (Error{"bad_request", "sync", "", "expected {:sync, id}, got {:sync, 3, []}"}));
+}
+
+TEST(Refusal, OfABadIdSaysWhatAnIdIs) {
+  for (const auto& id : {integer(-1), "n\x8\0\0\0\0\0\0\0\0\x80"s, binary("1"), atom("one")}) {
+    const auto refusal = refused(tuple({atom("ping"), id}));
+    EXPECT_EQ(refusal.id, std::nullopt);
+    EXPECT_NE(refusal.error.detail.find("expected an id from 0 to 9223372036854775807"),
+              std::string::npos);
+  }
+}
+
+TEST(Refusal, OfBytesThatAreNoTermIsABadTerm) {
+  const auto decoded = decode_request("GET / HTTP/1.1\r\n");
+  const auto& refusal = std::get<RefusedRequest>(decoded);
+  EXPECT_EQ(refusal.id, std::nullopt);
+  EXPECT_EQ(refusal.error,
+            (Error{"bad_term", "decode", "", "expected the version byte 131, got 71 at byte 0"}));
+}
+
+TEST(Refusal, IsShortHoweverLongTheTermIs) {
+  const auto huge = binary(std::string(3'000'000, '\x1B'));
+  EXPECT_LT(refused(tuple({atom("ping"), huge})).error.detail.size(), 400U);
+  const auto path_refusal = refused(tuple({atom("unwatch"), integer(1), huge}));
+  EXPECT_LT(path_refusal.error.detail.size(), 400U);
+  EXPECT_LE(path_refusal.error.path.size(), kMaxPathSize);
+}
+
+}  // namespace
+}  // namespace lookout
