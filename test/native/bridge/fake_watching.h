@@ -1,0 +1,58 @@
+// An engine that does nothing by itself: it keeps what it was asked, and the test answers.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bridge/watching.h"
+
+namespace lookout {
+
+class FakeWatching : public Watching {
+ public:
+  struct WatchCall {
+    std::vector<std::string> paths;
+    WatchOptions options;
+    Engine::DoneHandler done;
+  };
+  struct UnwatchCall {
+    std::string path;
+    Engine::DoneHandler done;
+  };
+  struct ListCall {
+    std::optional<std::string> under;
+    bool with_stat;
+    Engine::ChunkHandler chunk;
+    Engine::SeqHandler done;
+  };
+
+  void watch(std::vector<std::string> paths, WatchOptions options,
+             Engine::DoneHandler done) override {
+    watches.push_back({std::move(paths), options, std::move(done)});
+  }
+  void unwatch(std::string path, Engine::DoneHandler done) override {
+    unwatches.push_back({std::move(path), std::move(done)});
+  }
+  void sync(Engine::SeqHandler done) override { syncs.push_back(std::move(done)); }
+  void list(std::optional<std::string> under, bool with_stat, Engine::ChunkHandler chunk,
+            Engine::SeqHandler done) override {
+    lists.push_back({std::move(under), with_stat, std::move(chunk), std::move(done)});
+  }
+  void grant(std::uint64_t batches) override { grants.push_back(batches); }
+  void set_settle(std::uint32_t milliseconds) override { settles.push_back(milliseconds); }
+  void resume() override { ++resumes; }
+  EngineInfo info() const override { return told_info; }
+
+  std::vector<WatchCall> watches;
+  std::vector<UnwatchCall> unwatches;
+  std::vector<Engine::SeqHandler> syncs;
+  std::vector<ListCall> lists;
+  std::vector<std::uint64_t> grants;
+  std::vector<std::uint32_t> settles;
+  int resumes = 0;
+  EngineInfo told_info;
+};
+
+}  // namespace lookout
