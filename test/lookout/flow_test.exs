@@ -1,0 +1,227 @@
+defmodule Lookout.FlowTest do
+  use ExUnit.Case, async: true
+
+  alias Lookout.Flow
+
+  @window 8
+  @mailbox 64
+
+  # Pids stand for names; a look is a map of mailbox lengths, 0 where nothing is said.
+  setup do
+    [a, b] = for _ <- 1..2, do: spawn(fn -> :ok end)
+    {:ok, a: a, b: b}
+  end
+
+  defp flow(wants, keep \\ false) do
+    Enum.reduce(wants, Flow.new(@window, @mailbox, keep), fn {pid, want}, flow ->
+      {[], flow} = Flow.subscribe(flow, pid, want)
+      flow
+    end)
+  end
+
+  defp batch(seq), do: {:events, seq, [:change]}
+  defp push(flow, items), do: Enum.reduce(List.wrap(items), flow, &Flow.push(&2, &1))
+  defp advance(flow, lengths \\ %{}), do: Flow.advance(flow, &look(lengths, &1))
+  defp look(lengths, pid), do: Map.get(lengths, pid, 0)
+  defp told(pid, actions), do: for({:tell, pids, item} <- actions, pid in pids, do: item)
+
+  describe "P3: a subscriber" do
+    test "with active: true gets batches while its mailbox is short", %{a: a} do
+      flow = flow([{a, :all}]) |> push(batch(1))
+      assert {[], :all_slow, _flow} = advance(flow, %{a => @mailbox})
+      assert {[{:tell, [^a], {:events, 1, _}}], :clear, _flow} = advance(flow, %{a => @mailbox - 1})
+    end
+
+    test "with a count gets as many as it asked for, and no more", %{a: a} do
+      {actions, :all_slow, flow} = flow([{a, 1}]) |> push(for seq <- 1..4, do: batch(seq)) |> advance()
+      assert told(a, actions) == [batch(1)]
+
+      {:ok, [], flow} = Flow.ask(flow, a, 2)
+      {actions, :all_slow, flow} = advance(flow)
+      assert told(a, actions) == [batch(2), batch(3)]
+
+      {:ok, [], flow} = Flow.ask(flow, a, 2)
+      assert {[{:tell, [^a], {:events, 4, _}}], :clear, _flow} = advance(flow)
+    end
+
+    test "that asks before there is anything has its asking added up", %{a: a} do
+      {:ok, [], flow} = flow([{a, 1}]) |> Flow.ask(a, 2)
+      {actions, :all_slow, _flow} = flow |> push(for seq <- 1..4, do: batch(seq)) |> advance()
+      assert length(told(a, actions)) == 3
+    end
+
+    test "that subscribes again has its count replaced, not doubled", %{a: a} do
+      {actions, :all_slow, _flow} = flow([{a, 2}, {a, 2}]) |> push(for seq <- 1..4, do: batch(seq)) |> advance()
+      assert told(a, actions) == [batch(1), batch(2)]
+    end
+
+    test "with active: true need not ask, and a stranger may not", %{a: a, b: b} do
+      assert Flow.ask(flow([{a, :all}]), a, 1) == {:error, :active}
+      assert Flow.ask(flow([{a, :all}]), b, 1) == {:error, :not_subscribed}
+    end
+
+    test "without a count left gets no notice either, and then for nothing", %{a: a} do
+      flow = flow([{a, 0}]) |> push({:notice, :restarted})
+      assert {[], :all_slow, flow} = advance(flow)
+      {:ok, [], flow} = Flow.ask(flow, a, 1)
+      {actions, :clear, _flow} = flow |> push(batch(1)) |> advance()
+      assert told(a, actions) == [{:notice, :restarted}, batch(1)]
+    end
+  end
+
+  describe "several subscribers" do
+    test "get a batch at the same time, when all are ready", %{a: a, b: b} do
+      flow = flow([{a, :all}, {b, 0}]) |> push(batch(1))
+      assert {[], :contended, flow} = advance(flow)
+      {:ok, [], flow} = Flow.ask(flow, b, 1)
+      {actions, :clear, _flow} = advance(flow)
+      assert told(a, actions) == [batch(1)]
+      assert told(b, actions) == [batch(1)]
+    end
+
+    test "do not wait for one that is dead", %{a: a, b: b} do
+      flow = flow([{a, :all}, {b, :all}]) |> push(batch(1))
+      {actions, :clear, _flow} = advance(flow, %{b => nil})
+      assert told(a, actions) == [batch(1)]
+    end
+
+    test "go on without a slow one once it is detached", %{a: a, b: b} do
+      {[], :contended, flow} = flow([{a, :all}, {b, 0}]) |> push(batch(1)) |> advance()
+      {actions, :clear, _flow} = flow |> Flow.detach_slow(&look(%{}, &1)) |> advance()
+      assert told(a, actions) == [batch(1)]
+      assert told(b, actions) == []
+    end
+  end
+
+  describe "a slow subscriber" do
+    test "is never detached when nobody waits for it", %{a: a, b: b} do
+      flow = flow([{a, 0}, {b, 0}]) |> push(batch(1)) |> Flow.detach_slow(&look(%{}, &1))
+      {:ok, [], flow} = Flow.ask(flow, a, 1)
+      assert {[], :contended, _flow} = advance(flow)
+    end
+
+    test "is told that it lagged when it asks, before it gets more", %{a: a, b: b} do
+      flow = flow([{a, :all}, {b, 0}]) |> push(batch(1)) |> Flow.detach_slow(&look(%{}, &1))
+      {_actions, :clear, flow} = advance(flow)
+      assert {:ok, [{:tell, [^b], {:notice, :lagged}}], flow} = Flow.ask(flow, b, 1)
+      {actions, :clear, flow} = flow |> push(batch(2)) |> advance()
+      assert told(b, actions) == [batch(2)]
+      assert {:ok, [], _flow} = Flow.ask(flow, b, 1)
+    end
+
+    test "with active: true is told when its mailbox is short again", %{a: a, b: b} do
+      full = %{b => @mailbox}
+      flow = flow([{a, :all}, {b, :all}]) |> push(batch(1)) |> Flow.detach_slow(&look(full, &1))
+      assert Flow.must_look?(flow, :clear)
+      assert {[], flow} = Flow.reattach(flow, &look(full, &1))
+      assert {[{:tell, [^b], {:notice, :lagged}}], flow} = Flow.reattach(flow, &look(%{}, &1))
+      refute Flow.must_look?(flow, :clear)
+      {actions, :clear, _flow} = flow |> push(batch(2)) |> advance()
+      assert told(b, actions) |> List.last() == batch(2)
+    end
+
+    test "is told that it lagged when it subscribes again", %{a: a, b: b} do
+      flow = flow([{a, :all}, {b, 0}]) |> push(batch(1)) |> Flow.detach_slow(&look(%{}, &1))
+      assert {[{:tell, [^b], {:notice, :lagged}}], _flow} = Flow.subscribe(flow, b, :all)
+    end
+  end
+
+  describe "without subscribers" do
+    test "batches are discarded and credit goes on" do
+      {8, flow} = Flow.first_credit(flow([]))
+      {[], :clear, flow} = flow |> push(for seq <- 1..8, do: batch(seq)) |> advance()
+      assert {8, _flow} = Flow.more_credit(flow)
+    end
+
+    test "what exists is kept for the first one, within the window", %{a: a} do
+      {8, flow} = Flow.first_credit(flow([], true))
+      {[], :unheard, flow} = flow |> push(for seq <- 1..8, do: batch(seq)) |> advance()
+      assert {0, flow} = Flow.more_credit(flow)
+
+      {[], flow} = Flow.subscribe(flow, a, :all)
+      {actions, :clear, flow} = advance(flow)
+      assert length(told(a, actions)) == 8
+
+      {[], :clear, _flow} = flow |> Flow.unsubscribe(a) |> push(batch(9)) |> advance()
+    end
+  end
+
+  describe "P3: credit" do
+    test "and what is held are together never more than the window", %{a: a} do
+      {8, flow} = Flow.first_credit(flow([{a, 0}]))
+      flow = push(flow, for(seq <- 1..5, do: batch(seq)))
+      assert {0, flow} = Flow.more_credit(flow)
+
+      {:ok, [], flow} = Flow.ask(flow, a, 3)
+      {_actions, :all_slow, flow} = advance(flow)
+      assert {0, flow} = Flow.more_credit(flow)
+
+      {:ok, [], flow} = Flow.ask(flow, a, 1)
+      {_actions, :all_slow, flow} = advance(flow)
+      assert {4, flow} = Flow.more_credit(flow)
+      assert flow.granted + flow.held == @window
+    end
+
+    test "of a new program leaves room for what its predecessor's batches still hold", %{a: a} do
+      {8, flow} = Flow.first_credit(flow([{a, 0}]))
+      flow = push(flow, for(seq <- 1..3, do: batch(seq)))
+      assert {5, _flow} = Flow.first_credit(flow)
+    end
+
+    test "is not needed for notices", %{a: a} do
+      {8, flow} = Flow.first_credit(flow([{a, :all}]))
+      {_actions, :clear, flow} = flow |> push(List.duplicate({:notice, :restarted}, 8)) |> advance()
+      assert {0, %{granted: 8, held: 0}} = Flow.more_credit(flow)
+    end
+  end
+
+  describe "the order" do
+    test "of batches, notices and markers is kept", %{a: a} do
+      items = [batch(1), {:notice, {:root_deleted, "/a"}}, {:marker, :m}, batch(2)]
+      {actions, :all_slow, _flow} = flow([{a, 1}]) |> push(items) |> advance()
+      assert actions == [{:tell, [a], batch(1)}]
+
+      {actions, :clear, _flow} = flow([{a, :all}]) |> push(items) |> advance()
+
+      assert actions == [
+               {:tell, [a], batch(1)},
+               {:tell, [a], {:notice, {:root_deleted, "/a"}}},
+               {:reached, :m},
+               {:tell, [a], batch(2)}
+             ]
+    end
+
+    test "an overflow that waits to be told is told once", %{a: a} do
+      overflow = {:notice, {:overflow, "/a"}}
+      items = [overflow, overflow, {:notice, {:overflow, "/b"}}, overflow, batch(1), overflow]
+      {actions, :clear, _flow} = flow([{a, :all}]) |> push(items) |> advance()
+      assert told(a, actions) == [overflow, {:notice, {:overflow, "/b"}}, batch(1), overflow]
+    end
+  end
+
+  describe "a sync" do
+    test "makes its caller ready until it ends, whatever it has asked for", %{a: a} do
+      {[], flow} = flow([{a, 0}]) |> Flow.begin_sync(a)
+      {actions, :clear, flow} = flow |> push([batch(1), batch(2), {:marker, :m}]) |> advance(%{a => 1_000})
+      assert told(a, actions) == [batch(1), batch(2)]
+      assert List.last(actions) == {:reached, :m}
+      assert {[], :all_slow, _flow} = flow |> Flow.end_sync(a) |> push(batch(3)) |> advance()
+    end
+
+    test "waits for the other subscribers", %{a: a, b: b} do
+      {[], flow} = flow([{a, 0}, {b, 0}]) |> Flow.begin_sync(a)
+      assert {[], :contended, _flow} = flow |> push([batch(1), {:marker, :m}]) |> advance()
+    end
+
+    test "brings a lagging caller back", %{a: a, b: b} do
+      flow = flow([{a, :all}, {b, 0}]) |> push(batch(1)) |> Flow.detach_slow(&look(%{}, &1))
+      assert {[{:tell, [^b], {:notice, :lagged}}], _flow} = Flow.begin_sync(flow, b)
+    end
+
+    test "of one that is no subscriber is of no account to the others", %{a: a, b: b} do
+      {[], flow} = flow([{a, 0}]) |> Flow.begin_sync(b)
+      assert {[], :all_slow, _flow} = flow |> push(batch(1)) |> advance()
+      refute Flow.subscribed?(Flow.end_sync(flow, b), b)
+    end
+  end
+end

@@ -1,0 +1,100 @@
+defmodule Lookout.OptionsTest do
+  use ExUnit.Case, async: true
+
+  alias Lookout.Options
+
+  test "a path alone is its own options, as a binary or as characters" do
+    assert %Options{dirs: ["/a"], recursive: true, ready: :wait} = Options.parse!("/a")
+    assert %Options{dirs: ["/a"]} = Options.parse!(~c"/a")
+  end
+
+  test "options may be an Erlang proplist" do
+    assert %Options{dirs: ["/a", "/b"], initial: true} = Options.parse!([:initial, {:dirs, [~c"/a", "/b"]}])
+    assert %Options{dirs: ["/a"]} = Options.parse!(dirs: ~c"/a")
+  end
+
+  test "a directory given twice counts once, in whatever way it is written" do
+    assert %Options{dirs: ["/a", "/b"]} = Options.parse!(dirs: ["/a", "/b/", "/a/../a", ~c"/b"])
+  end
+
+  test "there may be no directory yet" do
+    assert %Options{dirs: []} = Options.parse!(dirs: [])
+  end
+
+  test "of an option given twice the first counts" do
+    assert %Options{settle: 1} = Options.parse!(dirs: "/", settle: 1, settle: 2)
+  end
+
+  bad_values = [
+    dirs: nil,
+    dirs: :a,
+    dirs: [:a],
+    dirs: ["a" | "b"],
+    dirs: "",
+    dirs: "a\0",
+    dirs: [0x110000],
+    name: "text",
+    name: true,
+    name: {:via, 1, 2},
+    recursive: 1,
+    settle: -1,
+    settle: 3_600_001,
+    settle: 1.0,
+    settle: :infinity,
+    initial: nil,
+    ready: true,
+    max_lag: -1,
+    max_lag: :never,
+    subscribe: :me,
+    subscribe: [:me]
+  ]
+
+  for {{key, value}, number} <- Enum.with_index(bad_values) do
+    @bad {key, value}
+    test "a bad value is named, with what was expected and what came: #{key} #{number}" do
+      {key, value} = @bad
+      options = Keyword.merge([dirs: "/"], [{key, value}])
+      message = Exception.message(assert_raise(ArgumentError, fn -> Options.parse!(options) end))
+
+      assert message =~ "option #{inspect(key)}: expected "
+      assert message =~ "got: #{inspect(value)}"
+    end
+  end
+
+  test "an unknown option is named, with those that are known" do
+    for key <- [:ignore, :gitignore, :only, :changes, :await, :follow_symlinks, :backend, :poll_interval, :limits] do
+      message = Exception.message(assert_raise(ArgumentError, fn -> Options.parse!([{:dirs, "/"}, {key, 7}]) end))
+      assert message =~ "unknown option #{inspect(key)} (7); expected one of :dirs, :name,"
+    end
+  end
+
+  test "what are no options at all is shown, with an example" do
+    for bad <- [:dir, 7, %{}, {:dirs, "/"}, ["lib", "priv"], [{"dirs", "/"}], [{:dirs, "/"} | 1]] do
+      assert_raise ArgumentError, ~r/expected a path or options such as/, fn -> Options.parse!(bad) end
+    end
+  end
+
+  test "without directories nothing can be watched" do
+    assert_raise ArgumentError, ~r/option :dirs is missing/, fn -> Options.parse!([]) end
+    assert_raise ArgumentError, ~r/option :dirs is missing/, fn -> Options.parse!(name: :a) end
+  end
+
+  test "the options of subscribe say how many batches" do
+    assert Options.parse_subscribe!([]) == :all
+    assert Options.parse_subscribe!(active: true) == :all
+    assert Options.parse_subscribe!(active: :once) == 1
+    assert Options.parse_subscribe!(active: 0) == 0
+
+    for bad <- [false, -1, 1.0, :twice] do
+      assert_raise ArgumentError, ~r/option :active: expected/, fn -> Options.parse_subscribe!(active: bad) end
+    end
+
+    assert_raise ArgumentError, ~r/unknown option :dirs/, fn -> Options.parse_subscribe!("/") end
+  end
+
+  test "the options of list" do
+    assert Options.parse_list!([]) == {[], 60_000}
+    assert {[stat: true, under: "/a"], 5} = Options.parse_list!(under: "/a/", stat: true, timeout: 5)
+    assert_raise ArgumentError, ~r/option :under: expected/, fn -> Options.parse_list!(under: nil) end
+  end
+end
