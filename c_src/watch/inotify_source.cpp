@@ -26,6 +26,7 @@ constexpr std::uint32_t kPlaceEntriesMask = IN_CREATE | IN_DELETE | IN_MOVED_FRO
 Hint translate(const inotify_event& event, const char* name) {
   Hint hint;
   hint.watch = event.wd;
+  hint.cookie = event.cookie;
   if (event.len > 0) hint.name = std::string_view(name, strnlen(name, event.len));
   const auto map = [&](std::uint32_t bits, Hints meaning) {
     if ((event.mask & bits) != 0) hint.hints |= meaning;

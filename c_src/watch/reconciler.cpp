@@ -43,6 +43,7 @@ Reconciler::Reconciler(Tree& tree, InotifySource& source, PlaceWatches& places, 
 
 void Reconciler::take(const Hint& hint) {
   if (places_.concerns(hint)) roots_in_doubt_ = true;
+  const Hints hints = hint.hints | (is_paired(hint) ? 0 : hint::kUnpaired);
   for (const NodeId node : tree_.with_watch(hint.watch)) {
     if (hint.ended) {
       tree_.set_watch(node, -1);
@@ -50,13 +51,22 @@ void Reconciler::take(const Hint& hint) {
       trust_.forget();
     }
     if (!hint.name.empty()) {
-      touch(node, hint.name, hint.hints);
+      touch(node, hint.name, hints);
     } else if (tree_.is_root(node)) {
       roots_in_doubt_ = true;
     } else if (hint.ended || (hint.hints & hint::kRootGone) != 0) {
       touch(tree_.parent(node), tree_.name(node), 0);
     }
   }
+}
+
+// Whether a hint that something was moved here follows one that it left a watched place.
+bool Reconciler::is_paired(const Hint& hint) {
+  if ((hint.hints & hint::kMovedFrom) != 0) {
+    left_cookies_[left_count_++ % left_cookies_.size()] = hint.cookie;
+  }
+  return (hint.hints & hint::kMovedTo) == 0 ||
+         std::find(left_cookies_.begin(), left_cookies_.end(), hint.cookie) != left_cookies_.end();
 }
 
 void Reconciler::touch(NodeId directory, std::string_view name, Hints hints) {
@@ -212,18 +222,33 @@ void Reconciler::unchanged(NodeId node, const Look& seen, Hints hints) {
   tell(written ? Change::modified : Change::attributes, node);
 }
 
+// Whether an entry stood there already when the tree was last known to be right.
+bool Reconciler::is_old(const Look& seen) const { return seen.birth && *seen.birth < clean_; }
+
+// Whether the file seen is the one that the tree knows under the same inode number.
+bool Reconciler::is_surely(NodeId node, const Look& seen) const {
+  return seen.birth ? is_old(seen) : !differs(node, seen);
+}
+
 bool Reconciler::was_written(NodeId node, const Look& seen, Hints hints) const {
   if ((hints & hint::kWritten) != 0) return true;
   // Removed, and yet the same inode: its number was used again, unless it was born before.
-  if ((hints & hint::kDeleted) != 0 && !(seen.birth && *seen.birth < clean_)) return true;
-  const std::uint32_t known = tree_.signature(node);
-  const bool differs = known != 0 && known != seen.signature();
-  if ((hints & hint::kSuspect) != 0) return differs || seen.ctime >= clean_ - kSecond;
+  if ((hints & hint::kDeleted) != 0 && !is_old(seen)) return true;
+  const bool known = tree_.signature(node) != 0;
+  if ((hints & hint::kSuspect) != 0) {
+    return (known && differs(node, seen)) || seen.ctime >= clean_ - kSecond;
+  }
+  // It may have been written while it was out of sight.
+  if ((hints & hint::kUnpaired) != 0) return differs(node, seen);
   if ((hints & hint::kAttributes) != 0) return false;
   if ((hints & hint::kClosed) != 0) {
-    return known != 0 ? differs : seen.mtime >= clean_ - kSecond;
+    return known ? differs(node, seen) : seen.mtime >= clean_ - kSecond;
   }
   return false;
+}
+
+bool Reconciler::differs(NodeId node, const Look& seen) const {
+  return tree_.signature(node) != seen.signature();
 }
 
 void Reconciler::unchanged_directory(NodeId node, const Look& seen, Hints hints) {
@@ -263,6 +288,10 @@ void Reconciler::rename(NodeId source, const DirtyName& place, const Look& seen)
   Hints hints = place.hints & ~hint::kDeleted;
   if (tree_.has(tree_.parent(source), DirMark::suspect)) hints |= hint::kSuspect;
   std::string from = tree_.path(source);
+  // The hint that something was moved here does not say what: the number of an inode that was
+  // removed may have been used again.
+  if (!tree_.is_directory(source) && !is_surely(source, seen)) hints |= hint::kWritten;
+  if ((hints & hint::kMovedTo) == 0) hints |= hint::kUnpaired;  // met in a listing
   tree_.move(source, place.directory, place.name);
   unpark(source);
   tell(Change::renamed, source, std::move(from));
@@ -315,7 +344,7 @@ NodeId Reconciler::find_source(const DirtyName& place, const Look& seen) {
   // Inode numbers are used again: a removed file and a new one may share theirs. A directory
   // that still has its watch is the same.
   const bool same_file =
-      (place.hints & hint::kMovedTo) != 0 || (seen.birth && *seen.birth < clean_);
+      (place.hints & hint::kMovedTo) != 0 || is_old(seen);
   std::erase_if(candidates,
                 [&](NodeId node) { return !same_file && !(directory && tree_.watch(node) >= 0); });
   std::stable_partition(candidates.begin(), candidates.end(),

@@ -13,6 +13,7 @@
 // go.
 #pragma once
 
+#include <array>
 #include <deque>
 #include <functional>
 #include <optional>
@@ -136,6 +137,7 @@ class Reconciler {
   bool stuck() const { return stuck_ >= kStuckRounds; }
 
   // looks (reconciler.cpp)
+  bool is_paired(const Hint& hint);
   void look(const DirtyName& dirty);
   void left_place(NodeId node, Hints hints);
   void unchanged(NodeId node, const Look& seen, Hints hints);
@@ -147,6 +149,9 @@ class Reconciler {
   void pass_on(NodeId node, Hints hints);
   NodeId find_source(const DirtyName& place, const Look& seen);
   bool stands(NodeId node, Hints hints);
+  bool is_old(const Look& seen) const;
+  bool is_surely(NodeId node, const Look& seen) const;
+  bool differs(NodeId node, const Look& seen) const;
   bool was_written(NodeId node, const Look& seen, Hints hints) const;
   void put_off(const DirtyName& dirty, const OpenFailure& failure);
   void doubt(NodeId node);
@@ -188,6 +193,9 @@ class Reconciler {
   bool telling_ = true;
   bool roots_in_doubt_ = false;
 
+  // The cookies of the latest halves of renames that left a place.
+  std::array<std::uint32_t, 64> left_cookies_{};
+  std::size_t left_count_ = 0;
   DirtySet next_;                  // for the next round
   std::deque<DirtyName> current_;  // of this round
   Agenda agenda_;
