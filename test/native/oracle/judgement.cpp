@@ -7,7 +7,7 @@ namespace {
 
 class Judge {
  public:
-  explicit Judge(bool recall) : recall_(recall) {}
+  explicit Judge(Recall recall) : recall_(recall) {}
 
   void compare(MirrorNode& told, const SnapshotNode& found, const std::string& path) {
     for (auto& [name, child] : told.children) {
@@ -19,7 +19,7 @@ class Judge {
         complain(below, "was told as " + std::string(type_name(child->type)) + " but is " +
                             std::string(type_name(match->second->type)));
       } else {
-        if (recall_) recall(*child, *match->second, below);
+        if (recall_ != Recall::none) recall(*child, *match->second, below);
         compare(*child, *match->second, below);
       }
     }
@@ -41,6 +41,7 @@ class Judge {
   void recall(const MirrorNode& told, const SnapshotNode& found, const std::string& path) {
     const SnapshotNode* before = told.before;
     if (told.created || !before) return;
+    if (told.renamed && recall_ == Recall::lenient) return;
     bool is_directory = found.type == FileType::directory;
     bool replaced = before->inode != found.inode || before->device != found.device;
     bool any = told.modified || told.attributes;
@@ -58,7 +59,7 @@ class Judge {
     if (any && !replaced && before->ctime_ns == found.ctime_ns) ++judgement_.false_reports;
   }
 
-  bool recall_;
+  Recall recall_;
   Judgement judgement_;
 };
 
@@ -79,7 +80,7 @@ Disk walk_all(const std::vector<std::string>& roots) {
   return disk;
 }
 
-Judgement judge(Mirror& mirror, const Disk& disk, bool recall) {
+Judgement judge(Mirror& mirror, const Disk& disk, Recall recall) {
   Judge verdict(recall);
   for (const auto& [root, node] : mirror.roots()) {
     auto found = disk.find(root);

@@ -22,9 +22,15 @@ struct Judgement {
 using Disk = std::map<std::string, std::unique_ptr<SnapshotNode>>;  // by root
 Disk walk_all(const std::vector<std::string>& roots);
 
+enum class Recall : std::uint8_t {
+  none,     // only paths and types (P2)
+  lenient,  // also each difference from the state before (P1); a rename of a file tells its content
+  strict,   // a rename tells nothing of the content: a consumer who moves its copy would keep the
+            // old
+};
+
 // Compares, and then makes `disk` the state before the next interval: the mirror's nodes point into
-// it from now on, so it must live until the next call. `recall`: also whether each difference from
-// the state before was told (P1), not only paths and types (P2).
-Judgement judge(Mirror& mirror, const Disk& disk, bool recall);
+// it from now on, so it must live until the next call.
+Judgement judge(Mirror& mirror, const Disk& disk, Recall recall);
 
 }  // namespace lookout::oracle

@@ -38,12 +38,12 @@ class P1Complete : public testing::Test {
     mirror.insert({EntryType::directory, "/w/d", 2, {}});
     mirror.insert({EntryType::file, "/w/d/f", 3, {}});
     mirror.insert({EntryType::file, "/w/g", 4, {}});
-    EXPECT_TRUE(judge(mirror, before, false).violations.empty());
+    EXPECT_TRUE(judge(mirror, before, Recall::none).violations.empty());
   }
   void tell(Change change, EntryType type, std::string path, std::string from = "") {
     ASSERT_EQ(mirror.apply({change, type, path, from}), std::nullopt);
   }
-  std::size_t violations() { return judge(mirror, now, true).violations.size(); }
+  std::size_t violations() { return judge(mirror, now, Recall::strict).violations.size(); }
 
   Mirror mirror;
   Disk before;
@@ -127,12 +127,12 @@ TEST_F(P1Complete, WhatWasToldBeforeTheLastRestDoesNotCount) {
   EXPECT_EQ(violations(), 0u);
   Disk later = disk();
   f(later).size = 5;
-  EXPECT_EQ(judge(mirror, later, true).violations.size(), 1u);
+  EXPECT_EQ(judge(mirror, later, Recall::strict).violations.size(), 1u);
 }
 
 TEST_F(P1Complete, AReportOfAnUntouchedFileIsCounted) {
   tell(Change::modified, EntryType::file, "/w/d/f");
-  EXPECT_EQ(judge(mirror, now, true).false_reports, 1u);
+  EXPECT_EQ(judge(mirror, now, Recall::strict).false_reports, 1u);
 }
 
 }  // namespace

@@ -131,7 +131,8 @@ bool Model::writable(const Node& node) const {
 }
 
 void Model::written(Node& node) {
-  if (node.inode && node.inode->names.size() > 1 && !node.known) node.pinned = true;
+  if (node.inode && node.inode->names.size() > 1 && !node.known && in_roots(node))
+    node.pinned = true;
 }
 
 bool Model::removable(const Node& node) {

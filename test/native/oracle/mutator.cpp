@@ -8,6 +8,7 @@
 #include <cstring>
 #include <iterator>
 #include <stdexcept>
+#include <utility>
 
 #include "oracle/executor.h"
 #include "oracle/snapshot.h"
@@ -52,9 +53,13 @@ class Source {
     std::vector<Operation> interval;
     while (drawn_ < script.size()) {
       interval.push_back(script[drawn_++]);
-      if (interval.back().verb == Verb::rest) return interval;
+      if (interval.back().verb == Verb::rest) {
+        first_ = false;
+        return interval;
+      }
     }
-    if (!interval.empty()) interval.push_back({.verb = Verb::rest});
+    // What exists may be nothing, but "ready" is said even then.
+    if (!interval.empty() || std::exchange(first_, false)) interval.push_back({.verb = Verb::rest});
     return interval;
   }
 

@@ -10,6 +10,7 @@
 #include <iterator>
 #include <set>
 
+#include "oracle/blind_spot.h"
 #include "oracle/disk.h"
 #include "oracle/executor.h"
 #include "oracle/shrink.h"
@@ -111,6 +112,31 @@ TEST_F(OnDisk, TheWalkerFindsWhatAPathIsTooLongFor) {
   EXPECT_EQ(tree_of(workspace).size(), 42u);
   ASSERT_EQ(executor.run({.verb = Verb::rename, .path = path + "/\n", .other = "out"}), 0);
   EXPECT_EQ(walk(workspace)->children.at("out")->size, 5u);
+}
+
+TEST(BlindSpot, WhatIsDrawnHasNone) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    Generator generator({.seed = seed, .roots = 2});
+    std::vector<Operation> script = generator.existing(100);
+    for (int i = 0; i < 20; ++i) {
+      std::vector<Operation> more = generator.interval(100);
+      script.insert(script.end(), more.begin(), more.end());
+    }
+    std::optional<Operation> blind = blind_spot(script);
+    EXPECT_FALSE(blind) << "seed " << seed << ": " << to_line(*blind);
+  }
+}
+
+TEST(BlindSpot, AWriteThroughALinkOutsideIsOne) {
+  EXPECT_TRUE(blind_spot(parse_script("write r0/a 1\nlink r0/a side/b\nappend side/b 1\n")));
+  EXPECT_FALSE(blind_spot(parse_script("write r0/a 1\nlink r0/a side/b\nappend r0/a 1\n")));
+}
+
+TEST(BlindSpot, ALinkThatIsMadeWrittenThroughAndGoneIsOne) {
+  const std::string made = "write r0/a 1\nrest\nlink r0/a r0/b\nappend r0/b 1\n";
+  EXPECT_TRUE(blind_spot(parse_script(made + "unlink r0/b\n")));
+  EXPECT_TRUE(blind_spot(parse_script(made + "rename r0/b r0/c\n")));
+  EXPECT_FALSE(blind_spot(parse_script(made + "rest\nunlink r0/b\n")));
 }
 
 TEST(Shrink, OnlyWhatFailsRemains) {

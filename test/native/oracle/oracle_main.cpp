@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "oracle/blind_spot.h"
 #include "oracle/mutator.h"
 #include "oracle/shrink.h"
 #include "oracle/trial.h"
@@ -32,6 +33,7 @@ constexpr const char* kUsage =
     "  --script FILE   these operations instead of drawn ones, --repeat times\n"
     "  --save FILE     where the script of a failed trial is written\n"
     "  --shrink S      tries for so many seconds to make the script of a failed trial short\n"
+    "  --lenient       a rename of a file excuses an untold change of its content\n"
     "  --keep-on       does not stop at the first failure\n";
 
 struct Settings {
@@ -102,6 +104,8 @@ Settings parse(int argc, char** argv) {
       settings.save = text();
     else if (word == "--shrink")
       settings.shrink = std::chrono::seconds(number());
+    else if (word == "--lenient")
+      settings.trial.lenient = true;
     else if (word == "--keep-on")
       settings.keep_on = true;
     else
@@ -120,6 +124,7 @@ std::string script_text(const std::vector<Operation>& script) {
 void print_shrunk(const Settings& settings, TrialOptions trial, const std::string& script) {
   constexpr int kTries = 6;
   auto fails = [&](const std::vector<Operation>& operations) {
+    if (blind_spot(operations)) return false;
     trial.script = operations;
     for (int i = 0; i < kTries; ++i) {
       if (!run_trial(trial).failure.empty()) return true;
@@ -127,6 +132,8 @@ void print_shrunk(const Settings& settings, TrialOptions trial, const std::strin
     return false;
   };
   std::vector<Operation> whole = parse_script(script);
+  if (auto blind = blind_spot(whole))
+    std::printf("-- no watcher could report this: %s\n", to_line(*blind).c_str());
   if (!fails(whole)) {
     std::puts("-- the script alone did not fail again; nothing to shrink");
     return;

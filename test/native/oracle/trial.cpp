@@ -192,7 +192,7 @@ class Trial : public Listener {
     if (!rested_start) go();
     start_watching();
     if (rested_start) {
-      compare(false);
+      compare(Recall::none);
       go();
     }
     for (;;) {
@@ -200,7 +200,7 @@ class Trial : public Listener {
         return writers_at({Writer::State::resting, Writer::State::done});
       });
       if (writers_at({Writer::State::done})) break;
-      compare(based_);
+      compare(recall());
       maybe_change_roots();
       batches_.clear();
       go();
@@ -279,8 +279,13 @@ class Trial : public Listener {
     return mirror;
   }
 
+  Recall recall() const {
+    if (!based_) return Recall::none;
+    return options_.lenient ? Recall::lenient : Recall::strict;
+  }
+
   // At a rest: what was told must be what is on the disk.
-  void compare(bool recall) {
+  void compare(Recall recall) {
     ++outcome_.rests;
     sync();
     std::uint64_t seq = last_seq_;
@@ -338,7 +343,7 @@ class Trial : public Listener {
       mirror_->add_root(root);
       active_.push_back(root);
       await("watch", [&](auto done) { engine_->watch({root}, {.report_existing = true}, done); });
-      compare(false);
+      compare(Recall::none);
     }
   }
 

@@ -32,7 +32,8 @@ struct TrialOptions {
   std::string directory = "/tmp";  // where the workspace is made, and removed from at the end
   Fault fault = Fault::none;
   int writers = 1;
-  int roots = 0;                                   // 0: drawn from the seed
+  bool lenient = false;  // a rename of a file excuses an untold change of its content
+  int roots = 0;         // 0: drawn from the seed
   std::optional<std::vector<Operation>> script{};  // instead of drawn operations
 };
 
