@@ -78,7 +78,7 @@ Engine::DoneHandler Session::done_handler(RequestId id, std::size_t cost) {
   return [this, id, cost](Result<Done> result) {
     waiting_ -= cost;
     std::visit(
-        [this, id](auto&& outcome) {
+        [this, id](auto outcome) {
           outbox_.send(Reply{id, std::move(outcome)});
         },
         std::move(result));
@@ -89,7 +89,7 @@ Engine::SeqHandler Session::seq_handler(RequestId id, std::size_t cost) {
   return [this, id, cost](Result<std::uint64_t> result) {
     waiting_ -= cost;
     std::visit(
-        [this, id](auto&& outcome) {
+        [this, id](auto outcome) {
           outbox_.send(Reply{id, std::move(outcome)});
         },
         std::move(result));

@@ -187,7 +187,7 @@ class Checker {
 
   // The tail counts as an element: it may be any term, which makes the list improper.
   Result<Children> list() {
-    const Result<Children> children = container(4, 1, 1);
+    Result<Children> children = container(4, 1, 1);
     const auto* count = std::get_if<Children>(&children);
     if (count != nullptr && *count == 1) {
       return bad_term(start_, "expected a list header with elements, got one with none");

@@ -66,9 +66,9 @@ class Engine {
 
   // Watches directories and single files, all of them or, on an error, none. `done` is called
   // when every watch is live and the tree below is known.
-  void watch(std::vector<std::string> paths, WatchOptions options, DoneHandler done);
+  void watch(const std::vector<std::string>& paths, WatchOptions options, DoneHandler done);
   // Ends the watching of a path as it was given to `watch`; its entries are told as deleted.
-  void unwatch(std::string path, DoneHandler done);
+  void unwatch(const std::string& path, DoneHandler done);
   // Calls `done` with the number of the last batch, once all that was changed before this call
   // has been reported.
   void sync(SeqHandler done);
