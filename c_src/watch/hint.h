@@ -21,7 +21,7 @@ inline constexpr Hints kClosed = 1U << 6;      // a writer closed it: a reason t
 inline constexpr Hints kPassedOn = 1U << 7;    // comes from another link of the same file
 inline constexpr Hints kSuspect = 1U << 8;     // hints were lost: compare times too
 inline constexpr Hints kRootGone = 1U << 9;    // of a watched directory itself: look at its place
-inline constexpr Hints kUnpaired = 1U << 10;  // moved here from where no hint speaks of it
+inline constexpr Hints kUnpaired = 1U << 10;   // moved here from where no hint speaks of it
 
 inline constexpr Hints kContent = kWritten | kAttributes;
 }  // namespace hint
@@ -30,10 +30,10 @@ inline constexpr Hints kContent = kWritten | kAttributes;
 struct Hint {
   int watch = -1;  // the watch descriptor; -1 with `overflow`
   Hints hints = 0;
-  std::string_view name;  // empty: the watched directory itself; valid until the next read
+  std::string_view name;     // empty: the watched directory itself; valid until the next read
   std::uint32_t cookie = 0;  // the same for both halves of a rename
-  bool overflow = false;  // messages were lost: anything may have changed
-  bool ended = false;     // the watch is no more (its directory was deleted or unmounted)
+  bool overflow = false;     // messages were lost: anything may have changed
+  bool ended = false;        // the watch is no more (its directory was deleted or unmounted)
 };
 
 }  // namespace lookout

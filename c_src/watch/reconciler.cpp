@@ -70,6 +70,7 @@ bool Reconciler::is_paired(const Hint& hint) {
 }
 
 void Reconciler::touch(NodeId directory, std::string_view name, Hints hints) {
+  if ((hints & hint::kContent) != 0) mark_content(directory, name, hints);
   if (next_.full()) {
     for (const DirtyName& entry : next_.take()) {
       if (tree_.alive(entry.directory) && tree_.is_directory(entry.directory)) {
@@ -78,6 +79,22 @@ void Reconciler::touch(NodeId directory, std::string_view name, Hints hints) {
     }
   }
   if (admits(directory, name)) next_.add(directory, name, hints);
+}
+
+// What is hinted of the content counts for the entry that the tree knows under the name, or knew
+// there until just now: it may be found elsewhere before this name is looked at.
+void Reconciler::mark_content(NodeId directory, std::string_view name, Hints hints) {
+  NodeId node = tree_.child(directory, name);
+  if (node == kNoNode && !renamed_.empty()) {
+    const auto moved = renamed_.find({directory, std::string(name)});
+    if (moved != renamed_.end() && tree_.alive(moved->second.node)) {
+      node = moved->second.node;
+      if (!tree_.is_root(node)) next_.add(tree_.parent(node), tree_.name(node), 0);
+    }
+  }
+  if (node == kNoNode || tree_.is_directory(node)) return;
+  if ((hints & hint::kWritten) != 0) tree_.set(node, Mark::written);
+  if ((hints & hint::kAttributes) != 0) tree_.set(node, Mark::altered);
 }
 
 void Reconciler::distrust_everything() {
@@ -126,6 +143,7 @@ bool Reconciler::work() {
 void Reconciler::begin_round(std::int64_t drained) {
   ++round_;
   content_told_.clear();
+  std::erase_if(renamed_, [&](const auto& entry) { return entry.second.round + 2 < round_; });
   links_compared_.clear();
   stuck_ = put_off_ && !progressed_ ? stuck_ + 1 : 0;
   put_off_ = progressed_ = false;
@@ -190,12 +208,10 @@ void Reconciler::look(const DirtyName& dirty) {
   }
 }
 
-// `node` stands no longer at its place. What was hinted of the content counts for the entry that
-// the tree knew under the name, wherever it is now.
+// `node` stands no longer at its place. If it is gone, its other links still tell its content.
 void Reconciler::left_place(NodeId node, Hints hints) {
-  if ((hints & hint::kContent) != 0 && !tree_.is_directory(node)) {
-    tree_.set(node, Mark::written);
-    if ((hints & hint::kPassedOn) == 0) pass_on(node, hints & hint::kContent);
+  if ((hints & hint::kContent) != 0 && (hints & hint::kPassedOn) == 0) {
+    pass_on(node, hints & hint::kContent);
   }
   park(node);
 }
@@ -206,10 +222,10 @@ void Reconciler::unchanged(NodeId node, const Look& seen, Hints hints) {
     unchanged_directory(node, seen, hints);
     return;
   }
-  if (tree_.has(node, Mark::written)) {
-    tree_.set(node, Mark::written, false);
-    hints |= hint::kWritten;
-  }
+  if (tree_.has(node, Mark::written)) hints |= hint::kWritten;
+  if (tree_.has(node, Mark::altered)) hints |= hint::kAttributes;
+  tree_.set(node, Mark::written, false);
+  tree_.set(node, Mark::altered, false);
   const bool written = was_written(node, seen, hints);
   tree_.set_signature(node, seen.signature());
   if (!written && (hints & hint::kAttributes) == 0) return;
@@ -223,7 +239,9 @@ void Reconciler::unchanged(NodeId node, const Look& seen, Hints hints) {
 }
 
 // Whether an entry stood there already when the tree was last known to be right.
-bool Reconciler::is_old(const Look& seen) const { return seen.birth && *seen.birth < clean_; }
+bool Reconciler::is_old(const Look& seen) const {
+  return seen.birth && *seen.birth < clean_;
+}
 
 // Whether the file seen is the one that the tree knows under the same inode number.
 bool Reconciler::is_surely(NodeId node, const Look& seen) const {
@@ -292,6 +310,7 @@ void Reconciler::rename(NodeId source, const DirtyName& place, const Look& seen)
   // removed may have been used again.
   if (!tree_.is_directory(source) && !is_surely(source, seen)) hints |= hint::kWritten;
   if ((hints & hint::kMovedTo) == 0) hints |= hint::kUnpaired;  // met in a listing
+  renamed_[{tree_.parent(source), std::string(tree_.name(source))}] = {source, round_};
   tree_.move(source, place.directory, place.name);
   unpark(source);
   tell(Change::renamed, source, std::move(from));
@@ -343,8 +362,7 @@ NodeId Reconciler::find_source(const DirtyName& place, const Look& seen) {
   });
   // Inode numbers are used again: a removed file and a new one may share theirs. A directory
   // that still has its watch is the same.
-  const bool same_file =
-      (place.hints & hint::kMovedTo) != 0 || is_old(seen);
+  const bool same_file = (place.hints & hint::kMovedTo) != 0 || is_old(seen);
   std::erase_if(candidates,
                 [&](NodeId node) { return !same_file && !(directory && tree_.watch(node) >= 0); });
   std::stable_partition(candidates.begin(), candidates.end(),

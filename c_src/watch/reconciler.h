@@ -21,6 +21,7 @@
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -28,6 +29,7 @@
 #include "watch/dirty_set.h"
 #include "watch/disk.h"
 #include "watch/entry.h"
+#include "watch/hash.h"
 #include "watch/inotify_source.h"
 #include "watch/place_watches.h"
 #include "watch/tree.h"
@@ -131,12 +133,23 @@ class Reconciler {
     NodeId node;
     bool telling;
   };
+  using Place = std::pair<NodeId, std::string>;
+  struct PlaceHash {
+    std::size_t operator()(const Place& place) const {
+      return hash_bytes(place.first, place.second);
+    }
+  };
+  struct Renamed {
+    NodeId node;
+    std::uint64_t round;
+  };
 
   // Rounds without progress after which what was put off waits for the timer.
   static constexpr int kStuckRounds = 4;
   bool stuck() const { return stuck_ >= kStuckRounds; }
 
   // looks (reconciler.cpp)
+  void mark_content(NodeId directory, std::string_view name, Hints hints);
   bool is_paired(const Hint& hint);
   void look(const DirtyName& dirty);
   void left_place(NodeId node, Hints hints);
@@ -196,8 +209,9 @@ class Reconciler {
   // The cookies of the latest halves of renames that left a place.
   std::array<std::uint32_t, 64> left_cookies_{};
   std::size_t left_count_ = 0;
-  DirtySet next_;                  // for the next round
-  std::deque<DirtyName> current_;  // of this round
+  std::unordered_map<Place, Renamed, PlaceHash> renamed_;  // from where, lately
+  DirtySet next_;                                          // for the next round
+  std::deque<DirtyName> current_;                          // of this round
   Agenda agenda_;
   Agenda crawling_;
   Agenda* active_ = &agenda_;     // where new directories are queued

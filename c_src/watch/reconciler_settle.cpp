@@ -103,6 +103,7 @@ void Reconciler::replace(const DirtyName& place, NodeId old, const Look& seen) {
   } else if (tree_.type(old) == seen.type) {
     unpark(old);
     tree_.set(old, Mark::written, false);
+    tree_.set(old, Mark::altered, false);
     tree_.set_identity(old, seen.identity);
     tell(Change::modified, old);
     settle_new(old, seen, place.hints);

@@ -32,7 +32,8 @@ struct Identity {
 enum class Mark : std::uint8_t {
   parked = 1,   // it no longer stands at its place and may turn up elsewhere
   seen = 2,     // met by the listing under way of its parent
-  written = 4,  // its content changed before it left its place: told when it turns up
+  written = 4,  // its content was hinted to have changed: told at the next look at it
+  altered = 8,  // its attributes were
 };
 
 // Marks on a directory.
