@@ -19,6 +19,17 @@ defmodule Lookout.FakeProgram do
     path
   end
 
+  @doc "A `lookout_port` that runs without root's right to read everything."
+  def unprivileged!(dir) do
+    program = Path.join(dir, "lookout_port")
+    File.cp!(Lookout.port_path(), program)
+
+    case System.cmd("id", ["-u"]) do
+      {"0\n", 0} -> write!(dir, sh: "exec setpriv --reuid 65534 --clear-groups #{program}")
+      _other -> program
+    end
+  end
+
   @doc "The steps of a program that greets and takes the first request, the watch."
   def well_started, do: [{:say, {:hello, 1, "0.1.0"}}, {:say, {:reply, 1, :ok}}]
 

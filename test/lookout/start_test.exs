@@ -1,0 +1,173 @@
+defmodule Lookout.StartTest do
+  use Lookout.Case, async: true
+
+  alias Lookout.{Error, FakeProgram}
+
+  describe "a directory that cannot be watched" do
+    test "is an error, and a bare process that called start_link lives on", %{dir: dir} do
+      missing = Path.join(dir, "missing")
+      me = self()
+
+      {caller, ref} =
+        spawn_monitor(fn ->
+          send(me, {:result, Lookout.start_link(missing)})
+          send(me, {:mailbox, Process.info(self(), :messages), Process.info(self(), :links)})
+          receive do: (:end -> :ok)
+        end)
+
+      assert_receive {:result, {:error, %Error{reason: :enoent, path: ^missing} = error}}
+      assert Exception.message(error) =~ "create it first"
+      assert_receive {:mailbox, {:messages, []}, {:links, []}}
+      send(caller, :end)
+      assert_receive {:DOWN, ^ref, :process, ^caller, :normal}
+    end
+
+    test "is an error to a process that traps exits, without any message", %{dir: dir} do
+      Process.flag(:trap_exit, true)
+      assert {:error, %Error{reason: :enoent}} = Lookout.start_link(dirs: [dir, Path.join(dir, "missing")])
+      assert Process.info(self(), :messages) == {:messages, []}
+    end
+
+    test "leaves its name free, whatever way it was registered", %{dir: dir} do
+      start_supervised!({Registry, keys: :unique, name: __MODULE__.Registry})
+
+      for name <- [__MODULE__.Name, {:global, make_ref()}, {:via, Registry, {__MODULE__.Registry, :a}}], _ <- 1..5 do
+        assert {:error, %Error{reason: :enoent}} = Lookout.start_link(dirs: Path.join(dir, "missing"), name: name)
+        {:ok, watcher} = Lookout.start_link(dirs: dir, name: name)
+        assert {:ok, [^dir]} = Lookout.dirs(name)
+        :ok = Lookout.stop(watcher)
+        eventually(fn -> GenServer.whereis(name) == nil end)
+      end
+    end
+
+    test "is :enotdir where a parent is a file", %{dir: dir} do
+      File.write!(Path.join(dir, "file"), "")
+      assert {:error, %Error{reason: :enotdir}} = Lookout.start_link(Path.join(dir, "file/a"))
+    end
+
+    test "is :eacces where it may not be read", %{dir: dir} do
+      {"", 0} = System.cmd("mkdir", ["-m", "0", Path.join(dir, "secret")])
+
+      assert {:error, {%Error{reason: :eacces} = error, _child}} =
+               start(Path.join(dir, "secret"), FakeProgram.unprivileged!(dir))
+
+      assert Exception.message(error) =~ "secret"
+    end
+
+    test "leaves no program behind", %{dir: dir} do
+      assert {:error, %Error{}} = Lookout.start_link(Path.join(dir, "missing"))
+      # Only the program knows this directory as its own.
+      assert Port.list() |> Enum.filter(&(Port.info(&1, :connected) == {:connected, self()})) == []
+    end
+  end
+
+  describe "the program" do
+    test "that is missing is an error that says where it was looked for and how to build it", %{dir: dir} do
+      path = Path.join(dir, "lookout_port")
+      assert {:error, {%Error{reason: :enoent, operation: :open_port, path: ^path} = error, _child}} = start(dir, path)
+      assert Exception.message(error) =~ "mix compile"
+    end
+
+    test "that may not be executed is an error that says so", %{dir: dir} do
+      path = Path.join(dir, "lookout_port")
+      File.write!(path, "")
+      assert {:error, {%Error{reason: :eacces, operation: :open_port, path: ^path} = error, _child}} = start(dir, path)
+      assert Exception.message(error) =~ "chmod +x"
+    end
+
+    defp start(dir, path) do
+      options = %{Lookout.Options.parse!(dir) | limits: %Lookout.Limits{port_path: path}}
+      start_supervised(%{id: :a, start: {Lookout.Watcher, :start_link, [options]}})
+    end
+
+    test "stands where port_path says" do
+      assert File.exists?(Lookout.port_path())
+    end
+  end
+
+  describe "a name" do
+    test "serves every call", %{dir: dir} do
+      watcher = start_supervised!({Lookout, dirs: dir, name: __MODULE__.Calls})
+
+      for name <- [__MODULE__.Calls, {__MODULE__.Calls, node()}, watcher] do
+        assert Lookout.subscribe(name, active: 0) == {:ok, watcher}
+        assert Lookout.ask(name, 1) == :ok
+        assert Lookout.sync(name) == :ok
+        assert Lookout.list(name) == {:ok, 0, []}
+        assert {:ok, %{}} = Lookout.info(name)
+        assert Lookout.unsubscribe(name) == :ok
+      end
+    end
+
+    test "that is taken is an error", %{dir: dir} do
+      watcher = start_supervised!({Lookout, dirs: dir, name: __MODULE__.Taken})
+      assert Lookout.start_link(dirs: dir, name: __MODULE__.Taken) == {:error, {:already_started, watcher}}
+    end
+  end
+
+  describe "under a supervisor" do
+    test "the child's id is the name, so that there may be several" do
+      assert %{id: Lookout, start: {Lookout, :start_link, ["/a"]}} = Lookout.child_spec("/a")
+      assert %{id: A} = Lookout.child_spec(dirs: "/a", name: A)
+    end
+
+    test "it starts, is restarted, and ends with it", %{dir: dir} do
+      {:ok, supervisor} = Supervisor.start_link([{Lookout, dirs: dir, name: __MODULE__.Child}], strategy: :one_for_one)
+      first = Process.whereis(__MODULE__.Child)
+      first_program = os_pid(first)
+      Process.exit(first, :kill)
+
+      second =
+        eventually(fn ->
+          pid = Process.whereis(__MODULE__.Child)
+          pid != first && pid
+        end)
+
+      second_program = os_pid(second)
+      {:ok, ^second} = Lookout.subscribe(second)
+      :ok = Supervisor.stop(supervisor)
+      assert_received {:lookout, ^second, {:stopped, :shutdown}}
+      eventually(fn -> gone?(first_program) and gone?(second_program) end)
+    end
+  end
+
+  describe "ready: :async" do
+    test "returns at once, and says :ready to those who subscribe before and after", %{dir: dir} do
+      {:ok, watcher} = Lookout.start_link(dirs: dir, ready: :async, subscribe: [self()])
+      assert_receive {:lookout, ^watcher, {:notice, :ready}}
+
+      task = Task.async(fn -> {Lookout.subscribe(watcher), taken(watcher)} end)
+      assert Task.await(task) == {{:ok, watcher}, [{:notice, :ready}]}
+
+      # Told once.
+      {:ok, ^watcher} = Lookout.subscribe(watcher)
+      :ok = Lookout.sync(watcher)
+      assert taken(watcher) == []
+    end
+
+    test "keeps requests until the watches are live", %{dir: dir} do
+      File.write!(Path.join(dir, "a"), "")
+      {:ok, watcher} = Lookout.start_link(dirs: dir, ready: :async)
+      assert {:ok, 0, [%Lookout.Entry{}]} = Lookout.list(watcher)
+    end
+
+    test "stops with the error when there is nothing to watch", %{dir: dir} do
+      Process.flag(:trap_exit, true)
+      {:ok, watcher} = Lookout.start_link(dirs: Path.join(dir, "missing"), ready: :async, subscribe: [self()])
+      assert_receive {:lookout, ^watcher, {:stopped, %Error{reason: :enoent} = error}}
+      assert_receive {:EXIT, ^watcher, ^error}
+    end
+  end
+
+  describe "from Erlang" do
+    test "it starts with charlists and proplists", %{dir: dir} do
+      {:ok, watcher} = :"Elixir.Lookout".start_link(String.to_charlist(dir))
+      assert Lookout.dirs(watcher) == {:ok, [dir]}
+      :ok = Lookout.stop(watcher)
+
+      {:ok, watcher} = :"Elixir.Lookout".start_link([:initial, {:dirs, [String.to_charlist(dir)]}])
+      assert Lookout.dirs(watcher) == {:ok, [dir]}
+      :ok = Lookout.stop(watcher)
+    end
+  end
+end
