@@ -14,15 +14,24 @@ std::uint64_t DirtySet::KeyHash::operator()(std::uint32_t index) const {
 DirtySet::DirtySet() : index_(KeyHash{this}) {}
 
 void DirtySet::add(NodeId directory, std::string_view name, Hints hints) {
-  const std::uint32_t known = index_.find(hash_bytes(directory, name), [&](std::uint32_t i) {
-    return names_[i - 1].directory == directory && names_[i - 1].name == name;
-  });
+  const std::uint32_t known = find(directory, name);
   if (known != 0) {
     names_[known - 1].hints |= hints;
     return;
   }
   names_.push_back({directory, std::string(name), hints});
   index_.insert(static_cast<std::uint32_t>(names_.size()));
+}
+
+Hints DirtySet::hints(NodeId directory, std::string_view name) const {
+  const std::uint32_t known = find(directory, name);
+  return known == 0 ? 0 : names_[known - 1].hints;
+}
+
+std::uint32_t DirtySet::find(NodeId directory, std::string_view name) const {
+  return index_.find(hash_bytes(directory, name), [&](std::uint32_t i) {
+    return names_[i - 1].directory == directory && names_[i - 1].name == name;
+  });
 }
 
 std::vector<DirtyName> DirtySet::take() {

@@ -35,6 +35,9 @@ class DirtySet {
   // Adds the hints to those that the entry has already; an entry keeps its first place in line.
   void add(NodeId directory, std::string_view name, Hints hints);
 
+  // The hints that the entry has; 0 when it is not dirty.
+  Hints hints(NodeId directory, std::string_view name) const;
+
   // All entries in the order in which they were first added; the set is empty after it.
   std::vector<DirtyName> take();
 
@@ -43,6 +46,8 @@ class DirtySet {
     const DirtySet* set;
     std::uint64_t operator()(std::uint32_t index) const;
   };
+
+  std::uint32_t find(NodeId directory, std::string_view name) const;
 
   std::vector<DirtyName> names_;
   IndexTable<KeyHash> index_;  // holds positions in names_, plus 1

@@ -43,7 +43,6 @@ Reconciler::Reconciler(Tree& tree, InotifySource& source, PlaceWatches& places, 
 
 void Reconciler::take(const Hint& hint) {
   if (places_.concerns(hint)) roots_in_doubt_ = true;
-  const Hints hints = hint.hints | (is_paired(hint) ? 0 : hint::kUnpaired);
   for (const NodeId node : tree_.with_watch(hint.watch)) {
     if (hint.ended) {
       tree_.set_watch(node, -1);
@@ -51,7 +50,7 @@ void Reconciler::take(const Hint& hint) {
       trust_.forget();
     }
     if (!hint.name.empty()) {
-      touch(node, hint.name, hints);
+      touch(node, hint.name, hint.hints | follow_move(hint, node));
     } else if (tree_.is_root(node)) {
       roots_in_doubt_ = true;
     } else if (hint.ended || (hint.hints & hint::kRootGone) != 0) {
@@ -60,13 +59,21 @@ void Reconciler::take(const Hint& hint) {
   }
 }
 
-// Whether a hint that something was moved here follows one that it left a watched place.
-bool Reconciler::is_paired(const Hint& hint) {
-  if ((hint.hints & hint::kMovedFrom) != 0) {
-    left_cookies_[left_count_++ % left_cookies_.size()] = hint.cookie;
+// Follows a rename from the place that was left to where it came to, with what had been hinted of
+// the content there. Returns the hints to add at the place that this one speaks of.
+Hints Reconciler::follow_move(const Hint& hint, NodeId directory) {
+  const Place here{directory, std::string(hint.name)};
+  if ((hint.hints & hint::kMovedFrom) != 0) trail_.left(hint.cookie, here);
+  if ((hint.hints & hint::kMovedTo) == 0) return 0;
+  const auto from = trail_.origin(hint.cookie);
+  if (!from) return hint::kUnpaired;
+  if (trail_.full()) {
+    for (const auto& [place, name] : trail_.give_up()) {
+      if (tree_.alive(place) && tree_.is_directory(place)) queue_listing(place, true);
+    }
   }
-  return (hint.hints & hint::kMovedTo) == 0 ||
-         std::find(left_cookies_.begin(), left_cookies_.end(), hint.cookie) != left_cookies_.end();
+  trail_.moved(*from, here, round_);
+  return (next_.hints(from->first, from->second) & hint::kContent) | trail_.strayed_at(*from);
 }
 
 void Reconciler::touch(NodeId directory, std::string_view name, Hints hints) {
@@ -81,20 +88,28 @@ void Reconciler::touch(NodeId directory, std::string_view name, Hints hints) {
   if (admits(directory, name)) next_.add(directory, name, hints);
 }
 
-// What is hinted of the content counts for the entry that the tree knows under the name, or knew
-// there until just now: it may be found elsewhere before this name is looked at.
+// What is hinted of the content counts for the entry that the tree knows under the name, wherever
+// it is found.
 void Reconciler::mark_content(NodeId directory, std::string_view name, Hints hints) {
-  NodeId node = tree_.child(directory, name);
-  if (node == kNoNode && !renamed_.empty()) {
-    const auto moved = renamed_.find({directory, std::string(name)});
-    if (moved != renamed_.end() && tree_.alive(moved->second.node)) {
-      node = moved->second.node;
-      if (!tree_.is_root(node)) next_.add(tree_.parent(node), tree_.name(node), 0);
+  const NodeId node = tree_.child(directory, name);
+  if (node == kNoNode) {
+    for (const auto& [place, moved_name] : trail_.onward({directory, std::string(name)})) {
+      next_.add(place, moved_name, hints & hint::kContent);
     }
+    return;
   }
-  if (node == kNoNode || tree_.is_directory(node)) return;
+  if (tree_.is_directory(node)) return;
   if ((hints & hint::kWritten) != 0) tree_.set(node, Mark::written);
   if ((hints & hint::kAttributes) != 0) tree_.set(node, Mark::altered);
+}
+
+// What was hinted of the content at a place may belong to an inode that has been moved on.
+void Reconciler::stray(const DirtyName& dirty) {
+  const Hints content = dirty.hints & hint::kContent;
+  if (content == 0 || (dirty.hints & hint::kPassedOn) != 0) return;
+  const Place place{dirty.directory, dirty.name};
+  trail_.strayed(place, content, round_);
+  for (const auto& [directory, name] : trail_.onward(place)) next_.add(directory, name, content);
 }
 
 void Reconciler::distrust_everything() {
@@ -143,7 +158,7 @@ bool Reconciler::work() {
 void Reconciler::begin_round(std::int64_t drained) {
   ++round_;
   content_told_.clear();
-  std::erase_if(renamed_, [&](const auto& entry) { return entry.second.round + 2 < round_; });
+  trail_.prune(round_);
   links_compared_.clear();
   stuck_ = put_off_ && !progressed_ ? stuck_ + 1 : 0;
   put_off_ = progressed_ = false;
@@ -188,6 +203,7 @@ void Reconciler::look(const DirtyName& dirty) {
   const NodeId known = tree_.child(directory, dirty.name);
   if (const int* code = std::get_if<int>(&looked)) {
     if (*code == ENOENT) {
+      stray(dirty);
       if (known != kNoNode) left_place(known, dirty.hints);
     } else if (*code == EACCES || *code == EPERM) {
       unreadable(directory, *code);
@@ -198,11 +214,13 @@ void Reconciler::look(const DirtyName& dirty) {
   }
   const Look& seen = std::get<Look>(looked);
   if (known == kNoNode) {
+    if ((dirty.hints & hint::kMovedTo) != 0) stray(dirty);
     appeared(dirty, seen);
   } else if (tree_.identity(known) == seen.identity && tree_.type(known) == seen.type) {
     unpark(known);
     unchanged(known, seen, dirty.hints);
   } else {
+    stray(dirty);
     left_place(known, dirty.hints);
     blocked_.push_back({dirty, seen.identity, round_});
   }
@@ -310,7 +328,8 @@ void Reconciler::rename(NodeId source, const DirtyName& place, const Look& seen)
   // removed may have been used again.
   if (!tree_.is_directory(source) && !is_surely(source, seen)) hints |= hint::kWritten;
   if ((hints & hint::kMovedTo) == 0) hints |= hint::kUnpaired;  // met in a listing
-  renamed_[{tree_.parent(source), std::string(tree_.name(source))}] = {source, round_};
+  trail_.moved({tree_.parent(source), std::string(tree_.name(source))},
+               {place.directory, place.name}, round_);
   tree_.move(source, place.directory, place.name);
   unpark(source);
   tell(Change::renamed, source, std::move(from));
@@ -336,9 +355,8 @@ void Reconciler::settle_new(NodeId node, const Look& seen, Hints hints) {
   if ((hints & hint::kContent) != 0) {
     content_told_.insert(node);
     pass_on(node, hints & hint::kContent);
-  } else if ((hints & (hint::kCreated | hint::kMovedTo)) == 0 &&
-             links_compared_.insert(seen.identity.inode).second) {
-    // A link met in a listing may have been written through before its directory was watched.
+  } else if ((hints & hint::kCreated) == 0 && links_compared_.insert(seen.identity.inode).second) {
+    // A link may have been written through before it was moved here, or met in a listing.
     pass_on(node, hint::kClosed);
   }
 }

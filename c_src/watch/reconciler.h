@@ -13,7 +13,6 @@
 // go.
 #pragma once
 
-#include <array>
 #include <deque>
 #include <functional>
 #include <optional>
@@ -29,9 +28,9 @@
 #include "watch/dirty_set.h"
 #include "watch/disk.h"
 #include "watch/entry.h"
-#include "watch/hash.h"
 #include "watch/inotify_source.h"
 #include "watch/place_watches.h"
+#include "watch/trail.h"
 #include "watch/tree.h"
 
 namespace lookout {
@@ -133,24 +132,15 @@ class Reconciler {
     NodeId node;
     bool telling;
   };
-  using Place = std::pair<NodeId, std::string>;
-  struct PlaceHash {
-    std::size_t operator()(const Place& place) const {
-      return hash_bytes(place.first, place.second);
-    }
-  };
-  struct Renamed {
-    NodeId node;
-    std::uint64_t round;
-  };
 
   // Rounds without progress after which what was put off waits for the timer.
   static constexpr int kStuckRounds = 4;
   bool stuck() const { return stuck_ >= kStuckRounds; }
 
   // looks (reconciler.cpp)
+  Hints follow_move(const Hint& hint, NodeId directory);
   void mark_content(NodeId directory, std::string_view name, Hints hints);
-  bool is_paired(const Hint& hint);
+  void stray(const DirtyName& dirty);
   void look(const DirtyName& dirty);
   void left_place(NodeId node, Hints hints);
   void unchanged(NodeId node, const Look& seen, Hints hints);
@@ -206,12 +196,9 @@ class Reconciler {
   bool telling_ = true;
   bool roots_in_doubt_ = false;
 
-  // The cookies of the latest halves of renames that left a place.
-  std::array<std::uint32_t, 64> left_cookies_{};
-  std::size_t left_count_ = 0;
-  std::unordered_map<Place, Renamed, PlaceHash> renamed_;  // from where, lately
-  DirtySet next_;                                          // for the next round
-  std::deque<DirtyName> current_;                          // of this round
+  Trail trail_;
+  DirtySet next_;                  // for the next round
+  std::deque<DirtyName> current_;  // of this round
   Agenda agenda_;
   Agenda crawling_;
   Agenda* active_ = &agenda_;     // where new directories are queued

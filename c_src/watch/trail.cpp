@@ -1,0 +1,69 @@
+#include "watch/trail.h"
+
+#include <algorithm>
+
+namespace lookout {
+namespace {
+
+constexpr std::uint64_t kRounds = 2;
+constexpr std::size_t kMostPlaces = 256;
+
+}  // namespace
+
+void Trail::left(std::uint32_t cookie, Place from) {
+  left_[left_count_++ % left_.size()] = {cookie, std::move(from)};
+}
+
+std::optional<Place> Trail::origin(std::uint32_t cookie) const {
+  const auto found = std::find_if(left_.begin(), left_.end(),
+                                  [&](const Left& left) { return left.cookie == cookie; });
+  if (cookie == 0 || found == left_.end()) return std::nullopt;
+  return found->from;
+}
+
+void Trail::moved(const Place& from, const Place& to, std::uint64_t round) {
+  if (from != to) moves_.emplace(from, Move{to, round});
+}
+
+void Trail::strayed(const Place& place, Hints content, std::uint64_t round) {
+  Stray& stray = strays_[place];
+  stray.content |= content;
+  stray.round = round;
+}
+
+Hints Trail::strayed_at(const Place& place) const {
+  const auto found = strays_.find(place);
+  return found == strays_.end() ? 0 : found->second.content;
+}
+
+std::vector<Place> Trail::onward(const Place& place) const {
+  std::vector<Place> places;
+  if (moves_.empty()) return places;
+  places.push_back(place);
+  for (std::size_t i = 0; i < places.size() && places.size() < kMostPlaces; ++i) {
+    const auto [first, last] = moves_.equal_range(places[i]);
+    for (auto move = first; move != last; ++move) {
+      if (std::find(places.begin(), places.end(), move->second.to) == places.end()) {
+        places.push_back(move->second.to);
+      }
+    }
+  }
+  places.erase(places.begin());
+  return places;
+}
+
+std::vector<Place> Trail::give_up() {
+  std::vector<Place> places;
+  places.reserve(moves_.size());
+  for (auto& [from, move] : moves_) places.push_back(std::move(move.to));
+  moves_.clear();
+  return places;
+}
+
+void Trail::prune(std::uint64_t round) {
+  const auto old = [&](const auto& entry) { return entry.second.round + kRounds < round; };
+  std::erase_if(moves_, old);
+  std::erase_if(strays_, old);
+}
+
+}  // namespace lookout

@@ -1,0 +1,74 @@
+// Where things went: the renames that hints and looks have shown in the last rounds. Pure.
+//
+// A hint about content names a place, not an inode. When what was written at a place has been
+// renamed, once or several times, before anybody looked, the trail leads the hint after it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "watch/hash.h"
+#include "watch/hint.h"
+#include "watch/tree.h"
+
+namespace lookout {
+
+using Place = std::pair<NodeId, std::string>;  // a directory and a name in it
+
+class Trail {
+ public:
+  // With more moves than this in it the trail is to be traded for a rescan of where they led.
+  static constexpr std::size_t kMaxMoves = 16384;
+
+  // The first half of a rename was hinted.
+  void left(std::uint32_t cookie, Place from);
+  // The place that the second half of a rename came from; nullopt when no first half was hinted.
+  std::optional<Place> origin(std::uint32_t cookie) const;
+
+  // What stood at `from` stands at `to`.
+  void moved(const Place& from, const Place& to, std::uint64_t round);
+  // What was hinted of the content at this place belongs to something that is there no more.
+  void strayed(const Place& place, Hints content, std::uint64_t round);
+
+  // The content hints that strayed at a place.
+  Hints strayed_at(const Place& place) const;
+  // Every place that something which once stood at `place` may have been moved to.
+  std::vector<Place> onward(const Place& place) const;
+
+  bool full() const { return moves_.size() >= kMaxMoves; }
+  // All places that moves led to; the trail is empty after it.
+  std::vector<Place> give_up();
+  // Forgets what is older than two rounds.
+  void prune(std::uint64_t round);
+
+ private:
+  struct PlaceHash {
+    std::size_t operator()(const Place& place) const {
+      return hash_bytes(place.first, place.second);
+    }
+  };
+  struct Move {
+    Place to;
+    std::uint64_t round;
+  };
+  struct Stray {
+    Hints content;
+    std::uint64_t round;
+  };
+  struct Left {
+    std::uint32_t cookie = 0;
+    Place from;
+  };
+
+  std::array<Left, 64> left_{};  // the latest, in a ring
+  std::size_t left_count_ = 0;
+  std::unordered_multimap<Place, Move, PlaceHash> moves_;
+  std::unordered_map<Place, Stray, PlaceHash> strays_;
+};
+
+}  // namespace lookout
