@@ -4,13 +4,13 @@
 
 namespace lookout {
 
-void EngineWatching::watch(std::vector<std::string> paths, WatchOptions options,
+void EngineWatching::watch(const std::vector<std::string>& paths, WatchOptions options,
                            Engine::DoneHandler done) {
-  engine_.watch(std::move(paths), options, std::move(done));
+  engine_.watch(paths, options, std::move(done));
 }
 
-void EngineWatching::unwatch(std::string path, Engine::DoneHandler done) {
-  engine_.unwatch(std::move(path), std::move(done));
+void EngineWatching::unwatch(const std::string& path, Engine::DoneHandler done) {
+  engine_.unwatch(path, std::move(done));
 }
 
 void EngineWatching::sync(Engine::SeqHandler done) {

@@ -13,9 +13,9 @@ class EngineWatching : public Watching {
   // Throws what the engine throws: std::system_error where no inotify instance can be had.
   EngineWatching(boost::asio::io_context& io, Listener& listener) : engine_(io, listener) {}
 
-  void watch(std::vector<std::string> paths, WatchOptions options,
+  void watch(const std::vector<std::string>& paths, WatchOptions options,
              Engine::DoneHandler done) override;
-  void unwatch(std::string path, Engine::DoneHandler done) override;
+  void unwatch(const std::string& path, Engine::DoneHandler done) override;
   void sync(Engine::SeqHandler done) override;
   void list(std::optional<std::string> under, bool with_stat, Engine::ChunkHandler chunk,
             Engine::SeqHandler done) override;

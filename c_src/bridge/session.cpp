@@ -13,12 +13,13 @@ void Session::on_payload(std::string_view payload) {
     return;
   }
   const std::size_t cost = payload.size() + kRequestCost;
-  std::visit([this, cost](auto&& request) { serve(std::move(request), cost); },
-             std::get<Request>(std::move(decoded)));
+  std::visit(
+      [this, cost](auto&& request) { serve(std::forward<decltype(request)>(request), cost); },
+      std::get<Request>(std::move(decoded)));
 }
 
 // Settling and credit belong to the request: a watch that fails changes neither.
-void Session::serve(WatchRequest request, std::size_t cost) {
+void Session::serve(const WatchRequest& request, std::size_t cost) {
   if (!admit(request.id, "watch", cost)) return;
   auto reply = done_handler(request.id, cost);
   auto done = [this, reply = std::move(reply), settle = request.settle,
@@ -29,12 +30,12 @@ void Session::serve(WatchRequest request, std::size_t cost) {
     if (settle) watching_.set_settle(*settle);
     if (credit > 0) watching_.grant(credit);
   };
-  watching_.watch(std::move(request.paths), request.options, std::move(done));
+  watching_.watch(request.paths, request.options, std::move(done));
 }
 
-void Session::serve(UnwatchRequest request, std::size_t cost) {
+void Session::serve(const UnwatchRequest& request, std::size_t cost) {
   if (!admit(request.id, "unwatch", cost)) return;
-  watching_.unwatch(std::move(request.path), done_handler(request.id, cost));
+  watching_.unwatch(request.path, done_handler(request.id, cost));
 }
 
 void Session::serve(const SyncRequest& request, std::size_t cost) {

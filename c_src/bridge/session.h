@@ -31,8 +31,8 @@ class Session : public Receiver {
 
  private:
   // Each takes its place among the waiting (`cost` bytes) where the engine answers later.
-  void serve(WatchRequest request, std::size_t cost);
-  void serve(UnwatchRequest request, std::size_t cost);
+  void serve(const WatchRequest& request, std::size_t cost);
+  void serve(const UnwatchRequest& request, std::size_t cost);
   void serve(const SyncRequest& request, std::size_t cost);
   void serve(ListRequest request, std::size_t cost);
   void serve(const InfoRequest& request, std::size_t cost);

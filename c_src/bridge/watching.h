@@ -14,9 +14,9 @@ namespace lookout {
 class Watching {
  public:
   virtual ~Watching() = default;
-  virtual void watch(std::vector<std::string> paths, WatchOptions options,
+  virtual void watch(const std::vector<std::string>& paths, WatchOptions options,
                      Engine::DoneHandler done) = 0;
-  virtual void unwatch(std::string path, Engine::DoneHandler done) = 0;
+  virtual void unwatch(const std::string& path, Engine::DoneHandler done) = 0;
   virtual void sync(Engine::SeqHandler done) = 0;
   virtual void list(std::optional<std::string> under, bool with_stat, Engine::ChunkHandler chunk,
                     Engine::SeqHandler done) = 0;

@@ -278,7 +278,7 @@ bool Reconciler::was_written(NodeId node, const Look& seen, Hints hints) const {
   if ((hints & hint::kUnpaired) != 0) return differs(node, seen);
   if ((hints & hint::kAttributes) != 0) return false;
   if ((hints & hint::kClosed) != 0) {
-    return known ? differs(node, seen) : seen.mtime >= clean_ - kSecond;
+    return known ? differs(node, seen) : seen.ctime >= clean_ - kSecond;
   }
   return false;
 }

@@ -33,17 +33,24 @@ defmodule Lookout.Client do
   @spec list(GenServer.server(), keyword, timeout) ::
           {:ok, non_neg_integer, [Entry.t()]} | {:error, Error.t()}
   def list(watcher, options, timeout) do
-    case GenServer.whereis(watcher) do
-      nil -> {:error, failed(:noproc, :list, watcher, timeout)}
-      process -> listing(process, options, timeout)
-    end
+    with {:ok, process} <- find(watcher, :list), do: listing(process, options, timeout)
   end
 
   @spec stop(GenServer.server(), timeout) :: :ok | {:error, Error.t()}
   def stop(watcher, timeout) do
-    GenServer.stop(watcher, :normal, Options.timeout!(timeout))
+    timeout = Options.timeout!(timeout)
+    with {:ok, process} <- find(watcher, :stop), do: GenServer.stop(process, :normal, timeout)
   catch
     :exit, reason -> {:error, failed(exit_reason(reason), :stop, watcher, timeout)}
+  end
+
+  defp find(watcher, operation) do
+    case GenServer.whereis(watcher) do
+      nil -> {:error, failed(:noproc, operation, watcher, nil)}
+      # Without distribution a process of another node cannot even be monitored.
+      {_name, node} when node() == :nonode@nohost -> {:error, failed({:nodedown, node}, operation, watcher, nil)}
+      process -> {:ok, process}
+    end
   end
 
   defp listing(process, options, timeout) do

@@ -28,12 +28,12 @@ class FakeWatching : public Watching {
     Engine::SeqHandler done;
   };
 
-  void watch(std::vector<std::string> paths, WatchOptions options,
+  void watch(const std::vector<std::string>& paths, WatchOptions options,
              Engine::DoneHandler done) override {
-    watches.push_back({std::move(paths), options, std::move(done)});
+    watches.push_back({paths, options, std::move(done)});
   }
-  void unwatch(std::string path, Engine::DoneHandler done) override {
-    unwatches.push_back({std::move(path), std::move(done)});
+  void unwatch(const std::string& path, Engine::DoneHandler done) override {
+    unwatches.push_back({path, std::move(done)});
   }
   void sync(Engine::SeqHandler done) override { syncs.push_back(std::move(done)); }
   void list(std::optional<std::string> under, bool with_stat, Engine::ChunkHandler chunk,

@@ -31,7 +31,7 @@ void load(Model& model, Node& directory, const SnapshotNode& found) {
   constexpr Kind kinds[] = {Kind::file, Kind::directory, Kind::symlink, Kind::other};
   for (const auto& [name, child] : found.children) {
     Node& node = model.add(directory, name, kinds[static_cast<std::size_t>(child->type)]);
-    node.fixed = name == "flood" || name == "flood2";
+    node.fixed = name == "flood" || name == "flood2" || name == "inner";
     load(model, node, *child);
   }
 }
@@ -39,7 +39,14 @@ void load(Model& model, Node& directory, const SnapshotNode& found) {
 }  // namespace
 
 Generator::Generator(GeneratorOptions options)
-    : options_(options), random_(options.seed), model_(options.roots) {}
+    : options_(options), random_(options.seed), model_(options.roots) {
+  if (options.nested) add_inner();
+}
+
+void Generator::add_inner() {
+  Node& root = *model_.roots()[0];
+  if (!Model::child(root, "inner")) model_.add(root, "inner", Kind::directory).fixed = true;
+}
 
 std::vector<Operation> Generator::existing(std::size_t count) {
   draw(count);

@@ -17,6 +17,7 @@ struct GeneratorOptions {
   int roots = 1;
   // Several writers change the same tree: no hard links then, since none knows another's.
   bool shared = false;
+  bool nested = false;  // "r0/inner", a directory that stays, may be a root of its own
   bool stalls = false;  // each interval overflows the kernel's queue while the judge is stalled
   std::uint64_t flood = 17'000;  // operations that overflow the queue
 };
@@ -40,6 +41,7 @@ class Generator {
   };
   static const std::vector<Weighted>& actions();
 
+  void add_inner();
   void act();
   void draw(std::size_t count);
   std::vector<Operation> finish();

@@ -100,6 +100,7 @@ class Mutator {
     for (int i = 0; i < options_.generator.roots; ++i)
       executor_.run({.verb = Verb::mkdir, .path = "r" + std::to_string(i)});
     executor_.run({.verb = Verb::mkdir, .path = "side"});
+    if (options_.generator.nested) executor_.run({.verb = Verb::mkdir, .path = "r0/inner"});
   }
 
   // Written before the interval begins, so that the burst itself is nothing but its system calls.

@@ -10,9 +10,9 @@
 #include <iterator>
 #include <set>
 
-#include "oracle/blind_spot.h"
 #include "oracle/disk.h"
 #include "oracle/executor.h"
+#include "oracle/interpreter.h"
 #include "oracle/shrink.h"
 #include "oracle/snapshot.h"
 

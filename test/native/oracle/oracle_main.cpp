@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "oracle/blind_spot.h"
+#include "oracle/interpreter.h"
 #include "oracle/mutator.h"
 #include "oracle/shrink.h"
 #include "oracle/trial.h"
@@ -120,34 +120,56 @@ std::string script_text(const std::vector<Operation>& script) {
   return text;
 }
 
+// Which promise a failure breaks: a shorter script must break the same.
+std::string_view kind_of(std::string_view failure) {
+  std::string_view first = failure.substr(0, failure.find('\n'));
+  for (std::string_view kind : {" now, ", "on the disk", "was told as", "batch", "list", "end"}) {
+    if (first.find(kind) != std::string_view::npos) return kind;
+  }
+  return first;
+}
+
 // A race does not show each time, so a shorter script gets several tries.
-void print_shrunk(const Settings& settings, TrialOptions trial, const std::string& script) {
-  constexpr int kTries = 6;
-  auto fails = [&](const std::vector<Operation>& operations) {
+class Shrinker {
+ public:
+  Shrinker(const TrialOptions& trial, std::string_view failure)
+      : trial_(trial), kind_(kind_of(failure)) {}
+
+  bool fails(const std::vector<Operation>& operations) {
     if (blind_spot(operations)) return false;
-    trial.script = operations;
+    trial_.script = operations;
     for (int i = 0; i < kTries; ++i) {
-      if (!run_trial(trial).failure.empty()) return true;
+      Outcome outcome = run_trial(trial_);
+      if (outcome.failure.empty() || kind_of(outcome.failure) != kind_) continue;
+      failure_ = outcome.failure;
+      return true;
     }
     return false;
-  };
-  std::vector<Operation> whole = parse_script(script);
-  if (auto blind = blind_spot(whole))
-    std::printf("-- no watcher could report this: %s\n", to_line(*blind).c_str());
-  if (!fails(whole)) {
-    std::puts("-- the script alone did not fail again; nothing to shrink");
-    return;
   }
-  std::vector<Operation> shorter = shrink(whole, fails, settings.shrink);
-  std::printf("-- shrunk to %zu operations:\n%s", shorter.size(), script_text(shorter).c_str());
-  trial.script = shorter;
-  for (int i = 0; i < kTries; ++i) {
-    Outcome outcome = run_trial(trial);
-    if (outcome.failure.empty()) continue;
-    std::printf("-- which fails so:\n%s\n", outcome.failure.c_str());
-    break;
+
+  void print(const std::string& text, std::chrono::seconds at_most) {
+    std::vector<Operation> script = parse_script(text);
+    if (auto blind = blind_spot(script))
+      std::printf("-- no watcher could report this: %s\n", to_line(*blind).c_str());
+    std::vector<Operation> condensed = condense(script);
+    if (fails(condensed)) {
+      script = std::move(condensed);
+    } else if (!fails(script)) {
+      std::puts("-- the script alone did not fail again; nothing to shrink");
+      return;
+    }
+    std::vector<Operation> shorter = shrink(
+        script, [this](const std::vector<Operation>& each) { return fails(each); }, at_most);
+    std::printf("-- shrunk to %zu operations:\n%s-- which failed so:\n%s\n", shorter.size(),
+                script_text(shorter).c_str(), failure_.c_str());
   }
-}
+
+ private:
+  static constexpr int kTries = 6;
+  TrialOptions trial_;
+  std::string_view kind_;
+  std::string failure_;
+};
 
 bool run_one(const Settings& settings, std::uint64_t seed) {
   TrialOptions trial = settings.trial;
@@ -170,7 +192,8 @@ bool run_one(const Settings& settings, std::uint64_t seed) {
               outcome.failure.c_str(), static_cast<unsigned long long>(seed), trial.operations,
               fault_name(trial.fault).data(), trial.roots, trial.writers);
   if (!settings.save.empty()) std::ofstream(settings.save, std::ios::binary) << outcome.script;
-  if (settings.shrink.count() > 0) print_shrunk(settings, trial, outcome.script);
+  if (settings.shrink.count() > 0)
+    Shrinker(trial, outcome.failure).print(outcome.script, settings.shrink);
   std::fflush(stdout);
   return false;
 }
