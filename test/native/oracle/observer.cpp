@@ -1,0 +1,189 @@
+#include "oracle/observer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <iterator>
+#include <thread>
+#include <utility>
+
+#include "oracle/operation.h"
+
+namespace lookout::oracle {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+// How long an answer may take before it counts as never given. No measure of speed.
+constexpr std::chrono::seconds kPatience{60};
+
+}  // namespace
+
+Observer::Observer(boost::asio::io_context& io, Fault fault, std::uint64_t seed)
+    : io_(io),
+      timer_(io),
+      fault_(fault),
+      random_(seed),
+      engine_(std::make_unique<Engine>(io, *this)) {
+  if (fault == Fault::settle)
+    engine_->set_settle(static_cast<std::uint32_t>(random_.between(1, 60)));
+  if (fault != Fault::credit && fault != Fault::asleep) grant(Engine::kUnlimited);
+  tick();
+}
+
+void Observer::on_events(std::uint64_t seq, std::vector<Event> events) {
+  const std::string name = "batch " + std::to_string(seq);
+  if (seq != last_seq_ + 1) complain(name + " came after " + std::to_string(last_seq_));
+  if (events.empty()) complain(name + " is empty");
+  if (granted_ == 0) complain(name + " came without credit");
+  if (granted_ != Engine::kUnlimited && granted_ > 0) --granted_;
+  last_seq_ = seq;
+  events_ += events.size();
+  batches_.push_back({seq, std::move(events)});
+  if (mirror_) replay(*mirror_, batches_.back());
+}
+
+void Observer::on_notice(Notice notice) {
+  if (!std::holds_alternative<OverflowNotice>(notice))
+    complain("an unexpected notice came, number " + std::to_string(notice.index()));
+}
+
+void Observer::complain(const std::string& what) {
+  if (complaint_.empty()) complaint_ = what;
+}
+
+void Observer::replay(Mirror& mirror, const Batch& batch) {
+  for (const Event& event : batch.events) {
+    if (auto wrong = mirror.apply(event))
+      return complain("batch " + std::to_string(batch.seq) + ": " + *wrong);
+  }
+}
+
+void Observer::pump(const std::string& what, const std::function<bool()>& reached) {
+  auto deadline = steady_clock::now() + kPatience;
+  while (!reached()) {
+    io_.restart();
+    io_.run_one_for(milliseconds(100));
+    if (!complaint_.empty()) throw Broken(complaint_);
+    if (steady_clock::now() > deadline) throw Broken("no end came: " + what);
+  }
+  if (!complaint_.empty()) throw Broken(complaint_);
+}
+
+void Observer::pump_awake(const std::string& what, const std::function<bool()>& reached) {
+  awake_ = true;
+  pump(what, reached);
+  awake_ = false;
+}
+
+std::string Observer::text_of(const std::string& name, const Error& error) const {
+  return name + " failed: " + error.reason + ' ' + error.operation + ' ' + escape(error.path) +
+         ' ' + error.detail;
+}
+
+void Observer::await(const std::string& name,
+                     const std::function<void(Engine::DoneHandler)>& call) {
+  bool answered = false;
+  call([&](Result<Done> result) {
+    answered = true;
+    if (auto* error = std::get_if<Error>(&result)) complain(text_of(name, *error));
+  });
+  pump_awake(name, [&] { return answered; });
+}
+
+std::uint64_t Observer::check_seq(const std::string& name, const Result<std::uint64_t>& result) {
+  if (auto* error = std::get_if<Error>(&result)) {
+    complain(text_of(name, *error));
+    return 0;
+  }
+  std::uint64_t seq = std::get<std::uint64_t>(result);
+  if (name == "sync" ? seq != last_seq_ : seq > last_seq_)
+    complain(name + " answered with batch " + std::to_string(seq) + ", the last that came was " +
+             std::to_string(last_seq_));
+  return seq;
+}
+
+void Observer::start(const std::vector<std::string>& roots,
+                     const std::vector<std::string>& mirrored, bool report_existing) {
+  mirrored_ = mirrored;
+  if (report_existing) mirror_.emplace(mirrored_);
+  await("watch",
+        [&](auto done) { engine_->watch(roots, {.report_existing = report_existing}, done); });
+  std::vector<Entry> entries;
+  if (!report_existing) mirror_.emplace(listing(false, entries));
+}
+
+void Observer::watch(const std::string& root, bool mirrored) {
+  if (mirrored) {
+    mirrored_.push_back(root);
+    mirror_->add_root(root);
+  }
+  await("watch", [&](auto done) { engine_->watch({root}, {.report_existing = true}, done); });
+}
+
+void Observer::unwatch(const std::string& root, bool mirrored) {
+  await("unwatch", [&](auto done) { engine_->unwatch(root, done); });
+  if (!mirrored) return;
+  sync();
+  std::erase(mirrored_, root);
+  if (auto wrong = mirror_->drop_root(root)) throw Broken(*wrong);
+}
+
+void Observer::sync() {
+  bool answered = false;
+  engine_->sync([&](Result<std::uint64_t> result) {
+    answered = true;
+    check_seq("sync", result);
+  });
+  pump_awake("sync", [&] { return answered; });
+}
+
+Mirror Observer::listing(bool with_stat, std::vector<Entry>& entries) {
+  std::optional<std::uint64_t> seq;
+  const std::size_t held = batches_.size();
+  const std::uint64_t asked_at = last_seq_;
+  engine_->list(
+      std::nullopt, with_stat,
+      [&](std::vector<Entry> chunk) {
+        std::move(chunk.begin(), chunk.end(), std::back_inserter(entries));
+      },
+      [&](Result<std::uint64_t> result) { seq = check_seq("list", result); });
+  pump_awake("list", [&] { return seq.has_value(); });
+  if (*seq < asked_at) throw Broken("a listing is older than a batch before it");
+  Mirror mirror(mirrored_);
+  for (const Entry& entry : entries) {
+    if (auto wrong = mirror.insert(entry)) throw Broken(*wrong);
+  }
+  for (std::size_t i = held; i < batches_.size(); ++i) {
+    if (batches_[i].seq > *seq) replay(mirror, batches_[i]);
+  }
+  if (!complaint_.empty()) throw Broken("after a listing: " + complaint_);
+  return mirror;
+}
+
+void Observer::grant(std::uint64_t batches) {
+  granted_ = batches == Engine::kUnlimited ? batches : granted_ + batches;
+  engine_->grant(batches);
+}
+
+// At random moments while the mutator works: requests in the middle of the churn, and the fault.
+void Observer::tick() {
+  timer_.expires_after(std::chrono::microseconds(random_.between(200, 12'000)));
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    act();
+    tick();
+  });
+}
+
+void Observer::act() {
+  room_ = fault_ != Fault::credit || !random_.one_in(3);
+  if (room_) engine_->resume();
+  if (fault_ == Fault::credit || (fault_ == Fault::asleep && awake_)) grant(random_.between(1, 2));
+  if (fault_ == Fault::stall && random_.one_in(2))
+    std::this_thread::sleep_for(milliseconds(random_.below(30)));
+  if (random_.one_in(4) && fault_ != Fault::asleep)
+    engine_->sync([this](Result<std::uint64_t> result) { check_seq("sync", result); });
+}
+
+}  // namespace lookout::oracle

@@ -1,0 +1,87 @@
+// The consumer in a trial: owns the engine, replays what it tells into a mirror, strictly, and asks
+// it in the manner of a caller that waits for each answer. Anything that breaks a promise ends the
+// trial by an exception.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "oracle/mirror.h"
+#include "oracle/random.h"
+#include "oracle/trial.h"
+#include "watch/engine.h"
+
+namespace lookout::oracle {
+
+struct Broken : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+struct Batch {
+  std::uint64_t seq;
+  std::vector<Event> events;
+};
+
+class Observer : public Listener {
+ public:
+  Observer(boost::asio::io_context& io, Fault fault, std::uint64_t seed);
+
+  // Begins to watch; the mirror is complete when this returns. `mirrored` are those of the roots
+  // that do not lie in another.
+  void start(const std::vector<std::string>& roots, const std::vector<std::string>& mirrored,
+             bool report_existing);
+  void watch(const std::string& root, bool mirrored);
+  void unwatch(const std::string& root, bool mirrored);
+  void sync();
+  // A mirror made from a listing and the batches after it, and the listing itself.
+  Mirror listing(bool with_stat, std::vector<Entry>& entries);
+
+  // Runs the loop until `reached`.
+  void pump(const std::string& what, const std::function<bool()>& reached);
+  void complain(const std::string& what);
+
+  Mirror& mirror() { return *mirror_; }
+  std::uint64_t last_seq() const { return last_seq_; }
+  EngineInfo info() const { return engine_->info(); }
+  // The batches since this was last called.
+  std::vector<Batch> take_batches() { return std::exchange(batches_, {}); }
+  std::uint64_t events() const { return events_; }
+
+  void on_events(std::uint64_t seq, std::vector<Event> events) override;
+  void on_notice(Notice notice) override;
+  bool has_room() const override { return room_; }
+
+ private:
+  void replay(Mirror& mirror, const Batch& batch);
+  void await(const std::string& name, const std::function<void(Engine::DoneHandler)>& call);
+  void pump_awake(const std::string& what, const std::function<bool()>& reached);
+  std::uint64_t check_seq(const std::string& name, const Result<std::uint64_t>& result);
+  std::string text_of(const std::string& name, const Error& error) const;
+  void grant(std::uint64_t batches);
+  void tick();
+  void act();
+
+  boost::asio::io_context& io_;
+  boost::asio::steady_timer timer_;
+  Fault fault_;
+  Random random_;
+  std::unique_ptr<Engine> engine_;
+  std::vector<std::string> mirrored_;
+  std::optional<Mirror> mirror_;
+  bool room_ = true;
+  bool awake_ = false;  // an answer is due, which may need credit
+  std::uint64_t granted_ = 0;
+  std::uint64_t last_seq_ = 0;
+  std::uint64_t events_ = 0;
+  std::vector<Batch> batches_;
+  std::string complaint_;
+};
+
+}  // namespace lookout::oracle
