@@ -26,7 +26,8 @@ void clear(std::string& buffer) {
 
 PortTransport::PortTransport(asio::io_context& io, UniqueFd input, UniqueFd output,
                              EndHandler ended, PortLimits limits)
-    : input_(io, input.release()),
+    : io_(io),
+      input_(io, input.release()),
       output_(io, output.release()),
       flush_timer_(io),
       limits_(limits),
@@ -122,7 +123,7 @@ void PortTransport::finish(StreamEnd end) {
   finishing_ = true;
   end_ = end;
   if (!write_pending_ || end == StreamEnd::stalled) {
-    asio::post(input_.get_executor(), [this] { end_now(); });
+    asio::post(io_, [this] { end_now(); });
     return;
   }
   flush_timer_.expires_after(limits_.flush);

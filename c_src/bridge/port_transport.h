@@ -61,6 +61,7 @@ class PortTransport : public Sink {
   void end_now();
   std::size_t backlog() const { return writing_.size() - written_ + waiting_.size(); }
 
+  boost::asio::io_context& io_;
   boost::asio::posix::stream_descriptor input_;
   boost::asio::posix::stream_descriptor output_;
   boost::asio::steady_timer flush_timer_;

@@ -64,8 +64,9 @@ constexpr std::size_t kNameAt = 19;
 }  // namespace
 
 std::uint32_t Look::signature() const {
+  const std::uint64_t sizes = mix(size ^ hash_seed(), 1);
   const std::uint64_t times = mix(static_cast<std::uint64_t>(mtime) ^ hash_seed(), mode);
-  const auto hash = static_cast<std::uint32_t>(mix(size, times));
+  const auto hash = static_cast<std::uint32_t>((sizes & 0xffff0000) | (times & 0xffff));
   return hash == 0 ? 1 : hash;
 }
 

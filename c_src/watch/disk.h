@@ -26,8 +26,9 @@ struct Look {
   std::int64_t ctime;
   std::optional<std::int64_t> birth;  // where the file system keeps it (ext4, XFS, btrfs, tmpfs)
 
-  // A hash of size, mtime and mode that is never 0.
+  // A hash of size, mtime and mode that is never 0; the upper half is of the size alone.
   std::uint32_t signature() const;
+  static bool size_differs(std::uint32_t a, std::uint32_t b) { return (a ^ b) >> 16 != 0; }
 };
 
 // The entry itself, symbolic links not followed; or an errno.

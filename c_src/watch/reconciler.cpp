@@ -73,6 +73,11 @@ Hints Reconciler::follow_move(const Hint& hint, NodeId directory) {
     }
   }
   trail_.moved(*from, here, round_);
+  // A file that came to the first place unseen may have been written before it came.
+  if (tree_.child(from->first, from->second) == kNoNode && !trail_.has_arrived(*from)) {
+    return hint::kUnpaired;
+  }
+  trail_.arrived(here, round_);
   return (next_.hints(from->first, from->second) & hint::kContent) | trail_.strayed_at(*from);
 }
 
@@ -244,11 +249,20 @@ void Reconciler::unchanged(NodeId node, const Look& seen, Hints hints) {
   if (tree_.has(node, Mark::altered)) hints |= hint::kAttributes;
   tree_.set(node, Mark::written, false);
   tree_.set(node, Mark::altered, false);
-  const bool written = was_written(node, seen, hints);
-  tree_.set_signature(node, seen.signature());
-  if (!written && (hints & hint::kAttributes) == 0) return;
+  const bool compared = (hints & (hint::kClosed | hint::kPassedOn)) != 0;
+  const auto told = content_told_.find(node);
+  const bool told_attributes = told != content_told_.end() && !told->second;
+  // What was told of a file with several links in this round may have hidden a change of content.
+  const bool written = was_written(node, seen, hints) || (told_attributes && compared);
+  const bool changed = written || (hints & hint::kAttributes) != 0;
+  // A file with other links may have changed unseen: what was not told is not taken for known.
+  if (changed || seen.links == 1 || tree_.signature(node) != 0) {
+    tree_.set_signature(node, seen.signature());
+  }
+  if (!changed) return;
   if (seen.links > 1) {
-    if (!content_told_.insert(node).second) return;
+    if (told != content_told_.end() && (told->second || !written)) return;
+    content_told_[node] = written;
     if ((hints & hint::kPassedOn) == 0) {
       pass_on(node, written ? hint::kWritten : hint::kAttributes);
     }
@@ -263,28 +277,24 @@ bool Reconciler::is_old(const Look& seen) const {
 
 // Whether the file seen is the one that the tree knows under the same inode number.
 bool Reconciler::is_surely(NodeId node, const Look& seen) const {
-  return seen.birth ? is_old(seen) : !differs(node, seen);
+  return seen.birth ? is_old(seen) : tree_.signature(node) == seen.signature();
 }
 
 bool Reconciler::was_written(NodeId node, const Look& seen, Hints hints) const {
   if ((hints & hint::kWritten) != 0) return true;
   // Removed, and yet the same inode: its number was used again, unless it was born before.
   if ((hints & hint::kDeleted) != 0 && !is_old(seen)) return true;
-  const bool known = tree_.signature(node) != 0;
+  const std::uint32_t known = tree_.signature(node);
+  if (known != 0 && Look::size_differs(known, seen.signature())) return true;
+  const bool differs = known != seen.signature();  // an unknown one does
   if ((hints & hint::kSuspect) != 0) {
-    return (known && differs(node, seen)) || seen.ctime >= clean_ - kSecond;
+    return (known != 0 && differs) || seen.ctime >= clean_ - kSecond;
   }
   // It may have been written while it was out of sight.
-  if ((hints & hint::kUnpaired) != 0) return differs(node, seen);
-  if ((hints & hint::kAttributes) != 0) return false;
-  if ((hints & hint::kClosed) != 0) {
-    return known ? differs(node, seen) : seen.ctime >= clean_ - kSecond;
-  }
-  return false;
-}
-
-bool Reconciler::differs(NodeId node, const Look& seen) const {
-  return tree_.signature(node) != seen.signature();
+  if ((hints & hint::kUnpaired) != 0) return differs;
+  if ((hints & hint::kAttributes) != 0) return known == 0 && seen.links > 1;
+  if (known != 0) return differs;
+  return (hints & hint::kClosed) != 0 && seen.ctime >= clean_ - kSecond;
 }
 
 void Reconciler::unchanged_directory(NodeId node, const Look& seen, Hints hints) {
@@ -353,7 +363,7 @@ void Reconciler::settle_new(NodeId node, const Look& seen, Hints hints) {
   tree_.set_signature(node, seen.signature());
   if (seen.links < 2) return;
   if ((hints & hint::kContent) != 0) {
-    content_told_.insert(node);
+    content_told_[node] = true;
     pass_on(node, hints & hint::kContent);
   } else if ((hints & hint::kCreated) == 0 && links_compared_.insert(seen.identity.inode).second) {
     // A link may have been written through before it was moved here, or met in a listing.

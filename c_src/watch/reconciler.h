@@ -154,7 +154,6 @@ class Reconciler {
   bool stands(NodeId node, Hints hints);
   bool is_old(const Look& seen) const;
   bool is_surely(NodeId node, const Look& seen) const;
-  bool differs(NodeId node, const Look& seen) const;
   bool was_written(NodeId node, const Look& seen, Hints hints) const;
   void put_off(const DirtyName& dirty, const OpenFailure& failure);
   void doubt(NodeId node);
@@ -209,8 +208,8 @@ class Reconciler {
   std::vector<Parked> parked_;
   std::vector<Blocked> blocked_;
   std::vector<Doomed> doomed_;
-  // Files with several links whose new content was told this round.
-  std::unordered_set<NodeId> content_told_;
+  // Files with several links of which something was told this round: whether of their content.
+  std::unordered_map<NodeId, bool> content_told_;
   // Inodes whose links were compared this round because another link of them was met.
   std::unordered_set<std::uint64_t> links_compared_;
   // Roots of which it was said that the watches do not suffice.

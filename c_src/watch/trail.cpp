@@ -57,6 +57,7 @@ std::vector<Place> Trail::give_up() {
   places.reserve(moves_.size());
   for (auto& [from, move] : moves_) places.push_back(std::move(move.to));
   moves_.clear();
+  arrivals_.clear();
   return places;
 }
 
@@ -64,6 +65,7 @@ void Trail::prune(std::uint64_t round) {
   const auto old = [&](const auto& entry) { return entry.second.round + kRounds < round; };
   std::erase_if(moves_, old);
   std::erase_if(strays_, old);
+  std::erase_if(arrivals_, [&](const auto& entry) { return entry.second + kRounds < round; });
 }
 
 }  // namespace lookout

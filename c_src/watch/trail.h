@@ -32,6 +32,9 @@ class Trail {
 
   // What stood at `from` stands at `to`.
   void moved(const Place& from, const Place& to, std::uint64_t round);
+  // Whether something was moved to this place, and how it came there was seen all the way.
+  void arrived(const Place& place, std::uint64_t round) { arrivals_[place] = round; }
+  bool has_arrived(const Place& place) const { return arrivals_.contains(place); }
   // What was hinted of the content at this place belongs to something that is there no more.
   void strayed(const Place& place, Hints content, std::uint64_t round);
 
@@ -68,6 +71,7 @@ class Trail {
   std::array<Left, 64> left_{};  // the latest, in a ring
   std::size_t left_count_ = 0;
   std::unordered_multimap<Place, Move, PlaceHash> moves_;
+  std::unordered_map<Place, std::uint64_t, PlaceHash> arrivals_;  // with the round
   std::unordered_map<Place, Stray, PlaceHash> strays_;
 };
 

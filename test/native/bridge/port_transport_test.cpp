@@ -1,5 +1,5 @@
-// The transport over real pipes; the test holds the other ends. Everything runs in one loop, which
-// ends by itself when nothing is left to happen, so no test waits for a time.
+// The transport over real pipes; the test holds the other ends. Each test runs the loop until what
+// it expects has happened, and waits for no time.
 #include "bridge/port_transport.h"
 
 #include <fcntl.h>

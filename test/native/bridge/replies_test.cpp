@@ -55,6 +55,7 @@ TEST(Replies, WriteAnErrorWithoutAPathAsNil) {
 
 TEST(Replies, AreTermsOfAnySizeAndTheWriterServesThemAll) {
   std::vector<Event> events;
+  events.reserve(256);
   for (int i = 0; i < 256; ++i) {
     events.push_back({Change::renamed, EntryType::file, std::string(100, 'x'),
                       "/" + std::string(static_cast<std::size_t>(i), 'y')});
