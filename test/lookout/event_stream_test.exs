@@ -1,0 +1,113 @@
+defmodule Lookout.EventStreamTest do
+  use Lookout.Case, async: true
+
+  alias Lookout.{Error, Event, EventStream, FakeProgram, Limits, Options}
+
+  # Enumerates in another process, which sends each event here.
+  defp enumerate(stream) do
+    me = self()
+    spawn_monitor(fn -> Enum.each(stream, &send(me, {:seen, &1})) end)
+  end
+
+  defp programs(pid) do
+    {:links, links} = Process.info(pid, :links)
+    for watcher <- links, is_pid(watcher), do: os_pid(watcher)
+  end
+
+  test "is live when the enumeration starts, and gives the events", %{dir: dir} do
+    File.write!(Path.join(dir, "a"), "")
+
+    events =
+      Lookout.stream(dirs: dir, initial: true)
+      |> Stream.each(fn %Event{path: path} -> if Path.basename(path) == "a", do: File.mkdir!(Path.join(dir, "b")) end)
+      |> Enum.take(2)
+
+    assert Enum.map(events, &change(&1, dir)) == [{:created, "a"}, {:created, "b"}]
+  end
+
+  test "starts nothing before it is enumerated, and a watcher for each enumeration", %{dir: dir} do
+    stream = Lookout.stream(dirs: Path.join(dir, "later"), initial: true)
+    File.mkdir_p!(Path.join(dir, "later/a"))
+    assert [%Event{change: :created}] = Enum.take(stream, 1)
+    assert [%Event{change: :created}] = Enum.take(stream, 1)
+  end
+
+  test "gives every event of many, in order, however slowly it is read", %{dir: dir} do
+    {"", 0} =
+      System.cmd("sh", ["-c", "mkdir a b; seq 2000 | sed s:^:a/: | xargs touch; seq 2000 | sed s:^:b/: | xargs touch"],
+        cd: dir
+      )
+
+    events = Lookout.stream(dirs: dir, initial: true) |> Enum.take(4002)
+    assert events |> MapSet.new(& &1.path) |> MapSet.size() == 4002
+  end
+
+  test "leaves the mailbox of its process alone, and nothing behind when it is halted", %{dir: dir} do
+    File.write!(Path.join(dir, "a"), "")
+    me = self()
+    send(me, :before)
+    before = Port.list()
+
+    stream = Lookout.stream(dirs: dir, initial: true)
+    assert [{%Event{}, :b}] = stream |> Stream.zip([:b]) |> Enum.take(1)
+
+    assert_raise RuntimeError, "enough", fn -> Enum.each(stream, fn _event -> raise "enough" end) end
+    assert catch_throw(Enum.each(stream, fn _event -> throw(:enough) end)) == :enough
+
+    assert Process.info(self(), :messages) == {:messages, [:before]}
+
+    assert for(port <- Port.list() -- before, {:connected, pid} <- [Port.info(port, :connected)], pid == me, do: port) ==
+             []
+  end
+
+  test "ends its watcher when the enumerating process is killed", %{dir: dir} do
+    me = self()
+    File.write!(Path.join(dir, "a"), "")
+
+    {pid, ref} = enumerate(Lookout.stream(dirs: dir, initial: true))
+    assert_receive {:seen, %Event{}}
+    relay = relay_of(pid)
+    [program] = programs(relay)
+    Process.exit(pid, :kill)
+    assert_receive {:DOWN, ^ref, :process, ^pid, :killed}
+    eventually(fn -> gone?(program) end)
+    eventually(fn -> not Process.alive?(relay) end)
+    assert Process.info(me, :messages) == {:messages, []}
+  end
+
+  test "raises the error when the directory cannot be watched", %{dir: dir} do
+    assert_raise Error, ~r/create it first/, fn -> Lookout.stream(Path.join(dir, "missing")) |> Enum.take(1) end
+    assert Process.info(self(), :messages) == {:messages, []}
+  end
+
+  test "raises ArgumentError for bad options at once" do
+    assert_raise ArgumentError, fn -> Lookout.stream(dirs: "/", never: true) end
+  end
+
+  test "raises when changes may have been missed, after what came before", %{dir: dir} do
+    steps = FakeProgram.well_started() ++ [{:say, {:events, 1, [{:created, :file, "/a"}]}}, {:exit, 1}]
+    limits = %Limits{port_path: FakeProgram.write!(dir, steps), backoff: {1, 1}}
+    stream = EventStream.new(%{Options.parse!(dir) | limits: limits})
+    me = self()
+
+    assert_raise Error, ~r/start the stream anew/, fn -> Enum.each(stream, &send(me, {:seen, &1})) end
+    assert_received {:seen, %Event{path: "/a"}}
+  end
+
+  test "raises when its watcher is gone", %{dir: dir} do
+    {pid, ref} = enumerate(Lookout.stream(dir))
+    relay = eventually(fn -> relay_of(pid) end)
+    {:links, [watcher]} = Process.info(relay, :links)
+    Process.exit(watcher, :kill)
+    assert_receive {:DOWN, ^ref, :process, ^pid, {%Error{reason: :stopped}, _stack}}
+  end
+
+  # The process behind the stream monitors the one that enumerates.
+  defp relay_of(pid) do
+    with {:monitored_by, monitors} <- Process.info(pid, :monitored_by) do
+      Enum.find(monitors, fn monitor ->
+        is_pid(monitor) and monitor != self() and match?({:links, [_ | _]}, Process.info(monitor, :links))
+      end)
+    end
+  end
+end
