@@ -103,7 +103,10 @@ void Reconciler::mark_content(NodeId directory, std::string_view name, Hints hin
     }
     return;
   }
-  if (tree_.is_directory(node)) return;
+  if (!tree_.is_directory(node)) mark(node, hints);
+}
+
+void Reconciler::mark(NodeId node, Hints hints) {
   if ((hints & hint::kWritten) != 0) tree_.set(node, Mark::written);
   if ((hints & hint::kAttributes) != 0) tree_.set(node, Mark::altered);
 }
@@ -236,6 +239,8 @@ void Reconciler::left_place(NodeId node, Hints hints) {
   if ((hints & hint::kContent) != 0 && (hints & hint::kPassedOn) == 0) {
     pass_on(node, hints & hint::kContent);
   }
+  // Wherever it turns up, it was to be compared.
+  if ((hints & hint::kPassedOn) != 0 && (hints & hint::kClosed) != 0) mark(node, hint::kWritten);
   park(node);
 }
 
@@ -375,6 +380,7 @@ void Reconciler::settle_new(NodeId node, const Look& seen, Hints hints) {
 void Reconciler::pass_on(NodeId node, Hints hints) {
   for (const NodeId other : tree_.with_identity(tree_.identity(node))) {
     if (other == node || tree_.is_root(other)) continue;
+    mark(other, hints);
     current_.push_back(
         {tree_.parent(other), std::string(tree_.name(other)), hints | hint::kPassedOn});
   }

@@ -140,6 +140,7 @@ class Reconciler {
   // looks (reconciler.cpp)
   Hints follow_move(const Hint& hint, NodeId directory);
   void mark_content(NodeId directory, std::string_view name, Hints hints);
+  void mark(NodeId node, Hints hints);
   void stray(const DirtyName& dirty);
   void look(const DirtyName& dirty);
   void left_place(NodeId node, Hints hints);
