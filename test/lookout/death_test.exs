@@ -152,7 +152,10 @@ defmodule Lookout.DeathTest do
     end
 
     test "before it has watched anything is not started again", %{dir: dir} do
-      path = FakeProgram.write!(dir, [{:sh, "echo started >>#{dir}/log"}, {:say, {:hello, 1, "0"}}, {:exit, 7}])
+      # It reads before it ends: a port that is written to after that says no more than :epipe.
+      read = {:sh, "dd bs=1 count=1 >/dev/null 2>&1"}
+      started = {:sh, "echo started >>#{dir}/log"}
+      path = FakeProgram.write!(dir, [started, {:say, {:hello, 1, "0"}}, read, {:exit, 7}])
       options = %{Lookout.Options.parse!(dir) | limits: %Lookout.Limits{port_path: path, backoff: {1, 1}}}
       assert {:error, %Error{reason: :port_exited} = error} = Lookout.Watcher.start_link(options)
       assert Exception.message(error) =~ "exit status 7"

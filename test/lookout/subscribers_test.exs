@@ -191,7 +191,7 @@ defmodule Lookout.SubscribersTest do
 
       {seq, entries, messages} =
         run(slow, fn ->
-          :ok = Lookout.ask(watcher, 1)
+          :ok = Lookout.ask(watcher, 1_000)
           {:ok, seq, entries} = Lookout.list(watcher)
           {"", 0} = System.cmd("sh", ["-c", "rm -r a; mkdir d; mv b d"], cd: dir)
           :ok = Lookout.sync(watcher)
