@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
@@ -18,6 +17,7 @@
 #include "watch/lister.h"
 #include "watch/place_watches.h"
 #include "watch/reconciler.h"
+#include "watch/root_keeper.h"
 #include "watch/roots.h"
 #include "watch/tree.h"
 
@@ -59,7 +59,7 @@ class Engine::Impl : private ChangeSink {
         listener_(listener),
         places_(source_),
         reconciler_(tree_, source_, places_, *this),
-        roots_(tree_),
+        roots_(tree_, places_, reconciler_, *this),
         queue_(io, source_.fd()),
         settle_timer_(io),
         retry_timer_(io),
@@ -73,41 +73,21 @@ class Engine::Impl : private ChangeSink {
   Impl& operator=(const Impl&) = delete;
 
   void watch(const std::vector<std::string>& paths, WatchOptions options, DoneHandler done) {
-    std::vector<Roots::Pointer> added;
-    for (const std::string& path : paths) {
-      auto target = probe(path);
-      const Error* error = std::get_if<Error>(&target);
-      const bool missing = error != nullptr && options.wait_for_missing;
-      if (error != nullptr && !missing) {
-        asio::post(io_, [done = std::move(done), failed = *error] { done(failed); });
-        return;
-      }
-      const bool repeated = std::any_of(added.begin(), added.end(),
-                                        [&](const auto& root) { return root->path == path; });
-      if (repeated || roots_.find(path) != nullptr) continue;
-      auto root = std::make_shared<Root>();
-      root->path = path;
-      root->recursive = options.recursive;
-      root->tell = options.report_existing;
-      if (!missing) root->target = std::get<Target>(std::move(target));
-      added.push_back(std::move(root));
+    if (auto error = roots_.add(paths, options.recursive, options.report_existing,
+                                options.wait_for_missing)) {
+      asio::post(io_, [done = std::move(done), failed = std::move(*error)] { done(failed); });
+      return;
     }
-    for (const Roots::Pointer& root : added) roots_.add(root);
-    starts_.push_back({std::move(added), std::move(done)});
-    reconciler_.set_roots_in_doubt(true);
+    starts_.push_back(std::move(done));
     schedule();
   }
 
   void unwatch(const std::string& path, DoneHandler done) {
-    const Roots::Pointer root = roots_.find(path);
     Result<Done> outcome = Done{};
-    if (root == nullptr) {
+    if (!roots_.remove(path)) {
       outcome = Error{"not_watched", "unwatch", path, "this path is not watched"};
-    } else {
-      root->removed = true;
-      reconciler_.set_roots_in_doubt(true);
-      schedule();
     }
+    schedule();
     asio::post(io_, [done = std::move(done), outcome] { done(outcome); });
   }
 
@@ -120,7 +100,7 @@ class Engine::Impl : private ChangeSink {
   }
 
   void list(std::optional<std::string> under, bool with_stat, ChunkHandler chunk, SeqHandler done) {
-    listings_.push_back({Lister(tree_, roots_, reconciler_, with_stat), std::move(under),
+    listings_.push_back({Lister(tree_, roots_.roots(), reconciler_, with_stat), std::move(under),
                          std::move(chunk), std::move(done), false});
     schedule();
   }
@@ -150,10 +130,6 @@ class Engine::Impl : private ChangeSink {
   }
 
  private:
-  struct Start {
-    std::vector<Roots::Pointer> roots;
-    DoneHandler done;
-  };
   struct Sync {
     std::uint64_t round;
     SeqHandler done;
@@ -188,7 +164,7 @@ class Engine::Impl : private ChangeSink {
       ++overflows_;
       overflow_untold_ = true;
       reconciler_.distrust_everything();
-      reconciler_.set_roots_in_doubt(true);
+      roots_.check_now();
     });
   }
 
@@ -217,25 +193,19 @@ class Engine::Impl : private ChangeSink {
   bool step() {
     if (batch_.size() >= kBatchEvents || !notices_.empty()) flush();
     if (!listings_.empty()) return list_step();
-    if (const auto root = roots_.find(Root::Phase::crawling)) {
-      if (!reconciler_.crawl()) crawled(*root);
+    if (roots_.learn()) return true;
+    if (roots_.check_due()) {
+      roots_.check();
       return true;
     }
-    if (reconciler_.roots_in_doubt()) {
-      check_roots();
-      return true;
-    }
-    answer_starts();
+    // Every root is known now.
+    for (const DoneHandler& done : std::exchange(starts_, {})) done(Done{});
     if (credit_ == 0) return false;
     if (std::exchange(overflow_untold_, false)) tell_overflow();
     if (reconciler_.uprooting()) return reconciler_.work();
-    if (const auto telling = roots_.find(Root::Phase::telling)) {
-      tell_step(*telling);
-      return true;
-    }
-    if (const auto untold = roots_.find(Root::Phase::untold)) {
-      untold->phase = Root::Phase::telling;
-      untold->cursor = next_below(tree_, untold->node, untold->node);
+    if (const auto telling = roots_.tell()) {
+      const NodeId node = telling->node;
+      if (node != kNoNode) change({Change::created, tree_.type(node), tree_.path(node), {}});
       return true;
     }
     return reconcile_step();
@@ -261,9 +231,7 @@ class Engine::Impl : private ChangeSink {
 
   void end_round() {
     in_round_ = false;
-    for (const Roots::Pointer& root : roots_.all()) {
-      if (root->covered && !root->removed) check_covered(*root);
-    }
+    roots_.check_covered();
     if (!must_retry()) {
       answer_syncs([this](const Sync& sync) { return sync.round <= reconciler_.round(); });
     }
@@ -286,12 +254,12 @@ class Engine::Impl : private ChangeSink {
     return false;
   }
 
-  bool must_retry() const { return check_later_ || reconciler_.must_retry(); }
+  bool must_retry() const { return roots_.check_due_later() || reconciler_.must_retry(); }
 
   void arm_timers() {
     arm(retry_timer_, retry_armed_, kRetry, must_retry(), [this] {
       reconciler_.retry();
-      if (std::exchange(check_later_, false)) reconciler_.set_roots_in_doubt(true);
+      roots_.check_now();
       schedule();
     });
     arm(poll_timer_, poll_armed_, kPoll, reconciler_.has_polled(), [this] {
@@ -334,21 +302,12 @@ class Engine::Impl : private ChangeSink {
   }
 
   void tell_overflow() {
-    for (const Roots::Pointer& root : roots_.all()) {
+    for (const Roots::Pointer& root : roots_.roots().all()) {
       if (root->phase == Root::Phase::told) notice(OverflowNotice{root->path});
     }
   }
 
-  // Tells what stands below a new root as created, parents first.
-  void tell_step(Root& root) {
-    if (root.cursor == kNoNode) {
-      root.phase = Root::Phase::told;
-      if (std::exchange(check_after_telling_, false)) reconciler_.set_roots_in_doubt(true);
-      return;
-    }
-    change({Change::created, tree_.type(root.cursor), tree_.path(root.cursor), {}});
-    root.cursor = next_below(tree_, root.cursor, root.node);
-  }
+  void uprooted(NodeId node) override { roots_.uprooted(node); }
 
   template <class Due>
   void answer_syncs(Due due) {
@@ -377,171 +336,13 @@ class Engine::Impl : private ChangeSink {
     return true;
   }
 
-  // --- roots -----------------------------------------------------------------------------------
-
-  // Compares each root with what stands at its path. Ends early when one is to be learnt first.
-  void check_roots() {
-    reconciler_.set_roots_in_doubt(false);
-    // Watched first and looked at second, as any directory.
-    places_.clear([this](int watch) { return tree_.watch_in_use(watch); });
-    for (const Roots::Pointer& root : roots_.all()) {
-      if (!root->removed) places_.follow(root->path);
-    }
-    const std::vector<Roots::Pointer> all = roots_.all();
-    for (const Roots::Pointer& root : all) {
-      if (root->phase == Root::Phase::leaving) continue;
-      if (root->phase == Root::Phase::telling) {
-        check_after_telling_ = true;
-      } else if (root->removed) {
-        drop(root);
-      } else if (root->node != kNoNode) {
-        check_planted(*root);
-      } else if (!plant(*root)) {
-        reconciler_.set_roots_in_doubt(true);
-        return;
-      }
-    }
-  }
-
-  void drop(const Roots::Pointer& root) {
-    if (root->node == kNoNode) {
-      roots_.remove(root);
-      reconciler_.set_roots_in_doubt(true);  // it may have covered others
-    } else {
-      leave(*root);
-    }
-  }
-
-  void check_planted(Root& root) {
-    auto found = probe(root.path);
-    const Target* target = std::get_if<Target>(&found);
-    if (target == nullptr && !is_gone(std::get<Error>(found))) {
-      check_later_ = true;
-    } else if (target == nullptr || target->identity != tree_.identity(root.node) ||
-               target->only != root.target.only) {
-      leave(root);
-    } else if (roots_.covered(root)) {
-      root.moved = true;
-      leave(root);
-    } else {
-      reconciler_.try_again(root.node);
-    }
-  }
-
-  // Whether nothing stands at a path, as against: it cannot be looked at now.
-  static bool is_gone(const Error& error) {
-    return error.reason == "enoent" || error.reason == "enotdir" || error.reason == "eloop";
-  }
-
-  // Gives up the node of a root; uprooted() follows when its entries are gone.
-  void leave(Root& root) {
-    const bool was_told = root.phase == Root::Phase::told;
-    root.phase = Root::Phase::leaving;
-    reconciler_.uproot(root.node, was_told);
-    // What was never told needs no credit to be forgotten.
-    while (!was_told && tree_.alive(root.node) && root.phase == Root::Phase::leaving) {
-      reconciler_.work();
-    }
-  }
-
-  void uprooted(NodeId node) override {
-    const Roots::Pointer root = roots_.find(node);
-    root->node = kNoNode;
-    root->phase = Root::Phase::absent;
-    reconciler_.set_roots_in_doubt(true);
-    if (root->removed) {
-      roots_.remove(root);
-    } else if (!std::exchange(root->moved, false)) {
-      lose(*root);
-    }
-  }
-
-  void lose(Root& root) {
-    root.tell = true;  // what appears there again is told
-    if (!std::exchange(root.lost, true)) notice(RootDeletedNotice{root.path});
-  }
-
-  // Starts to learn a root that has no node. False where that is to be finished first.
-  bool plant(Root& root) {
-    auto found = probe(root.path);
-    if (Target* target = std::get_if<Target>(&found)) root.target = std::move(*target);
-    root.covered = roots_.covered(root);
-    if (root.covered) {
-      check_covered(root);
-      return true;
-    }
-    if (const Error* error = std::get_if<Error>(&found)) {
-      if (!is_gone(*error)) {
-        if (!root.lost) notice(UnreadableNotice{root.path, error->reason});
-        check_later_ = true;
-      }
-      lose(root);
-      return true;
-    }
-    if (std::exchange(root.lost, false)) notice(RootCreatedNotice{root.path});
-    // Roots below this one are told by it from now on.
-    if (root.recursive && root.target.only.empty()) {
-      for (const Roots::Pointer& other : roots_.all()) {
-        if (other->node != kNoNode && other->phase != Root::Phase::leaving &&
-            is_path_below(other->path, root.path) && !is_linked(root, *other)) {
-          other->moved = true;
-          leave(*other);
-        }
-      }
-    }
-    root.phase = Root::Phase::crawling;
-    root.node = reconciler_.plant(root.target.directory, root.target.identity,
-                                  {root.recursive, root.target.only});
-    return false;
-  }
-
-  // Whether the path of `inner` leaves `outer` through a symbolic link, so that `outer` does not
-  // reach it.
-  static bool is_linked(const Root& outer, const Root& inner) {
-    std::string at = inner.target.only.empty() ? inner.path : inner.target.directory;
-    while (is_path_below(at, outer.path)) {
-      std::array<char, 1> target{};
-      if (::readlink(at.c_str(), target.data(), target.size()) >= 0) return true;
-      at.resize(at.rfind('/'));
-    }
-    return false;
-  }
-
-  void crawled(Root& root) {
-    root.phase = root.tell ? Root::Phase::untold : Root::Phase::told;
-    reconciler_.set_roots_in_doubt(true);
-  }
-
-  // A root that another one covers: its own coming and going is told by notices.
-  void check_covered(Root& root) {
-    if (!roots_.covered(root)) {
-      reconciler_.set_roots_in_doubt(true);
-      return;
-    }
-    const bool stands = roots_.resolve(root.path) != kNoNode;
-    if (stands && std::exchange(root.lost, false)) {
-      notice(RootCreatedNotice{root.path});
-    } else if (!stands && !root.lost) {
-      lose(root);
-    }
-  }
-
-  // Answers the requests to watch whose roots are all known.
-  void answer_starts() {
-    while (!starts_.empty()) {
-      const Start start = std::move(starts_.front());
-      starts_.pop_front();
-      start.done(Done{});
-    }
-  }
-
   asio::io_context& io_;
   Listener& listener_;
   Tree tree_;
   InotifySource source_;
   PlaceWatches places_;
   Reconciler reconciler_;
-  Roots roots_;
+  RootKeeper roots_;
   asio::posix::stream_descriptor queue_;
   asio::steady_timer settle_timer_;
   asio::steady_timer retry_timer_;
@@ -554,8 +355,6 @@ class Engine::Impl : private ChangeSink {
   bool scheduled_ = false;
   bool in_round_ = false;
   bool overflow_untold_ = false;
-  bool check_after_telling_ = false;  // a root in doubt was being told
-  bool check_later_ = false;          // a root could not be looked at
   milliseconds settle_{0};
   Clock::time_point last_hint_ = Clock::now();
   std::optional<Clock::time_point> unsettled_since_;
@@ -566,7 +365,7 @@ class Engine::Impl : private ChangeSink {
   std::uint64_t overflows_ = 0;
   std::vector<Event> batch_;
   std::vector<Notice> notices_;
-  std::deque<Start> starts_;
+  std::vector<DoneHandler> starts_;  // requests to watch that are to be answered
   std::vector<Sync> syncs_;
   std::deque<Listing> listings_;
 };

@@ -1,0 +1,112 @@
+// Hints in: what they make dirty, and where hints about content lead.
+#include <algorithm>
+#include <utility>
+
+#include "watch/reconciler.h"
+
+namespace lookout {
+
+void Reconciler::take(const Hint& hint) {
+  if (places_.concerns(hint)) roots_in_doubt_ = true;
+  for (const NodeId node : tree_.with_watch(hint.watch)) {
+    if (hint.ended) {
+      tree_.set_watch(node, -1);
+      tree_.set(node, DirMark::stale);
+      trust_.forget();
+    }
+    if (!hint.name.empty()) {
+      touch(node, hint.name, hint.hints | follow_move(hint, node));
+    } else if (tree_.is_root(node)) {
+      roots_in_doubt_ = true;
+    } else if (hint.ended || (hint.hints & hint::kRootGone) != 0) {
+      touch(tree_.parent(node), tree_.name(node), 0);
+    }
+  }
+}
+
+// Follows a rename from the place that was left to where it came to, with what had been hinted of
+// the content there. Returns the hints to add at the place that this one speaks of.
+Hints Reconciler::follow_move(const Hint& hint, NodeId directory) {
+  const Place here{directory, std::string(hint.name)};
+  if ((hint.hints & hint::kMovedFrom) != 0) trail_.left(hint.cookie, here);
+  if ((hint.hints & hint::kMovedTo) == 0) return 0;
+  const auto from = trail_.origin(hint.cookie);
+  if (!from) return hint::kUnpaired;
+  if (trail_.full()) {
+    for (const auto& [place, name] : trail_.give_up()) {
+      if (tree_.alive(place) && tree_.is_directory(place)) queue_listing(place, true);
+    }
+  }
+  trail_.moved(*from, here, round_);
+  // A file that came to the first place unseen may have been written before it came.
+  if (tree_.child(from->first, from->second) == kNoNode && !trail_.has_arrived(*from)) {
+    return hint::kUnpaired;
+  }
+  trail_.arrived(here, round_);
+  return (next_.hints(from->first, from->second) & hint::kContent) | trail_.strayed_at(*from);
+}
+
+void Reconciler::touch(NodeId directory, std::string_view name, Hints hints) {
+  if ((hints & hint::kContent) != 0) mark_content(directory, name, hints);
+  if (next_.full()) {
+    for (const DirtyName& entry : next_.take()) {
+      if (tree_.alive(entry.directory) && tree_.is_directory(entry.directory)) {
+        queue_listing(entry.directory, true);
+      }
+    }
+  }
+  if (admits(directory, name)) next_.add(directory, name, hints);
+}
+
+// What is hinted of the content counts for the entry that the tree knows under the name, wherever
+// it is found.
+void Reconciler::mark_content(NodeId directory, std::string_view name, Hints hints) {
+  const NodeId node = tree_.child(directory, name);
+  if (node == kNoNode) {
+    for (const auto& [place, moved_name] : trail_.onward({directory, std::string(name)})) {
+      next_.add(place, moved_name, hints & hint::kContent);
+    }
+    return;
+  }
+  if (!tree_.is_directory(node)) mark(node, hints);
+}
+
+void Reconciler::mark(NodeId node, Hints hints) {
+  if ((hints & hint::kWritten) != 0) tree_.set(node, Mark::written);
+  if ((hints & hint::kAttributes) != 0) tree_.set(node, Mark::altered);
+}
+
+// What was hinted of the content at a place may belong to an inode that has been moved on.
+void Reconciler::stray(const DirtyName& dirty) {
+  const Hints content = dirty.hints & hint::kContent;
+  if (content == 0 || (dirty.hints & hint::kPassedOn) != 0) return;
+  const Place place{dirty.directory, dirty.name};
+  trail_.strayed(place, content, round_);
+  for (const auto& [directory, name] : trail_.onward(place)) next_.add(directory, name, content);
+}
+
+void Reconciler::distrust_everything() {
+  ++rescans_;
+  trust_.forget();
+  std::vector<NodeId> all;
+  tree_.for_each_directory([&](NodeId directory) { all.push_back(directory); });
+  // The agenda is worked off from its end: the oldest nodes first, which are nearer the roots.
+  std::for_each(all.rbegin(), all.rend(),
+                [&](NodeId directory) { queue_listing(directory, true); });
+}
+
+bool Reconciler::poll() {
+  for (const NodeId directory : polled_) queue_listing(directory, true);
+  return !polled_.empty();
+}
+
+void Reconciler::retry() {
+  for (const DirtyName& entry : std::exchange(later_names_, {})) {
+    touch(entry.directory, entry.name, entry.hints);
+  }
+  for (const NodeId directory : std::exchange(later_directories_, {})) {
+    deferred_.push_back(directory);
+  }
+}
+
+}  // namespace lookout

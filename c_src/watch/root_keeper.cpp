@@ -1,0 +1,222 @@
+#include "watch/root_keeper.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+#include <variant>
+
+namespace lookout {
+namespace {
+
+// Whether nothing stands at a path, as against: it cannot be looked at now.
+bool is_gone(const Error& error) {
+  return error.reason == "enoent" || error.reason == "enotdir" || error.reason == "eloop";
+}
+
+// Whether the path of `inner` leaves `outer` through a symbolic link, so that `outer` does not
+// reach it.
+bool is_linked(const Root& outer, const Root& inner) {
+  std::string at = inner.target.only.empty() ? inner.path : inner.target.directory;
+  while (is_path_below(at, outer.path)) {
+    std::array<char, 1> target{};
+    if (::readlink(at.c_str(), target.data(), target.size()) >= 0) return true;
+    at.resize(at.rfind('/'));
+  }
+  return false;
+}
+
+}  // namespace
+
+std::optional<Error> RootKeeper::add(const std::vector<std::string>& paths, bool recursive,
+                                     bool report_existing, bool wait_for_missing) {
+  std::vector<Roots::Pointer> added;
+  for (const std::string& path : paths) {
+    auto found = probe(path);
+    const Error* error = std::get_if<Error>(&found);
+    if (error != nullptr && !(wait_for_missing && is_gone(*error))) return *error;
+    const bool repeated = std::any_of(added.begin(), added.end(),
+                                      [&](const auto& root) { return root->path == path; });
+    if (repeated || roots_.find(path) != nullptr) continue;
+    auto root = std::make_shared<Root>();
+    root->path = path;
+    root->recursive = recursive;
+    root->tell = report_existing;
+    if (error == nullptr) root->target = std::get<Target>(std::move(found));
+    added.push_back(std::move(root));
+  }
+  for (Roots::Pointer& root : added) roots_.add(std::move(root));
+  check_now();
+  return std::nullopt;
+}
+
+bool RootKeeper::remove(const std::string& path) {
+  const Roots::Pointer root = roots_.find(path);
+  if (root == nullptr) return false;
+  root->removed = true;
+  check_now();
+  return true;
+}
+
+void RootKeeper::check() {
+  reconciler_.set_roots_in_doubt(false);
+  check_later_ = false;
+  // Watched first and looked at second, as any directory.
+  places_.clear([this](int watch) { return tree_.watch_in_use(watch); });
+  for (const Roots::Pointer& root : roots_.all()) {
+    if (!root->removed) places_.follow(root->path);
+  }
+  const std::vector<Roots::Pointer> all = roots_.all();
+  for (const Roots::Pointer& root : all) {
+    if (root->phase == Root::Phase::leaving) continue;
+    if (root->phase == Root::Phase::telling) {
+      check_after_telling_ = true;
+    } else if (root->removed) {
+      drop(root);
+    } else if (root->node != kNoNode) {
+      check_planted(*root);
+    } else if (!plant(*root)) {
+      check_now();
+      return;
+    }
+  }
+}
+
+void RootKeeper::drop(const Roots::Pointer& root) {
+  if (root->node == kNoNode) {
+    roots_.remove(root);
+    check_now();  // it may have covered others
+  } else {
+    leave(*root);
+  }
+}
+
+void RootKeeper::check_planted(Root& root) {
+  const auto found = probe(root.path);
+  const Target* target = std::get_if<Target>(&found);
+  if (target == nullptr && !is_gone(std::get<Error>(found))) {
+    check_later_ = true;
+  } else if (target == nullptr || target->identity != tree_.identity(root.node) ||
+             target->only != root.target.only) {
+    leave(root);
+  } else if (roots_.covered(root)) {
+    root.moved = true;
+    leave(root);
+  } else {
+    reconciler_.try_again(root.node);
+  }
+}
+
+// Starts to learn a root that has no node. False where that is to be finished first.
+bool RootKeeper::plant(Root& root) {
+  auto found = probe(root.path);
+  if (Target* target = std::get_if<Target>(&found)) root.target = std::move(*target);
+  root.covered = roots_.covered(root);
+  if (root.covered) {
+    check_covered(root);
+    return true;
+  }
+  if (const Error* error = std::get_if<Error>(&found)) {
+    if (!is_gone(*error)) {
+      if (!root.lost) sink_.notice(UnreadableNotice{root.path, error->reason});
+      check_later_ = true;
+    }
+    lose(root);
+    return true;
+  }
+  if (std::exchange(root.lost, false)) sink_.notice(RootCreatedNotice{root.path});
+  take_over(root);
+  root.phase = Root::Phase::crawling;
+  root.node = reconciler_.plant(root.target.directory, root.target.identity,
+                                {root.recursive, root.target.only});
+  return false;
+}
+
+// Roots below a new one are told by it from now on.
+void RootKeeper::take_over(const Root& root) {
+  if (!root.recursive || !root.target.only.empty()) return;
+  for (const Roots::Pointer& other : roots_.all()) {
+    if (other->node != kNoNode && other->phase != Root::Phase::leaving &&
+        is_path_below(other->path, root.path) && !is_linked(root, *other)) {
+      other->moved = true;
+      leave(*other);
+    }
+  }
+}
+
+// Gives up the node of a root; uprooted() follows when its entries are gone.
+void RootKeeper::leave(Root& root) {
+  const bool was_told = root.phase == Root::Phase::told;
+  root.phase = Root::Phase::leaving;
+  reconciler_.uproot(root.node, was_told);
+  // What was never told needs no credit to be forgotten.
+  while (!was_told && root.phase == Root::Phase::leaving) reconciler_.work();
+}
+
+void RootKeeper::uprooted(NodeId node) {
+  const Roots::Pointer root = roots_.find(node);
+  root->node = kNoNode;
+  root->phase = Root::Phase::absent;
+  check_now();
+  if (root->removed) {
+    roots_.remove(root);
+  } else if (!std::exchange(root->moved, false)) {
+    lose(*root);
+  }
+}
+
+void RootKeeper::lose(Root& root) {
+  root.tell = true;  // what appears there again is told
+  if (!std::exchange(root.lost, true)) sink_.notice(RootDeletedNotice{root.path});
+}
+
+bool RootKeeper::learn() {
+  const Roots::Pointer root = roots_.find(Root::Phase::crawling);
+  if (root == nullptr) return false;
+  if (!reconciler_.crawl()) {
+    root->phase = root->tell ? Root::Phase::untold : Root::Phase::told;
+    check_now();
+  }
+  return true;
+}
+
+std::optional<RootKeeper::Telling> RootKeeper::tell() {
+  Roots::Pointer root = roots_.find(Root::Phase::telling);
+  if (root == nullptr) {
+    root = roots_.find(Root::Phase::untold);
+    if (root == nullptr) return std::nullopt;
+    root->phase = Root::Phase::telling;
+    root->cursor = next_below(tree_, root->node, root->node);
+  }
+  const Telling telling{root->cursor};
+  if (telling.node != kNoNode) {
+    root->cursor = next_below(tree_, root->cursor, root->node);
+  } else {
+    root->phase = Root::Phase::told;
+    if (std::exchange(check_after_telling_, false)) check_now();
+  }
+  return telling;
+}
+
+void RootKeeper::check_covered() {
+  for (const Roots::Pointer& root : roots_.all()) {
+    if (root->covered && !root->removed) check_covered(*root);
+  }
+}
+
+// A root that another one covers: its own coming and going is told by notices.
+void RootKeeper::check_covered(Root& root) {
+  if (!roots_.covered(root)) {
+    check_now();
+    return;
+  }
+  const bool stands = roots_.resolve(root.path) != kNoNode;
+  if (stands && std::exchange(root.lost, false)) {
+    sink_.notice(RootCreatedNotice{root.path});
+  } else if (!stands && !root.lost) {
+    lose(root);
+  }
+}
+
+}  // namespace lookout

@@ -1,0 +1,70 @@
+// Keeps the roots in step with what stands at their paths: learns a root that appears, gives up
+// one that is gone, and decides which root tells what stands below several of them.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "support/error.h"
+#include "watch/place_watches.h"
+#include "watch/reconciler.h"
+#include "watch/roots.h"
+#include "watch/tree.h"
+
+namespace lookout {
+
+class RootKeeper {
+ public:
+  // The sink gets the notices of roots that go and come.
+  RootKeeper(Tree& tree, PlaceWatches& places, Reconciler& reconciler, ChangeSink& sink)
+      : tree_(tree), places_(places), reconciler_(reconciler), sink_(sink), roots_(tree) {}
+
+  const Roots& roots() const { return roots_; }
+
+  // Adds all paths or, when one of them cannot be watched, none and says why. A path that is
+  // watched already is passed over. With `wait_for_missing` one that does not exist is no error.
+  std::optional<Error> add(const std::vector<std::string>& paths, bool recursive,
+                           bool report_existing, bool wait_for_missing);
+  // Gives up a path as it was added; false when there is none such.
+  bool remove(const std::string& path);
+
+  // Whether check() is to be called, now or after a while.
+  bool check_due() const { return reconciler_.roots_in_doubt(); }
+  bool check_due_later() const { return check_later_; }
+  void check_now() { reconciler_.set_roots_in_doubt(true); }
+  // Compares each root with what stands at its path. Ends early, and is due again, when one is to
+  // be learnt first.
+  void check();
+  // Compares the roots that others cover with the tree, as it is after a round.
+  void check_covered();
+
+  // Learns a little more of a root; false when none is being learnt.
+  bool learn();
+  // The next entry of a new root to be told as created, while there is one to be told.
+  struct Telling {
+    NodeId node = kNoNode;  // kNoNode: nothing this time, but ask again
+  };
+  std::optional<Telling> tell();
+  // The node of a root that was given up is gone.
+  void uprooted(NodeId node);
+
+ private:
+  void drop(const Roots::Pointer& root);
+  void check_planted(Root& root);
+  bool plant(Root& root);
+  void take_over(const Root& root);
+  void leave(Root& root);
+  void lose(Root& root);
+  void check_covered(Root& root);
+
+  Tree& tree_;
+  PlaceWatches& places_;
+  Reconciler& reconciler_;
+  ChangeSink& sink_;
+  Roots roots_;
+  bool check_after_telling_ = false;  // a root in doubt was being told
+  bool check_later_ = false;          // a root could not be looked at
+};
+
+}  // namespace lookout
