@@ -155,7 +155,7 @@ void Generator::rename_over_empty_directory() {
 }
 
 void Generator::hard_link() {
-  if (options_.shared) return create_file();
+  if (!options_.hard_links) return create_file();
   Node* file = any_file();
   Node* directory = any_directory();
   if (!file || !directory) return;

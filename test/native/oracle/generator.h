@@ -15,8 +15,8 @@ namespace lookout::oracle {
 struct GeneratorOptions {
   std::uint64_t seed = 1;
   int roots = 1;
-  // Several writers change the same tree: no hard links then, since none knows another's.
-  bool shared = false;
+  bool hard_links = true;
+  bool shared = false;  // several writers change the same tree
   bool nested = false;  // "r0/inner", a directory that stays, may be a root of its own
   bool stalls = false;  // each interval overflows the kernel's queue while the judge is stalled
   std::uint64_t flood = 17'000;  // operations that overflow the queue

@@ -19,7 +19,8 @@ using lookout::oracle::MutatorOptions;
 
 constexpr const char* kUsage =
     "usage: lookout_mutator --dir WORKSPACE [--seed N] [--ops N] [--roots N] [--existing N]\n"
-    "                       [--interval MIN MAX] [--shared] [--nested] [--stalls] [--at-once]\n"
+    "                       [--interval MIN MAX] [--shared] [--no-links] [--nested] [--stalls] "
+    "[--at-once]\n"
     "                       [--log FILE] [--script FILE]\n";
 
 std::string text_of(const std::string& file) {
@@ -65,6 +66,8 @@ MutatorOptions parse(int argc, char** argv) {
       options.existing = arguments.number();
     else if (word == "--shared")
       options.generator.shared = true;
+    else if (word == "--no-links")
+      options.generator.hard_links = false;
     else if (word == "--nested")
       options.generator.nested = true;
     else if (word == "--stalls")

@@ -66,6 +66,7 @@ class Trial {
     for (int i = 0; i < roots; ++i) roots_.push_back(workspace_.path() + "/r" + std::to_string(i));
     active_ = roots_;
     nested_ = layout.one_in(4);
+    changing_ = roots > 1 && layout.one_in(2) && !options.script;
   }
 
   Outcome run() {
@@ -110,6 +111,8 @@ class Trial {
       mutator.generator.roots = static_cast<int>(roots_.size());
       mutator.generator.nested = nested_;
       mutator.generator.shared = options_.writers > 1;
+      // No writer knows another's links, and a root that is not watched may hold one.
+      mutator.generator.hard_links = options_.writers == 1 && !changing_;
       mutator.generator.stalls = options_.fault == Fault::overflow && i == 0;
       mutator.generator.flood = queue_limit() + queue_limit() / 16;
       mutator.operations = options_.operations;
@@ -210,7 +213,7 @@ class Trial {
       } else {
         observer_->watch(inner(), false);
       }
-    } else if (roots_.size() > 1) {
+    } else if (changing_) {
       const std::string& root = roots_.back();
       const bool watched = active_.size() == roots_.size();
       if (watched) {
@@ -244,6 +247,7 @@ class Trial {
   std::vector<std::string> roots_;
   std::vector<std::string> active_;
   bool nested_ = false;
+  bool changing_ = false;
   bool inner_active_ = true;
   std::vector<std::unique_ptr<Writer>> writers_;
   std::unique_ptr<Observer> observer_;
