@@ -75,6 +75,10 @@ defmodule Lookout.Delivery do
   @spec held(t) :: non_neg_integer
   def held(%__MODULE__{flow: flow}), do: flow.held
 
+  @doc "How many batches the program may still send."
+  @spec granted(t) :: non_neg_integer
+  def granted(%__MODULE__{flow: flow}), do: flow.granted
+
   @doc "The credit for a program that has just started."
   @spec first_credit(t) :: {non_neg_integer, t}
   def first_credit(%__MODULE__{} = delivery) do

@@ -3,7 +3,7 @@ defmodule Lookout.Error do
   What went wrong, for a program and for a person.
 
     * `:reason` - an atom to match on: an errno in lower case (`:enoent`, `:eacces`, `:enotdir`, ...) or one of `:timeout`,
-      `:lagging`, `:noproc`, `:nodedown`, `:stopped`, `:not_watched`, `:not_found`, `:not_subscribed`, `:active`, `:remote`, `:restarted`,
+      `:lagging`, `:noproc`, `:nodedown`, `:stopped`, `:not_watched`, `:not_found`, `:not_subscribed`, `:active`, `:remote`, `:restarted`, `:already_started`,
       `:port_exited`, `:port_hung`, `:port_garbled`, `:wrong_protocol`, `:bad_request`
     * `:operation` - what was being done
     * `:path` - the path in question, or `nil`

@@ -106,6 +106,10 @@ defmodule Lookout.EventStream do
 
   defp to_error(%Error{} = error), do: error
 
+  defp to_error({:already_started, pid}) do
+    %Error{reason: :already_started, operation: :stream, detail: "the name is taken by #{inspect(pid)}"}
+  end
+
   defp to_error(reason) do
     %Error{reason: :stopped, operation: :stream, detail: "the watcher stopped: #{inspect(reason)}"}
   end

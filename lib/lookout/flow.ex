@@ -89,10 +89,10 @@ defmodule Lookout.Flow do
 
   ## Items
 
-  @doc "Puts an item into the queue. An overflow that is waiting to be told need not be told twice."
+  @doc "Puts an item into the queue; for a batch, credit must have been granted. An overflow that is waiting to be told need not be told twice."
   @spec push(t, item) :: t
   def push(%__MODULE__{} = flow, {:events, _seq, _events} = item) do
-    %{flow | queue: :queue.in(item, flow.queue), held: flow.held + 1, granted: max(flow.granted - 1, 0)}
+    %{flow | queue: :queue.in(item, flow.queue), held: flow.held + 1, granted: flow.granted - 1}
   end
 
   def push(%__MODULE__{} = flow, {:notice, {:overflow, _dir}} = item) do
@@ -155,7 +155,7 @@ defmodule Lookout.Flow do
   ## Credit
 
   @doc "The credit for a program that has just started."
-  @spec first_credit(t) :: {pos_integer | 0, t}
+  @spec first_credit(t) :: {non_neg_integer, t}
   def first_credit(%__MODULE__{} = flow) do
     credit = max(flow.window - flow.held, 0)
     {credit, %{flow | granted: credit}}

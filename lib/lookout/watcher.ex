@@ -246,11 +246,16 @@ defmodule Lookout.Watcher do
   ## The words of the program
 
   defp heard({:events, seq, events}, state) do
-    if seq == state.seq - state.seq_base + 1 do
-      state = announce(%{state | seq: state.seq + 1})
-      {:noreply, push(state, {:events, state.seq, events})}
-    else
-      broken(state, :port_garbled, "sent batch #{seq} after batch #{state.seq - state.seq_base}")
+    cond do
+      seq != state.seq - state.seq_base + 1 ->
+        broken(state, :port_garbled, "sent batch #{seq} after batch #{state.seq - state.seq_base}")
+
+      Delivery.granted(state.delivery) == 0 ->
+        broken(state, :port_garbled, "sent batch #{seq} without credit")
+
+      true ->
+        state = announce(%{state | seq: state.seq + 1})
+        {:noreply, push(state, {:events, state.seq, events})}
     end
   end
 

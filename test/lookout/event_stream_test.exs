@@ -80,6 +80,11 @@ defmodule Lookout.EventStreamTest do
     assert Process.info(self(), :messages) == {:messages, []}
   end
 
+  test "raises the error when its name is taken", %{dir: dir} do
+    start_supervised!({Lookout, dirs: dir, name: __MODULE__.Taken})
+    assert_raise Error, ~r/name is taken/, fn -> Enum.take(Lookout.stream(dirs: dir, name: __MODULE__.Taken), 1) end
+  end
+
   test "raises ArgumentError for bad options at once" do
     assert_raise ArgumentError, fn -> Lookout.stream(dirs: "/", never: true) end
   end

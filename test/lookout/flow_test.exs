@@ -12,8 +12,11 @@ defmodule Lookout.FlowTest do
     {:ok, a: a, b: b}
   end
 
+  # For a program that has just started.
   defp flow(wants, keep \\ false) do
-    Enum.reduce(wants, Flow.new(@window, @mailbox, keep), fn {pid, want}, flow ->
+    {@window, flow} = Flow.first_credit(Flow.new(@window, @mailbox, keep))
+
+    Enum.reduce(wants, flow, fn {pid, want}, flow ->
       {[], flow} = Flow.subscribe(flow, pid, want)
       flow
     end)
@@ -128,13 +131,13 @@ defmodule Lookout.FlowTest do
 
   describe "without subscribers" do
     test "batches are discarded and credit goes on" do
-      {8, flow} = Flow.first_credit(flow([]))
+      flow = flow([])
       {[], :clear, flow} = flow |> push(for seq <- 1..8, do: batch(seq)) |> advance()
       assert {8, _flow} = Flow.more_credit(flow)
     end
 
     test "what exists is kept for the first one, within the window", %{a: a} do
-      {8, flow} = Flow.first_credit(flow([], true))
+      flow = flow([], true)
       {[], :unheard, flow} = flow |> push(for seq <- 1..8, do: batch(seq)) |> advance()
       assert {0, flow} = Flow.more_credit(flow)
 
@@ -148,7 +151,7 @@ defmodule Lookout.FlowTest do
 
   describe "P3: credit" do
     test "and what is held are together never more than the window", %{a: a} do
-      {8, flow} = Flow.first_credit(flow([{a, 0}]))
+      flow = flow([{a, 0}])
       flow = push(flow, for(seq <- 1..5, do: batch(seq)))
       assert {0, flow} = Flow.more_credit(flow)
 
@@ -163,13 +166,13 @@ defmodule Lookout.FlowTest do
     end
 
     test "of a new program leaves room for what its predecessor's batches still hold", %{a: a} do
-      {8, flow} = Flow.first_credit(flow([{a, 0}]))
+      flow = flow([{a, 0}])
       flow = push(flow, for(seq <- 1..3, do: batch(seq)))
       assert {5, _flow} = Flow.first_credit(flow)
     end
 
     test "is not needed for notices", %{a: a} do
-      {8, flow} = Flow.first_credit(flow([{a, :all}]))
+      flow = flow([{a, :all}])
       {_actions, :clear, flow} = flow |> push(List.duplicate({:notice, :restarted}, 8)) |> advance()
       assert {0, %{granted: 8, held: 0}} = Flow.more_credit(flow)
     end

@@ -121,6 +121,14 @@ defmodule Lookout.HostileProgramTest do
     end
   end
 
+  test "P3: a program that sends more than it was allowed is replaced", %{dir: dir} do
+    flood = for seq <- 1..20, do: {:say, {:events, seq, [{:created, :file, "/#{seq}"}]}}
+    path = FakeProgram.write!(dir, FakeProgram.well_started() ++ flood ++ [:listen])
+    watcher = start_watcher!([dirs: dir, initial: true], port_path: path, farewell: 50, backoff: {60_000, 60_000})
+    eventually(fn -> :sys.get_state(watcher).program.phase == :down end)
+    assert :sys.get_state(watcher).delivery.flow.held == 8
+  end
+
   test "messages, calls and casts that nobody knows do no harm", %{dir: dir} do
     assert {:ok, watcher} = start(dir, FakeProgram.well_started() ++ [:listen])
     send(watcher, :what)
