@@ -31,7 +31,10 @@ Hints Reconciler::follow_move(const Hint& hint, NodeId directory) {
   if ((hint.hints & hint::kMovedFrom) != 0) trail_.left(hint.cookie, here);
   if ((hint.hints & hint::kMovedTo) == 0) return 0;
   const auto from = trail_.origin(hint.cookie);
-  if (!from) return hint::kUnpaired;
+  if (!from) {
+    trail_.arrived(here, false, round_);
+    return hint::kUnpaired;
+  }
   if (trail_.full()) {
     for (const auto& [place, name] : trail_.give_up()) {
       if (tree_.alive(place) && tree_.is_directory(place)) queue_listing(place, true);
@@ -39,10 +42,10 @@ Hints Reconciler::follow_move(const Hint& hint, NodeId directory) {
   }
   trail_.moved(*from, here, round_);
   // A file that came to the first place unseen may have been written before it came.
-  if (tree_.child(from->first, from->second) == kNoNode && !trail_.has_arrived(*from)) {
-    return hint::kUnpaired;
-  }
-  trail_.arrived(here, round_);
+  const bool known = tree_.child(from->first, from->second) != kNoNode;
+  const bool seen = trail_.seen_to(*from).value_or(known);
+  trail_.arrived(here, seen, round_);
+  if (!seen) return hint::kUnpaired;
   return (next_.hints(from->first, from->second) & hint::kContent) | trail_.strayed_at(*from);
 }
 

@@ -25,6 +25,18 @@ void Trail::moved(const Place& from, const Place& to, std::uint64_t round) {
   if (from != to) moves_.emplace(from, Move{to, round});
 }
 
+void Trail::arrived(const Place& place, bool seen, std::uint64_t round) {
+  Arrival& arrival = arrivals_[place];
+  arrival.seen = arrival.seen && seen;
+  arrival.round = round;
+}
+
+std::optional<bool> Trail::seen_to(const Place& place) const {
+  const auto found = arrivals_.find(place);
+  if (found == arrivals_.end()) return std::nullopt;
+  return found->second.seen;
+}
+
 void Trail::strayed(const Place& place, Hints content, std::uint64_t round) {
   Stray& stray = strays_[place];
   stray.content |= content;
@@ -65,7 +77,7 @@ void Trail::prune(std::uint64_t round) {
   const auto old = [&](const auto& entry) { return entry.second.round + kRounds < round; };
   std::erase_if(moves_, old);
   std::erase_if(strays_, old);
-  std::erase_if(arrivals_, [&](const auto& entry) { return entry.second + kRounds < round; });
+  std::erase_if(arrivals_, old);
 }
 
 }  // namespace lookout

@@ -32,9 +32,10 @@ class Trail {
 
   // What stood at `from` stands at `to`.
   void moved(const Place& from, const Place& to, std::uint64_t round);
-  // Whether something was moved to this place, and how it came there was seen all the way.
-  void arrived(const Place& place, std::uint64_t round) { arrivals_[place] = round; }
-  bool has_arrived(const Place& place) const { return arrivals_.contains(place); }
+  // Something was moved to this place; `seen` tells whether all its way there was.
+  void arrived(const Place& place, bool seen, std::uint64_t round);
+  // Whether all that was moved to this place was seen on its way; nullopt when nothing was moved.
+  std::optional<bool> seen_to(const Place& place) const;
   // What was hinted of the content at this place belongs to something that is there no more.
   void strayed(const Place& place, Hints content, std::uint64_t round);
 
@@ -59,6 +60,10 @@ class Trail {
     Place to;
     std::uint64_t round;
   };
+  struct Arrival {
+    bool seen = true;
+    std::uint64_t round = 0;
+  };
   struct Stray {
     Hints content;
     std::uint64_t round;
@@ -71,7 +76,7 @@ class Trail {
   std::array<Left, 64> left_{};  // the latest, in a ring
   std::size_t left_count_ = 0;
   std::unordered_multimap<Place, Move, PlaceHash> moves_;
-  std::unordered_map<Place, std::uint64_t, PlaceHash> arrivals_;  // with the round
+  std::unordered_map<Place, Arrival, PlaceHash> arrivals_;
   std::unordered_map<Place, Stray, PlaceHash> strays_;
 };
 
