@@ -98,10 +98,22 @@ defmodule Mix.Tasks.Compile.LookoutNative do
       else: [to_string(System.schedulers_online())]
   end
 
+  # A build must not outlive the VM: the next one would meet it in the same folder. A port program
+  # leads its process group and sees the end of its standard input when the VM is gone.
+  @tied_to_vm """
+  exec 3<&0 </dev/null
+  { cat <&3; kill -TERM 0; } >/dev/null 2>&1 &
+  exec 3<&-
+  "$@"
+  status=$?
+  kill $!
+  exit $status
+  """
+
   defp cmake!(step, args, opts) do
     cmake = System.find_executable("cmake") || Mix.raise(missing("cmake", "CMake 3.25 or newer"))
 
-    case System.cmd(cmake, args, stderr_to_stdout: true) do
+    case System.cmd("/bin/sh", ["-c", @tied_to_vm, "sh", cmake | args], stderr_to_stdout: true) do
       {output, 0} ->
         if opts[:verbose], do: Mix.shell().info(output)
 
