@@ -29,6 +29,8 @@ defmodule Mix.Tasks.Lookout do
     if dirs == [], do: Mix.raise("Which directory? Usage: mix lookout DIR...")
 
     {:ok, _} = Application.ensure_all_started(:lookout)
+    # What matters is printed here; a log would stand between the lines.
+    :logger.set_primary_config(:level, :none)
     # The stop is told by a message, and printed from there.
     Process.flag(:trap_exit, true)
 
