@@ -67,6 +67,15 @@ TEST(FrameReader, NamesAStreamThatEndsWithinAFrame) {
   }
 }
 
+TEST(FrameReader, TakesTheEndRightAfterAFrameThatWasSpreadOverChunks) {
+  FrameReader reader;
+  std::string_view first("\0\0\0\2a", 5);
+  EXPECT_TRUE(std::holds_alternative<NeedMore>(reader.next(first)));
+  std::string_view second("b");
+  EXPECT_TRUE(std::holds_alternative<Frame>(reader.next(second)));
+  EXPECT_FALSE(reader.at_end());
+}
+
 TEST(FrameReader, SaysHowMuchOfATruncatedFrameCame) {
   FrameReader in_header;
   read_all(in_header, framed("cut off").substr(0, 3), 3);

@@ -251,6 +251,7 @@ TEST_F(PortTransportTest, FinishWritesWhatWaitsAndTakesNothingMore) {
   EXPECT_EQ(end, StreamEnd::broken);
   EXPECT_EQ(heard(), framed("last"));
   EXPECT_TRUE(receiver->payloads.empty());
+  EXPECT_FALSE(receiver->broken);
 }
 
 TEST_F(PortTransportTest, ReadsAFileAndWritesAFile) {

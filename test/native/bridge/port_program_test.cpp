@@ -1,0 +1,228 @@
+// The program itself: started as a port is, with pipes on its standard streams.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstdlib>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bridge/etf_builder.h"
+#include "bridge/frame.h"
+#include "support/unique_fd.h"
+
+namespace lookout {
+namespace {
+
+using namespace etf_builder;
+
+struct Pipe {
+  Pipe() {
+    std::array<int, 2> ends{};
+    EXPECT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+    reading.reset(ends[0]);
+    writing.reset(ends[1]);
+  }
+  UniqueFd reading;
+  UniqueFd writing;
+};
+
+std::string framed(const std::string& payload) {
+  return big_endian(payload.size(), 4) + payload;
+}
+
+const std::string kHello =
+    framed(term(tuple({atom("hello"), integer(1), binary(LOOKOUT_VERSION)})));
+
+// A running lookout_port; what it says on standard error is thrown away unless `errors` is used.
+class Program {
+ public:
+  struct Setup {
+    std::vector<std::string> arguments;
+    int input = -1;         // a descriptor instead of the pipe
+    rlim_t open_files = 0;  // a limit of descriptors; 0 leaves it as it is
+  };
+
+  explicit Program(const Setup& setup) : pid_(::fork()) {
+    if (pid_ == 0) run(setup);
+    to_.reading.reset();
+    from_.writing.reset();
+    errors_.writing.reset();
+  }
+  Program() : Program(Setup{}) {}
+  ~Program() {
+    if (pid_ <= 0) return;
+    ::kill(pid_, SIGKILL);
+    wait();
+  }
+  Program(const Program&) = delete;
+  Program& operator=(const Program&) = delete;
+
+  void say(const std::string& bytes) const {
+    EXPECT_EQ(::write(to_.writing.get(), bytes.data(), bytes.size()),
+              static_cast<ssize_t>(bytes.size()));
+  }
+  void close_input() { to_.writing.reset(); }
+  void close_output() { from_.reading.reset(); }
+
+  // Exactly so many bytes of its output, or fewer where that ends.
+  std::string hear(std::size_t size) const { return read(from_.reading.get(), size); }
+  std::string hear_all() const { return read(from_.reading.get(), SIZE_MAX); }
+  std::string errors() const { return read(errors_.reading.get(), SIZE_MAX); }
+
+  // Its exit status; 128 and the signal where one ended it.
+  int wait() {
+    int status = 0;
+    EXPECT_GT(::waitpid(std::exchange(pid_, -1), &status, 0), 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  }
+
+  pid_t pid() const { return pid_; }
+
+ private:
+  [[noreturn]] void run(const Setup& setup) const {
+    ::dup2(setup.input >= 0 ? setup.input : to_.reading.get(), STDIN_FILENO);
+    ::dup2(from_.writing.get(), STDOUT_FILENO);
+    ::dup2(errors_.writing.get(), STDERR_FILENO);
+    std::vector<std::string> words{LOOKOUT_PORT};
+    words.insert(words.end(), setup.arguments.begin(), setup.arguments.end());
+    std::vector<char*> argv;
+    argv.reserve(words.size() + 1);
+    for (std::string& word : words) argv.push_back(word.data());
+    argv.push_back(nullptr);
+    if (setup.open_files > 0) {
+      const rlimit limit{setup.open_files, setup.open_files};
+      ::setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    ::execv(LOOKOUT_PORT, argv.data());
+    std::_Exit(127);
+  }
+
+  static std::string read(int fd, std::size_t size) {
+    std::string all;
+    std::array<char, 4096> part{};
+    while (all.size() < size) {
+      const ssize_t got = ::read(fd, part.data(), std::min(part.size(), size - all.size()));
+      if (got <= 0) break;
+      all.append(part.data(), static_cast<std::size_t>(got));
+    }
+    return all;
+  }
+
+  Pipe to_;
+  Pipe from_;
+  Pipe errors_;
+  pid_t pid_;
+};
+
+TEST(PortProgram, SaysHelloAndEndsWithItsInput) {
+  Program program;
+  EXPECT_EQ(program.hear(kHello.size()), kHello);
+  program.close_input();
+  EXPECT_EQ(program.hear_all(), "");
+  EXPECT_EQ(program.wait(), 0);
+}
+
+TEST(PortProgram, AnswersARequestAndWhatIsNone) {
+  Program program;
+  program.hear(kHello.size());
+  program.say(framed("no term") + framed(term(tuple({atom("ping"), integer(7)}))));
+  program.close_input();
+  const std::string answers = program.hear_all();
+  EXPECT_NE(answers.find("bad_term"), std::string::npos);
+  EXPECT_TRUE(answers.ends_with(framed(term(tuple({atom("reply"), integer(7), atom("ok")})))));
+  EXPECT_EQ(program.wait(), 0);
+}
+
+TEST(PortProgram, SaysWhyAFrameTooLargeIsTheEnd) {
+  Program program;
+  program.say(big_endian(kMaxFrame + 1, 4));
+  EXPECT_NE(program.hear_all().find("frame_too_large"), std::string::npos);
+  EXPECT_EQ(program.wait(), 1);
+}
+
+TEST(PortProgram, SaysThatItsInputEndedWithinAFrame) {
+  Program program;
+  program.say(big_endian(9, 4) + "half");
+  program.close_input();
+  EXPECT_NE(program.hear_all().find("truncated_frame"), std::string::npos);
+  EXPECT_EQ(program.wait(), 1);
+}
+
+TEST(PortProgram, EndsWhenNobodyHearsItAnyMore) {
+  Program program;
+  program.hear(kHello.size());
+  program.close_output();
+  program.say(framed(term(tuple({atom("ping"), integer(7)}))));
+  EXPECT_EQ(program.wait(), 0);
+}
+
+TEST(PortProgram, KeepsNoDirectoryInUseAndNoPipeOnItsStandardStreams) {
+  Program program;
+  program.hear(kHello.size());
+  const std::string proc = "/proc/" + std::to_string(program.pid());
+  std::array<char, 256> target{};
+  const auto link = [&](const std::string& name) {
+    const ssize_t size = ::readlink((proc + name).c_str(), target.data(), target.size());
+    return std::string(target.data(), size < 0 ? 0 : static_cast<std::size_t>(size));
+  };
+  EXPECT_EQ(link("/cwd"), "/");
+  EXPECT_EQ(link("/fd/0"), "/dev/null");
+  EXPECT_EQ(link("/fd/1"), link("/fd/2"));
+}
+
+TEST(PortProgram, TellsItsUsageAndItsVersion) {
+  Program help({{"--help"}, -1, 0});
+  EXPECT_NE(help.hear_all().find("Usage: lookout_port"), std::string::npos);
+  EXPECT_EQ(help.wait(), 0);
+  Program version({{"--version"}, -1, 0});
+  EXPECT_EQ(version.hear_all(), "lookout_port " LOOKOUT_VERSION " (protocol 1)\n");
+  EXPECT_EQ(version.wait(), 0);
+}
+
+TEST(PortProgram, RefusesArgumentsThatItDoesNotKnow) {
+  for (const auto& arguments :
+       std::vector<std::vector<std::string>>{{"--verbose"}, {""}, {"--help", "--version"}}) {
+    Program program({arguments, -1, 0});
+    EXPECT_NE(program.errors().find("Usage: lookout_port"), std::string::npos);
+    EXPECT_EQ(program.hear_all(), "");
+    EXPECT_EQ(program.wait(), 2);
+  }
+}
+
+TEST(PortProgram, SaysWhatItIsOnATerminalAndSendsItNoBinary) {
+  const UniqueFd terminal(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
+  ASSERT_TRUE(terminal);
+  ASSERT_EQ(::grantpt(terminal.get()), 0);
+  ASSERT_EQ(::unlockpt(terminal.get()), 0);
+  std::array<char, 128> name{};
+  ASSERT_EQ(::ptsname_r(terminal.get(), name.data(), name.size()), 0);
+  const UniqueFd side(::open(name.data(), O_RDWR | O_NOCTTY | O_CLOEXEC));
+  ASSERT_TRUE(side);
+  Program program({{}, side.get(), 0});
+  EXPECT_NE(program.errors().find("not for a terminal"), std::string::npos);
+  EXPECT_EQ(program.hear_all(), "");
+  EXPECT_EQ(program.wait(), 2);
+}
+
+TEST(PortProgram, SaysWhyItCannotBeginWithoutAnInotifyInstance) {
+#if defined(__SANITIZE_ADDRESS__)
+  GTEST_SKIP() << "the sanitizer itself needs descriptors to look at an object";
+#endif
+  // Three standard descriptors and those that the streams and the loop take.
+  Program program({{}, -1, 8});
+  const std::string said = program.hear_all();
+  EXPECT_TRUE(said.starts_with(kHello));
+  EXPECT_NE(said.find("emfile"), std::string::npos);
+  EXPECT_NE(said.find("inotify_init"), std::string::npos);
+  EXPECT_EQ(program.wait(), 1);
+}
+
+}  // namespace
+}  // namespace lookout
