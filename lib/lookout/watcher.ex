@@ -39,7 +39,7 @@ defmodule Lookout.Watcher do
     end
   end
 
-  # The name is free when start_link returns an error.
+  # So that the name is free again, and nothing is left, when start_link returns.
   defp await_end(pid, error) do
     ref = Process.monitor(pid)
 
@@ -89,15 +89,9 @@ defmodule Lookout.Watcher do
   # The caller lives on, whether it traps exits or not: it has its error.
   defp fail_start(state, from) do
     Process.unlink(state.parent)
-    unregister(state.options.name)
     GenServer.reply(from, {:error, state.failure})
     {:stop, :normal, %{state | starter: :unasked}}
   end
-
-  defp unregister(nil), do: :ok
-  defp unregister({:global, name}), do: :global.unregister_name(name)
-  defp unregister({:via, module, name}), do: module.unregister_name(name)
-  defp unregister(name), do: Process.unregister(name)
 
   ## Calls
 

@@ -7,6 +7,8 @@ defmodule Lookout.DeathTest do
 
   defp notices(messages), do: for({:notice, notice} <- messages, do: notice)
 
+  defp open_kinds(watcher), do: Lookout.Program.open_kinds(:sys.get_state(watcher).program)
+
   # After `:restarted` a new epoch begins.
   defp await_restart(watcher) do
     assert_receive {:lookout, ^watcher, {:notice, :restarted}}, 10_000
@@ -62,12 +64,28 @@ defmodule Lookout.DeathTest do
             ],
             do: Task.async(call)
 
-      eventually(fn -> length(:sys.get_state(watcher).program |> Lookout.Program.open_kinds()) >= 4 end)
+      eventually(fn -> length(open_kinds(watcher)) >= 4 end)
       signal(stopped, "KILL")
 
       assert [:ok, {:ok, _seq, _entries}, {:ok, %{restarts: 1}}, :ok] = Task.await_many(tasks)
       assert {:ok, dirs} = Lookout.dirs(watcher)
       assert dirs == [Path.join(dir, "a"), dir]
+    end
+
+    test "in the middle of a listing does not leave the first part in it twice", %{dir: dir} do
+      await = fn name -> {:sh, "while [ ! -e #{dir}/#{name} ]; do sleep 0.01; done"} end
+      entries = fn name -> {:say, {:entries, 2, [{:file, name, 1}]}} end
+
+      steps =
+        [{:say, {:hello, 1, "0"}}, {:sh, "[ ! -e #{dir}/second ] || {"}, {:say, {:reply, 3, :ok}}] ++
+          [entries.("/b"), {:say, {:reply, 2, {:ok, 0}}}, :listen, {:sh, "}"}] ++
+          [{:say, {:reply, 1, :ok}}, await.("asked"), entries.("/a"), {:sh, ": >#{dir}/second"}, {:exit, 1}]
+
+      watcher = start_watcher!([dirs: dir], port_path: FakeProgram.write!(dir, steps), backoff: {1, 1})
+      task = Task.async(fn -> Lookout.list(watcher) end)
+      eventually(fn -> match?([{:list, _ref}], open_kinds(watcher)) end)
+      File.write!(Path.join(dir, "asked"), "")
+      assert {:ok, 0, [%Lookout.Entry{path: "/b"}]} = Task.await(task)
     end
 
     test "while nobody subscribes and a subscriber comes later is no matter", %{dir: dir} do
