@@ -316,6 +316,9 @@ bool Reconciler::stands(NodeId node, Hints hints) {
     return !tree_.is_directory(node) && (hints & hint::kMovedTo) == 0;
   }
   const auto looked = look_at(std::get<DirectoryFd>(opened)->get(), std::string(tree_.name(node)));
+  if (const int* code = std::get_if<int>(&looked); code != nullptr && *code != ENOENT) {
+    return true;  // nothing is known against it
+  }
   const Look* there = std::get_if<Look>(&looked);
   if (there != nullptr && there->identity == tree_.identity(node) &&
       there->type == tree_.type(node)) {

@@ -45,8 +45,8 @@ Hints Reconciler::follow_move(const Hint& hint, NodeId directory) {
   const bool known = tree_.child(from->first, from->second) != kNoNode;
   const bool seen = trail_.seen_to(*from).value_or(known);
   trail_.arrived(here, seen, round_);
-  if (!seen) return hint::kUnpaired;
-  return (next_.hints(from->first, from->second) & hint::kContent) | trail_.strayed_at(*from);
+  return (seen ? 0 : hint::kUnpaired) | (next_.hints(from->first, from->second) & hint::kContent) |
+         trail_.strayed_at(*from);
 }
 
 void Reconciler::touch(NodeId directory, std::string_view name, Hints hints) {

@@ -114,6 +114,7 @@ bool RootKeeper::plant(Root& root) {
   if (Target* target = std::get_if<Target>(&found)) root.target = std::move(*target);
   root.covered = roots_.covered(root);
   if (root.covered) {
+    root.tell = true;  // should it have to tell for itself, its entries were told as deleted
     check_covered(root);
     return true;
   }
@@ -167,7 +168,7 @@ void RootKeeper::uprooted(NodeId node) {
 }
 
 void RootKeeper::lose(Root& root) {
-  root.tell = true;  // what appears there again is told
+  root.tell = true;
   if (!std::exchange(root.lost, true)) sink_.notice(RootDeletedNotice{root.path});
 }
 
@@ -176,6 +177,7 @@ bool RootKeeper::learn() {
   if (root == nullptr) return false;
   if (!reconciler_.crawl()) {
     root->phase = root->tell ? Root::Phase::untold : Root::Phase::told;
+    root->tell = true;
     check_now();
   }
   return true;

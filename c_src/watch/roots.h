@@ -34,7 +34,7 @@ struct Root {
 
   std::string path;  // as it was given
   bool recursive = true;
-  bool tell = false;     // what is found there is told as created
+  bool tell = false;     // what is found there next is told as created
   bool lost = false;     // it was said that nothing stands there
   bool removed = false;  // unwatched: forgotten when its entries are gone
   bool moved = false;    // leaving only since another root covers it now
