@@ -9,6 +9,7 @@ defmodule Lookout.MixProject do
       # Appended: the compiler stands in lib/ and has to be compiled first.
       compilers: Mix.compilers() ++ [:lookout_native],
       elixirc_paths: elixirc_paths(Mix.env()),
+      test_ignore_filters: [&String.starts_with?(&1, ["test/consumer/", "test/support/"])],
       start_permanent: Mix.env() == :prod,
       deps: [],
       description: "Watches directories natively and sends their changes as terms",
