@@ -195,6 +195,32 @@ TEST_F(PortTransportTest, LastWordsThatNobodyReadsDoNotHoldUpTheEnd) {
   EXPECT_EQ(end, StreamEnd::broken);
 }
 
+TEST_F(PortTransportTest, LastWordsAreWrittenAlsoWhenTheOutputIsReadLate) {
+  PortLimits limits;
+  limits.flush = std::chrono::hours(1);
+  open(limits);
+  stuff(512 * 1024);
+  say("\xFF\xFF\xFF\xFF");
+  run_until([&] { return receiver->broken.has_value(); });
+  std::string all;
+  run_until([&] {
+    all += heard();
+    return end.has_value();
+  });
+  all += heard();
+  EXPECT_TRUE(all.ends_with(framed("broken")));
+}
+
+TEST_F(PortTransportTest, NothingMoreIsServedOnceTheStreamIsOver) {
+  PortLimits limits;
+  limits.backlog = 4;  // the first answer is too much
+  open(limits);
+  say(framed("one") + framed("two"));
+  io.run();
+  EXPECT_EQ(receiver->payloads, std::vector<std::string>{"one"});
+  EXPECT_EQ(end, StreamEnd::stalled);
+}
+
 TEST_F(PortTransportTest, RoomIsLostAboveTheLimitAndToldOnceAtHalf) {
   PortLimits limits;
   limits.room = 256 * 1024;
