@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "oracle/model.h"
+#include "mutator/model.h"
 
 namespace lookout::oracle {
 namespace {

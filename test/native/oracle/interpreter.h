@@ -8,7 +8,7 @@
 #include <optional>
 #include <vector>
 
-#include "oracle/operation.h"
+#include "mutator/operation.h"
 
 namespace lookout::oracle {
 

@@ -1,6 +1,6 @@
 #include "oracle/judgement.h"
 
-#include "oracle/operation.h"
+#include "mutator/operation.h"
 
 namespace lookout::oracle {
 namespace {

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "mutator/snapshot.h"
 #include "oracle/mirror.h"
-#include "oracle/snapshot.h"
 
 namespace lookout::oracle {
 

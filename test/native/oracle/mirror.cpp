@@ -3,7 +3,7 @@
 #include <array>
 #include <utility>
 
-#include "oracle/operation.h"
+#include "mutator/operation.h"
 
 namespace lookout::oracle {
 namespace {

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "oracle/snapshot.h"
+#include "mutator/snapshot.h"
 #include "watch/entry.h"
 
 namespace lookout::oracle {

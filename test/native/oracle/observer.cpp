@@ -6,7 +6,7 @@
 #include <thread>
 #include <utility>
 
-#include "oracle/operation.h"
+#include "mutator/operation.h"
 
 namespace lookout::oracle {
 namespace {

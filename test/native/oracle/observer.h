@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "mutator/random.h"
 #include "oracle/mirror.h"
-#include "oracle/random.h"
 #include "oracle/trial.h"
 #include "watch/engine.h"
 

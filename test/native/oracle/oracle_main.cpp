@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "mutator/mutator.h"
 #include "oracle/interpreter.h"
-#include "oracle/mutator.h"
 #include "oracle/shrink.h"
 #include "oracle/trial.h"
 

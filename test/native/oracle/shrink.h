@@ -5,7 +5,7 @@
 #include <functional>
 #include <vector>
 
-#include "oracle/operation.h"
+#include "mutator/operation.h"
 
 namespace lookout::oracle {
 

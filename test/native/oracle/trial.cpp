@@ -11,10 +11,10 @@
 #include <iterator>
 #include <memory>
 
-#include "oracle/disk.h"
+#include "mutator/disk.h"
+#include "mutator/random.h"
 #include "oracle/judgement.h"
 #include "oracle/observer.h"
-#include "oracle/random.h"
 #include "oracle/writers.h"
 
 namespace lookout::oracle {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "oracle/operation.h"
+#include "mutator/operation.h"
 
 namespace lookout::oracle {
 

@@ -9,7 +9,7 @@
 #include <functional>
 #include <string>
 
-#include "oracle/mutator.h"
+#include "mutator/mutator.h"
 
 namespace lookout::oracle {
 

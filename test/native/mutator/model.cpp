@@ -1,4 +1,4 @@
-#include "oracle/model.h"
+#include "mutator/model.h"
 
 #include <algorithm>
 #include <utility>

@@ -14,8 +14,8 @@
 #include <string>
 #include <vector>
 
-#include "oracle/generator.h"
-#include "oracle/operation.h"
+#include "mutator/generator.h"
+#include "mutator/operation.h"
 
 namespace lookout::oracle {
 

@@ -1,4 +1,4 @@
-#include "oracle/executor.h"
+#include "mutator/executor.h"
 
 #include <fcntl.h>
 #include <linux/fs.h>

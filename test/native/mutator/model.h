@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "oracle/random.h"
+#include "mutator/random.h"
 
 namespace lookout::oracle {
 

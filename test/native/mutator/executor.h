@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "oracle/disk.h"
-#include "oracle/operation.h"
+#include "mutator/disk.h"
+#include "mutator/operation.h"
 
 namespace lookout::oracle {
 

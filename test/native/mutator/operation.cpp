@@ -1,4 +1,4 @@
-#include "oracle/operation.h"
+#include "mutator/operation.h"
 
 #include <algorithm>
 #include <array>

@@ -11,7 +11,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "oracle/mutator.h"
+#include "mutator/mutator.h"
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "oracle/disk.h"
+#include "mutator/disk.h"
 
 #include <dirent.h>
 #include <fcntl.h>

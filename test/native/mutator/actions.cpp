@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <array>
 
-#include "oracle/generator.h"
+#include "mutator/generator.h"
 
 namespace lookout::oracle {
 namespace {

@@ -1,4 +1,4 @@
-#include "oracle/mutator.h"
+#include "mutator/mutator.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -10,8 +10,8 @@
 #include <stdexcept>
 #include <utility>
 
-#include "oracle/executor.h"
-#include "oracle/snapshot.h"
+#include "mutator/executor.h"
+#include "mutator/snapshot.h"
 
 namespace lookout::oracle {
 namespace {

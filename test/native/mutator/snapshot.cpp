@@ -1,4 +1,4 @@
-#include "oracle/snapshot.h"
+#include "mutator/snapshot.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 #include <system_error>
 #include <vector>
 
-#include "oracle/disk.h"
+#include "mutator/disk.h"
 
 namespace lookout::oracle {
 namespace {

@@ -1,8 +1,8 @@
-#include "oracle/operation.h"
+#include "mutator/operation.h"
 
 #include <gtest/gtest.h>
 
-#include "oracle/mutator.h"
+#include "mutator/mutator.h"
 
 namespace lookout::oracle {
 namespace {

@@ -8,7 +8,7 @@
 #include <exception>
 #include <string>
 
-#include "oracle/snapshot.h"
+#include "mutator/snapshot.h"
 
 namespace {
 

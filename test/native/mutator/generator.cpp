@@ -1,4 +1,4 @@
-#include "oracle/generator.h"
+#include "mutator/generator.h"
 
 #include <algorithm>
 #include <utility>

@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "oracle/model.h"
-#include "oracle/operation.h"
-#include "oracle/random.h"
-#include "oracle/snapshot.h"
+#include "mutator/model.h"
+#include "mutator/operation.h"
+#include "mutator/random.h"
+#include "mutator/snapshot.h"
 
 namespace lookout::oracle {
 
