@@ -62,7 +62,8 @@ defmodule Lookout.Bridge do
     bridge = %{bridge | outbox: :queue.new()}
     command(bridge.port, Protocol.encode({:ping, ping_id}))
     deadline = System.monotonic_time(:millisecond) + patience
-    if answers?(bridge.port, ping_id, deadline), do: close(bridge), else: kill(bridge)
+    open? = Port.info(bridge.port) != nil
+    if open? and not answers?(bridge.port, ping_id, deadline), do: kill(bridge), else: close(bridge)
   end
 
   @doc "Closes the port. No message from it remains in the mailbox of the caller."

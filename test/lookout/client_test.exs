@@ -83,13 +83,25 @@ defmodule Lookout.ClientTest do
 
     test "leaves no messages of a listing behind that comes too late", %{watcher: watcher} do
       assert {:error, %Error{reason: :timeout}} = Lookout.list(watcher, timeout: 10)
-      %{requests: %{open: open}} = :sys.get_state(watcher).program
-      assert [{id, {{:list, _ref}, _term, _deadline}}] = Map.to_list(open)
-
-      port = :sys.get_state(watcher).program.bridge.port
-      for term <- [{:entries, id, [{:file, "/a", 1}]}, {:reply, id, {:ok, 0}}], do: say(watcher, port, term)
+      assert [{id, {{:list, _ref}, _term, _deadline}}] = open(watcher)
+      for term <- [{:entries, id, [{:file, "/a", 1}]}, {:reply, id, {:ok, 0}}], do: say(watcher, term)
       _state = :sys.get_state(watcher)
       assert Process.info(self(), :messages) == {:messages, []}
+    end
+
+    test "leaves none behind either of what came between the timeout and the end of the call", %{watcher: watcher} do
+      me = self()
+      end_of = fn result -> send(me, {:result, result, Process.info(self(), :messages)}) end
+      caller = spawn_link(fn -> end_of.(Lookout.list(watcher, timeout: 200)) end)
+      eventually(fn -> match?([_], open(watcher)) end)
+      true = :erlang.suspend_process(caller)
+      eventually(fn -> Process.info(caller, :message_queue_len) == {:message_queue_len, 1} end)
+
+      [{id, _list}] = open(watcher)
+      say(watcher, {:entries, id, [{:file, "/a", 1}]})
+      eventually(fn -> Process.info(caller, :message_queue_len) == {:message_queue_len, 2} end)
+      true = :erlang.resume_process(caller)
+      assert_receive {:result, {:error, %Error{reason: :timeout}}, {:messages, []}}
     end
 
     test "of a watcher that itself does not answer is :timeout too", %{watcher: watcher} do
@@ -100,7 +112,12 @@ defmodule Lookout.ClientTest do
       :ok = :sys.resume(watcher)
     end
 
-    defp say(watcher, port, term), do: send(watcher, {port, {:data, :erlang.term_to_binary(term)}})
+    defp open(watcher), do: Map.to_list(:sys.get_state(watcher).program.requests.open)
+
+    # As if the program had said it.
+    defp say(watcher, term) do
+      send(watcher, {:sys.get_state(watcher).program.bridge.port, {:data, :erlang.term_to_binary(term)}})
+    end
   end
 
   test "a timeout that is none raises", %{dir: dir} do

@@ -141,6 +141,16 @@ defmodule Lookout.DeathTest do
     end
   end
 
+  describe "a program that is slow to answer" do
+    test "but is at it lives, even if it answers no ping meanwhile", %{dir: dir} do
+      at_it = for _ <- 1..60, step <- [{:say, {:entries, 2, [{:file, "/a", 1}]}}, {:sh, "sleep 0.02"}], do: step
+      path = FakeProgram.write!(dir, FakeProgram.well_started() ++ at_it ++ [{:say, {:reply, 2, {:ok, 0}}}, :listen])
+      watcher = start_watcher!([dirs: dir], port_path: path, quiet: 400, answer: 400, farewell: 10)
+      assert {:ok, 0, [_ | _]} = Lookout.list(watcher)
+      assert %{restarts: 0} = :sys.get_state(watcher).program
+    end
+  end
+
   describe "P6: a port that is closed" do
     test "from outside counts as death", %{dir: dir} do
       watcher = start_watcher!(dirs: dir, subscribe: [self()])

@@ -60,6 +60,12 @@ defmodule Lookout.EventStreamTest do
              []
   end
 
+  test "has ended its watcher when the enumeration returns", %{dir: dir} do
+    File.write!(Path.join(dir, "a"), "")
+    for _ <- 1..5, do: assert([_] = Enum.take(Lookout.stream(dirs: dir, initial: true, name: __MODULE__.Ended), 1))
+    assert Process.whereis(__MODULE__.Ended) == nil
+  end
+
   test "ends its watcher when the enumerating process is killed", %{dir: dir} do
     me = self()
     File.write!(Path.join(dir, "a"), "")

@@ -59,6 +59,7 @@ defmodule Lookout.SubscribersTest do
     watcher = start_watcher!(dirs: dir, subscribe: [self()])
     assert Lookout.unsubscribe(watcher) == :ok
     assert Lookout.unsubscribe(watcher) == :ok
+    assert Process.info(watcher, :monitors) == {:monitors, []}
     File.mkdir!(Path.join(dir, "a"))
     assert changes(watcher, dir) == []
   end

@@ -1,0 +1,75 @@
+defmodule Lookout.BridgeTest do
+  use Lookout.Case, async: true
+
+  alias Lookout.{Bridge, FakeProgram, Protocol}
+
+  defp open!(dir, steps) do
+    {:ok, bridge} = dir |> FakeProgram.write!(steps) |> Bridge.open()
+    on_exit(fn -> System.cmd("kill", ["-KILL", "#{bridge.os_pid}"], stderr_to_stdout: true) end)
+    bridge
+  end
+
+  test "a closed port leaves no message behind, and its program ends", %{dir: dir} do
+    Process.flag(:trap_exit, true)
+    said = for number <- 1..3, do: {:say, number}
+    bridge = open!(dir, said ++ [:listen])
+    eventually(fn -> match?({:messages, [_, _, _]}, Process.info(self(), :messages)) end)
+    assert Bridge.close(bridge) == :ok
+    assert Bridge.close(bridge) == :ok
+    assert Process.info(self(), :messages) == {:messages, []}
+    eventually(fn -> gone?(bridge.os_pid) end)
+  end
+
+  test "a program that is killed leaves no message behind either", %{dir: dir} do
+    Process.flag(:trap_exit, true)
+    bridge = open!(dir, [{:say, :hello}, :deaf])
+    assert Bridge.kill(bridge) == :ok
+    assert Bridge.kill(bridge) == :ok
+    assert Process.info(self(), :messages) == {:messages, []}
+    eventually(fn -> gone?(bridge.os_pid) end)
+  end
+
+  test "P3: who sends to a program that does not read is not suspended, and all is sent, in order, when it does", %{
+    dir: dir
+  } do
+    out = Path.join(dir, "out")
+    wait = {:sh, "while [ ! -e #{dir}/go ]; do sleep 0.01; done"}
+    bridge = open!(dir, [wait, {:sh, "exec cat >#{out}"}])
+    requests = for number <- 1..64, do: {:request, number, String.duplicate("x", 8_192)}
+
+    bridge =
+      Enum.reduce(requests, bridge, fn request, bridge ->
+        {_ok_or_busy, bridge} = Bridge.send(bridge, request)
+        bridge
+      end)
+
+    assert {:busy, bridge} = Bridge.flush(bridge)
+    File.write!(Path.join(dir, "go"), "")
+    assert %Bridge{} = flushed(bridge)
+
+    frames =
+      for request <- requests, payload = Protocol.encode(request), do: <<byte_size(payload)::32, payload::binary>>
+
+    sent = IO.iodata_to_binary(frames)
+    eventually(fn -> File.read(out) == {:ok, sent} end)
+  end
+
+  test "what is sent to a program that has ended is lost, without harm", %{dir: dir} do
+    bridge = open!(dir, [{:exit, 0}])
+    port = bridge.port
+    assert_receive {^port, {:exit_status, 0}}
+    assert {:ok, bridge} = Bridge.send(bridge, :anything)
+    assert Bridge.part(bridge, 1, 60_000) == :ok
+  end
+
+  defp flushed(bridge) do
+    case Bridge.flush(bridge) do
+      {:ok, bridge} ->
+        bridge
+
+      {:busy, bridge} ->
+        Process.sleep(1)
+        flushed(bridge)
+    end
+  end
+end
