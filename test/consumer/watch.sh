@@ -10,9 +10,10 @@ program=$repository/_build/prod/lib/lookout/priv/lookout_port
 output=$("$repository/bin/watch" missing 2>&1) && fail 'a missing directory is watched' "$output"
 check 'a missing directory is said' "$output" 'missing.*No such file or directory'
 
-# A job of its own, as a shell makes it for a person: Ctrl-C goes to all of the job.
+# A job of its own, as a shell makes it for a person: Ctrl-C goes to all of the job, and is not ignored
+# even if it is by whoever runs this.
 set -m
-"$repository/bin/watch" watched >lines 2>words &
+env --default-signal=INT "$repository/bin/watch" watched >lines 2>words &
 job=$!
 set +m
 trap 'kill -KILL -- -$job 2>/dev/null || true; rm -rf "$scratch"' EXIT
