@@ -1,0 +1,164 @@
+#include "watch/disk.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <map>
+#include <set>
+#include <string>
+#include <variant>
+
+#include "watch/temp_directory.h"
+
+namespace lookout {
+namespace {
+
+class DiskTest : public testing::Test {
+ protected:
+  Look look(const std::string& name) const {
+    const auto looked = look_at(fd_.get(), name);
+    const Look* seen = std::get_if<Look>(&looked);
+    EXPECT_NE(seen, nullptr) << name;
+    return seen == nullptr ? Look{} : *seen;
+  }
+
+  void set_times(const std::string& name, std::int64_t seconds) const {
+    const timespec times[2]{{seconds, 0}, {seconds, 0}};
+    ASSERT_EQ(::utimensat(fd_.get(), name.c_str(), times, AT_SYMLINK_NOFOLLOW), 0);
+  }
+
+  TempDirectory home_;
+  UniqueFd fd_{::open(home_.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+};
+
+TEST_F(DiskTest, SeesEveryTypeAndFollowsNoLink) {
+  home_.write("file", "12345");
+  home_.directory("directory");
+  home_.symlink("directory", "symlink");
+  ASSERT_EQ(::mkfifo(home_.at("pipe").c_str(), 0644), 0);
+  EXPECT_EQ(look("file").type, EntryType::file);
+  EXPECT_EQ(look("directory").type, EntryType::directory);
+  EXPECT_EQ(look("symlink").type, EntryType::symlink);
+  EXPECT_EQ(look("pipe").type, EntryType::other);
+}
+
+TEST_F(DiskTest, SeesWhatStatSees) {
+  home_.write("a", "12345");
+  home_.link("a", "b");
+  home_.set_mode("a", 0640);
+  set_times("a", 1'700'000'000);
+  struct stat expected {};
+  ASSERT_EQ(::stat(home_.at("a").c_str(), &expected), 0);
+  const Look seen = look("a");
+  EXPECT_EQ(seen.identity, (Identity{expected.st_dev, expected.st_ino}));
+  EXPECT_EQ(seen.mode, expected.st_mode);
+  EXPECT_EQ(seen.size, 5U);
+  EXPECT_EQ(seen.links, 2U);
+  EXPECT_EQ(seen.mtime, 1'700'000'000'000'000'000);
+  EXPECT_EQ(seen.ctime, expected.st_ctim.tv_sec * 1'000'000'000 + expected.st_ctim.tv_nsec);
+}
+
+TEST_F(DiskTest, GivesTheErrnoOfWhatCannotBeSeen) {
+  EXPECT_EQ(std::get<int>(look_at(fd_.get(), "missing")), ENOENT);
+  EXPECT_EQ(std::get<int>(look_at(fd_.get(), std::string(256, 'n'))), ENAMETOOLONG);
+  EXPECT_EQ(std::get<int>(look_at(-1, "a")), EBADF);
+}
+
+TEST_F(DiskTest, TheSignatureDiffersBySizeTimeAndMode) {
+  home_.write("a", "12345");
+  const std::uint32_t before = look("a").signature();
+  EXPECT_NE(before, 0U);
+  EXPECT_EQ(look("a").signature(), before);
+  home_.set_mode("a", 0600);
+  const std::uint32_t other_mode = look("a").signature();
+  EXPECT_NE(other_mode, before);
+  EXPECT_FALSE(Look::size_differs(before, other_mode));
+  set_times("a", 1'600'000'000);
+  const std::uint32_t other_time = look("a").signature();
+  EXPECT_NE(other_time, other_mode);
+  EXPECT_FALSE(Look::size_differs(other_mode, other_time));
+  home_.append("a", "6");
+  set_times("a", 1'600'000'000);
+  EXPECT_TRUE(Look::size_differs(other_time, look("a").signature()));
+}
+
+TEST_F(DiskTest, TheInodeClockIsNotAheadOfWhatTheKernelStampsNext) {
+  // The kernel may stamp ahead of it (multigrain timestamps, Linux 6.13), never behind.
+  for (int i = 0; i < 1000; ++i) {
+    const std::int64_t before = inode_clock();
+    home_.write("a", "x");
+    ASSERT_GE(look("a").ctime, before);
+  }
+}
+
+TEST_F(DiskTest, ListsEveryEntryOnceWithItsTypeAndInode) {
+  // More than one block of the kernel's.
+  constexpr int kFiles = 3000;
+  std::map<std::string, std::uint64_t> expected;
+  for (int i = 0; i < kFiles; ++i) {
+    const std::string name =
+        std::string(static_cast<std::size_t>(i % 200), 'n') + std::to_string(i);
+    home_.write(name);
+    expected[name] = home_.inode(name);
+  }
+  for (const std::string& odd :
+       {std::string("a\nb"), std::string("\xff\xfe"), std::string(255, 'z')}) {
+    home_.write(odd);
+    expected[odd] = home_.inode(odd);
+  }
+  DirectoryReader reader(fd_.get());
+  DirectoryReader::Item item;
+  std::map<std::string, std::uint64_t> listed;
+  while (reader.next(item)) {
+    EXPECT_TRUE(listed.emplace(item.name, item.inode).second) << item.name;
+    EXPECT_EQ(item.type, EntryType::file);
+  }
+  EXPECT_EQ(reader.error(), 0);
+  EXPECT_EQ(listed, expected);
+  EXPECT_FALSE(reader.next(item));
+}
+
+TEST_F(DiskTest, TwoReadersOfOneDescriptorDoNotDisturbEachOther) {
+  for (int i = 0; i < 50; ++i) home_.write(std::to_string(i));
+  for (int round = 0; round < 2; ++round) {
+    DirectoryReader reader(fd_.get());
+    DirectoryReader::Item item;
+    int count = 0;
+    while (reader.next(item)) ++count;
+    EXPECT_EQ(count, 50);
+  }
+}
+
+TEST_F(DiskTest, AnEmptyDirectoryHasNoEntries) {
+  DirectoryReader reader(fd_.get());
+  DirectoryReader::Item item;
+  EXPECT_FALSE(reader.next(item));
+  EXPECT_EQ(reader.error(), 0);
+}
+
+TEST_F(DiskTest, AReaderSaysWhyItCannotRead) {
+  DirectoryReader closed(-1);
+  DirectoryReader::Item item;
+  EXPECT_FALSE(closed.next(item));
+  EXPECT_EQ(closed.error(), EBADF);
+
+  home_.directory("gone");
+  const UniqueFd gone(::open(home_.at("gone").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  home_.remove("gone");
+  DirectoryReader of_gone(gone.get());
+  EXPECT_FALSE(of_gone.next(item));
+  EXPECT_EQ(of_gone.error(), ENOENT);
+}
+
+TEST_F(DiskTest, AsksAFileSystemOnceWhetherItsListingsCanBeTrusted) {
+  InodeTrust trust;
+  const UniqueFd proc(::open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  EXPECT_FALSE(trust.trusts(proc.get(), 1));
+  EXPECT_FALSE(trust.trusts(-1, 1)) << "known by its device number";
+  EXPECT_FALSE(trust.trusts(-1, 2)) << "what cannot be asked is not trusted";
+}
+
+}  // namespace
+}  // namespace lookout

@@ -1,0 +1,150 @@
+#include "watch/trail.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+
+namespace lookout {
+namespace {
+
+Place at(NodeId directory, const std::string& name) {
+  return {directory, name};
+}
+
+std::vector<Place> sorted(std::vector<Place> places) {
+  std::sort(places.begin(), places.end());
+  return places;
+}
+
+TEST(Trail, PairsTheHalvesOfARenameByTheirCookie) {
+  Trail trail;
+  trail.left(7, at(1, "a"));
+  trail.left(8, at(2, "b"));
+  EXPECT_EQ(trail.origin(7), at(1, "a"));
+  EXPECT_EQ(trail.origin(8), at(2, "b"));
+  EXPECT_EQ(trail.origin(9), std::nullopt);
+}
+
+TEST(Trail, TakesTheCookieZeroForNone) {
+  Trail trail;
+  EXPECT_EQ(trail.origin(0), std::nullopt);
+}
+
+TEST(Trail, PairsFirstHalvesThatManyOthersFollowed) {
+  Trail trail;
+  for (std::uint32_t cookie = 1; cookie <= 64; ++cookie) {
+    trail.left(cookie, at(1, std::to_string(cookie)));
+  }
+  EXPECT_EQ(trail.origin(1), at(1, "1"));
+  trail.left(65, at(1, "65"));
+  EXPECT_EQ(trail.origin(1), std::nullopt);
+  EXPECT_EQ(trail.origin(2), at(1, "2"));
+  EXPECT_EQ(trail.origin(65), at(1, "65"));
+}
+
+TEST(Trail, LeadsNowhereFromAPlaceThatNothingLeft) {
+  Trail trail;
+  EXPECT_TRUE(trail.onward(at(1, "a")).empty());
+  trail.moved(at(1, "b"), at(1, "c"), 1);
+  EXPECT_TRUE(trail.onward(at(1, "a")).empty());
+  EXPECT_TRUE(trail.onward(at(1, "c")).empty());
+}
+
+TEST(Trail, LeadsAlongAChainOfRenames) {
+  Trail trail;
+  trail.moved(at(1, "a"), at(1, "b"), 1);
+  trail.moved(at(1, "b"), at(2, "c"), 1);
+  trail.moved(at(2, "c"), at(3, "d"), 2);
+  EXPECT_EQ(trail.onward(at(1, "a")), (std::vector<Place>{at(1, "b"), at(2, "c"), at(3, "d")}));
+  EXPECT_EQ(trail.onward(at(2, "c")), (std::vector<Place>{at(3, "d")}));
+}
+
+TEST(Trail, LeadsToEveryPlaceThatThingsWentToFromOne) {
+  Trail trail;
+  trail.moved(at(1, "a"), at(1, "b"), 1);
+  trail.moved(at(1, "a"), at(1, "c"), 1);
+  EXPECT_EQ(sorted(trail.onward(at(1, "a"))), (std::vector<Place>{at(1, "b"), at(1, "c")}));
+}
+
+TEST(Trail, EndsInALoop) {
+  Trail trail;
+  trail.moved(at(1, "a"), at(1, "b"), 1);
+  trail.moved(at(1, "b"), at(1, "a"), 1);
+  EXPECT_EQ(trail.onward(at(1, "a")), (std::vector<Place>{at(1, "b")}));
+  EXPECT_EQ(trail.onward(at(1, "b")), (std::vector<Place>{at(1, "a")}));
+}
+
+TEST(Trail, TakesAMoveToTheSamePlaceForNone) {
+  Trail trail;
+  trail.moved(at(1, "a"), at(1, "a"), 1);
+  EXPECT_TRUE(trail.give_up().empty());
+}
+
+TEST(Trail, IsBoundedInWhatItLeadsTo) {
+  Trail trail;
+  for (int i = 0; i < 10'000; ++i) {
+    trail.moved(at(1, std::to_string(i)), at(1, std::to_string(i + 1)), 1);
+  }
+  const auto places = trail.onward(at(1, "0"));
+  EXPECT_FALSE(places.empty());
+  EXPECT_LT(places.size(), 1000U);
+}
+
+TEST(Trail, RemembersWhereArrivalsWereSeen) {
+  Trail trail;
+  EXPECT_FALSE(trail.has_arrived(at(1, "a")));
+  trail.arrived(at(1, "a"), 1);
+  EXPECT_TRUE(trail.has_arrived(at(1, "a")));
+  EXPECT_FALSE(trail.has_arrived(at(2, "a")));
+}
+
+TEST(Trail, MergesWhatStrayedAtAPlace) {
+  Trail trail;
+  EXPECT_EQ(trail.strayed_at(at(1, "a")), 0U);
+  trail.strayed(at(1, "a"), hint::kWritten, 1);
+  trail.strayed(at(1, "a"), hint::kAttributes, 2);
+  EXPECT_EQ(trail.strayed_at(at(1, "a")), hint::kWritten | hint::kAttributes);
+}
+
+TEST(Trail, ForgetsWhatIsOlderThanTwoRounds) {
+  Trail trail;
+  trail.moved(at(1, "a"), at(1, "b"), 1);
+  trail.moved(at(1, "b"), at(1, "c"), 2);
+  trail.arrived(at(1, "b"), 1);
+  trail.strayed(at(1, "a"), hint::kWritten, 1);
+  trail.prune(3);
+  EXPECT_EQ(trail.onward(at(1, "a")).size(), 2U);
+  EXPECT_TRUE(trail.has_arrived(at(1, "b")));
+  EXPECT_EQ(trail.strayed_at(at(1, "a")), hint::kWritten);
+  trail.prune(4);
+  EXPECT_TRUE(trail.onward(at(1, "a")).empty());
+  EXPECT_EQ(trail.onward(at(1, "b")), (std::vector<Place>{at(1, "c")}));
+  EXPECT_FALSE(trail.has_arrived(at(1, "b")));
+  EXPECT_EQ(trail.strayed_at(at(1, "a")), 0U);
+}
+
+TEST(Trail, GivesUpWithAllPlacesThatMovesLedTo) {
+  Trail trail;
+  trail.moved(at(1, "a"), at(1, "b"), 1);
+  trail.moved(at(1, "a"), at(2, "c"), 1);
+  trail.arrived(at(1, "b"), 1);
+  EXPECT_EQ(sorted(trail.give_up()), (std::vector<Place>{at(1, "b"), at(2, "c")}));
+  EXPECT_TRUE(trail.onward(at(1, "a")).empty());
+  EXPECT_FALSE(trail.has_arrived(at(1, "b")));
+  EXPECT_TRUE(trail.give_up().empty());
+}
+
+TEST(Trail, IsFullAtItsBound) {
+  Trail trail;
+  for (std::size_t i = 0; i < Trail::kMaxMoves; ++i) {
+    EXPECT_FALSE(trail.full());
+    trail.moved(at(1, std::to_string(i)), at(2, std::to_string(i)), 1);
+  }
+  EXPECT_TRUE(trail.full());
+  EXPECT_EQ(trail.give_up().size(), Trail::kMaxMoves);
+  EXPECT_FALSE(trail.full());
+}
+
+}  // namespace
+}  // namespace lookout

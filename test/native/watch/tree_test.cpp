@@ -1,0 +1,255 @@
+#include "watch/tree.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+namespace lookout {
+namespace {
+
+constexpr EntryType kFile = EntryType::file;
+constexpr EntryType kDirectory = EntryType::directory;
+
+class TreeTest : public testing::Test {
+ protected:
+  std::vector<NodeId> children(NodeId directory) const {
+    std::vector<NodeId> found;
+    for (NodeId at = tree_.first_child(directory); at != kNoNode; at = tree_.next_sibling(at)) {
+      found.push_back(at);
+    }
+    std::sort(found.begin(), found.end());
+    return found;
+  }
+
+  std::vector<NodeId> same(Identity identity) const {
+    auto found = tree_.with_identity(identity);
+    std::sort(found.begin(), found.end());
+    return found;
+  }
+
+  Tree tree_;
+  NodeId root_ = tree_.add_root("/srv/in", {1, 100});
+};
+
+TEST_F(TreeTest, FindsAnEntryByItsDirectoryAndName) {
+  const NodeId a = tree_.add(root_, "a", kDirectory, {1, 101});
+  const NodeId x = tree_.add(a, "x", kFile, {1, 102});
+  EXPECT_EQ(tree_.child(root_, "a"), a);
+  EXPECT_EQ(tree_.child(a, "x"), x);
+  EXPECT_EQ(tree_.child(root_, "x"), kNoNode);
+  EXPECT_EQ(tree_.parent(x), a);
+  EXPECT_EQ(tree_.name(x), "x");
+  EXPECT_EQ(tree_.type(x), kFile);
+  EXPECT_EQ(tree_.identity(x), (Identity{1, 102}));
+  EXPECT_EQ(tree_.directories(), 2U);
+  EXPECT_EQ(tree_.others(), 1U);
+}
+
+TEST_F(TreeTest, MakesPathsFromTheRootDown) {
+  const NodeId a = tree_.add(root_, "a", kDirectory, {1, 101});
+  const NodeId x = tree_.add(a, "x\ny\xff", kFile, {1, 102});
+  EXPECT_EQ(tree_.path(root_), "/srv/in");
+  EXPECT_EQ(tree_.path(a), "/srv/in/a");
+  EXPECT_EQ(tree_.path(x), "/srv/in/a/x\ny\xff");
+}
+
+TEST_F(TreeTest, PathsBelowTheRootOfTheFileSystemBeginWithOneSlash) {
+  const NodeId top = tree_.add_root("/", {1, 2});
+  const NodeId etc = tree_.add(top, "etc", kDirectory, {1, 3});
+  const NodeId hosts = tree_.add(etc, "hosts", kFile, {1, 4});
+  EXPECT_EQ(tree_.path(top), "/");
+  EXPECT_EQ(tree_.path(etc), "/etc");
+  EXPECT_EQ(tree_.path(hosts), "/etc/hosts");
+  EXPECT_TRUE(tree_.alive(top));
+}
+
+TEST_F(TreeTest, RootsOfOneNameAreTwoRoots) {
+  const NodeId again = tree_.add_root("/srv/in", {1, 100});
+  const NodeId a = tree_.add(root_, "a", kFile, {1, 101});
+  EXPECT_EQ(tree_.child(again, "a"), kNoNode);
+  const NodeId other = tree_.add(again, "a", kFile, {1, 101});
+  EXPECT_EQ(tree_.root_of(a), root_);
+  EXPECT_EQ(tree_.root_of(other), again);
+  EXPECT_EQ(same({1, 100}), (std::vector<NodeId>{root_, again}));
+}
+
+TEST_F(TreeTest, KnowsWhatIsBelowWhat) {
+  const NodeId a = tree_.add(root_, "a", kDirectory, {1, 101});
+  const NodeId b = tree_.add(a, "b", kDirectory, {1, 102});
+  const NodeId c = tree_.add(root_, "c", kDirectory, {1, 103});
+  EXPECT_TRUE(tree_.is_below(b, a));
+  EXPECT_TRUE(tree_.is_below(b, root_));
+  EXPECT_TRUE(tree_.is_below(a, a));
+  EXPECT_FALSE(tree_.is_below(a, b));
+  EXPECT_FALSE(tree_.is_below(c, a));
+  EXPECT_TRUE(tree_.is_root(root_));
+  EXPECT_FALSE(tree_.is_root(a));
+}
+
+TEST_F(TreeTest, MovingADirectoryTakesAllBelowWithIt) {
+  const NodeId a = tree_.add(root_, "a", kDirectory, {1, 101});
+  const NodeId b = tree_.add(a, "b", kDirectory, {1, 102});
+  const NodeId x = tree_.add(b, "x", kFile, {1, 103});
+  const NodeId c = tree_.add(root_, "c", kDirectory, {1, 104});
+  tree_.move(b, c, "moved");
+  EXPECT_EQ(tree_.path(x), "/srv/in/c/moved/x");
+  EXPECT_EQ(tree_.child(a, "b"), kNoNode);
+  EXPECT_EQ(tree_.child(c, "moved"), b);
+  EXPECT_TRUE(children(a).empty());
+  EXPECT_EQ(children(c), (std::vector<NodeId>{b}));
+}
+
+TEST_F(TreeTest, MovesUnderAViewOfItsOwnName) {
+  const NodeId a = tree_.add(root_, "a", kDirectory, {1, 101});
+  const NodeId x = tree_.add(root_, "name", kFile, {1, 102});
+  tree_.move(x, a, tree_.name(x));
+  EXPECT_EQ(tree_.path(x), "/srv/in/a/name");
+}
+
+TEST_F(TreeTest, RemovingKeepsTheSiblings) {
+  const NodeId a = tree_.add(root_, "a", kFile, {1, 101});
+  const NodeId b = tree_.add(root_, "b", kFile, {1, 102});
+  const NodeId c = tree_.add(root_, "c", kFile, {1, 103});
+  tree_.remove(b);
+  EXPECT_EQ(children(root_), (std::vector<NodeId>{a, c}));
+  EXPECT_FALSE(tree_.alive(b));
+  tree_.remove(c);
+  tree_.remove(a);
+  EXPECT_TRUE(children(root_).empty());
+  EXPECT_EQ(tree_.others(), 0U);
+}
+
+TEST_F(TreeTest, ARemovedDirectoryLeavesNothingToTheNextOne) {
+  const NodeId a = tree_.add(root_, "a", kDirectory, {1, 101});
+  tree_.set(a, DirMark::stale);
+  tree_.set(a, Mark::parked);
+  tree_.set_mode(a, 0755);
+  tree_.set_watch(a, 5);
+  tree_.remove(a);
+  EXPECT_FALSE(tree_.watch_in_use(5));
+  EXPECT_FALSE(tree_.knows({1, 101}));
+  const NodeId b = tree_.add(root_, "b", kDirectory, {1, 102});
+  EXPECT_EQ(b, a) << "the number of a removed node is used again";
+  EXPECT_FALSE(tree_.has(b, DirMark::stale));
+  EXPECT_FALSE(tree_.has(b, Mark::parked));
+  EXPECT_EQ(tree_.mode(b), 0);
+  EXPECT_EQ(tree_.watch(b), -1);
+  EXPECT_EQ(tree_.first_child(b), kNoNode);
+}
+
+TEST_F(TreeTest, ARemovedFileLeavesNothingToTheDirectoryThatTakesItsNumber) {
+  const NodeId x = tree_.add(root_, "x", kFile, {1, 101});
+  tree_.set_signature(x, 77);
+  tree_.remove(x);
+  const NodeId a = tree_.add(root_, "x", kDirectory, {1, 102});
+  EXPECT_EQ(a, x);
+  EXPECT_TRUE(tree_.is_directory(a));
+  EXPECT_EQ(tree_.first_child(a), kNoNode);
+  tree_.remove(a);
+  const NodeId y = tree_.add(root_, "y", kFile, {1, 103});
+  EXPECT_EQ(tree_.signature(y), 0U);
+}
+
+TEST_F(TreeTest, MarksAreSetAndClearedOneByOne) {
+  const NodeId a = tree_.add(root_, "a", kDirectory, {1, 101});
+  tree_.set(a, Mark::parked);
+  tree_.set(a, Mark::seen);
+  tree_.set(a, DirMark::stale);
+  tree_.set(a, DirMark::queued);
+  tree_.set(a, Mark::parked, false);
+  tree_.set(a, DirMark::stale, false);
+  EXPECT_FALSE(tree_.has(a, Mark::parked));
+  EXPECT_TRUE(tree_.has(a, Mark::seen));
+  EXPECT_FALSE(tree_.has(a, DirMark::stale));
+  EXPECT_TRUE(tree_.has(a, DirMark::queued));
+}
+
+TEST_F(TreeTest, FindsAllLinksOfAnIdentityWhicheverIsRemoved) {
+  const Identity file{1, 200};
+  for (int removed = 0; removed < 3; ++removed) {
+    std::vector<NodeId> links;
+    for (const char* name : {"a", "b", "c"}) links.push_back(tree_.add(root_, name, kFile, file));
+    EXPECT_EQ(same(file).size(), 3U);
+    tree_.remove(links[static_cast<std::size_t>(removed)]);
+    links.erase(links.begin() + removed);
+    std::sort(links.begin(), links.end());
+    EXPECT_EQ(same(file), links);
+    tree_.remove(links[0]);
+    EXPECT_EQ(same(file), (std::vector<NodeId>{links[1]}));
+    tree_.remove(links[1]);
+    EXPECT_FALSE(tree_.knows(file));
+  }
+}
+
+TEST_F(TreeTest, AChangedIdentityIsFoundUnderTheNewOneOnly) {
+  const NodeId a = tree_.add(root_, "a", kFile, {1, 200});
+  const NodeId b = tree_.add(root_, "b", kFile, {1, 200});
+  tree_.set_identity(a, {2, 200});
+  EXPECT_EQ(same({1, 200}), (std::vector<NodeId>{b}));
+  EXPECT_EQ(same({2, 200}), (std::vector<NodeId>{a}));
+  EXPECT_EQ(tree_.identity(a), (Identity{2, 200}));
+  tree_.set_identity(a, {1, 200});
+  EXPECT_EQ(same({1, 200}), (std::vector<NodeId>{a, b}));
+  EXPECT_FALSE(tree_.knows({2, 200}));
+}
+
+TEST_F(TreeTest, TellsOneInodeNumberOnTwoDevicesApart) {
+  const NodeId a = tree_.add(root_, "a", kFile, {1, 200});
+  const NodeId b = tree_.add(root_, "b", kFile, {2, 200});
+  EXPECT_EQ(same({1, 200}), (std::vector<NodeId>{a}));
+  EXPECT_EQ(same({2, 200}), (std::vector<NodeId>{b}));
+}
+
+TEST_F(TreeTest, TakesMoreDevicesInTurnThanAtOnce) {
+  for (std::uint64_t device = 10; device < 70'010; ++device) {
+    const NodeId node = tree_.add(root_, "a", kFile, {device, 1});
+    ASSERT_EQ(tree_.identity(node).device, device);
+    tree_.remove(node);
+  }
+}
+
+TEST_F(TreeTest, AWatchIsFoundUntilItIsTakenAway) {
+  const NodeId a = tree_.add(root_, "a", kDirectory, {1, 101});
+  tree_.set_watch(a, 5);
+  EXPECT_EQ(tree_.with_watch(5), (std::vector<NodeId>{a}));
+  EXPECT_EQ(tree_.watches(), 1U);
+  tree_.set_watch(a, 6);
+  EXPECT_TRUE(tree_.with_watch(5).empty());
+  EXPECT_EQ(tree_.with_watch(6), (std::vector<NodeId>{a}));
+  tree_.set_watch(a, -1);
+  EXPECT_FALSE(tree_.watch_in_use(6));
+  EXPECT_EQ(tree_.watches(), 0U);
+}
+
+TEST_F(TreeTest, TwoDirectoriesThatAreOneShareAWatch) {
+  for (const bool first_goes : {true, false}) {
+    const NodeId a = tree_.add(root_, "a", kDirectory, {1, 101});
+    const NodeId b = tree_.add(root_, "b", kDirectory, {1, 101});
+    tree_.set_watch(a, 5);
+    tree_.set_watch(b, 5);
+    auto both = tree_.with_watch(5);
+    std::sort(both.begin(), both.end());
+    EXPECT_EQ(both, (std::vector<NodeId>{std::min(a, b), std::max(a, b)}));
+    EXPECT_EQ(tree_.watches(), 1U);
+    tree_.remove(first_goes ? a : b);
+    EXPECT_EQ(tree_.with_watch(5), (std::vector<NodeId>{first_goes ? b : a}));
+    tree_.remove(first_goes ? b : a);
+    EXPECT_FALSE(tree_.watch_in_use(5));
+  }
+}
+
+TEST_F(TreeTest, VisitsEveryDirectoryAndNothingElse) {
+  const NodeId a = tree_.add(root_, "a", kDirectory, {1, 101});
+  const NodeId b = tree_.add(a, "b", kDirectory, {1, 102});
+  tree_.add(a, "x", kFile, {1, 103});
+  const NodeId gone = tree_.add(a, "gone", kDirectory, {1, 104});
+  tree_.remove(gone);
+  std::vector<NodeId> visited;
+  tree_.for_each_directory([&](NodeId node) { visited.push_back(node); });
+  EXPECT_EQ(visited, (std::vector<NodeId>{root_, a, b}));
+}
+
+}  // namespace
+}  // namespace lookout
