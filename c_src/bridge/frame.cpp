@@ -1,6 +1,7 @@
 #include "bridge/frame.h"
 
 #include <algorithm>
+#include <cstdint>
 
 namespace lookout {
 namespace {

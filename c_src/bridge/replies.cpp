@@ -1,6 +1,7 @@
 #include "bridge/replies.h"
 
 #include <string>
+#include <variant>
 
 namespace lookout {
 namespace {

@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <bitset>
+#include <cstdint>
+#include <optional>
 #include <span>
+#include <string>
 #include <utility>
 
 #include "bridge/term_check.h"

@@ -2,7 +2,9 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <variant>
 
 #include "bridge/byte_cursor.h"
 #include "bridge/etf.h"

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <string>
+#include <utility>
 
 #include "bridge/byte_cursor.h"
 #include "bridge/etf.h"

@@ -2,6 +2,7 @@
 // their exact size, so that the sanitizer sees a read past their end.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <random>
 

@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 
+#include <array>
+#include <chrono>
 #include <csignal>
 #include <optional>
 

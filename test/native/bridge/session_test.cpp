@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "bridge/announcer.h"
 #include "bridge/fake_watching.h"
 #include "bridge/request_examples.h"
