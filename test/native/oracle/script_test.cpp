@@ -1,6 +1,14 @@
 // What is done with scripts: telling those that prove nothing, and making a failing one short.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "mutator/disk.h"
+#include "mutator/executor.h"
 #include "mutator/generator.h"
 #include "mutator/mutator.h"
 #include "oracle/interpreter.h"
@@ -32,6 +40,34 @@ TEST(BlindSpot, ALinkThatIsMadeWrittenThroughAndGoneIsOne) {
   EXPECT_TRUE(blind_spot(parse_script(made + "unlink r0/b\n")));
   EXPECT_TRUE(blind_spot(parse_script(made + "rename r0/b r0/c\n")));
   EXPECT_FALSE(blind_spot(parse_script(made + "rest\nunlink r0/b\n")));
+}
+
+std::string text_of(const std::filesystem::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+TEST(KeptScripts, EachDoesWhatItSaysAndProvesSomething) {
+  std::size_t kept = 0;
+  for (const auto& file :
+       std::filesystem::directory_iterator(LOOKOUT_SOURCE_DIR "/test/testdata")) {
+    if (file.path().extension() != ".script") continue;
+    ++kept;
+    const std::string text = text_of(file.path());
+    EXPECT_EQ(text.substr(0, 2), "# ") << file.path() << " does not say which behaviour it shows";
+    const std::vector<Operation> script = parse_script(text);
+    EXPECT_EQ(blind_spot(script), std::nullopt) << file.path();
+
+    std::string workspace = testing::TempDir() + "lookout-script-XXXXXX";
+    ASSERT_NE(::mkdtemp(workspace.data()), nullptr);
+    Executor executor(workspace);
+    for (const char* top : {"r0", "side"})
+      EXPECT_EQ(executor.run({.verb = Verb::mkdir, .path = top}), 0);
+    for (const Operation& operation : script)
+      EXPECT_EQ(executor.run(operation), 0) << file.path() << ": " << to_line(operation);
+    remove_tree(AT_FDCWD, workspace);
+  }
+  EXPECT_GT(kept, 0u);
 }
 
 TEST(Shrink, OnlyWhatFailsRemains) {
