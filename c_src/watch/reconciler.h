@@ -183,6 +183,7 @@ class Reconciler {
   void make_way(Blocked blocked);
   bool let_parked_go();
   void replace(const DirtyName& place, NodeId old, const Look& seen);
+  void doom(NodeId node, bool telling);
   void doom_step();
   void erase(NodeId node);
 

@@ -88,7 +88,7 @@ void Reconciler::make_way(Blocked blocked) {
   if (seen == nullptr || (seen->identity == tree_.identity(old) && seen->type == tree_.type(old))) {
     current_.push_back(std::move(blocked.place));
   } else if (tree_.is_directory(old) || seen->type == EntryType::directory) {
-    doomed_.push_back({old, true});
+    doom(old, true);
     blocked_.push_back(std::move(blocked));
   } else {
     replace(place, old, *seen);
@@ -121,20 +121,26 @@ bool Reconciler::let_parked_go() {
   std::erase_if(parked_, [&](const Parked& parked) {
     if (!tree_.alive(parked.node) || !tree_.has(parked.node, Mark::parked)) return true;
     if (parked.round >= round_ || wanted.contains(tree_.identity(parked.node))) return false;
-    doomed_.push_back({parked.node, true});
+    doom(parked.node, true);
     return true;
   });
   return !doomed_.empty();
 }
 
 void Reconciler::uproot(NodeId root, bool telling) {
-  doomed_.push_back({root, telling});
+  doom(root, telling);
+}
+
+// Marked as well, since by the time it is its turn the number may stand for another entry.
+void Reconciler::doom(NodeId node, bool telling) {
+  tree_.set(node, Mark::doomed);
+  doomed_.push_back({node, telling});
 }
 
 // Removes one entry of what was let go, the deepest first.
 void Reconciler::doom_step() {
   const Doomed doomed = doomed_.back();
-  if (!tree_.alive(doomed.node)) {
+  if (!tree_.alive(doomed.node) || !tree_.has(doomed.node, Mark::doomed)) {
     doomed_.pop_back();
     return;
   }
@@ -163,6 +169,7 @@ void Reconciler::erase(NodeId node) {
       if (agenda->listing && agenda->listing->directory == node) agenda->listing.reset();
     }
   }
+  content_told_.erase(node);
   tree_.remove(node);
   // A directory that was moved away lives on: its watch must not.
   if (watch >= 0 && !tree_.watch_in_use(watch) && !places_.holds(watch)) source_.unwatch(watch);

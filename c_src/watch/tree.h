@@ -34,6 +34,7 @@ enum class Mark : std::uint8_t {
   seen = 2,     // met by the listing under way of its parent
   written = 4,  // its content was hinted to have changed: told at the next look at it
   altered = 8,  // its attributes were
+  doomed = 16,  // let go: it and all below it are about to be removed
 };
 
 // Marks on a directory.
