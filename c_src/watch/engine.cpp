@@ -200,7 +200,7 @@ class Engine::Impl : private ChangeSink {
     }
     // Every root is known now.
     for (const DoneHandler& done : std::exchange(starts_, {})) done(Done{});
-    if (credit_ == 0) return false;
+    if (credit_ == 0 || !listener_.has_room()) return false;
     if (std::exchange(overflow_untold_, false)) tell_overflow();
     if (reconciler_.uprooting()) return reconciler_.work();
     if (const auto telling = roots_.tell()) {

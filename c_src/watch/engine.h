@@ -27,7 +27,7 @@ class Listener {
   virtual void on_events(std::uint64_t seq, std::vector<Event> events) = 0;
   // In its place between the batches; costs no credit.
   virtual void on_notice(Notice notice) = 0;
-  // False while so much output waits that a listing should pause; Engine::resume() follows.
+  // False while so much output waits that nothing more should be told; Engine::resume() follows.
   virtual bool has_room() const = 0;
 };
 

@@ -16,7 +16,7 @@ std::optional<Error> Lister::start(const std::optional<std::string>& under) {
   if (under) {
     below = roots_->resolve(*under);
     if (below == kNoNode) {
-      return Error{"enoent", "list", *under, "no entry of this name is watched"};
+      return Error{"not_found", "list", *under, "no such directory in the tree"};
     }
     if (!tree_->is_directory(below)) {
       return Error{"enotdir", "list", *under, "only what is below a directory can be listed"};

@@ -18,7 +18,7 @@ class Lister {
   Lister(const Tree& tree, const Roots& roots, Reconciler& reconciler, bool with_stat)
       : tree_(&tree), roots_(&roots), reconciler_(&reconciler), with_stat_(with_stat) {}
 
-  // Begins: everything, or what is below the directory `under`. Errors: enoent, enotdir.
+  // Begins: everything, or what is below the directory `under`. Errors: not_found, enotdir.
   std::optional<Error> start(const std::optional<std::string>& under);
 
   bool more() const { return at_ != kNoNode; }

@@ -33,12 +33,15 @@ std::optional<Error> RootKeeper::add(const std::vector<std::string>& paths, bool
                                      bool report_existing, bool wait_for_missing) {
   std::vector<Roots::Pointer> added;
   for (const std::string& path : paths) {
+    if (roots_.find(path) != nullptr) {
+      return Error{"already_watched", "watch", path, "this path is watched already"};
+    }
     auto found = probe(path);
     const Error* error = std::get_if<Error>(&found);
     if (error != nullptr && !(wait_for_missing && is_gone(*error))) return *error;
     const bool repeated = std::any_of(added.begin(), added.end(),
                                       [&](const auto& root) { return root->path == path; });
-    if (repeated || roots_.find(path) != nullptr) continue;
+    if (repeated) continue;
     auto root = std::make_shared<Root>();
     root->path = path;
     root->recursive = recursive;

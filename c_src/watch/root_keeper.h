@@ -22,8 +22,9 @@ class RootKeeper {
 
   const Roots& roots() const { return roots_; }
 
-  // Adds all paths or, when one of them cannot be watched, none and says why. A path that is
-  // watched already is passed over. With `wait_for_missing` one that does not exist is no error.
+  // Adds all paths or, when one of them cannot be watched or is watched already, none and says
+  // why. A path given twice is taken once. With `wait_for_missing` one that does not exist is no
+  // error.
   std::optional<Error> add(const std::vector<std::string>& paths, bool recursive,
                            bool report_existing, bool wait_for_missing);
   // Gives up a path as it was added; false when there is none such.
