@@ -72,6 +72,19 @@ TEST_F(FlowTest, ChangesAreMergedWhileThereIsNoCredit) {
   EXPECT_EQ(watcher.told(), (Told{"modified file in/written"}));
 }
 
+TEST_F(FlowTest, NothingIsToldWhileTheListenerHasNoRoom) {
+  watch({"in"});
+  watcher_.set_room(false);
+  home_.write("in/a");
+  watcher_.until("the hints were heard", [&] { return watcher_.engine().info().dirty > 0; });
+  // A refused request is answered whether there is room or not.
+  EXPECT_TRUE(watcher_.unwatch(home_.at("elsewhere")).has_value());
+  EXPECT_EQ(watcher_.peek(), Told{});
+  watcher_.set_room(true);
+  watcher_.engine().resume();
+  watcher_.until("creation", [&] { return watcher_.has_told("created file in/a"); });
+}
+
 TEST_F(FlowTest, SyncWaitsForCreditWhereThereIsSomethingToTell) {
   Watcher watcher(home_.path(), 0);
   ASSERT_EQ(watcher.watch({home_.at("in")}), std::nullopt);

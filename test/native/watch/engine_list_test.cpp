@@ -66,13 +66,17 @@ TEST_F(ListTest, ListsWhatIsBelowADirectoryOnly) {
 
 TEST_F(ListTest, RefusesWhatIsNoDirectoryOfTheTree) {
   watch({"in"});
-  for (const char* name : {"in/missing", "elsewhere", "in/a/x"}) {
+  const auto expect_refused = [&](const char* name, const char* reason) {
     const Listed listed = watcher_.list(home_.at(name));
     ASSERT_TRUE(listed.error.has_value()) << name;
+    EXPECT_EQ(listed.error->reason, reason);
     EXPECT_EQ(listed.error->path, home_.at(name));
     EXPECT_EQ(listed.error->operation, "list");
     EXPECT_TRUE(listed.entries.empty());
-  }
+  };
+  expect_refused("in/missing", "not_found");
+  expect_refused("elsewhere", "not_found");
+  expect_refused("in/a/x", "enotdir");
 }
 
 TEST_F(ListTest, AddsSizeTimeAndModeWhereAskedFor) {

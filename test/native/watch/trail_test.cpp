@@ -91,12 +91,15 @@ TEST(Trail, IsBoundedInWhatItLeadsTo) {
   EXPECT_LT(places.size(), 1000U);
 }
 
-TEST(Trail, RemembersWhereArrivalsWereSeen) {
+TEST(Trail, RemembersWhetherAllThatArrivedWasSeenOnItsWay) {
   Trail trail;
-  EXPECT_FALSE(trail.has_arrived(at(1, "a")));
-  trail.arrived(at(1, "a"), 1);
-  EXPECT_TRUE(trail.has_arrived(at(1, "a")));
-  EXPECT_FALSE(trail.has_arrived(at(2, "a")));
+  EXPECT_EQ(trail.seen_to(at(1, "a")), std::nullopt);
+  trail.arrived(at(1, "a"), true, 1);
+  EXPECT_EQ(trail.seen_to(at(1, "a")), true);
+  EXPECT_EQ(trail.seen_to(at(2, "a")), std::nullopt);
+  trail.arrived(at(1, "a"), false, 1);
+  trail.arrived(at(1, "a"), true, 1);
+  EXPECT_EQ(trail.seen_to(at(1, "a")), false);
 }
 
 TEST(Trail, MergesWhatStrayedAtAPlace) {
@@ -111,16 +114,16 @@ TEST(Trail, ForgetsWhatIsOlderThanTwoRounds) {
   Trail trail;
   trail.moved(at(1, "a"), at(1, "b"), 1);
   trail.moved(at(1, "b"), at(1, "c"), 2);
-  trail.arrived(at(1, "b"), 1);
+  trail.arrived(at(1, "b"), true, 1);
   trail.strayed(at(1, "a"), hint::kWritten, 1);
   trail.prune(3);
   EXPECT_EQ(trail.onward(at(1, "a")).size(), 2U);
-  EXPECT_TRUE(trail.has_arrived(at(1, "b")));
+  EXPECT_EQ(trail.seen_to(at(1, "b")), true);
   EXPECT_EQ(trail.strayed_at(at(1, "a")), hint::kWritten);
   trail.prune(4);
   EXPECT_TRUE(trail.onward(at(1, "a")).empty());
   EXPECT_EQ(trail.onward(at(1, "b")), (std::vector<Place>{at(1, "c")}));
-  EXPECT_FALSE(trail.has_arrived(at(1, "b")));
+  EXPECT_EQ(trail.seen_to(at(1, "b")), std::nullopt);
   EXPECT_EQ(trail.strayed_at(at(1, "a")), 0U);
 }
 
@@ -128,10 +131,10 @@ TEST(Trail, GivesUpWithAllPlacesThatMovesLedTo) {
   Trail trail;
   trail.moved(at(1, "a"), at(1, "b"), 1);
   trail.moved(at(1, "a"), at(2, "c"), 1);
-  trail.arrived(at(1, "b"), 1);
+  trail.arrived(at(1, "b"), true, 1);
   EXPECT_EQ(sorted(trail.give_up()), (std::vector<Place>{at(1, "b"), at(2, "c")}));
   EXPECT_TRUE(trail.onward(at(1, "a")).empty());
-  EXPECT_FALSE(trail.has_arrived(at(1, "b")));
+  EXPECT_EQ(trail.seen_to(at(1, "b")), std::nullopt);
   EXPECT_TRUE(trail.give_up().empty());
 }
 
