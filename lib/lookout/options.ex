@@ -118,6 +118,7 @@ defmodule Lookout.Options do
   defp to_pair(key) when is_atom(key), do: {key, true}
   defp to_pair(_other), do: nil
 
+  @spec not_options!(term) :: no_return
   defp not_options!(other) do
     bad!("expected a path or options such as [dirs: [\"lib\"]], got: #{inspect(other)}")
   end
@@ -134,6 +135,7 @@ defmodule Lookout.Options do
     end
   end
 
+  @spec unknown!(atom, term, keyword) :: no_return
   defp unknown!(key, given, expected) do
     known = expected |> Keyword.keys() |> Enum.map_join(", ", &inspect/1)
     bad!("unknown option #{inspect(key)} (#{inspect(given)}); expected one of #{known}")
