@@ -8,12 +8,6 @@
 namespace lookout::oracle {
 namespace {
 
-std::size_t count(const MirrorNode& node) {
-  std::size_t total = 0;
-  for (const auto& [name, child] : node.children) total += 1 + count(*child);
-  return total;
-}
-
 std::optional<std::string> compare(const MirrorNode& one, const MirrorNode& other,
                                    const std::string& path) {
   if (one.type != other.type) return escape(path) + " has two types";
@@ -78,7 +72,7 @@ const MirrorNode* Mirror::find(const std::string& path) const {
 
 std::size_t Mirror::size() const {
   std::size_t total = 0;
-  for (const auto& [root, node] : roots_) total += count(*node);
+  for (const auto& [root, node] : roots_) total += count_below(*node);
   return total;
 }
 
@@ -158,6 +152,12 @@ std::optional<std::string> Mirror::apply(const Event& event) {
   }
   if (!wrong) return std::nullopt;
   return describe(event) + ": " + *wrong;
+}
+
+std::size_t count_below(const MirrorNode& node) {
+  std::size_t total = 0;
+  for (const auto& [name, child] : node.children) total += 1 + count_below(*child);
+  return total;
 }
 
 std::string_view type_name(EntryType type) {

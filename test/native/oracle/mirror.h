@@ -68,6 +68,9 @@ std::string_view type_name(EntryType type);
 std::string_view type_name(FileType type);
 bool same_type(EntryType told, FileType found);
 
+// How many entries are below a node.
+std::size_t count_below(const MirrorNode& node);
+
 // Where two mirrors differ first; nullopt when they hold the same entries.
 std::optional<std::string> difference(const Mirror& one, const Mirror& other);
 

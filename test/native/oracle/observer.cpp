@@ -138,24 +138,36 @@ void Observer::sync() {
   pump_awake("sync", [&] { return answered; });
 }
 
-Mirror Observer::listing(bool with_stat, std::vector<Entry>& entries) {
+std::uint64_t Observer::list(std::optional<std::string> under, bool with_stat,
+                             std::vector<Entry>& entries) {
   std::optional<std::uint64_t> seq;
-  const std::size_t held = batches_.size();
   const std::uint64_t asked_at = last_seq_;
   engine_->list(
-      std::nullopt, with_stat,
+      std::move(under), with_stat,
       [&](std::vector<Entry> chunk) {
         std::move(chunk.begin(), chunk.end(), std::back_inserter(entries));
       },
       [&](Result<std::uint64_t> result) { seq = check_seq("list", result); });
   pump_awake("list", [&] { return seq.has_value(); });
   if (*seq < asked_at) throw Broken("a listing is older than a batch before it");
+  return *seq;
+}
+
+std::vector<Entry> Observer::listing_below(const std::string& directory) {
+  std::vector<Entry> entries;
+  list(directory, false, entries);
+  return entries;
+}
+
+Mirror Observer::listing(bool with_stat, std::vector<Entry>& entries) {
+  const std::size_t held = batches_.size();
+  const std::uint64_t seq = list(std::nullopt, with_stat, entries);
   Mirror mirror(mirrored_);
   for (const Entry& entry : entries) {
     if (auto wrong = mirror.insert(entry)) throw Broken(*wrong);
   }
   for (std::size_t i = held; i < batches_.size(); ++i) {
-    if (batches_[i].seq > *seq) replay(mirror, batches_[i]);
+    if (batches_[i].seq > seq) replay(mirror, batches_[i]);
   }
   if (!complaint_.empty()) throw Broken("after a listing: " + complaint_);
   return mirror;

@@ -42,6 +42,7 @@ class Observer : public Listener {
   void sync();
   // A mirror made from a listing and the batches after it, and the listing itself.
   Mirror listing(bool with_stat, std::vector<Entry>& entries);
+  std::vector<Entry> listing_below(const std::string& directory);
 
   // Runs the loop until `reached`.
   void pump(const std::string& what, const std::function<bool()>& reached);
@@ -60,6 +61,7 @@ class Observer : public Listener {
 
  private:
   void replay(Mirror& mirror, const Batch& batch);
+  std::uint64_t list(std::optional<std::string> under, bool with_stat, std::vector<Entry>& entries);
   void await(const std::string& name, const std::function<void(Engine::DoneHandler)>& call);
   void pump_awake(const std::string& what, const std::function<bool()>& reached);
   std::uint64_t check_seq(const std::string& name, const Result<std::uint64_t>& result);

@@ -202,6 +202,21 @@ class Trial {
       if (*entry.stat != EntryStat{found->size, found->mtime_ns, found->mode})
         throw Broken("listed with a wrong stat" + name);
     }
+    if (!entries.empty()) compare_part(entries[random_.below(entries.size())]);
+  }
+
+  // A listing of one directory holds what the mirror has there, and nothing else.
+  void compare_part(const Entry& top) {
+    if (top.type != EntryType::directory) return;
+    Mirror part({top.path});
+    for (const Entry& entry : observer_->listing_below(top.path)) {
+      if (auto wrong = part.insert(entry)) throw Broken("a part " + *wrong);
+      const MirrorNode* node = observer_->mirror().find(entry.path);
+      if (!node || node->type != entry.type)
+        throw Broken("a part lists what is not known: " + escape(entry.path));
+    }
+    if (part.size() != count_below(*observer_->mirror().find(top.path)))
+      throw Broken("a listing of a part lacks entries: " + escape(top.path));
   }
 
   // Takes a root out of the watching, or back in, while the mutator rests.
