@@ -76,12 +76,13 @@ const DirectoryCache::Slot* DirectoryCache::find(NodeId directory) {
   const auto found = slots_.find(directory);
   if (found == slots_.end()) return nullptr;
   recency_.splice(recency_.begin(), recency_, found->second.recency);
+  found->second.used = true;
   return &found->second;
 }
 
 void DirectoryCache::keep(NodeId directory, DirectoryFd fd) {
   recency_.push_front(directory);
-  slots_[directory] = {std::move(fd), recency_.begin()};
+  slots_[directory] = {std::move(fd), recency_.begin(), true};
   if (slots_.size() > capacity_) drop(recency_.back());
 }
 
@@ -99,9 +100,11 @@ void DirectoryCache::drop_roots() {
   }
 }
 
-void DirectoryCache::clear() {
-  slots_.clear();
-  recency_.clear();
+void DirectoryCache::age() {
+  for (auto at = recency_.begin(); at != recency_.end();) {
+    const NodeId directory = *at++;
+    if (!std::exchange(slots_.at(directory).used, false)) drop(directory);
+  }
 }
 
 }  // namespace lookout

@@ -42,13 +42,15 @@ class DirectoryCache {
   void drop(NodeId directory);
   // Roots are not kept over quiet times: an open descriptor holds back IN_DELETE_SELF.
   void drop_roots();
-  void clear();
+  // Drops what was not used since the last call.
+  void age();
   bool empty() const { return slots_.empty(); }
 
  private:
   struct Slot {
     DirectoryFd fd;
     std::list<NodeId>::iterator recency;
+    bool used = true;  // since the last age()
   };
 
   const Slot* find(NodeId directory);

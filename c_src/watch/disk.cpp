@@ -88,6 +88,10 @@ std::variant<Look, int> look_at(int directory_fd, const std::string& name) {
   return look;
 }
 
+bool is_passing(int code) {
+  return code == EMFILE || code == ENFILE || code == ENOMEM || code == EINTR || code == EAGAIN;
+}
+
 std::int64_t inode_clock() {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME_COARSE, &now);

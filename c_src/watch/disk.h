@@ -34,6 +34,9 @@ struct Look {
 // The entry itself, symbolic links not followed; or an errno.
 std::variant<Look, int> look_at(int directory_fd, const std::string& name);
 
+// Whether a failure with this errno is likely to pass by itself: no descriptors, no memory.
+bool is_passing(int code);
+
 // The clock that the kernel stamps inodes with, in nanoseconds since the epoch.
 std::int64_t inode_clock();
 

@@ -29,6 +29,7 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr std::size_t kBatchEvents = 256;
+constexpr std::size_t kBatchBytes = 256 * 1024;  // of paths
 // Work between two looks at the loop, and how often the clock is read in it.
 constexpr milliseconds kSlice{4};
 constexpr int kStepsAClockRead = 8;
@@ -191,7 +192,7 @@ class Engine::Impl : private ChangeSink {
 
   // Does one piece of work, the most urgent first. False when there is nothing to do for now.
   bool step() {
-    if (batch_.size() >= kBatchEvents || !notices_.empty()) flush();
+    if (batch_is_full() || !notices_.empty()) flush();
     if (!listings_.empty()) return list_step();
     if (roots_.learn()) return true;
     if (roots_.check_due()) {
@@ -200,6 +201,7 @@ class Engine::Impl : private ChangeSink {
     }
     // Every root is known now.
     for (const DoneHandler& done : std::exchange(starts_, {})) done(Done{});
+    if (!in_round_ && is_settled()) answer_syncs([](const Sync&) { return true; });
     if (credit_ == 0 || !listener_.has_room()) return false;
     if (std::exchange(overflow_untold_, false)) tell_overflow();
     if (reconciler_.uprooting()) return reconciler_.work();
@@ -225,8 +227,12 @@ class Engine::Impl : private ChangeSink {
       return true;
     }
     unsettled_since_.reset();
-    if (!must_retry()) answer_syncs([](const Sync&) { return true; });
     return false;
+  }
+
+  // Whether all that changed so far has been told.
+  bool is_settled() const {
+    return batch_.empty() && !reconciler_.unsettled() && !must_retry() && !roots_.has_untold();
   }
 
   void end_round() {
@@ -262,12 +268,14 @@ class Engine::Impl : private ChangeSink {
       roots_.check_now();
       schedule();
     });
-    arm(poll_timer_, poll_armed_, kPoll, reconciler_.has_polled(), [this] {
-      reconciler_.poll();
-      schedule();
-    });
+    arm(poll_timer_, poll_armed_, kPoll, reconciler_.has_polled() || roots_.check_due_slowly(),
+        [this] {
+          reconciler_.poll();
+          if (roots_.check_due_slowly()) roots_.check_now();
+          schedule();
+        });
     arm(rest_timer_, rest_armed_, kKeepOpen, reconciler_.keeps_directories(), [this] {
-      if (Clock::now() - last_hint_ >= kKeepOpen) reconciler_.close_directories();
+      reconciler_.age();
       arm_timers();
     });
   }
@@ -286,18 +294,43 @@ class Engine::Impl : private ChangeSink {
 
   // --- what is told ----------------------------------------------------------------------------
 
-  void change(Event event) override { batch_.push_back(std::move(event)); }
+  void change(Event event) override {
+    batch_bytes_ += event.path.size() + event.from.size();
+    batch_.push_back(std::move(event));
+  }
 
-  void notice(Notice notice) override { notices_.push_back(std::move(notice)); }
+  // Notices wait for credit though they cost none, so that they cannot pile up in the output.
+  void notice(Notice notice) override {
+    if (!cancels(notice)) notices_.push_back(std::move(notice));
+  }
+
+  // A root that went and came, or came and went, while no notice could be sent.
+  bool cancels(const Notice& notice) {
+    if (credit_ > 0) return false;
+    if (const auto* created = std::get_if<RootCreatedNotice>(&notice)) {
+      return std::erase(notices_, Notice{RootDeletedNotice{created->dir}}) > 0;
+    }
+    if (const auto* deleted = std::get_if<RootDeletedNotice>(&notice)) {
+      return std::erase(notices_, Notice{RootCreatedNotice{deleted->dir}}) > 0;
+    }
+    return false;
+  }
+
+  bool batch_is_full() const {
+    return batch_.size() >= kBatchEvents || batch_bytes_ >= kBatchBytes;
+  }
 
   // Sends what the steps so far have found: changes, which they find on credit only, and after
   // them the notices.
   void flush() {
+    const bool may_tell = credit_ > 0;
     if (!batch_.empty()) {
       if (credit_ != kUnlimited) --credit_;
       events_ += batch_.size();
+      batch_bytes_ = 0;
       listener_.on_events(++seq_, std::exchange(batch_, {}));
     }
+    if (!may_tell) return;
     for (Notice& notice : std::exchange(notices_, {})) listener_.on_notice(std::move(notice));
   }
 
@@ -364,6 +397,7 @@ class Engine::Impl : private ChangeSink {
   std::uint64_t events_ = 0;
   std::uint64_t overflows_ = 0;
   std::vector<Event> batch_;
+  std::size_t batch_bytes_ = 0;
   std::vector<Notice> notices_;
   std::vector<DoneHandler> starts_;  // requests to watch that are to be answered
   std::vector<Sync> syncs_;

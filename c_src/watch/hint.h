@@ -24,6 +24,7 @@ inline constexpr Hints kRootGone = 1U << 9;    // of a watched directory itself:
 inline constexpr Hints kUnpaired = 1U << 10;   // moved here from where no hint speaks of it
 
 inline constexpr Hints kContent = kWritten | kAttributes;
+inline constexpr Hints kPlace = kCreated | kMovedTo | kDeleted | kMovedFrom;
 }  // namespace hint
 
 // One message of a hint source.

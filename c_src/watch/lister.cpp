@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::size_t kChunk = 512;
 constexpr std::size_t kChunkWithStat = 256;
+constexpr std::size_t kChunkBytes = 256 * 1024;  // of paths
 
 }  // namespace
 
@@ -40,10 +41,12 @@ std::optional<Error> Lister::start(const std::optional<std::string>& under) {
 std::vector<Entry> Lister::next() {
   std::vector<Entry> entries;
   const std::size_t most = with_stat_ ? kChunkWithStat : kChunk;
-  for (std::size_t steps = 0; more() && steps < most; ++steps) {
+  std::size_t bytes = 0;
+  for (std::size_t steps = 0; more() && steps < most && bytes < kChunkBytes; ++steps) {
     const NodeId below = parts_.back().below;
     if (below == kNoNode || (at_ != below && tree_->is_below(at_, below))) {
       entries.push_back(entry(at_));
+      bytes += entries.back().path.size();
     }
     advance();
   }

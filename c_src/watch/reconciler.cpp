@@ -54,7 +54,7 @@ bool Reconciler::work() {
   }
   if (list_step(agenda_) || settle()) return true;
   // Every hint that had been queued when this round began has been looked into.
-  if (!put_off_ && blocked_.empty() && !must_retry()) clean_ = drained_;
+  if (!put_off_ && blockade_.empty() && !must_retry()) clean_ = drained_;
   return false;
 }
 
@@ -82,7 +82,7 @@ void Reconciler::begin_round(std::int64_t drained) {
 
 bool Reconciler::unsettled() const {
   return !next_.empty() || !current_.empty() || !agenda_.empty() || !parked_.empty() ||
-         !blocked_.empty() || !deferred_.empty() || !doomed_.empty();
+         !blockade_.empty() || !deferred_.empty() || !doomed_.empty();
 }
 
 std::uint64_t Reconciler::dirty() const {
@@ -110,8 +110,12 @@ void Reconciler::look(const DirtyName& dirty) {
       if (known != kNoNode) left_place(known, dirty.hints);
     } else if (*code == EACCES || *code == EPERM) {
       unreadable(directory, *code);
-    } else {
+      tree_.set(directory, DirMark::stale);
+      tree_.set(directory, DirMark::suspect);
+    } else if (is_passing(*code)) {
       later_names_.push_back(dirty);
+    } else {
+      give_up(directory, *code);
     }
     return;
   }
@@ -125,7 +129,7 @@ void Reconciler::look(const DirtyName& dirty) {
   } else {
     stray(dirty);
     left_place(known, dirty.hints);
-    blocked_.push_back({dirty, seen.identity, round_});
+    blockade_.add(known, {dirty, seen.identity, round_});
   }
 }
 
@@ -204,8 +208,9 @@ void Reconciler::unchanged_directory(NodeId node, const Look& seen, Hints hints)
   tree_.set_mode(node, mode);
   if (differs || (hints & hint::kAttributes) != 0) tell(Change::attributes, node);
   if (tree_.has(node, DirMark::opaque) || tree_.has(node, DirMark::polled)) return;
-  if (tree_.watch(node) < 0 || tree_.has(node, DirMark::stale) ||
-      tree_.has(node, DirMark::unreadable)) {
+  if (tree_.has(node, DirMark::unreadable)) {
+    revive(node);
+  } else if (tree_.watch(node) < 0 || tree_.has(node, DirMark::stale)) {
     queue_listing(node, false);
   }
 }
@@ -238,6 +243,7 @@ void Reconciler::rename(NodeId source, const DirtyName& place, const Look& seen)
   // removed may have been used again.
   if (!tree_.is_directory(source) && !is_surely(source, seen)) hints |= hint::kWritten;
   if ((hints & hint::kMovedTo) == 0) hints |= hint::kUnpaired;  // met in a listing
+  bound_trail();
   trail_.moved({tree_.parent(source), std::string(tree_.name(source))},
                {place.directory, place.name}, round_);
   tree_.move(source, place.directory, place.name);
@@ -342,9 +348,15 @@ void Reconciler::put_off(const DirtyName& dirty, const OpenFailure& failure) {
       break;
     case OpenFailure::Kind::denied:
       unreadable(failure.node, failure.code);
+      tree_.set(dirty.directory, DirMark::stale);
+      tree_.set(dirty.directory, DirMark::suspect);
       break;
     case OpenFailure::Kind::failed:
-      later_names_.push_back(dirty);
+      if (is_passing(failure.code)) {
+        later_names_.push_back(dirty);
+      } else {
+        give_up(dirty.directory, failure.code);
+      }
       break;
   }
 }
@@ -364,9 +376,15 @@ void Reconciler::tell(Change change, NodeId node, std::string from) {
 }
 
 bool Reconciler::admits(NodeId directory, std::string_view name) const {
-  if (!tree_.is_root(directory)) return true;
+  const std::string* single = single_name(directory);
+  return single == nullptr || *single == name;
+}
+
+// The name of the single file that a root stands for; nullptr of any other directory.
+const std::string* Reconciler::single_name(NodeId directory) const {
+  if (!tree_.is_root(directory)) return nullptr;
   const auto root = roots_.find(directory);
-  return root == roots_.end() || root->second.only.empty() || root->second.only == name;
+  return root == roots_.end() || root->second.only.empty() ? nullptr : &root->second.only;
 }
 
 bool Reconciler::is_opaque_in(NodeId directory) const {

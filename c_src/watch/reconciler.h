@@ -24,6 +24,7 @@
 #include <variant>
 #include <vector>
 
+#include "watch/blockade.h"
 #include "watch/directory_cache.h"
 #include "watch/dirty_set.h"
 #include "watch/disk.h"
@@ -59,8 +60,8 @@ class Reconciler {
   void touch(NodeId directory, std::string_view name, Hints hints);
   // Hints were lost: every directory is listed again and the times of its entries compared.
   void distrust_everything();
-  // Directories without a watch are listed again. Returns whether there are any.
-  bool poll();
+  // Directories without a watch, and those that failed, are listed again.
+  void poll();
   // What could not be looked at for a passing reason is tried again.
   void retry();
 
@@ -89,17 +90,18 @@ class Reconciler {
   // Whether another round is needed.
   bool unsettled() const;
   bool must_retry() const { return !later_names_.empty() || !later_directories_.empty(); }
-  bool has_polled() const { return !polled_.empty(); }
+  bool has_polled() const { return !polled_.empty() || !failed_.empty(); }
   std::uint64_t round() const { return round_; }
   std::uint64_t dirty() const;
   std::uint64_t rescans() const { return rescans_; }
 
-  // Closes descriptors that are kept for speed: of the roots only, or all.
+  // Closes descriptors that are kept for speed: those not used since the last call, and at rest
+  // those of the roots.
+  void age() { directories_.age(); }
   void rest() {
     directories_.drop_roots();
     source_.leave();
   }
-  void close_directories() { directories_.clear(); }
   bool keeps_directories() const { return !directories_.empty(); }
   std::variant<DirectoryFd, OpenFailure> open(NodeId directory) {
     return directories_.open(directory);
@@ -123,11 +125,6 @@ class Reconciler {
     NodeId node;
     std::uint64_t round;
   };
-  struct Blocked {
-    DirtyName place;
-    Identity identity;  // of what stands there on disk
-    std::uint64_t round;
-  };
   struct Doomed {
     NodeId node;
     bool telling;
@@ -138,6 +135,7 @@ class Reconciler {
   bool stuck() const { return stuck_ >= kStuckRounds; }
 
   // looks (reconciler.cpp)
+  void bound_trail();
   Hints follow_move(const Hint& hint, NodeId directory);
   void mark_content(NodeId directory, std::string_view name, Hints hints);
   void mark(NodeId node, Hints hints);
@@ -173,14 +171,18 @@ class Reconciler {
   void finish_listing(const Listing& listing);
   void listing_failed(NodeId directory, int code);
   void unreadable(NodeId directory, int code);
+  void give_up(NodeId directory, int code);
+  void revive(NodeId directory);
+  const std::string* single_name(NodeId directory) const;
+  void list_single(NodeId directory, const std::string& name, bool suspect);
 
   // settling (reconciler_settle.cpp)
   void park(NodeId node);
   void unpark(NodeId node);
   bool settle();
-  bool free_ways();
-  bool let_blockers_go();
-  void make_way(Blocked blocked);
+  void release(NodeId blocker);
+  bool let_blocker_go();
+  void make_way(NodeId old, const Blocked& blocked);
   bool let_parked_go();
   void replace(const DirtyName& place, NodeId old, const Look& seen);
   void doom(NodeId node, bool telling);
@@ -207,8 +209,11 @@ class Reconciler {
   std::vector<DirtyName> later_names_;
   std::vector<NodeId> later_directories_;
   std::unordered_set<NodeId> polled_;
+  std::unordered_set<NodeId> failed_;  // could not be looked into, and nothing will hint at it
   std::vector<Parked> parked_;
-  std::vector<Blocked> blocked_;
+  Blockade blockade_;
+  std::vector<NodeId> blockers_;   // to be let go in this round, the last one first
+  std::uint64_t blockers_of_ = 0;  // the round for which they were collected
   std::vector<Doomed> doomed_;
   // Files with several links of which something was told this round: whether of their content.
   std::unordered_map<NodeId, bool> content_told_;

@@ -14,6 +14,10 @@ void Reconciler::take(const Hint& hint) {
       tree_.set(node, DirMark::stale);
       trust_.forget();
     }
+    const std::string* single = single_name(node);
+    if (single != nullptr && *single == hint.name && (hint.hints & hint::kPlace) != 0) {
+      roots_in_doubt_ = true;
+    }
     if (!hint.name.empty()) {
       touch(node, hint.name, hint.hints | follow_move(hint, node));
     } else if (tree_.is_root(node)) {
@@ -24,21 +28,25 @@ void Reconciler::take(const Hint& hint) {
   }
 }
 
+// A trail that has grown too long is traded for listing where it led, and comparing.
+void Reconciler::bound_trail() {
+  if (!trail_.full()) return;
+  for (const auto& [directory, name] : trail_.give_up()) {
+    if (tree_.alive(directory) && tree_.is_directory(directory)) queue_listing(directory, true);
+  }
+}
+
 // Follows a rename from the place that was left to where it came to, with what had been hinted of
 // the content there. Returns the hints to add at the place that this one speaks of.
 Hints Reconciler::follow_move(const Hint& hint, NodeId directory) {
   const Place here{directory, std::string(hint.name)};
   if ((hint.hints & hint::kMovedFrom) != 0) trail_.left(hint.cookie, here);
   if ((hint.hints & hint::kMovedTo) == 0) return 0;
+  bound_trail();
   const auto from = trail_.origin(hint.cookie);
   if (!from) {
     trail_.arrived(here, false, round_);
     return hint::kUnpaired;
-  }
-  if (trail_.full()) {
-    for (const auto& [place, name] : trail_.give_up()) {
-      if (tree_.alive(place) && tree_.is_directory(place)) queue_listing(place, true);
-    }
   }
   trail_.moved(*from, here, round_);
   // A file that came to the first place unseen may have been written before it came.
@@ -84,6 +92,7 @@ void Reconciler::stray(const DirtyName& dirty) {
   const Hints content = dirty.hints & hint::kContent;
   if (content == 0 || (dirty.hints & hint::kPassedOn) != 0) return;
   const Place place{dirty.directory, dirty.name};
+  bound_trail();
   trail_.strayed(place, content, round_);
   for (const auto& [directory, name] : trail_.onward(place)) next_.add(directory, name, content);
 }
@@ -98,9 +107,9 @@ void Reconciler::distrust_everything() {
                 [&](NodeId directory) { queue_listing(directory, true); });
 }
 
-bool Reconciler::poll() {
+void Reconciler::poll() {
   for (const NodeId directory : polled_) queue_listing(directory, true);
-  return !polled_.empty();
+  for (const NodeId directory : std::exchange(failed_, {})) queue_listing(directory, true);
 }
 
 void Reconciler::retry() {

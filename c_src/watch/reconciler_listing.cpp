@@ -89,10 +89,10 @@ void Reconciler::start_listing(Agenda& agenda, NodeId directory) {
         }
         break;
       case OpenFailure::Kind::denied:
-        unreadable(directory, failure->code);
+        unreadable(failure->node, failure->code);
         break;
       case OpenFailure::Kind::failed:
-        later_directories_.push_back(directory);
+        listing_failed(directory, failure->code);
         break;
     }
     return;
@@ -101,6 +101,10 @@ void Reconciler::start_listing(Agenda& agenda, NodeId directory) {
   progressed_ = true;
   const bool suspect = tree_.has(directory, DirMark::suspect);
   if (!watch_directory(directory, fd)) return;
+  if (const std::string* name = single_name(directory)) {
+    list_single(directory, *name, suspect);
+    return;
+  }
   Listing listing{directory, DirectoryReader(fd->get()), suspect, false,
                   tree_.identity(directory).device};
   if (const int code = listing.reader.error(); code != 0) {
@@ -143,11 +147,25 @@ bool Reconciler::watch_directory(NodeId directory, const DirectoryFd& fd) {
 }
 
 void Reconciler::listing_failed(NodeId directory, int code) {
+  tree_.set(directory, DirMark::stale);
   if (is_denied(code)) {
     unreadable(directory, code);
-  } else {
-    tree_.set(directory, DirMark::stale);
+  } else if (is_passing(code)) {
     later_directories_.push_back(directory);
+  } else {
+    give_up(directory, code);
+  }
+}
+
+// Of a single file only its own entry is looked at.
+void Reconciler::list_single(NodeId directory, const std::string& name, bool suspect) {
+  tree_.set(directory, DirMark::stale, false);
+  tree_.set(directory, DirMark::suspect, false);
+  tree_.set(directory, DirMark::unreadable, false);
+  if (telling_) {
+    current_.push_back({directory, name, suspect ? hint::kSuspect : 0});
+  } else {
+    learn(directory, name);
   }
 }
 
@@ -175,7 +193,8 @@ void Reconciler::list_item(const Listing& listing, const DirectoryReader::Item& 
   } else {
     const bool same = believed && tree_.type(known) == *item.type &&
                       tree_.identity(known) == listed && !tree_.has(known, Mark::parked);
-    if (!same || listing.suspect || needs_listing(known)) {
+    if (needs_listing(known)) revive(known);
+    if (!same || listing.suspect) {
       look({directory, item.name, listing.suspect ? hint::kSuspect : 0});
     }
   }
@@ -232,7 +251,23 @@ void Reconciler::finish_listing(const Listing& listing) {
 }
 
 void Reconciler::try_again(NodeId directory) {
-  if (needs_listing(directory)) queue_listing(directory, true);
+  if (needs_listing(directory)) revive(directory);
+}
+
+// A directory that could not be read may be readable now, and what is below it with it.
+void Reconciler::revive(NodeId directory) {
+  for (NodeId node = directory; node != kNoNode; node = next_below(tree_, node, directory)) {
+    if (needs_listing(node)) queue_listing(node, true);
+  }
+}
+
+// Nothing will hint at it when this directory can be looked into again: it is tried as often as
+// those without a watch.
+void Reconciler::give_up(NodeId directory, int code) {
+  unreadable(directory, code);
+  tree_.set(directory, DirMark::stale);
+  tree_.set(directory, DirMark::suspect);
+  failed_.insert(directory);
 }
 
 void Reconciler::unreadable(NodeId directory, int code) {

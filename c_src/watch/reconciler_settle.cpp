@@ -6,18 +6,6 @@
 #include "watch/reconciler.h"
 
 namespace lookout {
-namespace {
-
-constexpr std::size_t kReplacedAStep = 64;
-
-struct IdentityHash {
-  std::size_t operator()(const Identity& identity) const {
-    return mix(identity.inode ^ hash_seed(), identity.device);
-  }
-};
-using IdentitySet = std::unordered_set<Identity, IdentityHash>;
-
-}  // namespace
 
 void Reconciler::park(NodeId node) {
   if (tree_.has(node, Mark::parked)) return;
@@ -28,70 +16,57 @@ void Reconciler::park(NodeId node) {
 
 void Reconciler::unpark(NodeId node) {
   tree_.set(node, Mark::parked, false);
+  release(node);
+}
+
+// What waited for this entry to leave its place is looked at again.
+void Reconciler::release(NodeId blocker) {
+  if (auto blocked = blockade_.release(blocker)) current_.push_back(std::move(blocked->place));
 }
 
 // Called when nothing more can move in this round. True when there is something to go on with.
 bool Reconciler::settle() {
-  return free_ways() || let_blockers_go() || let_parked_go();
+  return let_blocker_go() || let_parked_go();
 }
 
-// Blocked appearances whose place is free, or holds what it should, are looked at again.
-bool Reconciler::free_ways() {
-  bool freed = false;
-  std::erase_if(blocked_, [&](Blocked& blocked) {
-    const DirtyName& place = blocked.place;
-    if (!tree_.alive(place.directory) || !tree_.is_directory(place.directory)) return true;
-    const NodeId in_the_way = tree_.child(place.directory, place.name);
-    if (in_the_way != kNoNode && tree_.has(in_the_way, Mark::parked)) return false;
-    current_.push_back(std::move(blocked.place));
-    freed = true;
-    return true;
-  });
-  return freed;
-}
-
-// Lets parked entries go that stand in the way of others since the round before: those that are
-// not wanted elsewhere, or, in a cycle, one that is.
-bool Reconciler::let_blockers_go() {
-  IdentitySet wanted;
-  for (const Blocked& blocked : blocked_) wanted.insert(blocked.identity);
-  std::vector<Blocked> chosen;
-  const auto choose = [&](bool also_wanted, std::size_t most) {
-    std::erase_if(blocked_, [&](Blocked& blocked) {
-      if (blocked.round >= round_ || chosen.size() >= most) return false;
-      const NodeId old = tree_.child(blocked.place.directory, blocked.place.name);
-      if (!also_wanted && wanted.contains(tree_.identity(old))) return false;
-      chosen.push_back(std::move(blocked));
-      return true;
-    });
-  };
-  choose(false, kReplacedAStep);
-  if (chosen.empty()) choose(true, 1);
-  for (Blocked& blocked : chosen) make_way(std::move(blocked));
-  return !chosen.empty();
-}
-
-void Reconciler::make_way(Blocked blocked) {
-  const DirtyName& place = blocked.place;
-  const NodeId old = tree_.child(place.directory, place.name);
-  if (old == kNoNode || !tree_.has(old, Mark::parked)) {
-    current_.push_back(std::move(blocked.place));
-    return;
+// Lets a parked entry go that has stood in the way of another since the round before: rather one
+// that is not wanted elsewhere. What is freed by that settles before the next one is let go.
+bool Reconciler::let_blocker_go() {
+  if (std::exchange(blockers_of_, round_) != round_) {
+    blockers_ = blockade_.waiting_since_before(round_, tree_);
   }
+  while (!blockers_.empty()) {
+    const NodeId blocker = blockers_.back();
+    blockers_.pop_back();
+    const Blocked* blocked = blockade_.find(blocker);
+    if (blocked == nullptr || blocked->round >= round_) continue;
+    make_way(blocker, *blocked);
+    return true;
+  }
+  return false;
+}
+
+void Reconciler::make_way(NodeId old, const Blocked& blocked) {
+  const DirtyName place = blocked.place;
   const auto opened = directories_.open(place.directory);
   if (const auto* failure = std::get_if<OpenFailure>(&opened)) {
+    blockade_.release(old);
     put_off(place, *failure);
     return;
   }
   const auto looked = look_at(std::get<DirectoryFd>(opened)->get(), place.name);
   const Look* seen = std::get_if<Look>(&looked);
   if (seen == nullptr || (seen->identity == tree_.identity(old) && seen->type == tree_.type(old))) {
-    current_.push_back(std::move(blocked.place));
+    release(old);
   } else if (tree_.is_directory(old) || seen->type == EntryType::directory) {
-    doom(old, true);
-    blocked_.push_back(std::move(blocked));
+    doom(old, true);  // erasing it releases what waits
   } else {
+    const Identity wanted = blockade_.release(old)->identity;
     replace(place, old, *seen);
+    // Its inode number may be that of another blocker, which is not wanted any more.
+    for (const NodeId other : tree_.with_identity(wanted)) {
+      if (blockade_.find(other) != nullptr) blockers_.push_back(other);
+    }
   }
 }
 
@@ -116,11 +91,9 @@ void Reconciler::replace(const DirtyName& place, NodeId old, const Look& seen) {
 
 // Lets go what was parked before this round, but for what a blocked appearance is waiting for.
 bool Reconciler::let_parked_go() {
-  IdentitySet wanted;
-  for (const Blocked& blocked : blocked_) wanted.insert(blocked.identity);
   std::erase_if(parked_, [&](const Parked& parked) {
     if (!tree_.alive(parked.node) || !tree_.has(parked.node, Mark::parked)) return true;
-    if (parked.round >= round_ || wanted.contains(tree_.identity(parked.node))) return false;
+    if (parked.round >= round_ || blockade_.wants(tree_.identity(parked.node))) return false;
     doom(parked.node, true);
     return true;
   });
@@ -154,6 +127,7 @@ void Reconciler::doom_step() {
   erase(leaf);
   if (root) {
     roots_.erase(leaf);
+    roots_limited_.erase(leaf);
     sink_.uprooted(leaf);
   }
 }
@@ -165,11 +139,13 @@ void Reconciler::erase(NodeId node) {
     watch = tree_.watch(node);
     directories_.drop(node);
     polled_.erase(node);
+    failed_.erase(node);
     for (Agenda* agenda : {&agenda_, &crawling_}) {
       if (agenda->listing && agenda->listing->directory == node) agenda->listing.reset();
     }
   }
   content_told_.erase(node);
+  release(node);
   tree_.remove(node);
   // A directory that was moved away lives on: its watch must not.
   if (watch >= 0 && !tree_.watch_in_use(watch) && !places_.holds(watch)) source_.unwatch(watch);

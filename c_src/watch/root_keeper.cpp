@@ -64,7 +64,7 @@ bool RootKeeper::remove(const std::string& path) {
 
 void RootKeeper::check() {
   reconciler_.set_roots_in_doubt(false);
-  check_later_ = false;
+  check_later_ = check_slowly_ = false;
   // Watched first and looked at second, as any directory.
   places_.clear([this](int watch) { return tree_.watch_in_use(watch); });
   for (const Roots::Pointer& root : roots_.all()) {
@@ -99,7 +99,7 @@ void RootKeeper::check_planted(Root& root) {
   const auto found = probe(root.path);
   const Target* target = std::get_if<Target>(&found);
   if (target == nullptr && !is_gone(std::get<Error>(found))) {
-    check_later_ = true;
+    not_looked_at(root, std::get<Error>(found));
   } else if (target == nullptr || target->identity != tree_.identity(root.node) ||
              target->only != root.target.only) {
     leave(root);
@@ -107,6 +107,7 @@ void RootKeeper::check_planted(Root& root) {
     root.moved = true;
     leave(root);
   } else {
+    root.denied = false;
     reconciler_.try_again(root.node);
   }
 }
@@ -122,26 +123,47 @@ bool RootKeeper::plant(Root& root) {
     return true;
   }
   if (const Error* error = std::get_if<Error>(&found)) {
-    if (!is_gone(*error)) {
-      if (!root.lost) sink_.notice(UnreadableNotice{root.path, error->reason});
-      check_later_ = true;
-    }
+    if (!is_gone(*error)) not_looked_at(root, *error);
     lose(root);
     return true;
   }
   if (std::exchange(root.lost, false)) sink_.notice(RootCreatedNotice{root.path});
+  root.denied = false;
+  if (may_be_told_elsewhere(root)) root.tell = true;
   take_over(root);
   root.phase = Root::Phase::crawling;
   root.node = reconciler_.plant(root.target.directory, root.target.identity,
                                 {root.recursive, root.target.only});
-  return false;
+  // One that may cover others is to be learnt before these are decided on.
+  return !root.recursive || !root.target.only.empty();
+}
+
+// Whether entries that this root will tell are in the mirrors of subscribers now: they are told
+// as deleted first and have to be told again.
+bool RootKeeper::may_be_told_elsewhere(const Root& root) const {
+  const auto& all = roots_.all();
+  return std::any_of(all.begin(), all.end(), [&](const Roots::Pointer& other) {
+    return other.get() != &root && other->node != kNoNode &&
+           (other->path == root.path || is_path_below(other->path, root.path) ||
+            is_path_below(root.path, other->path));
+  });
+}
+
+void RootKeeper::not_looked_at(Root& root, const Error& error) {
+  const bool passing = error.reason == "emfile" || error.reason == "enfile" ||
+                       error.reason == "enomem" || error.reason == "eintr";
+  (passing ? check_later_ : check_slowly_) = true;
+  if (!passing && !std::exchange(root.denied, true)) {
+    sink_.notice(UnreadableNotice{root.path, error.reason});
+  }
 }
 
 // Roots below a new one are told by it from now on.
 void RootKeeper::take_over(const Root& root) {
   if (!root.recursive || !root.target.only.empty()) return;
-  for (const Roots::Pointer& other : roots_.all()) {
-    if (other->node != kNoNode && other->phase != Root::Phase::leaving &&
+  const std::vector<Roots::Pointer> all = roots_.all();  // leave() may take one out
+  for (const Roots::Pointer& other : all) {
+    if (other.get() != &root && other->node != kNoNode && other->phase != Root::Phase::leaving &&
         is_path_below(other->path, root.path) && !is_linked(root, *other)) {
       other->moved = true;
       leave(*other);
@@ -173,6 +195,11 @@ void RootKeeper::uprooted(NodeId node) {
 void RootKeeper::lose(Root& root) {
   root.tell = true;
   if (!std::exchange(root.lost, true)) sink_.notice(RootDeletedNotice{root.path});
+}
+
+bool RootKeeper::has_untold() const {
+  return roots_.find(Root::Phase::untold) != nullptr ||
+         roots_.find(Root::Phase::telling) != nullptr;
 }
 
 bool RootKeeper::learn() {

@@ -33,6 +33,10 @@ class RootKeeper {
   // Whether check() is to be called, now or after a while.
   bool check_due() const { return reconciler_.roots_in_doubt(); }
   bool check_due_later() const { return check_later_; }
+  // A root that cannot be looked at, and nothing will hint that it can be.
+  bool check_due_slowly() const { return check_slowly_; }
+  // Whether what stands below some root is still to be told.
+  bool has_untold() const;
   void check_now() { reconciler_.set_roots_in_doubt(true); }
   // Compares each root with what stands at its path. Ends early, and is due again, when one is to
   // be learnt first.
@@ -54,6 +58,8 @@ class RootKeeper {
   void drop(const Roots::Pointer& root);
   void check_planted(Root& root);
   bool plant(Root& root);
+  bool may_be_told_elsewhere(const Root& root) const;
+  void not_looked_at(Root& root, const Error& error);
   void take_over(const Root& root);
   void leave(Root& root);
   void lose(Root& root);
@@ -65,7 +71,8 @@ class RootKeeper {
   ChangeSink& sink_;
   Roots roots_;
   bool check_after_telling_ = false;  // a root in doubt was being told
-  bool check_later_ = false;          // a root could not be looked at
+  bool check_later_ = false;          // a root could not be looked at for a passing reason
+  bool check_slowly_ = false;         // or for another one
 };
 
 }  // namespace lookout

@@ -31,6 +31,10 @@ Result<Target> probe(const std::string& path) {
   if (::stat(path.c_str(), &seen) != 0) return errno_error(errno, "open", path);
   Target target{path, {}, {}};
   if (!S_ISDIR(seen.st_mode)) {
+    if (::lstat(path.c_str(), &seen) == 0 && S_ISLNK(seen.st_mode)) {
+      return Error{"eopnotsupp", "open", path,
+                   "this is a symbolic link to a single file; watch the file that it leads to"};
+    }
     const std::size_t slash = path.rfind('/');
     target.directory = slash == 0 ? "/" : path.substr(0, slash);
     target.only = path.substr(slash + 1);
@@ -46,15 +50,6 @@ Result<Target> probe(const std::string& path) {
 bool is_path_below(const std::string& path, const std::string& above) {
   if (above == "/") return path.size() > 1;
   return path.size() > above.size() && path.starts_with(above) && path[above.size()] == '/';
-}
-
-NodeId next_below(const Tree& tree, NodeId node, NodeId top) {
-  if (tree.is_directory(node) && tree.first_child(node) != kNoNode) return tree.first_child(node);
-  while (node != top) {
-    if (const NodeId next = tree.next_sibling(node); next != kNoNode) return next;
-    node = tree.parent(node);
-  }
-  return kNoNode;
 }
 
 Roots::Pointer Roots::find(const std::string& path) const {

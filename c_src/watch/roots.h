@@ -36,6 +36,7 @@ struct Root {
   bool recursive = true;
   bool tell = false;     // what is found there next is told as created
   bool lost = false;     // it was said that nothing stands there
+  bool denied = false;   // it was said that it cannot be looked at
   bool removed = false;  // unwatched: forgotten when its entries are gone
   bool moved = false;    // leaving only since another root covers it now
   Phase phase = Phase::absent;
@@ -73,8 +74,5 @@ class Roots {
 
 // Whether `path` lies below the directory `above` by its text.
 bool is_path_below(const std::string& path, const std::string& above);
-
-// The node after `node` of those below `top`, parents first; kNoNode after the last.
-NodeId next_below(const Tree& tree, NodeId node, NodeId top);
 
 }  // namespace lookout

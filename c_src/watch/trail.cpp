@@ -66,10 +66,13 @@ std::vector<Place> Trail::onward(const Place& place) const {
 
 std::vector<Place> Trail::give_up() {
   std::vector<Place> places;
-  places.reserve(moves_.size());
+  places.reserve(moves_.size() + arrivals_.size() + strays_.size());
   for (auto& [from, move] : moves_) places.push_back(std::move(move.to));
+  for (const auto& [place, arrival] : arrivals_) places.push_back(place);
+  for (const auto& [place, stray] : strays_) places.push_back(place);
   moves_.clear();
   arrivals_.clear();
+  strays_.clear();
   return places;
 }
 

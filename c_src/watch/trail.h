@@ -22,8 +22,8 @@ using Place = std::pair<NodeId, std::string>;  // a directory and a name in it
 
 class Trail {
  public:
-  // With more moves than this in it the trail is to be traded for a rescan of where they led.
-  static constexpr std::size_t kMaxMoves = 16384;
+  // With more than this in it the trail is to be traded for a rescan of where it led.
+  static constexpr std::size_t kMaxMoves = 32768;
 
   // The first half of a rename was hinted.
   void left(std::uint32_t cookie, Place from);
@@ -44,8 +44,8 @@ class Trail {
   // Every place that something which once stood at `place` may have been moved to.
   std::vector<Place> onward(const Place& place) const;
 
-  bool full() const { return moves_.size() >= kMaxMoves; }
-  // All places that moves led to; the trail is empty after it.
+  bool full() const { return moves_.size() + arrivals_.size() + strays_.size() >= kMaxMoves; }
+  // All places that the trail led to; it is empty after it.
   std::vector<Place> give_up();
   // Forgets what is older than two rounds.
   void prune(std::uint64_t round);

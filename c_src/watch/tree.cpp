@@ -287,4 +287,13 @@ NodeId Tree::watch_holder(int watch) const {
   return by_watch_.find(hash_watch(watch), [&](NodeId node) { return dir(node).watch == watch; });
 }
 
+NodeId next_below(const Tree& tree, NodeId node, NodeId top) {
+  if (tree.is_directory(node) && tree.first_child(node) != kNoNode) return tree.first_child(node);
+  while (node != top) {
+    if (const NodeId next = tree.next_sibling(node); next != kNoNode) return next;
+    node = tree.parent(node);
+  }
+  return kNoNode;
+}
+
 }  // namespace lookout

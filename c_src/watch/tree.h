@@ -182,4 +182,7 @@ class Tree {
   std::uint64_t others_ = 0;
 };
 
+// The node after `node` of those below `top`, parents first; kNoNode after the last.
+NodeId next_below(const Tree& tree, NodeId node, NodeId top);
+
 }  // namespace lookout
