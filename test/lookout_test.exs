@@ -39,7 +39,8 @@ defmodule LookoutTest do
       {"", 0} = shell(dir, "chmod 600 a")
       assert changes(watcher, dir) == [{:attributes, "a"}]
       File.rename!(a, a <> "b")
-      assert changes(watcher, dir) == [{:renamed, "ab", "a"}]
+      # So soon after a write a second one within the same tick of the clock cannot be ruled out.
+      assert changes(watcher, dir) -- [{:modified, "ab"}] == [{:renamed, "ab", "a"}]
       File.rm!(a <> "b")
       assert changes(watcher, dir) == [{:deleted, "ab"}]
     end
