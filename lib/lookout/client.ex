@@ -19,6 +19,20 @@ defmodule Lookout.Client do
     :exit, {reason, {GenServer, :call, _arguments}} -> {:error, failed(reason, operation, watcher, timeout)}
   end
 
+  @doc "Waits until a watcher that has just been started is ready. One that fails is gone, and its name free, on return."
+  @spec await_start(pid) :: {:ok, pid} | {:error, Error.t()}
+  def await_start(pid) do
+    with {:error, error} <- call(pid, :await_start, :infinity, :start_link) do
+      ref = Process.monitor(pid)
+
+      receive do
+        {:DOWN, ^ref, :process, ^pid, _reason} -> {:error, error}
+      end
+    else
+      :ok -> {:ok, pid}
+    end
+  end
+
   @spec sync(GenServer.server(), timeout) :: :ok | {:error, Error.t()}
   def sync(watcher, timeout) do
     # With a timer in the watcher and one here, the one that can tell more goes first.

@@ -27,8 +27,16 @@ defmodule Lookout.Delivery do
 
   ## Subscribers
 
-  @spec attach(t, pid, Flow.want()) :: t
-  def attach(%__MODULE__{} = delivery, pid, want) do
+  @doc "Adds a subscriber, or changes what one wants."
+  @spec subscribe(t, pid, Flow.want()) :: {:ok, t} | {:error, Error.t()}
+  def subscribe(_delivery, pid, :all) when node(pid) != node() do
+    detail = "active: true is for processes of the watcher's node; subscribe with active: n and Lookout.ask/2"
+    {:error, %Error{reason: :remote, operation: :subscribe, detail: detail}}
+  end
+
+  def subscribe(%__MODULE__{} = delivery, pid, want), do: {:ok, attach(delivery, pid, want)}
+
+  defp attach(delivery, pid, want) do
     {actions, flow} = Flow.subscribe(delivery.flow, pid, want)
     monitors = Map.put_new_lazy(delivery.monitors, pid, fn -> Process.monitor(pid) end)
     %{delivery | flow: flow, monitors: monitors} |> perform(actions) |> pump()
@@ -52,12 +60,16 @@ defmodule Lookout.Delivery do
   @spec count(t) :: non_neg_integer
   def count(%__MODULE__{monitors: monitors}), do: map_size(monitors)
 
-  @spec ask(t, pid, pos_integer) :: {:ok, t} | {:error, :not_subscribed | :active}
+  @spec ask(t, pid, pos_integer) :: {:ok, t} | {:error, Error.t()}
   def ask(%__MODULE__{} = delivery, pid, n) do
-    with {:ok, actions, flow} <- Flow.ask(delivery.flow, pid, n) do
-      {:ok, %{delivery | flow: flow} |> perform(actions) |> pump()}
+    case Flow.ask(delivery.flow, pid, n) do
+      {:ok, actions, flow} -> {:ok, %{delivery | flow: flow} |> perform(actions) |> pump()}
+      {:error, reason} -> {:error, %Error{reason: reason, operation: :ask, detail: why_not(reason)}}
     end
   end
+
+  defp why_not(:not_subscribed), do: "the caller is no subscriber; call Lookout.subscribe/2 first"
+  defp why_not(:active), do: "the caller subscribed with active: true and need not ask"
 
   @doc "Sends a message to all subscribers at once, past the queue: the last word."
   @spec broadcast(t, term) :: :ok

@@ -131,10 +131,16 @@ defmodule Lookout.Program do
     error(program, reason, what)
   end
 
-  @doc "The error for a program that ended: its own last word, or `what` happened."
-  @spec exited(t, binary) :: Error.t()
-  def exited(%__MODULE__{failure: nil} = program, what), do: error(program, :port_exited, what)
-  def exited(%__MODULE__{failure: failure}, _what), do: failure
+  @doc "The error for a program that ended: its own last word, or the exit status, or `what` happened to it."
+  @spec exited(t, non_neg_integer | binary) :: Error.t()
+  def exited(%__MODULE__{failure: %Error{} = failure}, _what), do: failure
+
+  def exited(program, status) when is_integer(status) do
+    signal = if status > 128, do: " (signal #{status - 128})", else: ""
+    exited(program, "ended with exit status #{status}#{signal}")
+  end
+
+  def exited(program, what), do: error(program, :port_exited, what)
 
   ## Requests
 

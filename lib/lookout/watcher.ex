@@ -31,21 +31,7 @@ defmodule Lookout.Watcher do
   def start_link(%Options{} = options) do
     name = if options.name, do: [name: options.name], else: []
 
-    with {:ok, pid} <- GenServer.start_link(__MODULE__, {options, self()}, name) do
-      case Client.call(pid, :await_start, :infinity, :start_link) do
-        :ok -> {:ok, pid}
-        {:error, error} -> {:error, await_end(pid, error)}
-      end
-    end
-  end
-
-  # So that the name is free again, and nothing is left, when start_link returns.
-  defp await_end(pid, error) do
-    ref = Process.monitor(pid)
-
-    receive do
-      {:DOWN, ^ref, :process, ^pid, _reason} -> error
-    end
+    with {:ok, pid} <- GenServer.start_link(__MODULE__, {options, self()}, name), do: Client.await_start(pid)
   end
 
   ## Start
@@ -106,14 +92,17 @@ defmodule Lookout.Watcher do
     end
   end
 
-  def handle_call({:subscribe, :all}, {pid, _tag}, state) when node(pid) != node() do
-    detail = "active: true is for processes of the watcher's node; subscribe with active: n and Lookout.ask/2"
-    {:reply, {:error, %Error{reason: :remote, operation: :subscribe, detail: detail}}, state}
-  end
-
   def handle_call({:subscribe, want}, {pid, _tag}, state) do
-    if missed_ready?(state, pid), do: Delivery.tell(pid, {:notice, :ready})
-    {:reply, {:ok, self()}, deliver(state, Delivery.attach(state.delivery, pid, want))}
+    missed_ready? = missed_ready?(state, pid)
+
+    case Delivery.subscribe(state.delivery, pid, want) do
+      {:ok, delivery} ->
+        if missed_ready?, do: Delivery.tell(pid, {:notice, :ready})
+        {:reply, {:ok, self()}, deliver(state, delivery)}
+
+      {:error, error} ->
+        {:reply, {:error, error}, state}
+    end
   end
 
   def handle_call(:unsubscribe, {pid, _tag}, state) do
@@ -123,7 +112,7 @@ defmodule Lookout.Watcher do
   def handle_call({:ask, n}, {pid, _tag}, state) do
     case Delivery.ask(state.delivery, pid, n) do
       {:ok, delivery} -> {:reply, :ok, deliver(state, delivery)}
-      {:error, reason} -> {:reply, {:error, ask_error(reason)}, state}
+      {:error, error} -> {:reply, {:error, error}, state}
     end
   end
 
@@ -169,16 +158,6 @@ defmodule Lookout.Watcher do
       not Delivery.subscriber?(state.delivery, pid)
   end
 
-  defp ask_error(:not_subscribed) do
-    detail = "the caller is no subscriber; call Lookout.subscribe/2 first"
-    %Error{reason: :not_subscribed, operation: :ask, detail: detail}
-  end
-
-  defp ask_error(:active) do
-    detail = "the caller subscribed with active: true and need not ask"
-    %Error{reason: :active, operation: :ask, detail: detail}
-  end
-
   ## Messages
 
   @impl true
@@ -188,7 +167,7 @@ defmodule Lookout.Watcher do
 
   # The program ended, by itself or by a signal.
   def handle_info({port, {:exit_status, status}}, %{program: %{bridge: %{port: port}}} = state) do
-    died(state, Program.exited(state.program, "ended with #{exit_text(status)}"))
+    died(state, Program.exited(state.program, status))
   end
 
   # Somebody closed the port: no exit status comes then.
@@ -441,9 +420,6 @@ defmodule Lookout.Watcher do
       {:error, error} -> restart_later(state, error)
     end
   end
-
-  defp exit_text(status) when status > 128, do: "exit status #{status} (signal #{status - 128})"
-  defp exit_text(status), do: "exit status #{status}"
 
   ## End
 
