@@ -243,9 +243,11 @@ void Reconciler::rename(NodeId source, const DirtyName& place, const Look& seen)
   // removed may have been used again.
   if (!tree_.is_directory(source) && !is_surely(source, seen)) hints |= hint::kWritten;
   if ((hints & hint::kMovedTo) == 0) hints |= hint::kUnpaired;  // met in a listing
-  bound_trail();
-  trail_.moved({tree_.parent(source), std::string(tree_.name(source))},
-               {place.directory, place.name}, round_);
+  if ((hints & hint::kMovedTo) == 0) {
+    bound_trail();
+    trail_.moved({tree_.parent(source), std::string(tree_.name(source))},
+                 {place.directory, place.name}, Trail::Known::by_look, round_);
+  }
   tree_.move(source, place.directory, place.name);
   unpark(source);
   tell(Change::renamed, source, std::move(from));

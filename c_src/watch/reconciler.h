@@ -138,6 +138,7 @@ class Reconciler {
   void bound_trail();
   Hints follow_move(const Hint& hint, NodeId directory);
   void mark_content(NodeId directory, std::string_view name, Hints hints);
+  void mark_unnamed(NodeId directory, std::string_view name, Hints hints);
   void mark(NodeId node, Hints hints);
   void stray(const DirtyName& dirty);
   void look(const DirtyName& dirty);

@@ -1,5 +1,7 @@
 // Hints in: what they make dirty, and where hints about content lead.
 #include <algorithm>
+#include <charconv>
+#include <limits>
 #include <utility>
 
 #include "watch/reconciler.h"
@@ -48,7 +50,7 @@ Hints Reconciler::follow_move(const Hint& hint, NodeId directory) {
     trail_.arrived(here, false, round_);
     return hint::kUnpaired;
   }
-  trail_.moved(*from, here, round_);
+  trail_.moved(*from, here, Trail::Known::by_hints, round_);
   // A file that came to the first place unseen may have been written before it came.
   const bool known = tree_.child(from->first, from->second) != kNoNode;
   const bool seen = trail_.seen_to(*from).value_or(known);
@@ -73,13 +75,31 @@ void Reconciler::touch(NodeId directory, std::string_view name, Hints hints) {
 // it is found.
 void Reconciler::mark_content(NodeId directory, std::string_view name, Hints hints) {
   const NodeId node = tree_.child(directory, name);
+  if (node == kNoNode && name.starts_with('#')) mark_unnamed(directory, name, hints);
   if (node == kNoNode) {
-    for (const auto& [place, moved_name] : trail_.onward({directory, std::string(name)})) {
+    // Moves that were hinted before this do not concern it.
+    constexpr auto kNone = std::numeric_limits<std::uint64_t>::max();
+    for (const auto& [place, moved_name] : trail_.onward({directory, std::string(name)}, kNone)) {
       next_.add(place, moved_name, hints & hint::kContent);
     }
     return;
   }
   if (!tree_.is_directory(node)) mark(node, hints);
+}
+
+// What is written through the descriptor of a file that was opened without a name (O_TMPFILE) and
+// linked later is hinted under "#" and the inode number, the name that the kernel gave it
+// (d_tmpfile in Linux's fs/dcache.c).
+void Reconciler::mark_unnamed(NodeId directory, std::string_view name, Hints hints) {
+  std::uint64_t inode = 0;
+  const char* const end = name.data() + name.size();
+  if (std::from_chars(name.data() + 1, end, inode).ptr != end) return;
+  const Identity identity{tree_.identity(directory).device, inode};
+  for (const NodeId node : tree_.with_identity(identity)) {
+    if (tree_.is_directory(node)) continue;
+    mark(node, hints);
+    next_.add(tree_.parent(node), tree_.name(node), 0);
+  }
 }
 
 void Reconciler::mark(NodeId node, Hints hints) {
@@ -94,7 +114,9 @@ void Reconciler::stray(const DirtyName& dirty) {
   const Place place{dirty.directory, dirty.name};
   bound_trail();
   trail_.strayed(place, content, round_);
-  for (const auto& [directory, name] : trail_.onward(place)) next_.add(directory, name, content);
+  // A move that was hinted before this round took the hint with it.
+  for (const auto& [directory, name] : trail_.onward(place, round_))
+    next_.add(directory, name, content);
 }
 
 void Reconciler::distrust_everything() {

@@ -21,8 +21,8 @@ std::optional<Place> Trail::origin(std::uint32_t cookie) const {
   return found->from;
 }
 
-void Trail::moved(const Place& from, const Place& to, std::uint64_t round) {
-  if (from != to) moves_.emplace(from, Move{to, round});
+void Trail::moved(const Place& from, const Place& to, Known known, std::uint64_t round) {
+  if (from != to) moves_.emplace(from, Move{to, known, round});
 }
 
 void Trail::arrived(const Place& place, bool seen, std::uint64_t round) {
@@ -48,13 +48,14 @@ Hints Trail::strayed_at(const Place& place) const {
   return found == strays_.end() ? 0 : found->second.content;
 }
 
-std::vector<Place> Trail::onward(const Place& place) const {
+std::vector<Place> Trail::onward(const Place& place, std::uint64_t since) const {
   std::vector<Place> places;
   if (moves_.empty()) return places;
   places.push_back(place);
   for (std::size_t i = 0; i < places.size() && places.size() < kMostPlaces; ++i) {
     const auto [first, last] = moves_.equal_range(places[i]);
     for (auto move = first; move != last; ++move) {
+      if (move->second.known == Known::by_hints && move->second.round < since) continue;
       if (std::find(places.begin(), places.end(), move->second.to) == places.end()) {
         places.push_back(move->second.to);
       }

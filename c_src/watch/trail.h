@@ -30,8 +30,12 @@ class Trail {
   // The place that the second half of a rename came from; nullopt when no first half was hinted.
   std::optional<Place> origin(std::uint32_t cookie) const;
 
+  // How a move became known: by the kernel's hints, which come in order with those about content,
+  // or only by a look that found the entry elsewhere.
+  enum class Known { by_hints, by_look };
+
   // What stood at `from` stands at `to`.
-  void moved(const Place& from, const Place& to, std::uint64_t round);
+  void moved(const Place& from, const Place& to, Known known, std::uint64_t round);
   // Something was moved to this place; `seen` tells whether all its way there was.
   void arrived(const Place& place, bool seen, std::uint64_t round);
   // Whether all that was moved to this place was seen on its way; nullopt when nothing was moved.
@@ -41,8 +45,9 @@ class Trail {
 
   // The content hints that strayed at a place.
   Hints strayed_at(const Place& place) const;
-  // Every place that something which once stood at `place` may have been moved to.
-  std::vector<Place> onward(const Place& place) const;
+  // Every place that something which once stood at `place` may have been moved to, by moves that
+  // were hinted in round `since` or later, or known by a look.
+  std::vector<Place> onward(const Place& place, std::uint64_t since) const;
 
   bool full() const { return moves_.size() + arrivals_.size() + strays_.size() >= kMaxMoves; }
   // All places that the trail led to; it is empty after it.
@@ -58,6 +63,7 @@ class Trail {
   };
   struct Move {
     Place to;
+    Known known;
     std::uint64_t round;
   };
   struct Arrival {
