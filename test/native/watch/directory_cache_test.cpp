@@ -175,7 +175,8 @@ TEST_F(DirectoryCacheTest, KeepsNoMoreDescriptorsThanItMay) {
   const int before = open_descriptors();
   for (const NodeId directory : directories) expect_opens(directory, tree_.identity(directory));
   EXPECT_EQ(open_descriptors(), before + 4);
-  cache_.clear();
+  for (const NodeId directory : directories) cache_.drop(directory);
+  cache_.drop(root_);
   EXPECT_EQ(open_descriptors(), before);
   EXPECT_TRUE(cache_.empty());
 }
@@ -183,7 +184,7 @@ TEST_F(DirectoryCacheTest, KeepsNoMoreDescriptorsThanItMay) {
 TEST_F(DirectoryCacheTest, ADescriptorInUseOutlivesItsPlaceInTheCache) {
   const NodeId a = make(root_, "a");
   const auto opened = cache_.open(a);
-  cache_.clear();
+  cache_.drop(a);
   EXPECT_EQ(identity_of(std::get<DirectoryFd>(opened)->get()), tree_.identity(a));
 }
 
@@ -194,6 +195,21 @@ TEST_F(DirectoryCacheTest, DropsTheRootsAlone) {
   cache_.drop_roots();
   EXPECT_EQ(open_descriptors(), before - 1);
   EXPECT_FALSE(cache_.empty());
+}
+
+TEST_F(DirectoryCacheTest, AgesWhatIsNotUsed) {
+  const NodeId a = make(root_, "a");
+  const NodeId b = make(root_, "b");
+  expect_opens(a, tree_.identity(a));
+  expect_opens(b, tree_.identity(b));
+  const int before = open_descriptors();
+  cache_.age();
+  EXPECT_EQ(open_descriptors(), before) << "all were used since the beginning";
+  expect_opens(a, tree_.identity(a));
+  cache_.age();
+  EXPECT_EQ(open_descriptors(), before - 2) << "b and the root were not";
+  cache_.age();
+  EXPECT_TRUE(cache_.empty());
 }
 
 TEST_F(DirectoryCacheTest, ReachesDirectoriesBeyondPathMax) {

@@ -4,13 +4,19 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include "watch/disk.h"
 #include "watch/temp_directory.h"
 #include "watch/watcher.h"
 
 namespace lookout {
+
+// Of the kernel's clock, in nanoseconds: CONFIG_HZ is 100 or more.
+inline constexpr std::int64_t kLongestTick = 10'000'000;
 
 class EngineTest : public testing::Test {
  protected:
@@ -21,6 +27,17 @@ class EngineTest : public testing::Test {
     if (options.report_existing) watcher_.mirror_from_nothing(paths);
     ASSERT_EQ(watcher_.watch(paths, options), std::nullopt);
     if (!options.report_existing) watcher_.mirror_from_listing(paths);
+  }
+
+  // Makes what stands there old: the kernel's clock goes on, and the engine finds nothing changed
+  // after that. Files born since the engine last was sure may be told as modified once more than
+  // they were, since the inode number of a new file may have been another's.
+  void age(const std::string& directory) {
+    const std::int64_t before = inode_clock();
+    while (inode_clock() <= before + kLongestTick) std::this_thread::yield();
+    home_.write(directory + "/tick");
+    home_.remove(directory + "/tick");
+    ASSERT_EQ(synced(), Told{});
   }
 
   // What was told up to a sync; by then the mirror, if there is one, must be the disk.

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -249,6 +250,37 @@ TEST_F(TreeTest, VisitsEveryDirectoryAndNothingElse) {
   std::vector<NodeId> visited;
   tree_.for_each_directory([&](NodeId node) { visited.push_back(node); });
   EXPECT_EQ(visited, (std::vector<NodeId>{root_, a, b}));
+}
+
+TEST(NextBelow, VisitsParentsBeforeChildrenAndEachOnce) {
+  Tree tree;
+  const NodeId root = tree.add_root("/r", {1, 1});
+  const NodeId a = tree.add(root, "a", EntryType::directory, {1, 2});
+  const NodeId b = tree.add(a, "b", EntryType::directory, {1, 3});
+  tree.add(b, "x", EntryType::file, {1, 4});
+  tree.add(root, "y", EntryType::file, {1, 5});
+  tree.add(root, "empty", EntryType::directory, {1, 6});
+  std::vector<NodeId> visited;
+  for (NodeId at = next_below(tree, root, root); at != kNoNode; at = next_below(tree, at, root)) {
+    EXPECT_TRUE(tree.parent(at) == root ||
+                std::find(visited.begin(), visited.end(), tree.parent(at)) != visited.end());
+    visited.push_back(at);
+  }
+  EXPECT_EQ(visited.size(), 5U);
+  EXPECT_EQ(std::set<NodeId>(visited.begin(), visited.end()).size(), 5U);
+}
+
+TEST(NextBelow, StaysBelowItsTop) {
+  Tree tree;
+  const NodeId root = tree.add_root("/r", {1, 1});
+  const NodeId a = tree.add(root, "a", EntryType::directory, {1, 2});
+  tree.add(root, "sibling", EntryType::file, {1, 3});
+  const NodeId x = tree.add(a, "x", EntryType::file, {1, 4});
+  tree.add(root, "another", EntryType::file, {1, 5});
+  EXPECT_EQ(next_below(tree, a, a), x);
+  EXPECT_EQ(next_below(tree, x, a), kNoNode);
+  tree.remove(x);
+  EXPECT_EQ(next_below(tree, a, a), kNoNode);
 }
 
 }  // namespace
