@@ -232,7 +232,7 @@ class Engine::Impl : private ChangeSink {
 
   // Whether all that changed so far has been told.
   bool is_settled() const {
-    return batch_.empty() && !reconciler_.unsettled() && !must_retry() && !roots_.has_untold();
+    return !reconciler_.unsettled() && !must_retry() && !roots_.has_untold();
   }
 
   void end_round() {

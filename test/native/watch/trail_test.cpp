@@ -9,6 +9,8 @@
 namespace lookout {
 namespace {
 
+constexpr auto kHinted = Trail::Known::by_hints;
+
 Place at(NodeId directory, const std::string& name) {
   return {directory, name};
 }
@@ -150,6 +152,19 @@ TEST(Trail, IsFullAtItsBound) {
   EXPECT_TRUE(trail.full());
   EXPECT_EQ(trail.give_up().size(), Trail::kMaxMoves);
   EXPECT_FALSE(trail.full());
+}
+
+TEST(Trail, LeadsOnlyAlongMovesThatWereHintedSince) {
+  Trail trail;
+  trail.moved(at(1, "a"), at(1, "b"), kHinted, 3);
+  EXPECT_TRUE(trail.onward(at(1, "a"), 4).empty());
+  EXPECT_EQ(trail.onward(at(1, "a"), 3), (std::vector<Place>{at(1, "b")}));
+}
+
+TEST(Trail, LeadsAlwaysAlongMovesThatOnlyALookMadeKnown) {
+  Trail trail;
+  trail.moved(at(1, "a"), at(1, "b"), Trail::Known::by_look, 3);
+  EXPECT_EQ(trail.onward(at(1, "a"), 9), (std::vector<Place>{at(1, "b")}));
 }
 
 }  // namespace
