@@ -63,7 +63,8 @@ int Executor::flood(const Operation& operation) {
   write_to(second, O_CREAT, 0);
   for (std::uint64_t i = 0; i < operation.number; ++i) {
     const Place& place = i % 2 == 0 ? first : second;
-    if (::fchmodat(place.at(), place.name(), i % 4 < 2 ? 0600 : 0644, 0) < 0) return errno;
+    if (::fchmodat(place.at(), place.name(), i % 4 < 2 ? 0600 : 0644, AT_SYMLINK_NOFOLLOW) < 0)
+      return errno;
   }
   return 0;
 }
@@ -72,7 +73,8 @@ int Executor::link_tmpfile(const Place& place, std::uint64_t bytes) {
   std::string name = place.name();
   std::size_t slash = name.rfind('/');
   std::string parent = slash == std::string::npos ? "." : name.substr(0, slash);
-  Descriptor file(::openat(place.at(), parent.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0644));
+  Descriptor file(
+      ::openat(place.at(), parent.c_str(), O_TMPFILE | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0644));
   if (!file) return errno;
   if (int error = write_bytes(file.get(), bytes)) return error;
   std::string self = "/proc/self/fd/" + std::to_string(file.get());
@@ -100,7 +102,7 @@ int Executor::run(const Operation& operation) {
       return file ? outcome(::ftruncate(file.get(), static_cast<off_t>(number))) : errno;
     }
     case Verb::chmod:
-      return outcome(::fchmodat(at, name, static_cast<mode_t>(number), 0));
+      return outcome(::fchmodat(at, name, static_cast<mode_t>(number), AT_SYMLINK_NOFOLLOW));
     case Verb::utimes:
       return set_mtime(place, number);
     case Verb::unlink:
