@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include "support/unique_fd.h"
 #include "watch/engine_test.h"
 
 namespace lookout {
@@ -188,6 +189,19 @@ TEST_F(ChangesTest, ALinkRemovedLeavesTheOtherNames) {
   EXPECT_NE(std::find(told.begin(), told.end(), "deleted file in/a"), told.end());
   home_.append("in/b", "y");
   EXPECT_EQ(synced(), (Told{"modified file in/b"}));
+}
+
+TEST_F(ChangesTest, AFileWithoutNameThatIsLinkedLaterIsToldWithWhatIsWrittenThen) {
+  watch({"in"});
+  const UniqueFd fd(::open(home_.at("in").c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0644));
+  if (!fd) GTEST_SKIP() << "this file system has no O_TMPFILE";
+  const std::string unnamed = "/proc/self/fd/" + std::to_string(fd.get());
+  ASSERT_EQ(
+      ::linkat(AT_FDCWD, unnamed.c_str(), AT_FDCWD, home_.at("in/a").c_str(), AT_SYMLINK_FOLLOW),
+      0);
+  EXPECT_EQ(synced(), (Told{"created file in/a"}));
+  ASSERT_EQ(::write(fd.get(), "x", 1), 1);
+  EXPECT_EQ(synced(), (Told{"modified file in/a"}));
 }
 
 TEST_F(ChangesTest, LinksAreNotFollowed) {

@@ -127,4 +127,9 @@ Unprivileged::~Unprivileged() {
   if (before_ == 0 && ::seteuid(before_) != 0) std::abort();
 }
 
+bool Unprivileged::reaches(const std::string& directory) {
+  const Unprivileged user;
+  return ::faccessat(AT_FDCWD, directory.c_str(), R_OK | X_OK, AT_EACCESS) == 0;
+}
+
 }  // namespace lookout

@@ -46,6 +46,8 @@ class Unprivileged {
  public:
   Unprivileged();
   ~Unprivileged();
+  // Whether such a user can get at this directory at all; a test must be skipped where not.
+  static bool reaches(const std::string& directory);
   Unprivileged(const Unprivileged&) = delete;
   Unprivileged& operator=(const Unprivileged&) = delete;
 
