@@ -186,8 +186,8 @@ bool Reconciler::is_surely(NodeId node, const Look& seen) const {
 
 bool Reconciler::was_written(NodeId node, const Look& seen, Hints hints) const {
   if ((hints & hint::kWritten) != 0) return true;
-  // Removed, and yet the same inode: its number was used again, unless it was born before.
-  if ((hints & hint::kDeleted) != 0 && !is_old(seen)) return true;
+  // Gone, and yet the same inode: its number was used again, unless it was born before.
+  if ((hints & (hint::kDeleted | hint::kMovedFrom)) != 0 && !is_old(seen)) return true;
   const std::uint32_t known = tree_.signature(node);
   if (known != 0 && Look::size_differs(known, seen.signature())) return true;
   const bool differs = known != seen.signature();  // an unknown one does
