@@ -150,7 +150,11 @@ std::string Generator::free_name(const Node& directory) {
     std::string name = any_name();
     if (!Model::child(directory, name)) return name;
   }
-  return "t" + std::to_string(++temporaries_);
+  std::string name;
+  do {
+    name = "t" + std::to_string(++temporaries_);
+  } while (Model::child(directory, name));
+  return name;
 }
 
 bool Generator::full() const {

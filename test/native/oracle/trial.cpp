@@ -93,7 +93,8 @@ class Trial {
   bool writers_at(std::initializer_list<Writer::State> states) const {
     bool all = true;
     for (const auto& writer : writers_) {
-      if (writer->state() == Writer::State::failed) throw Broken("a mutator ended early");
+      if (writer->state() == Writer::State::failed)
+        throw Broken("a mutator ended early, with status " + std::to_string(writer->status()));
       all = all && std::find(states.begin(), states.end(), writer->state()) != states.end();
     }
     return all;

@@ -8,9 +8,11 @@
 
 #include <boost/asio/read_until.hpp>
 #include <cerrno>
+#include <cstdio>
 #include <exception>
 #include <istream>
 #include <system_error>
+#include <utility>
 
 namespace lookout::oracle {
 namespace {
@@ -23,8 +25,9 @@ namespace {
   int status = 2;
   try {
     status = run_mutator(options, STDIN_FILENO, STDOUT_FILENO) < 0 ? 2 : 0;
-  } catch (const std::exception&) {
+  } catch (const std::exception& error) {
     // The judge sees the end of the output before "done".
+    std::fprintf(stderr, "mutator: %s\n", error.what());
   }
   ::_exit(status);
 }
@@ -48,12 +51,20 @@ Writer::Writer(boost::asio::io_context& io, const MutatorOptions& options) : out
 
 Writer::~Writer() {
   ::close(input_);
+  if (pid_ < 0) return;
   if (state_ != State::done) ::kill(pid_, SIGKILL);
   ::waitpid(pid_, nullptr, 0);
 }
 
+void Writer::fail() {
+  if (state_ == State::failed) return;
+  state_ = State::failed;
+  ::kill(pid_, SIGKILL);  // where it still runs
+  ::waitpid(std::exchange(pid_, -1), &status_, 0);
+}
+
 void Writer::say_go() {
-  if (::write(input_, "go\n", 3) != 3) state_ = State::failed;
+  if (::write(input_, "go\n", 3) != 3) fail();
 }
 
 void Writer::go() {
@@ -68,7 +79,7 @@ void Writer::read() {
                                 [this](const boost::system::error_code& error, std::size_t) {
                                   if (error == boost::asio::error::operation_aborted) return;
                                   if (error) {
-                                    if (state_ != State::done) state_ = State::failed;
+                                    if (state_ != State::done) fail();
                                     return;
                                   }
                                   std::string line;
@@ -87,7 +98,7 @@ void Writer::take(const std::string& line) {
   // The whole loop waits here, and the engine on it with the loop: as if it had been stopped.
   ++stalls_;
   say_go();
-  if (read_line_blocking() != "resume") state_ = State::failed;
+  if (read_line_blocking() != "resume") fail();
 }
 
 std::string Writer::read_line_blocking() {

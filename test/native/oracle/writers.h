@@ -25,12 +25,15 @@ class Writer {
 
   State state() const { return state_; }
   int stalls() const { return stalls_; }
+  // How a failed child ended: a wait status, as in waitpid(2).
+  int status() const { return status_; }
   // Lets a child that is ready or rests go on.
   void go();
 
  private:
   void read();
   void take(const std::string& line);
+  void fail();
   void say_go();
   std::string read_line_blocking();
 
@@ -40,6 +43,7 @@ class Writer {
   pid_t pid_ = -1;
   State state_ = State::running;
   int stalls_ = 0;
+  int status_ = 0;
 };
 
 }  // namespace lookout::oracle
