@@ -2,8 +2,12 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <vector>
 
@@ -11,6 +15,31 @@ namespace lookout::oracle {
 namespace {
 
 constexpr std::size_t kLongest = 4000;  // stays below PATH_MAX (4,096, with the final zero)
+
+Descriptor open_step_by_step(int at, std::string_view path) {
+  Descriptor directory;
+  while (!path.empty()) {
+    const std::string name(path.substr(0, path.find('/')));
+    if (name == "..") return Descriptor();
+    Descriptor next(::openat(directory ? directory.get() : at, name.c_str(),
+                             O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!next) return Descriptor();
+    directory = std::move(next);
+    path.remove_prefix(std::min(name.size() + 1, path.size()));
+  }
+  return directory;
+}
+
+// Never through a symbolic link: a mutator whose path has come to lead through one, since another
+// put it there, would change what is outside of its workspace.
+Descriptor open_parent(int at, const std::string& path) {
+  open_how how{};
+  how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
+  long fd = ::syscall(SYS_openat2, at, path.c_str(), &how, sizeof how);
+  if (fd < 0 && (errno == ENOSYS || errno == EPERM)) return open_step_by_step(at, path);
+  return Descriptor(static_cast<int>(fd));
+}
 
 }  // namespace
 
@@ -31,14 +60,17 @@ Descriptor open_directory(int at, const std::string& path) {
 }
 
 Place::Place(int base, std::string_view path) : at_(base) {
-  while (at_ >= 0 && path.size() > kLongest) {
-    std::size_t cut = path.rfind('/', kLongest);
-    Descriptor next = open_directory(at_, std::string(path.substr(0, cut)));
+  std::size_t slash = path.rfind('/');
+  while (at_ >= 0 && slash != std::string_view::npos) {
+    const std::size_t cut = slash > kLongest ? path.rfind('/', kLongest) : slash;
+    Descriptor next = open_parent(at_, std::string(path.substr(0, cut)));
     held_ = std::move(next);
     at_ = held_.get();
     path.remove_prefix(cut + 1);
+    slash = path.rfind('/');
   }
   name_ = path;
+  if (name_ == "..") at_ = -1;
 }
 
 void remove_tree(int at, const std::string& name) {

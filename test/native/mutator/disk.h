@@ -29,8 +29,8 @@ class Descriptor {
 // Opens a directory; not open where that failed (errno says why).
 Descriptor open_directory(int at, const std::string& path);
 
-// A place for the *at() calls: the last part of a path and the directory that it is relative to.
-// A path of PATH_MAX bytes or more is walked down in pieces first.
+// A place for the *at() calls: the last part of a path and its directory. The path may be longer
+// than PATH_MAX, and never leads through a symbolic link or out of `base`.
 class Place {
  public:
   Place(int base, std::string_view path);

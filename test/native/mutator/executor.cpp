@@ -70,11 +70,7 @@ int Executor::flood(const Operation& operation) {
 }
 
 int Executor::link_tmpfile(const Place& place, std::uint64_t bytes) {
-  std::string name = place.name();
-  std::size_t slash = name.rfind('/');
-  std::string parent = slash == std::string::npos ? "." : name.substr(0, slash);
-  Descriptor file(
-      ::openat(place.at(), parent.c_str(), O_TMPFILE | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0644));
+  Descriptor file(::openat(place.at(), ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0644));
   if (!file) return errno;
   if (int error = write_bytes(file.get(), bytes)) return error;
   std::string self = "/proc/self/fd/" + std::to_string(file.get());

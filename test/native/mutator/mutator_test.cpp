@@ -98,6 +98,36 @@ TEST_F(OnDisk, AllOperationsAreDrawn) {
   EXPECT_EQ(drawn.size(), static_cast<std::size_t>(Verb::rest) + 1);
 }
 
+TEST_F(OnDisk, NothingIsDoneThroughASymbolicLink) {
+  Executor outside(workspace);
+  for (const char* path : {"in", "in/r0", "out"})
+    ASSERT_EQ(outside.run({.verb = Verb::mkdir, .path = path}), 0);
+  ASSERT_EQ(outside.run({.verb = Verb::write, .path = "out/f", .number = 1}), 0);
+  Executor inside(workspace + "/in");
+  ASSERT_EQ(inside.run({.verb = Verb::write, .path = "r0/g"}), 0);
+  ASSERT_EQ(inside.run({.verb = Verb::symlink, .path = "r0/out", .other = workspace + "/out"}), 0);
+  ASSERT_EQ(inside.run({.verb = Verb::symlink, .path = "r0/f", .other = workspace + "/out/f"}), 0);
+  const auto before = walk(workspace + "/out");
+
+  for (const std::string top : {"r0/out", "r0/f", "../out", "r0/../../out"}) {
+    for (const std::string path : {top, top + "/f", top + "/new"}) {
+      for (Verb verb : {Verb::mkdir, Verb::write, Verb::append, Verb::overwrite, Verb::truncate,
+                        Verb::chmod, Verb::tmpfile, Verb::fifo, Verb::rmdir})
+        EXPECT_NE(inside.run({.verb = verb, .path = path, .number = 0700}), 0) << path;
+    }
+    for (Verb verb : {Verb::unlink, Verb::utimes})
+      EXPECT_NE(inside.run({.verb = verb, .path = top + "/f"}), 0) << top;
+    for (Verb verb : {Verb::rename, Verb::link})
+      EXPECT_NE(inside.run({.verb = verb, .path = "r0/g", .other = top + "/new"}), 0) << top;
+  }
+  EXPECT_NE(inside.run({.verb = Verb::chmod, .path = "..", .number = 0700}), 0);
+
+  const auto after = walk(workspace + "/out");
+  ASSERT_EQ(after->children.size(), 1u);
+  EXPECT_EQ(after->ctime_ns, before->ctime_ns);
+  EXPECT_EQ(after->children.at("f")->ctime_ns, before->children.at("f")->ctime_ns);
+}
+
 TEST_F(OnDisk, TheWalkerFindsWhatAPathIsTooLongFor) {
   Executor executor(workspace);
   std::string path = "r0";
