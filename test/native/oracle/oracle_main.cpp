@@ -120,6 +120,14 @@ std::string script_text(const std::vector<Operation>& script) {
   return text;
 }
 
+// A trial that was interrupted has cleaned up, and is the last.
+Outcome run(const TrialOptions& trial) {
+  Outcome outcome = run_trial(trial);
+  if (!outcome.interrupted) return outcome;
+  std::fprintf(stderr, "lookout_oracle: interrupted\n");
+  std::exit(1);
+}
+
 // Which promise a failure breaks: a shorter script must break the same.
 std::string_view kind_of(std::string_view failure) {
   std::string_view first = failure.substr(0, failure.find('\n'));
@@ -139,7 +147,7 @@ class Shrinker {
     if (blind_spot(operations)) return false;
     trial_.script = operations;
     for (int i = 0; i < kTries; ++i) {
-      Outcome outcome = run_trial(trial_);
+      Outcome outcome = run(trial_);
       if (outcome.failure.empty() || kind_of(outcome.failure) != kind_) continue;
       failure_ = outcome.failure;
       return true;
@@ -175,7 +183,7 @@ bool run_one(const Settings& settings, std::uint64_t seed) {
   TrialOptions trial = settings.trial;
   trial.seed = seed;
   if (settings.mix && !trial.script) trial.fault = static_cast<Fault>(seed % kFaults);
-  Outcome outcome = run_trial(trial);
+  Outcome outcome = run(trial);
   std::printf(
       "seed %llu fault %s: %s; %llu batches, %llu events (%llu false), %llu rests, %llu "
       "overflows\n",

@@ -1,10 +1,12 @@
 #include "oracle/trial.h"
 
 #include <fcntl.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <array>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
 #include <cstdlib>
 #include <fstream>
 #include <initializer_list>
@@ -70,6 +72,8 @@ class Trial {
   }
 
   Outcome run() {
+    signals_.async_wait(
+        [this](const boost::system::error_code& error, int) { outcome_.interrupted = !error; });
     try {
       conduct();
     } catch (const std::exception& error) {
@@ -91,6 +95,7 @@ class Trial {
   }
 
   bool writers_at(std::initializer_list<Writer::State> states) const {
+    if (outcome_.interrupted) throw Broken("interrupted");
     bool all = true;
     for (const auto& writer : writers_) {
       if (writer->state() == Writer::State::failed)
@@ -260,6 +265,7 @@ class Trial {
   Random random_;
   Workspace workspace_;
   boost::asio::io_context io_;
+  boost::asio::signal_set signals_{io_, SIGINT, SIGTERM};
   std::vector<std::string> roots_;
   std::vector<std::string> active_;
   bool nested_ = false;

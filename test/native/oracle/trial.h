@@ -40,7 +40,8 @@ struct TrialOptions {
 struct Outcome {
   // What went wrong, with the batches and the operations since the last rest; empty: nothing.
   std::string failure{};
-  std::string script{};  // all that the first writer did, up to the failure
+  bool interrupted = false;  // by SIGINT or SIGTERM; what the trial had made is removed
+  std::string script{};      // all that the first writer did, up to the failure
   std::uint64_t batches = 0;
   std::uint64_t events = 0;
   std::uint64_t rests = 0;
