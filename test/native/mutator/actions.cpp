@@ -199,8 +199,10 @@ void Generator::rename_chain() {
   Node* node = model_.pick(random_, Model::removable);
   for (std::uint64_t steps = random_.between(2, 4); node && steps > 0; --steps) {
     Node* directory = random_.one_in(2) ? node->parent : any_directory();
-    if (!directory || Model::below(*directory, *node)) continue;
+    if (!directory || Model::below(*directory, *node) || !Model::removable(*node)) continue;
     rename(*node, *directory, free_name(*directory));
+    if (node->kind == Kind::file && model_.writable(*node) && random_.one_in(2))
+      change_content(*node, kContentVerbs[random_.below(kContentVerbs.size())]);
   }
 }
 

@@ -7,11 +7,13 @@
 #include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <chrono>
 #include <cstdlib>
 #include <fstream>
 #include <initializer_list>
 #include <iterator>
 #include <memory>
+#include <thread>
 
 #include "mutator/disk.h"
 #include "mutator/random.h"
@@ -105,7 +107,10 @@ class Trial {
     return all;
   }
 
+  // What has just been made and what stands for longer are not the same to a watcher that looks at
+  // times, so at half of the rests the clock moves on.
   void go() {
+    if (random_.one_in(2)) std::this_thread::sleep_for(std::chrono::milliseconds(12));
     for (auto& writer : writers_) writer->go();
   }
 
@@ -128,6 +133,7 @@ class Trial {
       writers_.push_back(std::make_unique<Writer>(io_, mutator));
     }
     while (!writers_at({Writer::State::ready})) io_.run_one();
+    if (random_.one_in(2)) std::this_thread::sleep_for(std::chrono::milliseconds(12));
   }
 
   void conduct() {
@@ -180,7 +186,7 @@ class Trial {
     before_ = std::move(disk);
     based_ = true;
     if (!options_.script) check_overflow();
-    if (options_.script || random_.one_in(3)) compare_listing();
+    if (random_.one_in(3)) compare_listing();
     if (observer_->last_seq() != seq) throw Broken("a batch came though nothing changed");
   }
 
