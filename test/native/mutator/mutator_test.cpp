@@ -109,8 +109,9 @@ TEST_F(OnDisk, NothingIsDoneThroughASymbolicLink) {
   ASSERT_EQ(inside.run({.verb = Verb::symlink, .path = "r0/f", .other = workspace + "/out/f"}), 0);
   const auto before = walk(workspace + "/out");
 
-  for (const std::string top : {"r0/out", "r0/f", "../out", "r0/../../out"}) {
-    for (const std::string path : {top, top + "/f", top + "/new"}) {
+  const std::vector<std::string> tops{"r0/out", "r0/f", "../out", "r0/../../out"};
+  for (const std::string& top : tops) {
+    for (const std::string& path : {top, top + "/f", top + "/new"}) {
       for (Verb verb : {Verb::mkdir, Verb::write, Verb::append, Verb::overwrite, Verb::truncate,
                         Verb::chmod, Verb::tmpfile, Verb::fifo, Verb::rmdir})
         EXPECT_NE(inside.run({.verb = verb, .path = path, .number = 0700}), 0) << path;
