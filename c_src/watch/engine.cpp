@@ -37,6 +37,8 @@ constexpr int kStepsAClockRead = 8;
 constexpr int kLongestSettle = 20;
 constexpr milliseconds kRetry{100};
 constexpr milliseconds kPoll{1000};
+// After changes, until what they made counts as old: longer than a tick of the inode clock.
+constexpr milliseconds kConfirm{20};
 // Descriptors of directories are kept open so long after the last change.
 constexpr milliseconds kKeepOpen{1000};
 // A sync that waits under steady changes ends after so many rounds: one to end the round under
@@ -65,6 +67,7 @@ class Engine::Impl : private ChangeSink {
         settle_timer_(io),
         retry_timer_(io),
         poll_timer_(io),
+        confirm_timer_(io),
         rest_timer_(io) {
     wait_for_hints();
   }
@@ -93,7 +96,7 @@ class Engine::Impl : private ChangeSink {
   }
 
   void sync(SeqHandler done) {
-    drain();
+    observe();
     reconciler_.poll();
     reconciler_.retry();
     syncs_.push_back({reconciler_.round() + kSyncRounds, std::move(done)});
@@ -169,6 +172,13 @@ class Engine::Impl : private ChangeSink {
     });
   }
 
+  // Takes what the kernel has queued, and notes that there was nothing.
+  void observe() {
+    const std::int64_t now = inode_clock();
+    drain();
+    if (!in_round_ && is_settled()) reconciler_.confirm(now);
+  }
+
   void schedule() {
     if (std::exchange(scheduled_, true)) return;
     asio::post(io_, [this] { slice(); });
@@ -196,6 +206,7 @@ class Engine::Impl : private ChangeSink {
     if (!listings_.empty()) return list_step();
     if (roots_.learn()) return true;
     if (roots_.check_due()) {
+      observe();
       roots_.check();
       return true;
     }
@@ -272,6 +283,11 @@ class Engine::Impl : private ChangeSink {
         [this] {
           reconciler_.poll();
           if (roots_.check_due_slowly()) roots_.check_now();
+          schedule();
+        });
+    arm(confirm_timer_, confirm_armed_, kConfirm, !reconciler_.is_confirmed() && is_settled(),
+        [this] {
+          observe();
           schedule();
         });
     arm(rest_timer_, rest_armed_, kKeepOpen, reconciler_.keeps_directories(), [this] {
@@ -380,9 +396,11 @@ class Engine::Impl : private ChangeSink {
   asio::steady_timer settle_timer_;
   asio::steady_timer retry_timer_;
   asio::steady_timer poll_timer_;
+  asio::steady_timer confirm_timer_;
   asio::steady_timer rest_timer_;
   bool retry_armed_ = false;
   bool poll_armed_ = false;
+  bool confirm_armed_ = false;
   bool rest_armed_ = false;
 
   bool scheduled_ = false;

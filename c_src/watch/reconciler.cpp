@@ -64,7 +64,7 @@ void Reconciler::begin_round(std::int64_t drained) {
   trail_.prune(round_);
   links_compared_.clear();
   stuck_ = put_off_ && !progressed_ ? stuck_ + 1 : 0;
-  put_off_ = progressed_ = false;
+  put_off_ = progressed_ = confirmed_ = false;
   drained_ = drained;
   // A clock set back makes later changes look older than they are.
   const std::int64_t offset = clock_offset();
@@ -78,6 +78,12 @@ void Reconciler::begin_round(std::int64_t drained) {
       queue_listing(directory, false);
     }
   }
+}
+
+void Reconciler::confirm(std::int64_t drained) {
+  clean_ = drained;
+  clock_offset_ = clock_offset();
+  confirmed_ = true;
 }
 
 bool Reconciler::unsettled() const {
@@ -109,9 +115,7 @@ void Reconciler::look(const DirtyName& dirty) {
       stray(dirty);
       if (known != kNoNode) left_place(known, dirty.hints);
     } else if (*code == EACCES || *code == EPERM) {
-      unreadable(directory, *code);
-      tree_.set(directory, DirMark::stale);
-      tree_.set(directory, DirMark::suspect);
+      denied(directory, directory, *code);
     } else if (is_passing(*code)) {
       later_names_.push_back(dirty);
     } else {
@@ -191,9 +195,7 @@ bool Reconciler::was_written(NodeId node, const Look& seen, Hints hints) const {
   const std::uint32_t known = tree_.signature(node);
   if (known != 0 && Look::size_differs(known, seen.signature())) return true;
   const bool differs = known != seen.signature();  // an unknown one does
-  if ((hints & hint::kSuspect) != 0) {
-    return (known != 0 && differs) || seen.ctime >= clean_ - kSecond;
-  }
+  if ((hints & hint::kSuspect) != 0) return is_suspect(node, seen);
   // It may have been written while it was out of sight.
   if ((hints & hint::kUnpaired) != 0) return differs;
   if ((hints & hint::kAttributes) != 0) return known == 0 && seen.links > 1;
@@ -201,18 +203,27 @@ bool Reconciler::was_written(NodeId node, const Look& seen, Hints hints) const {
   return (hints & hint::kClosed) != 0 && seen.ctime >= clean_ - kSecond;
 }
 
+// Whether a file of which hints may have been lost is to be told as written.
+bool Reconciler::is_suspect(NodeId node, const Look& seen) const {
+  const std::uint32_t known = tree_.signature(node);
+  if (known != 0 && known != seen.signature()) return true;
+  const auto blind = blind_.find(tree_.parent(node));
+  if (blind == blind_.end()) return seen.ctime >= clean_ - kSecond;
+  // What was compared may have changed again in the same tick of the clock.
+  return seen.ctime >= blind->second - (known != 0 ? 0 : kSecond);
+}
+
 void Reconciler::unchanged_directory(NodeId node, const Look& seen, Hints hints) {
   const auto mode = static_cast<std::uint16_t>(seen.mode & 07777);
   const bool provisional = tree_.has(node, DirMark::provisional);
   const bool differs = !provisional && tree_.mode(node) != mode;
   tree_.set_mode(node, mode);
-  if (differs || (hints & hint::kAttributes) != 0) tell(Change::attributes, node);
-  if (tree_.has(node, DirMark::opaque) || tree_.has(node, DirMark::polled)) return;
-  if (tree_.has(node, DirMark::unreadable)) {
+  if (differs || (hints & hint::kAttributes) != 0) {
+    tell(Change::attributes, node);
     revive(node);
-  } else if (tree_.watch(node) < 0 || tree_.has(node, DirMark::stale)) {
-    queue_listing(node, false);
   }
+  if (tree_.has(node, DirMark::opaque) || tree_.has(node, DirMark::polled)) return;
+  if (tree_.watch(node) < 0 || tree_.has(node, DirMark::stale)) queue_listing(node, false);
 }
 
 // Something stands at a place that is free in the tree.
@@ -349,9 +360,7 @@ void Reconciler::put_off(const DirtyName& dirty, const OpenFailure& failure) {
       }
       break;
     case OpenFailure::Kind::denied:
-      unreadable(failure.node, failure.code);
-      tree_.set(dirty.directory, DirMark::stale);
-      tree_.set(dirty.directory, DirMark::suspect);
+      denied(dirty.directory, failure.node, failure.code);
       break;
     case OpenFailure::Kind::failed:
       if (is_passing(failure.code)) {

@@ -75,8 +75,8 @@ class Reconciler {
   // Whether a root may no longer stand at its path, or may stand there again.
   bool roots_in_doubt() const { return roots_in_doubt_; }
   void set_roots_in_doubt(bool doubt) { roots_in_doubt_ = doubt; }
-  // Lists a directory that was given up as unreadable.
-  void try_again(NodeId directory);
+  // Lists again what could not be read at or below a directory.
+  void revive(NodeId directory);
 
   // --- work ---
   // Does a small piece of work that may tell changes; false when the round is over.
@@ -84,6 +84,11 @@ class Reconciler {
   // Begins a round with what is dirty. The kernel's queue is read just before, at `drained`
   // (inode_clock()).
   void begin_round(std::int64_t drained);
+  // Nothing was unsettled when the kernel's queue had been read, which began at `drained`. What was
+  // born before that is not taken for new when it is met again.
+  void confirm(std::int64_t drained);
+  // Whether nothing was met since confirm().
+  bool is_confirmed() const { return confirmed_; }
   bool uprooting() const { return !doomed_.empty(); }
   // Whether hints have come in since the round began.
   bool hinted() const { return !next_.empty(); }
@@ -111,8 +116,9 @@ class Reconciler {
   struct Listing {
     NodeId directory;
     DirectoryReader reader;
+    std::int64_t started;  // inode_clock()
     bool suspect;
-    bool trusted;  // its inode numbers
+    bool trusted;  // what it tells without a look
     std::uint64_t device;
   };
   // Directories to be listed, the last one first, and the listing under way.
@@ -155,6 +161,7 @@ class Reconciler {
   bool is_old(const Look& seen) const;
   bool is_surely(NodeId node, const Look& seen) const;
   bool was_written(NodeId node, const Look& seen, Hints hints) const;
+  bool is_suspect(NodeId node, const Look& seen) const;
   void put_off(const DirtyName& dirty, const OpenFailure& failure);
   void doubt(NodeId node);
   void tell(Change change, NodeId node, std::string from = {});
@@ -170,10 +177,11 @@ class Reconciler {
   bool needs_listing(NodeId node) const;
   void learn(NodeId directory, const std::string& name);
   void finish_listing(const Listing& listing);
+  void compared(NodeId directory, std::int64_t started);
   void listing_failed(NodeId directory, int code);
   void unreadable(NodeId directory, int code);
+  void denied(NodeId directory, NodeId by, int code);
   void give_up(NodeId directory, int code);
-  void revive(NodeId directory);
   const std::string* single_name(NodeId directory) const;
   void list_single(NodeId directory, const std::string& name, bool suspect);
 
@@ -211,6 +219,9 @@ class Reconciler {
   std::vector<NodeId> later_directories_;
   std::unordered_set<NodeId> polled_;
   std::unordered_set<NodeId> failed_;  // could not be looked into, and nothing will hint at it
+  // Directories whose changes may not have been hinted: when they were last known.
+  std::unordered_map<NodeId, std::int64_t> blind_;
+  std::unordered_set<NodeId> denied_;  // may not be, until the mode of it or of one above changes
   std::vector<Parked> parked_;
   Blockade blockade_;
   std::vector<NodeId> blockers_;   // to be let go in this round, the last one first
@@ -225,10 +236,11 @@ class Reconciler {
 
   std::uint64_t round_ = 0;
   std::uint64_t rescans_ = 0;
-  bool put_off_ = false;       // this round left something for a later one
-  bool progressed_ = false;    // this round changed something
-  int stuck_ = 0;              // rounds in a row that put off and changed nothing
-  std::int64_t drained_;       // when the kernel's queue was read for this round
+  bool put_off_ = false;     // this round left something for a later one
+  bool progressed_ = false;  // this round changed something
+  int stuck_ = 0;            // rounds in a row that put off and changed nothing
+  std::int64_t drained_;     // when the kernel's queue was read for this round
+  bool confirmed_ = true;
   std::int64_t clean_;         // every hint queued before this moment has been looked into
   std::int64_t clock_offset_;  // of the inode clock to the monotonic one, to notice its steps
 };

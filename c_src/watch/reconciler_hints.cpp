@@ -14,6 +14,7 @@ void Reconciler::take(const Hint& hint) {
     if (hint.ended) {
       tree_.set_watch(node, -1);
       tree_.set(node, DirMark::stale);
+      blind_.try_emplace(node, clean_);
       trust_.forget();
     }
     const std::string* single = single_name(node);

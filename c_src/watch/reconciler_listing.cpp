@@ -18,6 +18,7 @@ bool is_denied(int code) {
 NodeId Reconciler::plant(const std::string& path, Identity identity, RootOptions options) {
   const NodeId root = tree_.add_root(path, identity);
   roots_[root] = std::move(options);
+  confirmed_ = false;
   Agenda* const before = std::exchange(active_, &crawling_);
   queue_listing(root, false);
   active_ = before;
@@ -89,7 +90,7 @@ void Reconciler::start_listing(Agenda& agenda, NodeId directory) {
         }
         break;
       case OpenFailure::Kind::denied:
-        unreadable(failure->node, failure->code);
+        denied(directory, failure->node, failure->code);
         break;
       case OpenFailure::Kind::failed:
         listing_failed(directory, failure->code);
@@ -100,18 +101,22 @@ void Reconciler::start_listing(Agenda& agenda, NodeId directory) {
   const DirectoryFd& fd = std::get<DirectoryFd>(opened);
   progressed_ = true;
   const bool suspect = tree_.has(directory, DirMark::suspect);
+  const std::int64_t started = inode_clock();
   if (!watch_directory(directory, fd)) return;
   if (const std::string* name = single_name(directory)) {
     list_single(directory, *name, suspect);
+    if (suspect) compared(directory, started);
     return;
   }
-  Listing listing{directory, DirectoryReader(fd->get()), suspect, false,
-                  tree_.identity(directory).device};
+  Listing listing{directory, DirectoryReader(fd->get()),      started, suspect,
+                  false,     tree_.identity(directory).device};
   if (const int code = listing.reader.error(); code != 0) {
     listing_failed(directory, code);
     return;
   }
-  listing.trusted = trust_.trusts(fd->get(), listing.device);
+  // Where hints will not come, entries are looked at from the first, to be compared later.
+  listing.trusted =
+      !tree_.has(directory, DirMark::polled) && trust_.trusts(fd->get(), listing.device);
   tree_.set(directory, DirMark::stale, false);
   tree_.set(directory, DirMark::suspect, false);
   agenda.listing.emplace(std::move(listing));
@@ -134,6 +139,7 @@ bool Reconciler::watch_directory(NodeId directory, const DirectoryFd& fd) {
       tree_.set_watch(directory, -1);
       tree_.set(directory, DirMark::polled);
       polled_.insert(directory);
+      blind_.try_emplace(directory, inode_clock());
       if (roots_limited_.insert(tree_.root_of(directory)).second) {
         sink_.notice(WatchLimitNotice{tree_.path(directory)});
       }
@@ -149,7 +155,7 @@ bool Reconciler::watch_directory(NodeId directory, const DirectoryFd& fd) {
 void Reconciler::listing_failed(NodeId directory, int code) {
   tree_.set(directory, DirMark::stale);
   if (is_denied(code)) {
-    unreadable(directory, code);
+    denied(directory, directory, code);
   } else if (is_passing(code)) {
     later_directories_.push_back(directory);
   } else {
@@ -163,7 +169,7 @@ void Reconciler::list_single(NodeId directory, const std::string& name, bool sus
   tree_.set(directory, DirMark::suspect, false);
   tree_.set(directory, DirMark::unreadable, false);
   if (telling_) {
-    current_.push_back({directory, name, suspect ? hint::kSuspect : 0});
+    look({directory, name, suspect ? hint::kSuspect : 0});
   } else {
     learn(directory, name);
   }
@@ -193,7 +199,7 @@ void Reconciler::list_item(const Listing& listing, const DirectoryReader::Item& 
   } else {
     const bool same = believed && tree_.type(known) == *item.type &&
                       tree_.identity(known) == listed && !tree_.has(known, Mark::parked);
-    if (needs_listing(known)) revive(known);
+    if (needs_listing(known)) queue_listing(known, true);
     if (!same || listing.suspect) {
       look({directory, item.name, listing.suspect ? hint::kSuspect : 0});
     }
@@ -247,18 +253,36 @@ void Reconciler::finish_listing(const Listing& listing) {
     listing_failed(directory, code);
   } else {
     tree_.set(directory, DirMark::unreadable, false);
+    if (listing.suspect) compared(directory, listing.started);
   }
 }
 
-void Reconciler::try_again(NodeId directory) {
-  if (needs_listing(directory)) revive(directory);
+// All entries of a directory were compared after `started`.
+void Reconciler::compared(NodeId directory, std::int64_t started) {
+  const auto blind = blind_.find(directory);
+  if (blind == blind_.end()) return;
+  if (tree_.watch(directory) < 0) {
+    blind->second = started;
+  } else {
+    blind_.erase(blind);
+  }
 }
 
-// A directory that could not be read may be readable now, and what is below it with it.
 void Reconciler::revive(NodeId directory) {
-  for (NodeId node = directory; node != kNoNode; node = next_below(tree_, node, directory)) {
-    if (needs_listing(node)) queue_listing(node, true);
-  }
+  std::erase_if(denied_, [&](NodeId node) {
+    if (!tree_.is_below(node, directory)) return false;
+    queue_listing(node, true);
+    return true;
+  });
+}
+
+// `by` is the directory whose mode is in the way, as far as it is known.
+void Reconciler::denied(NodeId directory, NodeId by, int code) {
+  unreadable(by, code);
+  tree_.set(directory, DirMark::stale);
+  tree_.set(directory, DirMark::suspect);
+  denied_.insert(directory);
+  denied_.insert(by);
 }
 
 // Nothing will hint at it when this directory can be looked into again: it is tried as often as
@@ -267,6 +291,7 @@ void Reconciler::give_up(NodeId directory, int code) {
   unreadable(directory, code);
   tree_.set(directory, DirMark::stale);
   tree_.set(directory, DirMark::suspect);
+  blind_.try_emplace(directory, clean_);
   failed_.insert(directory);
 }
 

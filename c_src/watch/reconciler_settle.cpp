@@ -140,6 +140,8 @@ void Reconciler::erase(NodeId node) {
     directories_.drop(node);
     polled_.erase(node);
     failed_.erase(node);
+    denied_.erase(node);
+    blind_.erase(node);
     for (Agenda* agenda : {&agenda_, &crawling_}) {
       if (agenda->listing && agenda->listing->directory == node) agenda->listing.reset();
     }

@@ -108,7 +108,7 @@ void RootKeeper::check_planted(Root& root) {
     leave(root);
   } else {
     root.denied = false;
-    reconciler_.try_again(root.node);
+    reconciler_.revive(root.node);
   }
 }
 

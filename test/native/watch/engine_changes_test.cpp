@@ -122,7 +122,7 @@ TEST_F(ChangesTest, ADirectoryIsNotModifiedByItsEntries) {
 TEST_F(ChangesTest, AnAtomicSaveIsOneModification) {
   home_.write("in/a", "old");
   watch({"in"});
-  age("in");
+  age();
   home_.save("in/a", "new");
   EXPECT_EQ(synced(), (Told{"modified file in/a"}));
 }

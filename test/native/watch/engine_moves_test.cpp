@@ -17,9 +17,40 @@ class MovesTest : public EngineTest {
 TEST_F(MovesTest, ARenamedFileIsOneEvent) {
   home_.write("in/a", "x");
   watch({"in"});
-  age("in");
+  age();
   home_.move("in/a", "in/b");
   EXPECT_EQ(synced(), (Told{"renamed file in/a -> in/b"}));
+}
+
+TEST_F(MovesTest, AFileThatIsRenamedAWhileAfterItWasToldIsOneEvent) {
+  watch({"in"});
+  home_.write("in/a", "x");
+  EXPECT_EQ(synced(), (Told{"created file in/a"}));
+  age();
+  home_.move("in/a", "in/b");
+  EXPECT_EQ(synced(), (Told{"renamed file in/a -> in/b"}));
+}
+
+TEST_F(MovesTest, AFileThatStoodThereBeforeTheWatchIsOneEventWhenRenamed) {
+  home_.write("in/a", "x");
+  const std::int64_t made = inode_clock();
+  while (inode_clock() <= made + kLongestTick) std::this_thread::yield();
+  watch({"in"});
+  home_.move("in/a", "in/b");
+  EXPECT_EQ(synced(), (Told{"renamed file in/a -> in/b"}));
+}
+
+TEST_F(MovesTest, ARenamedFileIsOneEventWithoutASyncBetween) {
+  watch({"in"});
+  home_.write("in/a", "x");
+  watcher_.until("the file was told", [&] { return watcher_.has_told("created file in/a"); });
+  const auto told = std::chrono::steady_clock::now();
+  watcher_.until("the engine was idle for a while", [&] {
+    return std::chrono::steady_clock::now() > told + std::chrono::milliseconds(200);
+  });
+  home_.move("in/a", "in/b");
+  watcher_.until("the move was told", [&] { return watcher_.peek().size() > 1; });
+  EXPECT_EQ(synced(), (Told{"created file in/a", "renamed file in/a -> in/b"}));
 }
 
 TEST_F(MovesTest, ARenamedDirectoryIsOneEventAndChangesBelowComeUnderItsNewPath) {
@@ -45,7 +76,7 @@ TEST_F(MovesTest, WritesRightAfterARenameComeUnderTheNewPath) {
 TEST_F(MovesTest, WritesRightBeforeARenameAreNotLost) {
   home_.write("in/a", "x");
   watch({"in"});
-  age("in");
+  age();
   home_.append("in/a", "y");
   home_.move("in/a", "in/b");
   home_.move("in/b", "in/c");
@@ -56,7 +87,7 @@ TEST_F(MovesTest, ARenameReplacesAFileAsRenameDoes) {
   home_.write("in/a", "new");
   home_.write("in/b", "old");
   watch({"in"});
-  age("in");
+  age();
   home_.move("in/a", "in/b");
   EXPECT_EQ(synced(), (Told{"renamed file in/a -> in/b"}));
 }

@@ -29,14 +29,12 @@ class EngineTest : public testing::Test {
     if (!options.report_existing) watcher_.mirror_from_listing(paths);
   }
 
-  // Makes what stands there old: the kernel's clock goes on, and the engine finds nothing changed
-  // after that. Files born since the engine last was sure may be told as modified once more than
-  // they were, since the inode number of a new file may have been another's.
-  void age(const std::string& directory) {
+  // Lets what stands there grow old: a file that was born in the same tick of the kernel's clock as
+  // the engine last looked may have the inode number of one that is gone, and is told as modified
+  // when it is renamed.
+  void age() {
     const std::int64_t before = inode_clock();
     while (inode_clock() <= before + kLongestTick) std::this_thread::yield();
-    home_.write(directory + "/tick");
-    home_.remove(directory + "/tick");
     ASSERT_EQ(synced(), Told{});
   }
 
