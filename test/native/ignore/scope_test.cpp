@@ -1,0 +1,162 @@
+#include "ignore/scope.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace lookout {
+namespace {
+
+using Rank = Scope::Rank;
+
+ScopePtr scope_of(std::string_view content) {
+  return Scope::empty()->with(Rules::parse(content), Rank::directory);
+}
+
+bool ignores(std::string_view content, std::string_view path, bool directory = false) {
+  return is_ignored(scope_of(content), path, directory);
+}
+
+TEST(Rules, WithoutASlashMatchNamesAtAnyDepth) {
+  EXPECT_TRUE(ignores("a\n", "a"));
+  EXPECT_TRUE(ignores("a\n", "x/y/a"));
+  EXPECT_FALSE(ignores("a\n", "ab"));
+  EXPECT_TRUE(ignores("*.o\n", "x/y.o"));
+  EXPECT_TRUE(ignores("a?\n", "x/ab"));
+  EXPECT_TRUE(ignores("*\n", "anything"));
+}
+
+TEST(Rules, WithASlashMatchPathsBelowTheirDirectory) {
+  EXPECT_TRUE(ignores("/a\n", "a"));
+  EXPECT_FALSE(ignores("/a\n", "x/a"));
+  EXPECT_TRUE(ignores("x/a\n", "x/a"));
+  EXPECT_FALSE(ignores("x/a\n", "y/x/a"));
+  EXPECT_TRUE(ignores("x/*.o\n", "x/a.o"));
+  EXPECT_FALSE(ignores("x/*.o\n", "x/y/a.o"));
+  EXPECT_TRUE(ignores("**/a/b\n", "x/a/b"));
+}
+
+// Seen with git 2.39: it takes what stands before the first special byte off both sides, and then
+// finds the stars at the beginning.
+TEST(Rules, DoubledStarsBehindAPlainBeginningLeadThroughDirectoriesAsInGit) {
+  for (const char* path : {"ab", "a/b", "ax/b", "a/x/b", "ax/y/b"}) {
+    EXPECT_TRUE(ignores("a**/b\n", path)) << path;
+  }
+  EXPECT_FALSE(ignores("a**/b\n", "axb"));
+}
+
+TEST(Rules, WithASlashAtTheEndMatchDirectoriesAlone) {
+  EXPECT_TRUE(ignores("a/\n", "a", true));
+  EXPECT_FALSE(ignores("a/\n", "a"));
+  EXPECT_TRUE(ignores("a/\n", "x/a", true));
+  EXPECT_TRUE(ignores("a/\n", "a/b"));
+  EXPECT_TRUE(ignores("x/a/\n", "x/a/b/c"));
+}
+
+TEST(Rules, TheLastThatMatchesDecides) {
+  EXPECT_FALSE(ignores("*.o\n!a.o\n", "a.o"));
+  EXPECT_TRUE(ignores("!a.o\n*.o\n", "a.o"));
+  EXPECT_FALSE(ignores("a\n!a/\n", "a", true));
+  EXPECT_TRUE(ignores("a\n!a/\n", "a"));
+  EXPECT_FALSE(ignores("/x/a\n!a\n", "x/a"));
+  EXPECT_TRUE(ignores("!a\n/x/a\n", "x/a"));
+}
+
+TEST(Rules, WhatLiesInAnIgnoredDirectoryCannotBeTakenBack) {
+  EXPECT_TRUE(ignores("a/\n!a/b\n", "a/b"));
+  EXPECT_FALSE(ignores("a/*\n!a/b\n", "a/b"));
+  EXPECT_TRUE(ignores("a/*\n!a/b\n", "a/c"));
+}
+
+TEST(Rules, PassOverCommentsAndEmptyLines) {
+  EXPECT_FALSE(ignores("#a\n\n \n\r\n/\n!\n", "#a"));
+  EXPECT_TRUE(ignores("\\#a\n", "#a"));
+  EXPECT_TRUE(ignores("\\!a\n", "!a"));
+  EXPECT_FALSE(ignores(" #a\n", "#a"));
+  EXPECT_TRUE(ignores(" #a\n", " #a"));
+}
+
+TEST(Rules, KeepSpacesAtTheEndOnlyBehindABackslash) {
+  EXPECT_TRUE(ignores("a  \n", "a"));
+  EXPECT_FALSE(ignores("a  \n", "a  "));
+  EXPECT_TRUE(ignores("a\\ \n", "a "));
+  EXPECT_TRUE(ignores("a\\  \n", "a "));
+  EXPECT_TRUE(ignores("a b\n", "a b"));
+  EXPECT_TRUE(ignores("a\t\n", "a\t"));
+}
+
+TEST(Rules, ReadLineEndsAndTheByteOrderMarkAsGitDoes) {
+  EXPECT_TRUE(ignores("a\r\nb", "a"));
+  EXPECT_TRUE(ignores("a\r\nb", "b"));
+  EXPECT_TRUE(ignores("b\r", "b"));
+  EXPECT_TRUE(ignores("a\rb\n", "a\rb"));
+  EXPECT_TRUE(ignores("\xEF\xBB\xBF/a\n", "a"));
+  EXPECT_FALSE(ignores("\n\xEF\xBB\xBF/a\n", "a"));
+  EXPECT_TRUE(ignores(std::string_view("a\0b\n", 4), "a"));
+}
+
+TEST(Rules, OfSingleLinesTakeEachAsOne) {
+  const auto scope =
+      Scope::empty()->with(Rules::of({"*.o\r", "!a.o", "# no", "x\ny", ""}), Rank::option);
+  EXPECT_TRUE(is_ignored(scope, "b.o", false));
+  EXPECT_FALSE(is_ignored(scope, "a.o", false));
+  EXPECT_TRUE(is_ignored(scope, "x\ny", false));
+  EXPECT_FALSE(is_ignored(scope, "x", false));
+}
+
+TEST(Scope, RulesOfADeeperDirectoryWin) {
+  ScopePtr scope = scope_of("*.o\n/d/a\n");
+  EXPECT_EQ(scope->judge("x.o").other, Decision::ignored);
+  scope = scope->enter("d")->with(Rules::parse("!x.o\n!/a\n"), Rank::directory);
+  EXPECT_EQ(scope->judge("x.o").other, Decision::included);
+  EXPECT_EQ(scope->judge("a").other, Decision::included);
+  EXPECT_EQ(scope->judge("b.o").other, Decision::ignored);
+  EXPECT_EQ(scope->judge("c").other, Decision::none);
+}
+
+TEST(Scope, RanksWinAsInGit) {
+  const auto decided = [](std::vector<Rank> order, Rank exception) {
+    ScopePtr scope = Scope::empty();
+    for (const Rank rank : order) {
+      scope = scope->with(Rules::parse(rank == exception ? "!a\n" : "a\n"), rank);
+    }
+    return scope->judge("a").other;
+  };
+  const std::vector<Rank> up{Rank::excludes_file, Rank::info_exclude, Rank::directory,
+                             Rank::option};
+  const std::vector<Rank> down(up.rbegin(), up.rend());
+  for (const Rank rank : up) {
+    const Decision expected = rank == Rank::option ? Decision::included : Decision::ignored;
+    EXPECT_EQ(decided(up, rank), expected);
+    EXPECT_EQ(decided(down, rank), expected);
+  }
+  EXPECT_EQ(decided({Rank::directory, Rank::info_exclude}, Rank::directory), Decision::included);
+  EXPECT_EQ(decided({Rank::info_exclude, Rank::excludes_file}, Rank::info_exclude),
+            Decision::included);
+}
+
+TEST(Scope, OnlyOneRankIsKeptWhereItIsAskedFor) {
+  const auto scope = Scope::empty()
+                         ->with(Rules::parse("a\n"), Rank::directory)
+                         ->with(Rules::parse("b\n"), Rank::option)
+                         ->only(Rank::option);
+  EXPECT_EQ(scope->judge("a").other, Decision::none);
+  EXPECT_EQ(scope->judge("b").other, Decision::ignored);
+}
+
+TEST(Scope, IsSharedWhereADirectoryIsAsItsParent) {
+  const auto scope = scope_of("*.o\n/a/b/c\n**/x\n");
+  EXPECT_TRUE(scope->depends_on_place());
+  const auto in_a = scope->enter("a");
+  EXPECT_NE(in_a, scope);
+  const auto elsewhere = scope->enter("z");
+  EXPECT_EQ(elsewhere->enter("y"), elsewhere);
+  const auto names = scope_of("*.o\nnode_modules/\n");
+  EXPECT_EQ(names->enter("a"), names);
+  EXPECT_FALSE(names->depends_on_place());
+  EXPECT_TRUE(Scope::empty()->says_nothing());
+}
+
+}  // namespace
+}  // namespace lookout
