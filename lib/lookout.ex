@@ -25,6 +25,8 @@ defmodule Lookout do
     * `{:overflow, dir}` - the kernel dropped events; a rescan has found the differences, and they are in the stream
     * `{:unreadable, dir, reason}` - what is in the directory is not known until it can be read
     * `{:watch_limit, dir, :poll}` - the kernel gives no more watches; the directory is looked at in intervals
+    * `{:polled, dir, file_system}` - this file system (`:nfs`, `:fuse`, ...) may be changed unseen by the kernel; from the directory
+      down it is looked at in intervals
     * `{:root_deleted, dir}`, `{:root_created, dir}` - a watched directory is gone (its entries were told as `:deleted` before),
       or is back
     * `:ready` - the watches are live (only with `ready: :async`, once for each subscriber)
@@ -64,6 +66,8 @@ defmodule Lookout do
           | {:name, GenServer.name()}
           | {:recursive, boolean}
           | {:settle, 0..3_600_000}
+          | {:backend, :auto | :inotify | :poll}
+          | {:poll_interval, 10..3_600_000}
           | {:initial, boolean}
           | {:ready, :wait | :async}
           | {:max_lag, timeout}
@@ -73,6 +77,7 @@ defmodule Lookout do
           {:overflow, binary}
           | {:unreadable, binary, atom}
           | {:watch_limit, binary, :poll}
+          | {:polled, binary, atom}
           | {:root_deleted, binary}
           | {:root_created, binary}
           | :ready
@@ -93,6 +98,10 @@ defmodule Lookout do
     * `:name` - as for `GenServer.start_link/3`
     * `:recursive` - with `false`, only what stands directly in the directories; default `true`
     * `:settle` - milliseconds of quiet before changes are reported; default 0
+    * `:backend` - how changes are found: `:inotify`, by the kernel's hints; `:poll`, by looking at everything every `:poll_interval`, which
+      serves on any file system; `:auto` (the default), by hints where the kernel sees every change, and by polling, with a `:polled`
+      notice, on network, 9p and FUSE mounts, which others may change unseen
+    * `:poll_interval` - milliseconds between two looks at what is polled; default 1,000
     * `:initial` - report what exists as `:created` first. It waits for the first subscriber; default `false`
     * `:ready` - with `:async`, return at once; a `:ready` notice follows, or the watcher stops. Default `:wait`
     * `:max_lag` - milliseconds that a slow subscriber may hold up others, or `:infinity`; default 5,000
@@ -184,7 +193,7 @@ defmodule Lookout do
   @doc """
   Counts and figures: of the watcher `:seq`, `:dirs`, `:subscribers`, `:held` (batches that wait for a subscriber), `:restarts`; of its
   program `:os_pid`, `:version`, `:memory` (resident bytes), `:credit` (batches it may send), `:directories`, `:files`, `:watches`,
-  `:batches`, `:events`, `:overflows`, `:rescans`, `:dirty` (what waits to be looked at).
+  `:polled` (directories that are looked at in intervals), `:roots` (a map of each path to the source of its hints: `:inotify`, `:poll`, or `nil`), `:batches`, `:events`, `:overflows`, `:rescans`, `:dirty` (what waits to be looked at).
   """
   @spec info(watcher, timeout) :: {:ok, map} | {:error, Error.t()}
   def info(watcher, timeout \\ 5_000), do: Client.call(watcher, {:info, timeout}, timeout, :info)

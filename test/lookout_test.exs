@@ -278,6 +278,23 @@ defmodule LookoutTest do
     end
   end
 
+  describe "a polled directory" do
+    test "is looked at every interval and takes no watch", %{dir: dir} do
+      File.write!(Path.join(dir, "a"), "")
+      watcher = watched!(dir, backend: :poll, poll_interval: 20)
+
+      assert {:ok, %{roots: %{^dir => :poll}, watches: 0, polled: 1}} = Lookout.info(watcher)
+      File.write!(Path.join(dir, "b"), "")
+      assert_receive {:lookout, ^watcher, {:events, 1, [%Lookout.Event{change: :created}]}}, 5_000
+    end
+
+    test "is looked at for a sync, however long the interval", %{dir: dir} do
+      watcher = watched!(dir, backend: :poll, poll_interval: 3_600_000)
+      File.write!(Path.join(dir, "a"), "")
+      assert changes(watcher, dir) == [{:created, "a"}]
+    end
+  end
+
   test "info tells figures of the watcher and of its program", %{dir: dir} do
     File.write!(Path.join(dir, "a"), "")
     watcher = watched!(dir)

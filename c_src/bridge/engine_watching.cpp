@@ -30,6 +30,10 @@ void EngineWatching::set_settle(std::uint32_t milliseconds) {
   engine_.set_settle(milliseconds);
 }
 
+void EngineWatching::set_poll_interval(std::uint32_t milliseconds) {
+  engine_.set_poll_interval(milliseconds);
+}
+
 void EngineWatching::resume() {
   engine_.resume();
 }

@@ -21,6 +21,7 @@ class EngineWatching : public Watching {
             Engine::SeqHandler done) override;
   void grant(std::uint64_t batches) override;
   void set_settle(std::uint32_t milliseconds) override;
+  void set_poll_interval(std::uint32_t milliseconds) override;
   void resume() override;
   EngineInfo info() const override;
 

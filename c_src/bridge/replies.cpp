@@ -66,7 +66,7 @@ void put_count(TermWriter& out, std::string_view name, std::uint64_t value) {
 
 // Keys in alphabetical order.
 void put(TermWriter& out, const EngineInfo& info) {
-  out.map(10);
+  out.map(12);
   put_count(out, "batches", info.batches);
   out.atom("credit");
   if (info.credit) {
@@ -80,7 +80,14 @@ void put(TermWriter& out, const EngineInfo& info) {
   put_count(out, "files", info.files);
   put_count(out, "memory", info.memory);
   put_count(out, "overflows", info.overflows);
+  put_count(out, "polled", info.polled);
   put_count(out, "rescans", info.rescans);
+  out.atom("roots");
+  out.map(info.roots.size());
+  for (const auto& [path, source] : info.roots) {
+    out.binary(path);
+    out.atom(source.empty() ? "nil" : source);
+  }
   put_count(out, "watches", info.watches);
 }
 
@@ -149,6 +156,7 @@ struct NoticeEncoder {
   void operator()(const WatchLimitNotice& n) const {
     put_notice(out, "watch_limit", n.dir, "poll");
   }
+  void operator()(const PolledNotice& n) const { put_notice(out, "polled", n.dir, n.file_system); }
   void operator()(const RootDeletedNotice& n) const { put_notice(out, "root_deleted", n.dir); }
   void operator()(const RootCreatedNotice& n) const { put_notice(out, "root_created", n.dir); }
 };

@@ -96,7 +96,7 @@ struct OptionRule {
   bool (*read)(TermReader&, R&);
 };
 
-constexpr std::array<OptionRule<WatchRequest>, 5> kWatchOptions{{
+constexpr std::array<OptionRule<WatchRequest>, 7> kWatchOptions{{
     {"recursive", "true or false",
      [](TermReader& in, WatchRequest& out) { return read_boolean(in, out.options.recursive); }},
     {"initial", "true or false",
@@ -114,6 +114,21 @@ constexpr std::array<OptionRule<WatchRequest>, 5> kWatchOptions{{
        const auto value = in.natural();
        if (!value || *value > kMaxSettle) return false;
        out.settle = static_cast<std::uint32_t>(*value);
+       return true;
+     }},
+    {"backend", ":auto, :inotify or :poll",
+     [](TermReader& in, WatchRequest& out) {
+       const auto atom = in.atom();
+       if (atom == "auto") out.options.backend = Backend::automatic;
+       if (atom == "inotify") out.options.backend = Backend::inotify;
+       if (atom == "poll") out.options.backend = Backend::poll;
+       return atom == "auto" || atom == "inotify" || atom == "poll";
+     }},
+    {"poll_interval", "milliseconds, 10 to 3600000",
+     [](TermReader& in, WatchRequest& out) {
+       const auto value = in.natural();
+       if (!value || *value < kMinPollInterval || *value > kMaxPollInterval) return false;
+       out.poll_interval = static_cast<std::uint32_t>(*value);
        return true;
      }},
     {"credit", kCreditExpected,
@@ -187,7 +202,7 @@ bool read_options(Fields& fields, const std::array<OptionRule<R>, N>& rules, R& 
 std::optional<Request> read_watch(Fields& fields, RequestId id) {
   auto paths = fields.paths();
   if (!paths) return std::nullopt;
-  WatchRequest request{id, std::move(*paths), {}, {}, 0};
+  WatchRequest request{id, std::move(*paths), {}, {}, {}, 0};
   if (!read_options(fields, kWatchOptions, request)) return std::nullopt;
   return request;
 }

@@ -17,6 +17,8 @@ namespace lookout {
 inline constexpr std::size_t kMaxPaths = 4096;          // in one request
 inline constexpr std::size_t kMaxPathSize = 64 * 1024;  // bytes
 inline constexpr std::uint64_t kMaxSettle = 3'600'000;  // milliseconds
+inline constexpr std::uint64_t kMinPollInterval = 10;
+inline constexpr std::uint64_t kMaxPollInterval = 3'600'000;
 
 // Sender's choice, 0 to 2^63-1; comes back in the reply.
 using RequestId = std::uint64_t;
@@ -25,8 +27,9 @@ struct WatchRequest {
   RequestId id = 0;
   std::vector<std::string> paths;
   WatchOptions options;
-  std::optional<std::uint32_t> settle;  // milliseconds; left as it is where none is given
-  std::uint64_t credit = 0;             // batches; Engine::kUnlimited lifts the limit
+  std::optional<std::uint32_t> settle;         // milliseconds; left as it is where none is given
+  std::optional<std::uint32_t> poll_interval;  // milliseconds; as `settle`
+  std::uint64_t credit = 0;                    // batches; Engine::kUnlimited lifts the limit
 };
 
 struct UnwatchRequest {

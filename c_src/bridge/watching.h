@@ -22,6 +22,7 @@ class Watching {
                     Engine::SeqHandler done) = 0;
   virtual void grant(std::uint64_t batches) = 0;
   virtual void set_settle(std::uint32_t milliseconds) = 0;
+  virtual void set_poll_interval(std::uint32_t milliseconds) = 0;
   virtual void resume() = 0;
   virtual EngineInfo info() const = 0;
 };

@@ -2,9 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -20,8 +18,6 @@ namespace {
 
 constexpr std::int64_t kNanoseconds = 1'000'000'000;
 constexpr std::size_t kListingBuffer = 32768;
-constexpr decltype(statfs::f_type) kXfsMagic = 0x58465342;  // not in linux/magic.h
-constexpr decltype(statfs::f_type) kZfsMagic = 0x2fc12fc1;
 
 std::int64_t nanoseconds(const statx_timestamp& time) {
   return time.tv_sec * kNanoseconds + time.tv_nsec;
@@ -96,27 +92,6 @@ std::int64_t inode_clock() {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
   return now.tv_sec * kNanoseconds + now.tv_nsec;
-}
-
-bool InodeTrust::trusts(int directory_fd, std::uint64_t device) {
-  if (const auto known = known_.find(device); known != known_.end()) return known->second;
-  struct statfs system {};
-  if (::fstatfs(directory_fd, &system) != 0) return false;
-  bool trusted = false;
-  switch (system.f_type) {
-    case EXT4_SUPER_MAGIC:
-    case TMPFS_MAGIC:
-    case BTRFS_SUPER_MAGIC:
-    case F2FS_SUPER_MAGIC:
-    case kXfsMagic:
-    case kZfsMagic:
-      trusted = true;
-      break;
-    default:
-      break;
-  }
-  known_.emplace(device, trusted);
-  return trusted;
 }
 
 DirectoryReader::DirectoryReader(int directory_fd)

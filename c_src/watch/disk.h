@@ -5,7 +5,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <variant>
 #include <vector>
 
@@ -39,17 +38,6 @@ bool is_passing(int code);
 
 // The clock that the kernel stamps inodes with, in nanoseconds since the epoch.
 std::int64_t inode_clock();
-
-// Whether the inode numbers of a listing are those of stat(2). They are on the usual local file
-// systems; on overlayfs and network file systems they need not be.
-class InodeTrust {
- public:
-  bool trusts(int directory_fd, std::uint64_t device);
-  void forget() { known_.clear(); }  // a device number may come to stand for another file system
-
- private:
-  std::unordered_map<std::uint64_t, bool> known_;
-};
 
 // Reads the entries of a directory through a descriptor of its own, block by block.
 class DirectoryReader {

@@ -13,7 +13,7 @@
 #include <utility>
 
 #include "watch/disk.h"
-#include "watch/inotify_source.h"
+#include "watch/hint_source.h"
 #include "watch/lister.h"
 #include "watch/place_watches.h"
 #include "watch/reconciler.h"
@@ -36,7 +36,7 @@ constexpr int kStepsAClockRead = 8;
 // Changes that never pause are reported after so many times the settle time.
 constexpr int kLongestSettle = 20;
 constexpr milliseconds kRetry{100};
-constexpr milliseconds kPoll{1000};
+constexpr milliseconds kPollInterval{1000};
 // After changes, until what they made counts as old: longer than a tick of the inode clock.
 constexpr milliseconds kConfirm{20};
 // Descriptors of directories are kept open so long after the last change.
@@ -60,25 +60,29 @@ class Engine::Impl : private ChangeSink {
   Impl(asio::io_context& io, Listener& listener)
       : io_(io),
         listener_(listener),
-        places_(source_),
-        reconciler_(tree_, source_, places_, *this),
+        source_(make_hint_source()),
+        places_(*source_),
+        reconciler_(tree_, *source_, places_, *this),
         roots_(tree_, places_, reconciler_, *this),
-        queue_(io, source_.fd()),
+        queue_(io),
         settle_timer_(io),
         retry_timer_(io),
         poll_timer_(io),
         confirm_timer_(io),
         rest_timer_(io) {
+    if (source_->fd() < 0) return;
+    queue_.assign(source_->fd());
     wait_for_hints();
   }
 
-  ~Impl() override { queue_.release(); }  // the source closes it
+  ~Impl() override {
+    if (queue_.is_open()) queue_.release();  // the source closes it
+  }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
   void watch(const std::vector<std::string>& paths, WatchOptions options, DoneHandler done) {
-    if (auto error = roots_.add(paths, options.recursive, options.report_existing,
-                                options.wait_for_missing)) {
+    if (auto error = roots_.add(paths, options)) {
       asio::post(io_, [done = std::move(done), failed = std::move(*error)] { done(failed); });
       return;
     }
@@ -116,6 +120,14 @@ class Engine::Impl : private ChangeSink {
 
   void set_settle(std::uint32_t value) { settle_ = milliseconds(value); }
 
+  void set_poll_interval(std::uint32_t value) {
+    poll_interval_ = milliseconds(value);
+    // One that has been armed may be too late.
+    poll_timer_.cancel();
+    poll_armed_ = false;
+    schedule();
+  }
+
   void resume() { schedule(); }
 
   EngineInfo info() const {
@@ -123,6 +135,7 @@ class Engine::Impl : private ChangeSink {
     info.directories = tree_.directories();
     info.files = tree_.others();
     info.watches = tree_.watches();
+    info.polled = reconciler_.polled();
     info.batches = seq_;
     info.events = events_;
     info.overflows = overflows_;
@@ -130,6 +143,9 @@ class Engine::Impl : private ChangeSink {
     info.dirty = reconciler_.dirty();
     if (credit_ != kUnlimited) info.credit = credit_;
     info.memory = resident_bytes();
+    for (const Roots::Pointer& root : roots_.roots().all()) {
+      if (!root->removed) info.roots.emplace_back(root->path, source_of(*root));
+    }
     return info;
   }
 
@@ -146,6 +162,13 @@ class Engine::Impl : private ChangeSink {
     bool started;
   };
 
+  std::string source_of(const Root& root) const {
+    const NodeId node = root.node != kNoNode ? root.node : roots_.roots().resolve(root.path);
+    if (node == kNoNode) return {};
+    const bool watched = tree_.is_directory(node) && tree_.watch(node) >= 0;
+    return watched ? std::string(source_->name()) : "poll";
+  }
+
   // --- the loop --------------------------------------------------------------------------------
 
   void wait_for_hints() {
@@ -159,7 +182,7 @@ class Engine::Impl : private ChangeSink {
   }
 
   void drain() {
-    source_.read([this](const Hint& hint) {
+    source_->read([this](const Hint& hint) {
       last_hint_ = Clock::now();
       if (!hint.overflow) {
         reconciler_.take(hint);
@@ -279,8 +302,8 @@ class Engine::Impl : private ChangeSink {
       roots_.check_now();
       schedule();
     });
-    arm(poll_timer_, poll_armed_, kPoll, reconciler_.has_polled() || roots_.check_due_slowly(),
-        [this] {
+    arm(poll_timer_, poll_armed_, poll_interval_,
+        reconciler_.has_polled() || roots_.check_due_slowly(), [this] {
           reconciler_.poll();
           if (roots_.check_due_slowly()) roots_.check_now();
           schedule();
@@ -388,7 +411,7 @@ class Engine::Impl : private ChangeSink {
   asio::io_context& io_;
   Listener& listener_;
   Tree tree_;
-  InotifySource source_;
+  std::unique_ptr<HintSource> source_;
   PlaceWatches places_;
   Reconciler reconciler_;
   RootKeeper roots_;
@@ -407,6 +430,7 @@ class Engine::Impl : private ChangeSink {
   bool in_round_ = false;
   bool overflow_untold_ = false;
   milliseconds settle_{0};
+  milliseconds poll_interval_ = kPollInterval;
   Clock::time_point last_hint_ = Clock::now();
   std::optional<Clock::time_point> unsettled_since_;
 
@@ -444,6 +468,9 @@ void Engine::grant(std::uint64_t batches) {
 }
 void Engine::set_settle(std::uint32_t milliseconds) {
   impl_->set_settle(milliseconds);
+}
+void Engine::set_poll_interval(std::uint32_t milliseconds) {
+  impl_->set_poll_interval(milliseconds);
 }
 void Engine::resume() {
   impl_->resume();

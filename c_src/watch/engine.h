@@ -12,10 +12,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "support/error.h"
 #include "watch/entry.h"
+#include "watch/watch_options.h"
 
 namespace lookout {
 
@@ -31,16 +33,11 @@ class Listener {
   virtual bool has_room() const = 0;
 };
 
-struct WatchOptions {
-  bool recursive = true;
-  bool report_existing = false;   // what stands there already is told as created
-  bool wait_for_missing = false;  // a path that does not exist yet is told when it appears
-};
-
 struct EngineInfo {
   std::uint64_t directories = 0;
   std::uint64_t files = 0;  // every entry that is not a directory
   std::uint64_t watches = 0;
+  std::uint64_t polled = 0;  // directories that are looked at every interval
   std::uint64_t batches = 0;
   std::uint64_t events = 0;
   std::uint64_t overflows = 0;
@@ -48,6 +45,8 @@ struct EngineInfo {
   std::uint64_t dirty = 0;              // entries and directories that wait to be looked at
   std::optional<std::uint64_t> credit;  // batches; nullopt is unlimited
   std::uint64_t memory = 0;             // resident bytes of the program
+  // The source of hints of each root's own directory; empty where nothing stands at its path.
+  std::vector<std::pair<std::string, std::string>> roots;
 };
 
 class Engine {
@@ -58,7 +57,7 @@ class Engine {
   using SeqHandler = std::function<void(Result<std::uint64_t>)>;
   using ChunkHandler = std::function<void(std::vector<Entry>)>;
 
-  // Throws std::system_error where no inotify instance can be had.
+  // Throws std::system_error where no source of hints can be had.
   Engine(boost::asio::io_context& io, Listener& listener);
   ~Engine();
   Engine(const Engine&) = delete;
@@ -79,6 +78,8 @@ class Engine {
   void grant(std::uint64_t batches);
   // Milliseconds of quiet before changes are reported; 0 reports at once.
   void set_settle(std::uint32_t milliseconds);
+  // Milliseconds between two looks at a directory that is polled; 1,000 at the start.
+  void set_poll_interval(std::uint32_t milliseconds);
   // The listener has room again.
   void resume();
   EngineInfo info() const;

@@ -55,6 +55,13 @@ struct WatchLimitNotice {
   std::string dir;
   bool operator==(const WatchLimitNotice&) const = default;
 };
+// What is on this file system may be changed unseen by this kernel; from this directory down it is
+// looked at every interval instead.
+struct PolledNotice {
+  std::string dir;
+  std::string file_system;  // as "nfs" or "fuse"
+  bool operator==(const PolledNotice&) const = default;
+};
 // A watched root no longer stands at its path; its entries were reported as deleted before this.
 struct RootDeletedNotice {
   std::string dir;
@@ -66,7 +73,7 @@ struct RootCreatedNotice {
   bool operator==(const RootCreatedNotice&) const = default;
 };
 
-using Notice = std::variant<OverflowNotice, UnreadableNotice, WatchLimitNotice, RootDeletedNotice,
-                            RootCreatedNotice>;
+using Notice = std::variant<OverflowNotice, UnreadableNotice, WatchLimitNotice, PolledNotice,
+                            RootDeletedNotice, RootCreatedNotice>;
 
 }  // namespace lookout

@@ -97,4 +97,8 @@ void InotifySource::read(const std::function<void(const Hint&)>& take) {
   }
 }
 
+std::unique_ptr<HintSource> make_hint_source() {
+  return std::make_unique<InotifySource>();
+}
+
 }  // namespace lookout

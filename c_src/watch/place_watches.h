@@ -7,13 +7,16 @@
 #include <unordered_set>
 
 #include "watch/hint.h"
-#include "watch/inotify_source.h"
+#include "watch/hint_source.h"
 
 namespace lookout {
 
 class PlaceWatches {
  public:
-  explicit PlaceWatches(InotifySource& source) : source_(source) {}
+  explicit PlaceWatches(HintSource& source) : source_(source) {}
+
+  // Whether there are hints at all.
+  bool live() const { return source_.fd() >= 0; }
 
   // Watches every directory that `path` leads through, as far as it exists: for its own move or
   // deletion, and where the next step is a symbolic link or missing, for names as well.
@@ -37,7 +40,7 @@ class PlaceWatches {
  private:
   void add(const std::string& directory, const std::string* name);
 
-  InotifySource& source_;
+  HintSource& source_;
   std::unordered_map<int, std::unordered_set<std::string>> places_;  // watch -> names that matter
 };
 

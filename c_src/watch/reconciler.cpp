@@ -29,7 +29,7 @@ std::int64_t clock_offset() {
 
 }  // namespace
 
-Reconciler::Reconciler(Tree& tree, InotifySource& source, PlaceWatches& places, ChangeSink& sink)
+Reconciler::Reconciler(Tree& tree, HintSource& source, PlaceWatches& places, ChangeSink& sink)
     : tree_(tree),
       source_(source),
       places_(places),
@@ -178,20 +178,22 @@ void Reconciler::unchanged(NodeId node, const Look& seen, Hints hints) {
   tell(written ? Change::modified : Change::attributes, node);
 }
 
-// Whether an entry stood there already when the tree was last known to be right.
-bool Reconciler::is_old(const Look& seen) const {
-  return seen.birth && *seen.birth < clean_;
+// Whether what is seen was born before the tree was last known to be right where it has `node`.
+bool Reconciler::is_old(NodeId node, const Look& seen) const {
+  if (!seen.birth) return false;
+  const auto blind = blind_.find(tree_.parent(node));
+  return *seen.birth < (blind == blind_.end() ? clean_ : std::min(clean_, blind->second));
 }
 
 // Whether the file seen is the one that the tree knows under the same inode number.
 bool Reconciler::is_surely(NodeId node, const Look& seen) const {
-  return seen.birth ? is_old(seen) : tree_.signature(node) == seen.signature();
+  return seen.birth ? is_old(node, seen) : tree_.signature(node) == seen.signature();
 }
 
 bool Reconciler::was_written(NodeId node, const Look& seen, Hints hints) const {
   if ((hints & hint::kWritten) != 0) return true;
   // Gone, and yet the same inode: its number was used again, unless it was born before.
-  if ((hints & (hint::kDeleted | hint::kMovedFrom)) != 0 && !is_old(seen)) return true;
+  if ((hints & (hint::kDeleted | hint::kMovedFrom)) != 0 && !is_old(node, seen)) return true;
   const std::uint32_t known = tree_.signature(node);
   if (known != 0 && Look::size_differs(known, seen.signature())) return true;
   const bool differs = known != seen.signature();  // an unknown one does
@@ -310,9 +312,10 @@ NodeId Reconciler::find_source(const DirtyName& place, const Look& seen) {
   });
   // Inode numbers are used again: a removed file and a new one may share theirs. A directory
   // that still has its watch is the same.
-  const bool same_file = (place.hints & hint::kMovedTo) != 0 || is_old(seen);
-  std::erase_if(candidates,
-                [&](NodeId node) { return !same_file && !(directory && tree_.watch(node) >= 0); });
+  const bool moved = (place.hints & hint::kMovedTo) != 0;
+  std::erase_if(candidates, [&](NodeId node) {
+    return !moved && !is_old(node, seen) && !(directory && tree_.watch(node) >= 0);
+  });
   std::stable_partition(candidates.begin(), candidates.end(),
                         [&](NodeId node) { return tree_.has(node, Mark::parked); });
   const auto found = std::find_if(candidates.begin(), candidates.end(),

@@ -16,6 +16,7 @@
 #include <deque>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -29,7 +30,8 @@
 #include "watch/dirty_set.h"
 #include "watch/disk.h"
 #include "watch/entry.h"
-#include "watch/inotify_source.h"
+#include "watch/file_system.h"
+#include "watch/hint_source.h"
 #include "watch/place_watches.h"
 #include "watch/trail.h"
 #include "watch/tree.h"
@@ -48,12 +50,13 @@ class ChangeSink {
 
 struct RootOptions {
   bool recursive = true;
+  Backend backend = Backend::automatic;
   std::string only;  // when not empty, the one name that is watched: a single file
 };
 
 class Reconciler {
  public:
-  Reconciler(Tree& tree, InotifySource& source, PlaceWatches& places, ChangeSink& sink);
+  Reconciler(Tree& tree, HintSource& source, PlaceWatches& places, ChangeSink& sink);
 
   // --- hints ---
   void take(const Hint& hint);
@@ -95,6 +98,7 @@ class Reconciler {
   // Whether another round is needed.
   bool unsettled() const;
   bool must_retry() const { return !later_names_.empty() || !later_directories_.empty(); }
+  std::uint64_t polled() const { return polled_.size(); }
   bool has_polled() const { return !polled_.empty() || !failed_.empty(); }
   std::uint64_t round() const { return round_; }
   std::uint64_t dirty() const;
@@ -158,7 +162,7 @@ class Reconciler {
   void pass_on(NodeId node, Hints hints);
   NodeId find_source(const DirtyName& place, const Look& seen);
   bool stands(NodeId node, Hints hints);
-  bool is_old(const Look& seen) const;
+  bool is_old(NodeId node, const Look& seen) const;
   bool is_surely(NodeId node, const Look& seen) const;
   bool was_written(NodeId node, const Look& seen, Hints hints) const;
   bool is_suspect(NodeId node, const Look& seen) const;
@@ -173,6 +177,8 @@ class Reconciler {
   bool list_step(Agenda& agenda);
   void start_listing(Agenda& agenda, NodeId directory);
   bool watch_directory(NodeId directory, const DirectoryFd& fd);
+  bool is_to_be_polled(NodeId directory, const DirectoryFd& fd);
+  void start_polling(NodeId directory);
   void list_item(const Listing& listing, const DirectoryReader::Item& item);
   bool needs_listing(NodeId node) const;
   void learn(NodeId directory, const std::string& name);
@@ -199,11 +205,11 @@ class Reconciler {
   void erase(NodeId node);
 
   Tree& tree_;
-  InotifySource& source_;
+  HintSource& source_;
   PlaceWatches& places_;
   ChangeSink& sink_;
   DirectoryCache directories_;
-  InodeTrust trust_;
+  FileSystems file_systems_;
   std::unordered_map<NodeId, RootOptions> roots_;
   bool telling_ = true;
   bool roots_in_doubt_ = false;
@@ -233,6 +239,8 @@ class Reconciler {
   std::unordered_set<std::uint64_t> links_compared_;
   // Roots of which it was said that the watches do not suffice.
   std::unordered_set<NodeId> roots_limited_;
+  // Roots and devices below them of which it was said that they are polled.
+  std::set<std::pair<NodeId, std::uint64_t>> roots_polled_;
 
   std::uint64_t round_ = 0;
   std::uint64_t rescans_ = 0;

@@ -1,6 +1,7 @@
 // Hints in: what they make dirty, and where hints about content lead.
 #include <algorithm>
 #include <charconv>
+#include <functional>
 #include <limits>
 #include <utility>
 
@@ -15,7 +16,7 @@ void Reconciler::take(const Hint& hint) {
       tree_.set_watch(node, -1);
       tree_.set(node, DirMark::stale);
       blind_.try_emplace(node, clean_);
-      trust_.forget();
+      file_systems_.forget();
     }
     const std::string* single = single_name(node);
     if (single != nullptr && *single == hint.name && (hint.hints & hint::kPlace) != 0) {
@@ -122,7 +123,7 @@ void Reconciler::stray(const DirtyName& dirty) {
 
 void Reconciler::distrust_everything() {
   ++rescans_;
-  trust_.forget();
+  file_systems_.forget();
   std::vector<NodeId> all;
   tree_.for_each_directory([&](NodeId directory) { all.push_back(directory); });
   // The agenda is worked off from its end: the oldest nodes first, which are nearer the roots.
@@ -131,7 +132,11 @@ void Reconciler::distrust_everything() {
 }
 
 void Reconciler::poll() {
-  for (const NodeId directory : polled_) queue_listing(directory, true);
+  // In the order in which they were met, so that parents come first; the agenda is worked off from
+  // its end.
+  std::vector<NodeId> polled(polled_.begin(), polled_.end());
+  std::sort(polled.begin(), polled.end(), std::greater<>());
+  for (const NodeId directory : polled) queue_listing(directory, true);
   for (const NodeId directory : std::exchange(failed_, {})) queue_listing(directory, true);
 }
 

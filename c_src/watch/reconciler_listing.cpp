@@ -2,6 +2,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "support/error.h"
 #include "watch/reconciler.h"
 
 namespace lookout {
@@ -116,7 +117,7 @@ void Reconciler::start_listing(Agenda& agenda, NodeId directory) {
   }
   // Where hints will not come, entries are looked at from the first, to be compared later.
   listing.trusted =
-      !tree_.has(directory, DirMark::polled) && trust_.trusts(fd->get(), listing.device);
+      !tree_.has(directory, DirMark::polled) && file_systems_.of(fd->get(), listing.device).trusted;
   tree_.set(directory, DirMark::stale, false);
   tree_.set(directory, DirMark::suspect, false);
   agenda.listing.emplace(std::move(listing));
@@ -124,6 +125,10 @@ void Reconciler::start_listing(Agenda& agenda, NodeId directory) {
 
 // Returns false where the directory cannot be listed now.
 bool Reconciler::watch_directory(NodeId directory, const DirectoryFd& fd) {
+  if (is_to_be_polled(directory, fd)) {
+    start_polling(directory);
+    return true;
+  }
   const int watch = source_.watch(fd->get());
   if (watch >= 0) {
     tree_.set_watch(directory, watch);
@@ -136,13 +141,13 @@ bool Reconciler::watch_directory(NodeId directory, const DirectoryFd& fd) {
   }
   switch (errno) {
     case ENOSPC:
-      tree_.set_watch(directory, -1);
-      tree_.set(directory, DirMark::polled);
-      polled_.insert(directory);
-      blind_.try_emplace(directory, inode_clock());
+      start_polling(directory);
       if (roots_limited_.insert(tree_.root_of(directory)).second) {
         sink_.notice(WatchLimitNotice{tree_.path(directory)});
       }
+      return true;
+    case ENOSYS:
+      start_polling(directory);
       return true;
     case ENOENT:  // removed while it was open: its parent's watch tells
       return true;
@@ -150,6 +155,33 @@ bool Reconciler::watch_directory(NodeId directory, const DirectoryFd& fd) {
       listing_failed(directory, errno);
       return false;
   }
+}
+
+// Whether hints would not tell everything of a directory, or are not wanted.
+bool Reconciler::is_to_be_polled(NodeId directory, const DirectoryFd& fd) {
+  const NodeId root = tree_.root_of(directory);
+  switch (roots_.at(root).backend) {
+    case Backend::poll:
+      return true;
+    case Backend::inotify:
+      return false;
+    case Backend::automatic:
+      break;
+  }
+  const std::uint64_t device = tree_.identity(directory).device;
+  const std::string_view remote = file_systems_.of(fd->get(), device).remote;
+  if (remote.empty()) return false;
+  if (roots_polled_.emplace(root, device).second) {
+    sink_.notice(PolledNotice{tree_.path(directory), std::string(remote)});
+  }
+  return true;
+}
+
+void Reconciler::start_polling(NodeId directory) {
+  tree_.set_watch(directory, -1);
+  tree_.set(directory, DirMark::polled);
+  polled_.insert(directory);
+  blind_.try_emplace(directory, inode_clock());
 }
 
 void Reconciler::listing_failed(NodeId directory, int code) {

@@ -128,6 +128,7 @@ void Reconciler::doom_step() {
   if (root) {
     roots_.erase(leaf);
     roots_limited_.erase(leaf);
+    std::erase_if(roots_polled_, [leaf](const auto& told) { return told.first == leaf; });
     sink_.uprooted(leaf);
   }
 }

@@ -29,8 +29,8 @@ bool is_linked(const Root& outer, const Root& inner) {
 
 }  // namespace
 
-std::optional<Error> RootKeeper::add(const std::vector<std::string>& paths, bool recursive,
-                                     bool report_existing, bool wait_for_missing) {
+std::optional<Error> RootKeeper::add(const std::vector<std::string>& paths,
+                                     const WatchOptions& options) {
   std::vector<Roots::Pointer> added;
   for (const std::string& path : paths) {
     if (roots_.find(path) != nullptr) {
@@ -38,14 +38,15 @@ std::optional<Error> RootKeeper::add(const std::vector<std::string>& paths, bool
     }
     auto found = probe(path);
     const Error* error = std::get_if<Error>(&found);
-    if (error != nullptr && !(wait_for_missing && is_gone(*error))) return *error;
+    if (error != nullptr && !(options.wait_for_missing && is_gone(*error))) return *error;
     const bool repeated = std::any_of(added.begin(), added.end(),
                                       [&](const auto& root) { return root->path == path; });
     if (repeated) continue;
     auto root = std::make_shared<Root>();
     root->path = path;
-    root->recursive = recursive;
-    root->tell = report_existing;
+    root->recursive = options.recursive;
+    root->backend = options.backend;
+    root->tell = options.report_existing;
     if (error == nullptr) root->target = std::get<Target>(std::move(found));
     added.push_back(std::move(root));
   }
@@ -73,6 +74,9 @@ void RootKeeper::check() {
   const std::vector<Roots::Pointer> all = roots_.all();
   for (const Roots::Pointer& root : all) {
     if (root->phase == Root::Phase::leaving) continue;
+    if (root->node != kNoNode) root->polled = tree_.has(root->node, DirMark::polled);
+    // No hint will come when another stands at its path.
+    if (root->polled || root->backend == Backend::poll || !places_.live()) check_slowly_ = true;
     if (root->phase == Root::Phase::telling) {
       check_after_telling_ = true;
     } else if (root->removed) {
@@ -133,7 +137,7 @@ bool RootKeeper::plant(Root& root) {
   take_over(root);
   root.phase = Root::Phase::crawling;
   root.node = reconciler_.plant(root.target.directory, root.target.identity,
-                                {root.recursive, root.target.only});
+                                {root.recursive, root.backend, root.target.only});
   // One that may cover others is to be learnt before these are decided on.
   return !root.recursive || !root.target.only.empty();
 }

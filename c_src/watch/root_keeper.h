@@ -11,6 +11,7 @@
 #include "watch/reconciler.h"
 #include "watch/roots.h"
 #include "watch/tree.h"
+#include "watch/watch_options.h"
 
 namespace lookout {
 
@@ -25,8 +26,7 @@ class RootKeeper {
   // Adds all paths or, when one of them cannot be watched or is watched already, none and says
   // why. A path given twice is taken once. With `wait_for_missing` one that does not exist is no
   // error.
-  std::optional<Error> add(const std::vector<std::string>& paths, bool recursive,
-                           bool report_existing, bool wait_for_missing);
+  std::optional<Error> add(const std::vector<std::string>& paths, const WatchOptions& options);
   // Gives up a path as it was added; false when there is none such.
   bool remove(const std::string& path);
 

@@ -34,6 +34,8 @@ struct Root {
 
   std::string path;  // as it was given
   bool recursive = true;
+  Backend backend = Backend::automatic;
+  bool polled = false;   // it was, when it was last looked at
   bool tell = false;     // what is found there next is told as created
   bool lost = false;     // it was said that nothing stands there
   bool denied = false;   // it was said that it cannot be looked at

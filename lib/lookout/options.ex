@@ -9,6 +9,8 @@ defmodule Lookout.Options do
     name: "an atom, {:global, term} or {:via, module, term}",
     recursive: "true or false",
     settle: "milliseconds from 0 to 3_600_000",
+    backend: ":auto, :inotify or :poll",
+    poll_interval: "milliseconds from 10 to 3_600_000",
     initial: "true or false",
     ready: ":wait or :async",
     max_lag: "milliseconds (0 or more) or :infinity",
@@ -29,6 +31,8 @@ defmodule Lookout.Options do
           name: nil | atom | {:global, term} | {:via, module, term},
           recursive: boolean,
           settle: 0..3_600_000,
+          backend: :auto | :inotify | :poll,
+          poll_interval: 10..3_600_000,
           initial: boolean,
           ready: :wait | :async,
           max_lag: timeout,
@@ -42,6 +46,8 @@ defmodule Lookout.Options do
     name: nil,
     recursive: true,
     settle: 0,
+    backend: :auto,
+    poll_interval: 1_000,
     initial: false,
     ready: :wait,
     max_lag: 5_000,
@@ -143,6 +149,8 @@ defmodule Lookout.Options do
 
   defp value(key, value) when key in [:recursive, :initial, :stat] and is_boolean(value), do: {:ok, value}
   defp value(:settle, ms) when is_integer(ms) and ms in 0..3_600_000, do: {:ok, ms}
+  defp value(:backend, backend) when backend in [:auto, :inotify, :poll], do: {:ok, backend}
+  defp value(:poll_interval, ms) when is_integer(ms) and ms in 10..3_600_000, do: {:ok, ms}
   defp value(:ready, ready) when ready in [:wait, :async], do: {:ok, ready}
   defp value(key, :infinity) when key in [:max_lag, :timeout], do: {:ok, :infinity}
   defp value(key, ms) when key in [:max_lag, :timeout] and is_integer(ms) and ms >= 0, do: {:ok, ms}

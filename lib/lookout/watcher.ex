@@ -287,8 +287,10 @@ defmodule Lookout.Watcher do
     %{state | program: program, delivery: delivery}
   end
 
-  # `settle` is set for the whole program by each watch.
-  defp watch_options(options), do: [recursive: options.recursive, settle: options.settle]
+  # `settle` and `poll_interval` are set for the whole program by each watch.
+  defp watch_options(options) do
+    options |> Map.take([:recursive, :settle, :backend, :poll_interval]) |> Map.to_list()
+  end
 
   defp request(state, kind, timeout, build) do
     {_id, program} = Program.request(state.program, kind, timeout, build)

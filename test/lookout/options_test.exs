@@ -42,6 +42,9 @@ defmodule Lookout.OptionsTest do
     settle: 1.0,
     settle: :infinity,
     initial: nil,
+    backend: :fsevents,
+    poll_interval: 9,
+    poll_interval: 3_600_001,
     ready: true,
     max_lag: -1,
     max_lag: :never,
@@ -62,7 +65,7 @@ defmodule Lookout.OptionsTest do
   end
 
   test "an unknown option is named, with those that are known" do
-    for key <- [:ignore, :gitignore, :only, :changes, :await, :follow_symlinks, :backend, :poll_interval, :limits] do
+    for key <- [:ignored, :recurse, :limits, :latency] do
       message = Exception.message(assert_raise(ArgumentError, fn -> Options.parse!([{:dirs, "/"}, {key, 7}]) end))
       assert message =~ "unknown option #{inspect(key)} (7); expected one of :dirs, :name,"
     end

@@ -66,6 +66,11 @@ defmodule Mix.Tasks.Lookout do
   def notice_line({:watch_limit, dir, how}),
     do: label(:notice) <> "the limit of watches is reached; #{name(dir)} is covered otherwise (#{how})"
 
+  def notice_line({:polled, dir, system}),
+    do:
+      label(:notice) <>
+        "#{name(dir)} is on a file system that others may change (#{system}); it is looked at every interval"
+
   def notice_line({:root_deleted, dir}), do: label(:notice) <> "#{name(dir)} is gone"
   def notice_line({:root_created, dir}), do: label(:notice) <> "#{name(dir)} is back"
   def notice_line(:restarted), do: label(:notice) <> "lookout_port was restarted; changes before this may be missing"

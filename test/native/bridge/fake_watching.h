@@ -42,6 +42,9 @@ class FakeWatching : public Watching {
   }
   void grant(std::uint64_t batches) override { grants.push_back(batches); }
   void set_settle(std::uint32_t milliseconds) override { settles.push_back(milliseconds); }
+  void set_poll_interval(std::uint32_t milliseconds) override {
+    poll_intervals.push_back(milliseconds);
+  }
   void resume() override { ++resumes; }
   EngineInfo info() const override { return told_info; }
 
@@ -51,6 +54,7 @@ class FakeWatching : public Watching {
   std::vector<ListCall> lists;
   std::vector<std::uint64_t> grants;
   std::vector<std::uint32_t> settles;
+  std::vector<std::uint32_t> poll_intervals;
   int resumes = 0;
   EngineInfo told_info;
 };

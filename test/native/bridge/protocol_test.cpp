@@ -69,6 +69,11 @@ const std::map<std::string, RequestCheck>& request_table() {
          return r.id == 2 && r.paths == Paths{"/srv/in", "/srv/out"} &&
                 same(r.options, {true, false, false}) && !r.settle && r.credit == 64;
        })},
+      {R"({:watch, 2, ["/mnt/share"], [backend: :poll, poll_interval: 500]})",
+       expect<WatchRequest>([](const auto& r) {
+         return r.id == 2 && r.paths == Paths{"/mnt/share"} &&
+                same(r.options, {.backend = Backend::poll}) && r.poll_interval == 500U;
+       })},
       {R"({:watch, 3, ["/srv/later"], [recursive: false, initial: true, missing: :wait, settle: 250]})",
        expect<WatchRequest>([](const auto& r) {
          return r.id == 3 && r.paths == Paths{"/srv/later"} &&
@@ -100,7 +105,9 @@ EngineInfo busy_info() {
   info.events = 41;
   info.files = 12;
   info.memory = 9437184;
-  info.watches = 3;
+  info.polled = 1;
+  info.roots = {{"/srv/in", "inotify"}, {"/srv/later", ""}};
+  info.watches = 2;
   return info;
 }
 
@@ -133,9 +140,9 @@ const std::map<std::string, std::string>& said_table() {
       {R"({:hello, 1, "0.1.0"})", encoded(Hello{LOOKOUT_VERSION})},
       {R"({:reply, 1, :ok})", encoded(Reply{1, Done{}})},
       {R"({:reply, 5, {:ok, 17}})", encoded(Reply{5, std::uint64_t{17}})},
-      {R"({:reply, 8, {:ok, %{batches: 17, credit: 64, directories: 3, dirty: 0, events: 41, files: 12, memory: 9437184, overflows: 0, rescans: 0, watches: 3}}})",
+      {R"({:reply, 8, {:ok, %{batches: 17, credit: 64, directories: 3, dirty: 0, events: 41, files: 12, memory: 9437184, overflows: 0, polled: 1, rescans: 0, roots: %{"/srv/in" => :inotify, "/srv/later" => nil}, watches: 2}}})",
        encoded(Reply{8, busy_info()})},
-      {R"({:reply, 8, {:ok, %{batches: 0, credit: :infinity, directories: 0, dirty: 0, events: 0, files: 0, memory: 9437184, overflows: 0, rescans: 0, watches: 0}}})",
+      {R"({:reply, 8, {:ok, %{batches: 0, credit: :infinity, directories: 0, dirty: 0, events: 0, files: 0, memory: 9437184, overflows: 0, polled: 0, rescans: 0, roots: %{}, watches: 0}}})",
        encoded(Reply{8, fresh_info()})},
       {R"({:reply, 1, {:error, {:enoent, :open, "/srv/in", "No such file or directory; create it first, or correct the path"}}})",
        encoded(refusal(1, errno_error(ENOENT, "open", "/srv/in")))},
@@ -175,6 +182,8 @@ const std::map<std::string, std::string>& said_table() {
        encoded(Notice{UnreadableNotice{"/srv/in/a", "eacces"}})},
       {R"({:notice, {:watch_limit, "/srv/in/a", :poll}})",
        encoded(Notice{WatchLimitNotice{"/srv/in/a"}})},
+      {R"({:notice, {:polled, "/srv/in/share", :nfs}})",
+       encoded(Notice{PolledNotice{"/srv/in/share", "nfs"}})},
       {R"({:notice, {:root_deleted, "/srv/in"}})", encoded(Notice{RootDeletedNotice{"/srv/in"}})},
       {R"({:notice, {:root_created, "/srv/in"}})", encoded(Notice{RootCreatedNotice{"/srv/in"}})},
       {R"({:fatal, {:frame_too_large, :read, nil, "a frame of 4294967295 bytes was announced; at most 4194304 are taken"}})",

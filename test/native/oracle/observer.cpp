@@ -107,10 +107,14 @@ void Observer::start(const std::vector<std::string>& roots,
                      const std::vector<std::string>& mirrored, bool report_existing) {
   mirrored_ = mirrored;
   if (report_existing) mirror_.emplace(mirrored_);
-  await("watch",
-        [&](auto done) { engine_->watch(roots, {.report_existing = report_existing}, done); });
+  await("watch", [&](auto done) { engine_->watch(roots, options(report_existing), done); });
   std::vector<Entry> entries;
   if (!report_existing) mirror_.emplace(listing(false, entries));
+}
+
+WatchOptions Observer::options(bool report_existing) const {
+  return {.report_existing = report_existing,
+          .backend = fault_ == Fault::poll ? Backend::poll : Backend::automatic};
 }
 
 void Observer::watch(const std::string& root, bool mirrored) {
@@ -118,7 +122,7 @@ void Observer::watch(const std::string& root, bool mirrored) {
     mirrored_.push_back(root);
     mirror_->add_root(root);
   }
-  await("watch", [&](auto done) { engine_->watch({root}, {.report_existing = true}, done); });
+  await("watch", [&](auto done) { engine_->watch({root}, options(true), done); });
 }
 
 void Observer::unwatch(const std::string& root, bool mirrored) {

@@ -60,6 +60,7 @@ class Observer : public Listener {
   bool has_room() const override { return room_; }
 
  private:
+  WatchOptions options(bool report_existing) const;
   void replay(Mirror& mirror, const Batch& batch);
   std::uint64_t list(std::optional<std::string> under, bool with_stat, std::vector<Entry>& entries);
   void await(const std::string& name, const std::function<void(Engine::DoneHandler)>& call);

@@ -19,9 +19,10 @@ enum class Fault : std::uint8_t {
   asleep,    // nothing is granted until the rest
   settle,    // with a random time to settle
   stall,     // it does not run for some milliseconds, at random moments
+  poll,      // without the kernel's hints
 };
 
-constexpr std::uint64_t kFaults = 6;  // how many there are, `none` among them
+constexpr std::uint64_t kFaults = 7;  // how many there are, `none` among them
 
 std::optional<Fault> fault_named(const std::string& name);
 std::string_view fault_name(Fault fault);

@@ -152,13 +152,5 @@ TEST_F(DiskTest, AReaderSaysWhyItCannotRead) {
   EXPECT_EQ(of_gone.error(), ENOENT);
 }
 
-TEST_F(DiskTest, AsksAFileSystemOnceWhetherItsListingsCanBeTrusted) {
-  InodeTrust trust;
-  const UniqueFd proc(::open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  EXPECT_FALSE(trust.trusts(proc.get(), 1));
-  EXPECT_FALSE(trust.trusts(-1, 1)) << "known by its device number";
-  EXPECT_FALSE(trust.trusts(-1, 2)) << "what cannot be asked is not trusted";
-}
-
 }  // namespace
 }  // namespace lookout

@@ -18,6 +18,11 @@ namespace lookout {
 // Of the kernel's clock, in nanoseconds: CONFIG_HZ is 100 or more.
 inline constexpr std::int64_t kLongestTick = 10'000'000;
 
+inline void let_a_tick_pass() {
+  const std::int64_t before = inode_clock();
+  while (inode_clock() <= before + kLongestTick) std::this_thread::yield();
+}
+
 class EngineTest : public testing::Test {
  protected:
   // Watches what stands at `names` and replays strictly what is told of it. Only for directories.
@@ -33,8 +38,7 @@ class EngineTest : public testing::Test {
   // the engine last looked may have the inode number of one that is gone, and is told as modified
   // when it is renamed.
   void age() {
-    const std::int64_t before = inode_clock();
-    while (inode_clock() <= before + kLongestTick) std::this_thread::yield();
+    let_a_tick_pass();
     ASSERT_EQ(synced(), Told{});
   }
 

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "watch/inotify_source.h"
 #include "watch/temp_directory.h"
 
 namespace lookout {

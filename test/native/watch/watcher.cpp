@@ -164,6 +164,9 @@ std::string Watcher::line_of(const Notice& notice) const {
         if constexpr (std::is_same_v<T, WatchLimitNotice>) {
           return "watch_limit " + name_of(said.dir);
         }
+        if constexpr (std::is_same_v<T, PolledNotice>) {
+          return "polled " + name_of(said.dir) + ' ' + said.file_system;
+        }
         if constexpr (std::is_same_v<T, RootDeletedNotice>) {
           return "root_deleted " + name_of(said.dir);
         }

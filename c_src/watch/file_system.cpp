@@ -1,0 +1,64 @@
+#include "watch/file_system.h"
+
+#include <sys/statfs.h>
+
+#include <array>
+#include <utility>
+
+namespace lookout {
+namespace {
+
+using Magic = std::pair<std::uint64_t, std::string_view>;
+
+// The types are those of statfs(2) and of linux/magic.h; not all of them are in every version.
+constexpr std::array<std::uint64_t, 6> kTrusted{
+    0xef53,      // ext4
+    0x01021994,  // tmpfs
+    0x9123683e,  // btrfs
+    0xf2f52010,  // F2FS
+    0x58465342,  // XFS
+    0x2fc12fc1,  // ZFS
+};
+
+// Of these a change made elsewhere is not told to this kernel. Other hosts may change the first
+// ones, the host of a virtual machine or a process the last ones.
+constexpr std::array<Magic, 14> kRemote{{
+    {0x6969, "nfs"},
+    {0x517b, "smb"},
+    {0xff534d42, "cifs"},
+    {0xfe534d42, "smb2"},
+    {0x5346414f, "afs"},
+    {0x6b414653, "afs"},
+    {0x00c36400, "ceph"},
+    {0x73757245, "coda"},
+    {0x0bd00bd0, "lustre"},
+    {0x47504653, "gpfs"},
+    {0x01021997, "9p"},
+    {0x786f4256, "vboxsf"},
+    {0xbacbacbc, "vmhgfs"},
+    {0x65735546, "fuse"},
+}};
+
+}  // namespace
+
+FileSystem file_system_of_type(std::uint64_t type) {
+  for (const std::uint64_t magic : kTrusted) {
+    if (magic == type) return {true, {}};
+  }
+  for (const auto& [magic, name] : kRemote) {
+    if (magic == type) return {false, name};
+  }
+  return {};
+}
+
+const FileSystem& FileSystems::of(int directory_fd, std::uint64_t device) {
+  static constexpr FileSystem kUnknown{};
+  if (const auto known = known_.find(device); known != known_.end()) return known->second;
+  struct statfs system {};
+  if (::fstatfs(directory_fd, &system) != 0) return kUnknown;
+  // The type is a signed number on some architectures.
+  const auto type = static_cast<std::uint64_t>(system.f_type) & 0xffffffffU;
+  return known_.emplace(device, file_system_of_type(type)).first->second;
+}
+
+}  // namespace lookout

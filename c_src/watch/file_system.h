@@ -1,0 +1,30 @@
+// What is known of the file systems that are met.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <unordered_map>
+
+namespace lookout {
+
+// A kind of file system as statfs(2) tells it.
+struct FileSystem {
+  // Whether the inode numbers of a listing are those of stat(2). They are on the usual local file
+  // systems; on overlayfs and network file systems they need not be.
+  bool trusted = false;
+  // Its name where others may change it unseen by this kernel; empty otherwise.
+  std::string_view remote;
+};
+FileSystem file_system_of_type(std::uint64_t statfs_type);
+
+// The file systems of the devices met so far.
+class FileSystems {
+ public:
+  const FileSystem& of(int directory_fd, std::uint64_t device);
+  void forget() { known_.clear(); }  // a device number may come to stand for another file system
+
+ private:
+  std::unordered_map<std::uint64_t, FileSystem> known_;
+};
+
+}  // namespace lookout

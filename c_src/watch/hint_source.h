@@ -1,0 +1,50 @@
+// Where the kernel's hints come from: one implementation for each platform.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string_view>
+
+#include "watch/hint.h"
+
+namespace lookout {
+
+// How the changes below a root are found.
+enum class Backend : std::uint8_t {
+  automatic,  // by the kernel's hints where they tell everything, by polling elsewhere
+  inotify,
+  poll
+};
+
+class HintSource {
+ public:
+  virtual ~HintSource() = default;
+
+  virtual std::string_view name() const = 0;
+
+  // Readable when hints are queued; -1 where there are never any.
+  virtual int fd() const = 0;
+
+  // Watches the directory that is open as `directory_fd`. Watching the same directory again gives
+  // the same descriptor. Returns the watch descriptor, or -1 with errno: ENOSPC when the user's
+  // watches are used up, EACCES without read permission, ENOSYS where nothing can be watched.
+  // May change the working directory until leave() is called.
+  virtual int watch(int directory_fd) = 0;
+  virtual void leave() {}
+
+  // Watches the directory at `path` for its own move or deletion, and with `entries` for names
+  // that appear in it and leave it. An existing watch keeps what it has. As `watch` otherwise.
+  virtual int watch_place(const char* path, bool entries) = 0;
+
+  virtual void unwatch(int watch) = 0;
+
+  // Reads what the kernel had queued when this was called and hands each message over, in order.
+  // What comes in meanwhile may stay for the next call, so steady changes cannot hold it.
+  virtual void read(const std::function<void(const Hint&)>& take) = 0;
+};
+
+// The platform's own. Throws std::system_error where it cannot be had.
+std::unique_ptr<HintSource> make_hint_source();
+
+}  // namespace lookout
