@@ -171,14 +171,22 @@ class Engine::Impl : private ChangeSink {
 
   // --- the loop --------------------------------------------------------------------------------
 
+  // A handler that does nothing once the engine is gone.
+  template <class Action>
+  auto guarded(Action action) const {
+    return [alive = std::weak_ptr<const bool>(alive_), action](const auto&... results) {
+      if (!alive.expired()) action(results...);
+    };
+  }
+
   void wait_for_hints() {
     queue_.async_wait(asio::posix::stream_descriptor::wait_read,
-                      [this](const boost::system::error_code& error) {
+                      guarded([this](const boost::system::error_code& error) {
                         if (error) return;
                         drain();
                         schedule();
                         wait_for_hints();
-                      });
+                      }));
   }
 
   void drain() {
@@ -204,7 +212,7 @@ class Engine::Impl : private ChangeSink {
 
   void schedule() {
     if (std::exchange(scheduled_, true)) return;
-    asio::post(io_, [this] { slice(); });
+    asio::post(io_, guarded([this] { slice(); }));
   }
 
   void slice() {
@@ -288,9 +296,9 @@ class Engine::Impl : private ChangeSink {
       return true;
     }
     settle_timer_.expires_at(due);
-    settle_timer_.async_wait([this](const boost::system::error_code& error) {
+    settle_timer_.async_wait(guarded([this](const boost::system::error_code& error) {
       if (!error) schedule();
-    });
+    }));
     return false;
   }
 
@@ -324,11 +332,11 @@ class Engine::Impl : private ChangeSink {
     if (armed || !wanted) return;
     armed = true;
     timer.expires_after(delay);
-    timer.async_wait([&armed, action](const boost::system::error_code& error) {
+    timer.async_wait(guarded([&armed, action](const boost::system::error_code& error) {
       if (error) return;
       armed = false;
       action();
-    });
+    }));
   }
 
   // --- what is told ----------------------------------------------------------------------------
@@ -426,6 +434,8 @@ class Engine::Impl : private ChangeSink {
   bool confirm_armed_ = false;
   bool rest_armed_ = false;
 
+  // Goes with the engine.
+  std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
   bool scheduled_ = false;
   bool in_round_ = false;
   bool overflow_untold_ = false;

@@ -29,7 +29,8 @@ std::string parent_of(const std::string& directory) {
 
 }  // namespace
 
-void PlaceWatches::follow(const std::string& path) {
+bool PlaceWatches::follow(const std::string& path) {
+  bool more = false;
   std::deque<std::string> rest = components(path);
   std::string at = "/";
   int links = 0;
@@ -44,23 +45,23 @@ void PlaceWatches::follow(const std::string& path) {
     struct stat seen {};
     const bool exists = ::lstat(next.c_str(), &seen) == 0;
     if (!exists) {
-      add(at, &name);
-      return;
+      return add(at, &name) || more;
     }
     if (!S_ISLNK(seen.st_mode)) {
-      add(at, nullptr);
+      more = add(at, nullptr) || more;
       at = next;
       continue;
     }
-    add(at, &name);
+    more = add(at, &name) || more;
     std::array<char, PATH_MAX> target{};
     const ssize_t length = ::readlink(next.c_str(), target.data(), target.size());
-    if (length <= 0 || ++links > kMostLinks) return;
+    if (length <= 0 || ++links > kMostLinks) return more;
     const std::string leads(target.data(), static_cast<std::size_t>(length));
     if (leads.front() == '/') at = "/";
-    std::deque<std::string> more = components(leads);
-    rest.insert(rest.begin(), more.begin(), more.end());
+    const std::deque<std::string> steps = components(leads);
+    rest.insert(rest.begin(), steps.begin(), steps.end());
   }
+  return more;
 }
 
 bool PlaceWatches::concerns(const Hint& hint) const {
@@ -70,11 +71,12 @@ bool PlaceWatches::concerns(const Hint& hint) const {
   return place->second.contains(std::string(hint.name));
 }
 
-void PlaceWatches::add(const std::string& directory, const std::string* name) {
+bool PlaceWatches::add(const std::string& directory, const std::string* name) {
   const int watch = source_.watch_place(directory.c_str(), name != nullptr);
-  if (watch < 0) return;
-  auto& names = places_[watch];
-  if (name != nullptr) names.insert(*name);
+  if (watch < 0) return false;
+  const auto [place, added] = places_.try_emplace(watch);
+  const bool new_name = name != nullptr && place->second.insert(*name).second;
+  return added || new_name;
 }
 
 }  // namespace lookout

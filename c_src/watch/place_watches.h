@@ -20,8 +20,9 @@ class PlaceWatches {
 
   // Watches every directory that `path` leads through, as far as it exists: for its own move or
   // deletion, and where the next step is a symbolic link or missing, for names as well.
-  // Directories that may not be read are passed over.
-  void follow(const std::string& path);
+  // Directories that may not be read are passed over. Returns whether something is watched that was
+  // not before.
+  bool follow(const std::string& path);
 
   // Whether this hint may change where a followed path leads.
   bool concerns(const Hint& hint) const;
@@ -38,7 +39,7 @@ class PlaceWatches {
   }
 
  private:
-  void add(const std::string& directory, const std::string* name);
+  bool add(const std::string& directory, const std::string* name);
 
   HintSource& source_;
   std::unordered_map<int, std::unordered_set<std::string>> places_;  // watch -> names that matter

@@ -68,9 +68,7 @@ void RootKeeper::check() {
   check_later_ = check_slowly_ = false;
   // Watched first and looked at second, as any directory.
   places_.clear([this](int watch) { return tree_.watch_in_use(watch); });
-  for (const Roots::Pointer& root : roots_.all()) {
-    if (!root->removed) places_.follow(root->path);
-  }
+  follow_roots();
   const std::vector<Roots::Pointer> all = roots_.all();
   for (const Roots::Pointer& root : all) {
     if (root->phase == Root::Phase::leaving) continue;
@@ -88,6 +86,16 @@ void RootKeeper::check() {
       return;
     }
   }
+  // A path that leads elsewhere by now was not watched on its way when it was looked at.
+  if (follow_roots()) check_now();
+}
+
+bool RootKeeper::follow_roots() {
+  bool more = false;
+  for (const Roots::Pointer& root : roots_.all()) {
+    if (!root->removed) more = places_.follow(root->path) || more;
+  }
+  return more;
 }
 
 void RootKeeper::drop(const Roots::Pointer& root) {

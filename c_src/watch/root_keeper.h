@@ -55,6 +55,8 @@ class RootKeeper {
   void uprooted(NodeId node);
 
  private:
+  // Watches the places on the way to the roots; whether that are others than before.
+  bool follow_roots();
   void drop(const Roots::Pointer& root);
   void check_planted(Root& root);
   bool plant(Root& root);

@@ -55,7 +55,8 @@ void Generator::change_file() {
 void Generator::change_directory() {
   Node* directory = any_directory();
   if (directory && !directory->fixed)
-    emit(random_.one_in(3) ? Verb::utimes : Verb::chmod, *directory, 0700 | random_.below(0100));
+    emit(random_.one_in(3) ? Verb::utimes : Verb::chmod, *directory,
+         options_.locks ? 0755 : 0700 | random_.below(0100));
 }
 
 void Generator::remove_file() {

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include <ctime>
 #include <string>
 #include <system_error>
+#include <thread>
 
 namespace lookout::oracle {
 namespace {
@@ -36,6 +38,16 @@ int pause_for(std::uint64_t microseconds) {
   timespec time{.tv_sec = static_cast<time_t>(microseconds / 1'000'000),
                 .tv_nsec = static_cast<long>(microseconds % 1'000'000 * 1000)};
   return outcome(::nanosleep(&time, nullptr));
+}
+
+int make_files(int directory, const std::string& prefix, std::uint64_t count, std::uint64_t bytes) {
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const std::string name = prefix + std::to_string(i);
+    Descriptor file(::openat(directory, name.c_str(), kOpen | O_CREAT | O_TRUNC, 0644));
+    if (!file) return errno;
+    if (int error = write_bytes(file.get(), bytes)) return error;
+  }
+  return 0;
 }
 
 int set_mtime(const Place& place, std::uint64_t seconds) {
@@ -77,6 +89,35 @@ int Executor::link_tmpfile(const Place& place, std::uint64_t bytes) {
   if (::linkat(AT_FDCWD, self.c_str(), place.at(), place.name(), AT_SYMLINK_FOLLOW) < 0)
     return errno;
   return write_bytes(file.get(), bytes);
+}
+
+int Executor::fill(const Place& place, std::uint64_t count) {
+  if (::mkdirat(place.at(), place.name(), 0755) < 0) return errno;
+  Descriptor directory = open_directory(place.at(), place.name());
+  return directory ? make_files(directory.get(), "m", count, 0) : errno;
+}
+
+int Executor::move_busy(const Operation& operation) {
+  Place place(workspace_.get(), operation.path);
+  Place target(workspace_.get(), operation.other);
+  Descriptor directory = open_directory(place.at(), place.name());
+  if (!directory) return errno;
+  int written = 0;
+  std::thread writer([&] { written = make_files(directory.get(), "busy", operation.number, 100); });
+  const int moved = outcome(::renameat2(place.at(), place.name(), target.at(), target.name(), 0));
+  writer.join();
+  return moved != 0 ? moved : written;
+}
+
+// Relative to the working directory, so that no path is too long for mount(2).
+int Executor::mount_over(const Place& place) {
+  if (::fchdir(place.at()) < 0) return errno;
+  return outcome(::mount("lookout-oracle", place.name(), "tmpfs", 0, nullptr));
+}
+
+int Executor::unmount(const Place& place) {
+  if (::fchdir(place.at()) < 0) return errno;
+  return outcome(::umount2(place.name(), MNT_DETACH | UMOUNT_NOFOLLOW));
 }
 
 int Executor::run(const Operation& operation) {
@@ -131,6 +172,14 @@ int Executor::run(const Operation& operation) {
     case Verb::hold_close:
       held_.close();
       return 0;
+    case Verb::fill:
+      return fill(place, number);
+    case Verb::move_busy:
+      return move_busy(operation);
+    case Verb::mount:
+      return mount_over(place);
+    case Verb::umount:
+      return unmount(place);
     case Verb::pause:
       return pause_for(number);
     case Verb::flood:

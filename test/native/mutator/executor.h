@@ -20,6 +20,10 @@ class Executor {
   int write_to(const Place& place, int flags, std::uint64_t bytes);
   int flood(const Operation& operation);
   int link_tmpfile(const Place& place, std::uint64_t bytes);
+  int fill(const Place& place, std::uint64_t count);
+  int move_busy(const Operation& operation);
+  int mount_over(const Place& place);
+  int unmount(const Place& place);
 
   Descriptor workspace_;
   Descriptor held_;

@@ -74,6 +74,7 @@ std::vector<Operation> Generator::interval(std::size_t count) {
 
 std::vector<Operation> Generator::finish() {
   close_held();
+  unlock_all();
   drawn_.push_back({.verb = Verb::rest});
   model_.rest();
   return std::exchange(drawn_, {});
@@ -87,6 +88,9 @@ void Generator::reload(const SnapshotNode& workspace) {
   }
   auto side = workspace.children.find("side");
   if (side != workspace.children.end()) load(model_, model_.side(), *side->second);
+  for (const std::string& path : mounted_) {
+    if (Node* node = model_.at(path)) node->fixed = true;
+  }
 }
 
 void Generator::draw(std::size_t count) {
@@ -125,6 +129,10 @@ const std::vector<Generator::Weighted>& Generator::actions() {
       {3, &Generator::short_lived},
       {3, &Generator::rotate},
       {6, &Generator::pause},
+      {2, &Generator::moved_while_written},
+      {6, &Generator::lock_directory},
+      {2, &Generator::lose_root},
+      {4, &Generator::mount_or_unmount},
   };
   return table;
 }

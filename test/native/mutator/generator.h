@@ -19,6 +19,9 @@ struct GeneratorOptions {
   bool shared = false;  // several writers change the same tree
   bool nested = false;  // "r0/inner", a directory that stays, may be a root of its own
   bool stalls = false;  // each interval overflows the kernel's queue while the judge is stalled
+  bool locks = false;   // directories that other users may not read, until the rest at the latest
+  bool lost_roots = false;  // roots are removed or renamed away, and stand again at the rest
+  bool mounts = false;  // file systems are mounted over directories and taken away (wants `shared`)
   std::uint64_t flood = 17'000;  // operations that overflow the queue
 };
 
@@ -64,6 +67,8 @@ class Generator {
   void remove_one(Node& node);
   void remove_subtree(Node& node);
   void close_held();
+  void unlock_all();
+  Node& take_away(Node& root);
 
   // Actions: a few operations each.
   void create_file();
@@ -95,12 +100,17 @@ class Generator {
   void short_lived();
   void rotate();
   void pause();
+  void moved_while_written();
+  void lock_directory();
+  void lose_root();
+  void mount_or_unmount();
 
   GeneratorOptions options_;
   Random random_;
   Model model_;
   Node* held_ = nullptr;
   std::uint64_t temporaries_ = 0;
+  std::vector<std::string> mounted_;
   std::vector<Operation> drawn_;
 };
 

@@ -45,6 +45,10 @@ Node& Model::add_link(Node& directory, const std::string& name, Node& target) {
   return added;
 }
 
+void Model::clear(Node& directory) {
+  while (!directory.children.empty()) remove(*directory.children.begin()->second);
+}
+
 std::unique_ptr<Node> Model::detach(Node& node) {
   auto held = node.parent->children.extract(node.name);
   return std::move(held.mapped());
@@ -57,7 +61,7 @@ void Model::attach(std::unique_ptr<Node> node, Node& directory, const std::strin
 }
 
 void Model::forget_names(Node& node) {
-  visit(node, [](Node& each) {
+  oracle::visit(node, [](Node& each) {
     if (each.inode) std::erase(each.inode->names, &each);
   });
 }
@@ -78,7 +82,7 @@ void Model::move(Node& node, Node& directory, const std::string& name) {
   if (node.kind != Kind::directory) {
     node.known = false;
   } else if (was_inside != in_roots(node)) {
-    visit(node, [](Node& each) { each.known = false; });
+    oracle::visit(node, [](Node& each) { each.known = false; });
   }
 }
 
@@ -91,11 +95,11 @@ void Model::exchange(Node& one, Node& two) {
   std::unique_ptr<Node> second = detach(two);
   attach(std::move(first), two_parent, two_name);
   attach(std::move(second), one_parent, one_name);
-  for (Node* node : {&one, &two}) visit(*node, [](Node& each) { each.known = false; });
+  for (Node* node : {&one, &two}) oracle::visit(*node, [](Node& each) { each.known = false; });
 }
 
 void Model::rest() {
-  visit(*workspace_, [](Node& each) {
+  visit([](Node& each) {
     each.known = true;
     each.pinned = false;
   });
@@ -109,6 +113,16 @@ std::string Model::path(const Node& node) {
 Node* Model::child(const Node& directory, const std::string& name) {
   auto found = directory.children.find(name);
   return found == directory.children.end() ? nullptr : found->second.get();
+}
+
+Node* Model::at(const std::string& path) const {
+  Node* node = workspace_.get();
+  for (std::size_t begin = 0; node && begin < path.size();) {
+    const std::size_t end = std::min(path.find('/', begin), path.size());
+    node = child(*node, path.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return node;
 }
 
 bool Model::below(const Node& node, const Node& ancestor) {
@@ -141,6 +155,10 @@ bool Model::removable(const Node& node) {
                      [](const auto& entry) { return removable(*entry.second); });
 }
 
+void Model::visit(const std::function<void(Node&)>& action) const {
+  oracle::visit(*workspace_, action);
+}
+
 Node* Model::pick(Random& random, const Wanted& wanted) const {
   if (random.one_in(12)) return pick_below(random, *side_, wanted);
   return pick_below(random, *roots_[random.below(roots_.size())], wanted);
@@ -148,7 +166,7 @@ Node* Model::pick(Random& random, const Wanted& wanted) const {
 
 Node* Model::pick_below(Random& random, Node& top, const Wanted& wanted) const {
   std::vector<Node*> found;
-  visit(top, [&](Node& each) {
+  oracle::visit(top, [&](Node& each) {
     if (wanted(each)) found.push_back(&each);
   });
   return found.empty() ? nullptr : found[random.below(found.size())];

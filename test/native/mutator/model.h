@@ -32,6 +32,7 @@ struct Node {
   bool fixed = false;              // a root, or on the way to one: stays where it is
   bool known = false;   // stood under this name at the last rest, so the watcher knows its inode
   bool pinned = false;  // must stay until the next rest: see Model::written
+  bool locked = false;  // a directory whose mode keeps other users out
 };
 
 class Model {
@@ -45,6 +46,8 @@ class Model {
   Node& add(Node& directory, const std::string& name, Kind kind);
   Node& add_link(Node& directory, const std::string& name, Node& target);
   void remove(Node& node);
+  // Removes all below a directory.
+  void clear(Node& directory);
   // As rename(2): replaces what stands at the target; nothing happens between links of one inode.
   void move(Node& node, Node& directory, const std::string& name);
   void exchange(Node& one, Node& two);
@@ -55,6 +58,7 @@ class Model {
   static Node* child(const Node& directory, const std::string& name);
   static bool below(const Node& node, const Node& ancestor);  // or the same
   static std::size_t size(const Node& node);                  // of the subtree
+  Node* at(const std::string& path) const;                    // nullptr where nothing stands
   bool in_roots(const Node& node) const { return !below(node, *side_); }
 
   // Whether a content change through this name can be seen by a watcher at all: not where another
@@ -70,6 +74,7 @@ class Model {
   using Wanted = std::function<bool(const Node&)>;
   // A random node of the roots (or of the side directory, rarely) that is wanted; or nullptr.
   Node* pick(Random& random, const Wanted& wanted) const;
+  void visit(const std::function<void(Node&)>& action) const;
   Node* pick_below(Random& random, Node& top, const Wanted& wanted) const;
 
  private:

@@ -34,6 +34,11 @@ enum class Verb : std::uint8_t {
   hold,        // path: opened for writing and kept open
   hold_write,  // bytes: through the descriptor that is kept
   hold_close,  //
+  fill,        // path, count: a directory, made with so many empty files "m0", "m1", ...
+  move_busy,   // path, other, count: a directory renamed while another thread writes so many
+               // files "busy0", "busy1", ... into it
+  mount,       // path: a new tmpfs over a directory (in a mount namespace of the mutator's own)
+  umount,      // path: what is mounted there, taken away again
   pause,       // microseconds
   flood,       // path, count: so many attribute changes, alternating between path and path + "2"
   stall,       // tells the judge to stop reading the kernel's queue

@@ -32,17 +32,27 @@ class Interpreter {
         return make(operation.path, Kind::file);
       case Verb::write:
         return at(operation.path) ? change(at(operation.path)) : make(operation.path, Kind::file);
+      case Verb::chmod:
+        lock(at(operation.path), operation.number);
+        return change(at(operation.path));
       case Verb::append:
       case Verb::overwrite:
       case Verb::truncate:
-      case Verb::chmod:
       case Verb::utimes:
         return change(at(operation.path));
       case Verb::unlink:
       case Verb::rmdir:
         return remove(at(operation.path), operation.verb == Verb::rmdir);
+      case Verb::fill:
+        return fill(operation);
       case Verb::rename:
         return rename(at(operation.path), operation.other);
+      case Verb::move_busy:
+        return move_busy(operation);
+      case Verb::mount:
+      case Verb::umount:
+        if (Node* directory = at(operation.path)) model_.clear(*directory);
+        return true;
       case Verb::exchange:
         return exchange(at(operation.path), at(operation.other));
       case Verb::link:
@@ -71,6 +81,12 @@ class Interpreter {
   }
 
   const Model& model() const { return model_; }
+
+  bool locked() const {
+    bool any = false;
+    model_.visit([&](const Node& node) { any = any || node.locked; });
+    return any;
+  }
 
  private:
   Node* top(const std::string& name) const {
@@ -105,6 +121,26 @@ class Interpreter {
     Node* directory = directory_of(path);
     if (directory && !at(path)) model_.add(*directory, name_of(path), kind);
     return true;
+  }
+
+  bool fill(const Operation& operation) {
+    make(operation.path, Kind::directory);
+    return add_files(operation.path, "m", operation.number);
+  }
+
+  bool move_busy(const Operation& operation) {
+    return add_files(operation.path, "busy", operation.number) &&
+           rename(at(operation.path), operation.other);
+  }
+
+  bool add_files(const std::string& directory, const std::string& prefix, std::uint64_t count) {
+    for (std::uint64_t i = 0; i < count; ++i)
+      make(directory + '/' + prefix + std::to_string(i), Kind::file);
+    return true;
+  }
+
+  static void lock(Node* node, std::uint64_t mode) {
+    if (node && node->kind == Kind::directory) node->locked = (mode & 055) != 055;
   }
 
   bool change(Node* node) {
@@ -198,10 +234,13 @@ void rebuild_links(const Node& directory, std::vector<Operation>& script) {
 
 }  // namespace
 
-std::optional<Operation> blind_spot(const std::vector<Operation>& script) {
+std::optional<Operation> blind_spot(const std::vector<Operation>& script, bool unprivileged) {
   Interpreter interpreter;
-  auto found = std::find_if(script.begin(), script.end(),
-                            [&](const Operation& each) { return !interpreter.run(each); });
+  auto found = std::find_if(script.begin(), script.end(), [&](const Operation& each) {
+    if (unprivileged && each.verb == Verb::rest && interpreter.locked()) return true;
+    return !interpreter.run(each);
+  });
+  if (found == script.end() && unprivileged && interpreter.locked()) return script.back();
   return found == script.end() ? std::nullopt : std::optional(*found);
 }
 

@@ -13,8 +13,10 @@
 namespace lookout::oracle {
 
 // The first operation after which a change of content cannot be known; nullopt where there is none.
-// Operations that would fail are passed over.
-std::optional<Operation> blind_spot(const std::vector<Operation>& script);
+// Operations that would fail are passed over. To a watcher without privileges a directory that is
+// still locked at a rest is one as well.
+std::optional<Operation> blind_spot(const std::vector<Operation>& script,
+                                    bool unprivileged = false);
 
 // The same last interval on the same tree (of files only that they exist), but made from nothing.
 std::vector<Operation> condense(const std::vector<Operation>& script);

@@ -1,5 +1,7 @@
 #include "oracle/observer.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <iterator>
@@ -20,15 +22,25 @@ constexpr std::chrono::seconds kPatience{60};
 }  // namespace
 
 Observer::Observer(boost::asio::io_context& io, Fault fault, std::uint64_t seed)
-    : io_(io),
-      timer_(io),
-      fault_(fault),
-      random_(seed),
-      engine_(std::make_unique<Engine>(io, *this)) {
-  if (fault == Fault::settle)
-    engine_->set_settle(static_cast<std::uint32_t>(random_.between(1, 60)));
-  if (fault != Fault::credit && fault != Fault::asleep) grant(Engine::kUnlimited);
+    : io_(io), timer_(io), fault_(fault), random_(seed) {
+  ::getrlimit(RLIMIT_NOFILE, &descriptors_);
+  renew();
   tick();
+}
+
+Observer::~Observer() {
+  take_descriptors(false);
+}
+
+void Observer::renew() {
+  engine_.reset();
+  engine_ = std::make_unique<Engine>(io_, *this);
+  last_seq_ = granted_ = 0;
+  batches_.clear();
+  mirror_.reset();  // what comes before the listing is for the one that is made from it
+  if (fault_ == Fault::settle)
+    engine_->set_settle(static_cast<std::uint32_t>(random_.between(1, 60)));
+  if (fault_ != Fault::credit && fault_ != Fault::asleep) grant(Engine::kUnlimited);
 }
 
 void Observer::on_events(std::uint64_t seq, std::vector<Event> events) {
@@ -44,8 +56,15 @@ void Observer::on_events(std::uint64_t seq, std::vector<Event> events) {
 }
 
 void Observer::on_notice(Notice notice) {
-  if (!std::holds_alternative<OverflowNotice>(notice))
+  if (!expects(notice))
     complain("an unexpected notice came, number " + std::to_string(notice.index()));
+}
+
+bool Observer::expects(const Notice& notice) const {
+  if (std::holds_alternative<OverflowNotice>(notice)) return true;
+  if (std::holds_alternative<WatchLimitNotice>(notice)) return fault_ == Fault::watches;
+  if (std::holds_alternative<UnreadableNotice>(notice)) return fault_ == Fault::denied;
+  return fault_ == Fault::lost_roots || fault_ == Fault::mounts;
 }
 
 void Observer::complain(const std::string& what) {
@@ -64,6 +83,7 @@ void Observer::pump(const std::string& what, const std::function<bool()>& reache
   while (!reached()) {
     io_.restart();
     io_.run_one_for(milliseconds(100));
+    if (std::exchange(dying_, false)) restart();
     if (!complaint_.empty()) throw Broken(complaint_);
     if (steady_clock::now() > deadline) throw Broken("no end came: " + what);
   }
@@ -74,6 +94,7 @@ void Observer::pump_awake(const std::string& what, const std::function<bool()>& 
   awake_ = true;
   pump(what, reached);
   awake_ = false;
+  take_descriptors(false);
 }
 
 std::string Observer::text_of(const std::string& name, const Error& error) const {
@@ -105,6 +126,7 @@ std::uint64_t Observer::check_seq(const std::string& name, const Result<std::uin
 
 void Observer::start(const std::vector<std::string>& roots,
                      const std::vector<std::string>& mirrored, bool report_existing) {
+  watched_ = roots;
   mirrored_ = mirrored;
   if (report_existing) mirror_.emplace(mirrored_);
   await("watch", [&](auto done) { engine_->watch(roots, options(report_existing), done); });
@@ -114,10 +136,17 @@ void Observer::start(const std::vector<std::string>& roots,
 
 WatchOptions Observer::options(bool report_existing) const {
   return {.report_existing = report_existing,
+          .wait_for_missing = fault_ == Fault::lost_roots,
           .backend = fault_ == Fault::poll ? Backend::poll : Backend::automatic};
 }
 
+void Observer::restart() {
+  renew();
+  start(std::vector<std::string>(watched_), std::vector<std::string>(mirrored_), false);
+}
+
 void Observer::watch(const std::string& root, bool mirrored) {
+  watched_.push_back(root);
   if (mirrored) {
     mirrored_.push_back(root);
     mirror_->add_root(root);
@@ -127,6 +156,7 @@ void Observer::watch(const std::string& root, bool mirrored) {
 
 void Observer::unwatch(const std::string& root, bool mirrored) {
   await("unwatch", [&](auto done) { engine_->unwatch(root, done); });
+  std::erase(watched_, root);
   if (!mirrored) return;
   sync();
   std::erase(mirrored_, root);
@@ -182,6 +212,19 @@ void Observer::grant(std::uint64_t batches) {
   engine_->grant(batches);
 }
 
+// Leaves the process with the descriptors that it has, or some more.
+void Observer::take_descriptors(bool all) {
+  if (fault_ != Fault::descriptors) return;
+  ::setrlimit(RLIMIT_NOFILE, &descriptors_);
+  if (all) {
+    rlimit limit = descriptors_;
+    const int free = ::dup(STDERR_FILENO);
+    ::close(free);
+    limit.rlim_cur = static_cast<rlim_t>(free) + random_.below(4);
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+  }
+}
+
 // At random moments while the mutator works: requests in the middle of the churn, and the fault.
 void Observer::tick() {
   timer_.expires_after(std::chrono::microseconds(random_.between(200, 12'000)));
@@ -198,6 +241,8 @@ void Observer::act() {
   if (fault_ == Fault::credit || (fault_ == Fault::asleep && awake_)) grant(random_.between(1, 2));
   if (fault_ == Fault::stall && random_.one_in(2))
     std::this_thread::sleep_for(milliseconds(random_.below(30)));
+  if (fault_ == Fault::descriptors) take_descriptors(random_.one_in(2));
+  if (fault_ == Fault::killed && !awake_ && mirror_) dying_ = random_.one_in(30);
   if (random_.one_in(4) && fault_ != Fault::asleep)
     engine_->sync([this](Result<std::uint64_t> result) { check_seq("sync", result); });
 }

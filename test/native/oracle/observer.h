@@ -3,6 +3,8 @@
 // trial by an exception.
 #pragma once
 
+#include <sys/resource.h>
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cstdint>
@@ -32,6 +34,7 @@ struct Batch {
 class Observer : public Listener {
  public:
   Observer(boost::asio::io_context& io, Fault fault, std::uint64_t seed);
+  ~Observer() override;
 
   // Begins to watch; the mirror is complete when this returns. `mirrored` are those of the roots
   // that do not lie in another.
@@ -45,6 +48,8 @@ class Observer : public Listener {
   std::vector<Entry> listing_below(const std::string& directory);
 
   // Runs the loop until `reached`.
+  // The engine is thrown away, and another begins with a new listing.
+  void restart();
   void pump(const std::string& what, const std::function<bool()>& reached);
   void complain(const std::string& what);
 
@@ -68,6 +73,9 @@ class Observer : public Listener {
   std::uint64_t check_seq(const std::string& name, const Result<std::uint64_t>& result);
   std::string text_of(const std::string& name, const Error& error) const;
   void grant(std::uint64_t batches);
+  bool expects(const Notice& notice) const;
+  void renew();
+  void take_descriptors(bool all);
   void tick();
   void act();
 
@@ -76,15 +84,18 @@ class Observer : public Listener {
   Fault fault_;
   Random random_;
   std::unique_ptr<Engine> engine_;
+  std::vector<std::string> watched_;
   std::vector<std::string> mirrored_;
   std::optional<Mirror> mirror_;
   bool room_ = true;
+  bool dying_ = false;  // the engine is to be thrown away
   bool awake_ = false;  // an answer is due, which may need credit
   std::uint64_t granted_ = 0;
   std::uint64_t last_seq_ = 0;
   std::uint64_t events_ = 0;
   std::vector<Batch> batches_;
   std::string complaint_;
+  rlimit descriptors_{};  // as it was at the beginning
 };
 
 }  // namespace lookout::oracle

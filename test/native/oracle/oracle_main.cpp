@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "mutator/mutator.h"
+#include "oracle/apart.h"
 #include "oracle/interpreter.h"
 #include "oracle/shrink.h"
 #include "oracle/trial.h"
@@ -24,11 +25,13 @@ using namespace lookout::oracle;
 
 constexpr const char* kUsage =
     "usage: lookout_oracle [--seed N | --seeds A..B | --script FILE] [--ops N] [--dir D]\n"
-    "                      [--fault none|overflow|credit|asleep|settle|stall|mix] [--roots N]\n"
-    "                      [--writers N] [--repeat N] [--save FILE] [--shrink SECONDS] "
+    "                      [--fault FAULT] [--roots N] [--writers N]\n"
+    "                      [--repeat N] [--save FILE] [--shrink SECONDS] "
     "[--keep-on]\n"
     "  --seeds A..B    these seeds, both included; LOOKOUT_ORACLE_SEEDS=N makes it 1..N\n"
-    "  --fault mix     (the default) drawn from the seed\n"
+    "  --fault FAULT   none, overflow, credit, asleep, settle, stall, killed, watches,\n"
+    "                  descriptors, denied, lost_roots, poll, mounts; or mix (the default):\n"
+    "                  drawn from the seed\n"
     "  --roots N       0 (the default): drawn from the seed\n"
     "  --script FILE   these operations instead of drawn ones, --repeat times\n"
     "  --save FILE     where the script of a failed trial is written\n"
@@ -122,7 +125,7 @@ std::string script_text(const std::vector<Operation>& script) {
 
 // A trial that was interrupted has cleaned up, and is the last.
 Outcome run(const TrialOptions& trial) {
-  Outcome outcome = run_trial(trial);
+  Outcome outcome = run_trial_apart(trial);
   if (!outcome.interrupted) return outcome;
   std::fprintf(stderr, "lookout_oracle: interrupted\n");
   std::exit(1);
@@ -144,7 +147,7 @@ class Shrinker {
       : trial_(trial), kind_(kind_of(failure)) {}
 
   bool fails(const std::vector<Operation>& operations) {
-    if (blind_spot(operations)) return false;
+    if (blind_spot(operations, trial_.fault == Fault::denied)) return false;
     trial_.script = operations;
     for (int i = 0; i < kTries; ++i) {
       Outcome outcome = run(trial_);
@@ -157,7 +160,7 @@ class Shrinker {
 
   void print(const std::string& text, std::chrono::seconds at_most) {
     std::vector<Operation> script = parse_script(text);
-    if (auto blind = blind_spot(script))
+    if (auto blind = blind_spot(script, trial_.fault == Fault::denied))
       std::printf("-- no watcher could report this: %s\n", to_line(*blind).c_str());
     std::vector<Operation> condensed = condense(script);
     if (fails(condensed)) {
@@ -182,8 +185,13 @@ class Shrinker {
 bool run_one(const Settings& settings, std::uint64_t seed) {
   TrialOptions trial = settings.trial;
   trial.seed = seed;
-  if (settings.mix && !trial.script) trial.fault = static_cast<Fault>(seed % kFaults);
+  if (settings.mix && !trial.script) trial.fault = static_cast<Fault>(seed % (kFaults - 1));
   Outcome outcome = run(trial);
+  if (!outcome.skipped.empty()) {
+    std::printf("seed %llu fault %s: skipped, %s\n", static_cast<unsigned long long>(seed),
+                fault_name(trial.fault).data(), outcome.skipped.c_str());
+    return true;
+  }
   std::printf(
       "seed %llu fault %s: %s; %llu batches, %llu events (%llu false), %llu rests, %llu "
       "overflows\n",

@@ -2,6 +2,9 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -13,6 +16,7 @@
 #include <initializer_list>
 #include <iterator>
 #include <memory>
+#include <system_error>
 #include <thread>
 
 #include "mutator/disk.h"
@@ -25,7 +29,10 @@ namespace lookout::oracle {
 namespace {
 
 constexpr std::array<std::string_view, kFaults> kFaultNames{
-    "none", "overflow", "credit", "asleep", "settle", "stall", "poll"};
+    "none",    "overflow",    "credit", "asleep",     "settle", "stall", "killed",
+    "watches", "descriptors", "denied", "lost_roots", "poll",   "mounts"};
+
+constexpr uid_t kNobody = 65534;
 
 std::uint64_t queue_limit() {
   std::uint64_t limit = 16'384;
@@ -51,14 +58,62 @@ class Workspace {
  public:
   explicit Workspace(const std::string& directory) : path_(directory + "/lookout-oracle-XXXXXX") {
     if (!::mkdtemp(path_.data())) throw std::runtime_error("cannot make a directory as " + path_);
+    ::chmod(path_.c_str(), 0755);  // for a judge without privileges
   }
-  ~Workspace() { remove_tree(AT_FDCWD, path_); }
+  ~Workspace() {
+    unmount_all();
+    remove_tree(AT_FDCWD, path_);
+  }
   Workspace(const Workspace&) = delete;
   Workspace& operator=(const Workspace&) = delete;
   const std::string& path() const { return path_; }
 
  private:
+  // What a mutator has mounted and left.
+  void unmount_all() const {
+    std::ifstream mounts("/proc/self/mounts");
+    std::vector<std::string> inside;
+    for (std::string device, place, rest;
+         mounts >> device >> place && std::getline(mounts, rest);) {
+      if (place.starts_with(path_ + '/')) inside.push_back(unescape_octal(place));
+    }
+    for (auto place = inside.rbegin(); place != inside.rend(); ++place)
+      ::umount2(place->c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);
+  }
+
+  // As /proc/self/mounts writes a space or a newline in a name: \040, \012.
+  static std::string unescape_octal(const std::string& text) {
+    std::string bytes;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      const bool escaped = text[i] == '\\' && i + 3 < text.size();
+      bytes += escaped ? static_cast<char>(std::stoi(text.substr(i + 1, 3), nullptr, 8)) : text[i];
+      if (escaped) i += 3;
+    }
+    return bytes;
+  }
+
   std::string path_;
+};
+
+// Whether a user without privileges gets at a directory.
+bool reaches(const std::string& directory) {
+  if (::seteuid(kNobody) != 0) return false;
+  const bool reached = ::faccessat(AT_FDCWD, directory.c_str(), R_OK | X_OK, AT_EACCESS) == 0;
+  return ::seteuid(0) == 0 && reached;
+}
+
+// Acts as a user without privileges while it lives; the mutators have them still.
+class Unprivileged {
+ public:
+  Unprivileged() { check(::seteuid(kNobody)); }
+  ~Unprivileged() {
+    if (::seteuid(0) != 0) std::abort();
+  }
+  Unprivileged(const Unprivileged&) = delete;
+  Unprivileged& operator=(const Unprivileged&) = delete;
+  static void check(int result) {
+    if (result != 0) throw std::system_error(errno, std::generic_category(), "seteuid");
+  }
 };
 
 class Trial {
@@ -69,13 +124,17 @@ class Trial {
     int roots = options.roots > 0 ? options.roots : (layout.one_in(3) ? 2 : 1);
     for (int i = 0; i < roots; ++i) roots_.push_back(workspace_.path() + "/r" + std::to_string(i));
     active_ = roots_;
-    nested_ = layout.one_in(4);
-    changing_ = roots > 1 && layout.one_in(2) && !options.script;
+    nested_ = layout.one_in(4) && !is(Fault::lost_roots) && !is(Fault::mounts);
+    changing_ = roots > 1 && layout.one_in(2) && !options.script && !is(Fault::lost_roots);
   }
 
   Outcome run() {
     signals_.async_wait(
         [this](const boost::system::error_code& error, int) { outcome_.interrupted = !error; });
+    if (is(Fault::denied) && (::geteuid() != 0 || !reaches(workspace_.path()))) {
+      outcome_.skipped = "it takes root, and a directory that other users reach";
+      return std::move(outcome_);
+    }
     try {
       conduct();
     } catch (const std::exception& error) {
@@ -92,6 +151,8 @@ class Trial {
   }
 
  private:
+  bool is(Fault fault) const { return options_.fault == fault; }
+
   std::string log_of(int writer) const {
     return workspace_.path() + "/log" + std::to_string(writer);
   }
@@ -121,9 +182,12 @@ class Trial {
       mutator.generator.seed = options_.seed * 64 + static_cast<std::uint64_t>(i);
       mutator.generator.roots = static_cast<int>(roots_.size());
       mutator.generator.nested = nested_;
-      mutator.generator.shared = options_.writers > 1;
+      mutator.generator.shared = options_.writers > 1 || is(Fault::mounts);
       // No writer knows another's links, and a root that is not watched may hold one.
-      mutator.generator.hard_links = options_.writers == 1 && !changing_;
+      mutator.generator.hard_links = options_.writers == 1 && !changing_ && hints_of_all_links();
+      mutator.generator.locks = is(Fault::denied) && i == 0;
+      mutator.generator.lost_roots = is(Fault::lost_roots) && i == 0;
+      mutator.generator.mounts = is(Fault::mounts) && i == 0;
       mutator.generator.stalls = options_.fault == Fault::overflow && i == 0;
       mutator.generator.flood = queue_limit() + queue_limit() / 16;
       mutator.operations = options_.operations;
@@ -138,6 +202,8 @@ class Trial {
 
   void conduct() {
     start_writers();
+    std::optional<Unprivileged> unprivileged;
+    if (is(Fault::denied)) unprivileged.emplace();
     observer_ = std::make_unique<Observer>(io_, options_.fault, options_.seed * 8 + 5);
     const bool resting = options_.script || random_.one_in(2);
     if (!resting) go();
@@ -161,6 +227,12 @@ class Trial {
     }
   }
 
+  // Otherwise a link may be written through where no hint comes from, and be gone at the next look.
+  bool hints_of_all_links() const {
+    return !is(Fault::watches) && !is(Fault::denied) && !is(Fault::lost_roots) &&
+           !is(Fault::mounts);
+  }
+
   std::string inner() const { return roots_[0] + "/inner"; }
 
   void take_batches() {
@@ -177,7 +249,7 @@ class Trial {
     ++outcome_.rests;
     observer_->sync();
     const std::uint64_t seq = observer_->last_seq();
-    Disk disk = walk_all(active_);
+    Disk disk = walk_disk();
     Judgement judgement = judge(observer_->mirror(), disk, recall);
     outcome_.false_reports += judgement.false_reports;
     std::string all;
@@ -187,10 +259,17 @@ class Trial {
     based_ = true;
     if (!options_.script) check_overflow();
     if (random_.one_in(3)) compare_listing();
-    // What is polled in the tick of its last change is told once more.
-    if (observer_->last_seq() != seq && options_.fault != Fault::poll) {
+    // Without a watch, what is looked at in the tick of its last change may be told twice.
+    if (observer_->last_seq() != seq && !is(Fault::watches) && !is(Fault::poll))
       throw Broken("a batch came though nothing changed");
-    }
+  }
+
+  Disk walk_disk() {
+    if (!is(Fault::denied)) return walk_all(active_);
+    Unprivileged::check(::seteuid(0));
+    Disk disk = walk_all(active_);
+    Unprivileged::check(::seteuid(kNobody));
+    return disk;
   }
 
   void check_overflow() {
@@ -213,6 +292,7 @@ class Trial {
       const std::string name = ": " + escape(entry.path);
       if (!found) throw Broken("listed but not known" + name);
       if (entry.inode != found->inode) throw Broken("listed with a wrong inode" + name);
+      if (!entry.stat && is(Fault::descriptors)) continue;
       if (!entry.stat) throw Broken("listed without its stat" + name);
       if (*entry.stat != EntryStat{found->size, found->mtime_ns, found->mode})
         throw Broken("listed with a wrong stat" + name);

@@ -14,15 +14,21 @@ namespace lookout::oracle {
 // What is done to the engine while it watches.
 enum class Fault : std::uint8_t {
   none,
-  overflow,  // it does not run until the kernel's queue has overflown, every interval
-  credit,    // batches are granted one at a time, at random moments
-  asleep,    // nothing is granted until the rest
-  settle,    // with a random time to settle
-  stall,     // it does not run for some milliseconds, at random moments
-  poll,      // without the kernel's hints
+  overflow,     // it does not run until the kernel's queue has overflown, every interval
+  credit,       // batches are granted one at a time, at random moments
+  asleep,       // nothing is granted until the rest
+  settle,       // with a random time to settle
+  stall,        // it does not run for some milliseconds, at random moments
+  killed,       // it is thrown away at random moments, and another begins with a new listing
+  watches,      // it gets fewer watches than there are directories
+  descriptors,  // there are no descriptors left, at random moments
+  denied,       // it has no privileges, and directories may not be read for a while
+  lost_roots,   // roots are removed, made again, renamed away and back
+  poll,         // without the kernel's hints
+  mounts,       // file systems are mounted over directories and roots, and unmounted
 };
 
-constexpr std::uint64_t kFaults = 7;  // how many there are, `none` among them
+constexpr std::uint64_t kFaults = 13;  // how many there are, `none` among them
 
 std::optional<Fault> fault_named(const std::string& name);
 std::string_view fault_name(Fault fault);
@@ -41,6 +47,7 @@ struct TrialOptions {
 struct Outcome {
   // What went wrong, with the batches and the operations since the last rest; empty: nothing.
   std::string failure{};
+  std::string skipped{};     // why it could not be run here; empty: it was run
   bool interrupted = false;  // by SIGINT or SIGTERM; what the trial had made is removed
   std::string script{};      // all that the first writer did, up to the failure
   std::uint64_t batches = 0;

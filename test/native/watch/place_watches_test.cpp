@@ -31,6 +31,17 @@ TEST_F(PlaceWatchesTest, NoticesThatADirectoryOnTheWayIsRenamed) {
   EXPECT_TRUE(concerned());
 }
 
+TEST_F(PlaceWatchesTest, SaysWhetherAPathLeadsElsewhereThanWhenItWasFollowed) {
+  home_.directory("a/b/c");
+  EXPECT_TRUE(places_.follow(home_.at("a/b/c")));
+  EXPECT_FALSE(places_.follow(home_.at("a/b/c")));
+  home_.move("a/b", "a/elsewhere");
+  EXPECT_TRUE(places_.follow(home_.at("a/b/c")));  // now b is waited for
+  EXPECT_FALSE(places_.follow(home_.at("a/b/c")));
+  home_.directory("a/b");
+  EXPECT_TRUE(places_.follow(home_.at("a/b/c")));
+}
+
 TEST_F(PlaceWatchesTest, IsNotConcernedByOtherNames) {
   home_.directory("a/b/c");
   places_.follow(home_.at("a/b/c"));

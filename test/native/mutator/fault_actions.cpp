@@ -1,0 +1,114 @@
+// Actions that are drawn only where a trial asks for them.
+#include <string>
+#include <utility>
+
+#include "mutator/generator.h"
+
+namespace lookout::oracle {
+namespace {
+
+constexpr std::size_t kLargestLost = 60;  // entries of a root that is emptied one by one
+
+bool holds_fixed(const Node& directory) {
+  for (const auto& [name, node] : directory.children) {
+    if (node->fixed || holds_fixed(*node)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+void Generator::moved_while_written() {
+  Node* moved = any_movable_directory();
+  Node* directory = any_directory();
+  if (full() || !moved || !directory || Model::below(*directory, *moved)) return;
+  const auto busy = moved->children.lower_bound("busy");
+  if (busy != moved->children.end() && busy->first.starts_with("busy")) return;
+  const std::string name = free_name(*directory);
+  const std::uint64_t count = random_.between(5, 40);
+  drawn_.push_back({.verb = Verb::move_busy,
+                    .path = Model::path(*moved),
+                    .other = Model::path(*directory) + '/' + name,
+                    .number = count});
+  for (std::uint64_t i = 0; i < count; ++i)
+    model_.add(*moved, "busy" + std::to_string(i), Kind::file);
+  model_.move(*moved, *directory, name);
+}
+
+// Root may read what is locked, and so may the mutator then.
+void Generator::lock_directory() {
+  if (!options_.locks) return;
+  Node* directory = any_directory();
+  if (!directory || directory->fixed) return;
+  constexpr std::uint64_t kModes[] = {0700, 0711, 0744, 0};
+  directory->locked = !directory->locked;
+  emit(Verb::chmod, *directory, directory->locked ? kModes[random_.below(4)] : 0755);
+}
+
+void Generator::unlock_all() {
+  model_.visit([this](Node& node) {
+    if (std::exchange(node.locked, false)) emit(Verb::chmod, node, 0755);
+  });
+}
+
+// A root with all below it stands outside now, and nothing at its place.
+Node& Generator::take_away(Node& root) {
+  Node& away = model_.add(model_.side(), free_name(model_.side()), Kind::directory);
+  drawn_.push_back({.verb = Verb::rename, .path = Model::path(root), .other = Model::path(away)});
+  while (!root.children.empty()) {
+    Node& child = *root.children.begin()->second;
+    model_.move(child, away, std::string(child.name));
+  }
+  return away;
+}
+
+void Generator::lose_root() {
+  if (!options_.lost_roots) return;
+  Node& root = *model_.roots()[random_.below(model_.roots().size())];
+  if (holds_fixed(root)) return;
+  const bool removed = Model::size(root) <= kLargestLost && random_.one_in(3);
+  Node* away = nullptr;
+  if (removed) {
+    while (!root.children.empty()) remove_subtree(*root.children.begin()->second);
+    emit(Verb::rmdir, root);
+  } else {
+    away = &take_away(root);
+  }
+  if (random_.one_in(2)) pause();
+  if (away) write_new(*away, free_name(*away));
+  if (removed || random_.one_in(2)) {
+    emit(Verb::mkdir, root);
+    for (int i = 0; i < 2; ++i) write_new(root, free_name(root));
+    return;
+  }
+  drawn_.push_back({.verb = Verb::rename, .path = Model::path(*away), .other = Model::path(root)});
+  while (!away->children.empty()) {
+    Node& child = *away->children.begin()->second;
+    model_.move(child, root, std::string(child.name));
+  }
+  model_.remove(*away);
+}
+
+void Generator::mount_or_unmount() {
+  if (!options_.mounts) return;
+  Node* directory = nullptr;
+  if (!mounted_.empty() && random_.one_in(2)) {
+    const std::size_t drawn = random_.below(mounted_.size());
+    directory = model_.at(mounted_[drawn]);
+    mounted_.erase(mounted_.begin() + static_cast<std::ptrdiff_t>(drawn));
+    if (!directory) return;
+    emit(Verb::umount, *directory);
+    directory->fixed = Model::path(*directory).find('/') == std::string::npos;
+  } else {
+    directory = any_directory();
+    if (!directory || holds_fixed(*directory) || directory == &model_.side()) return;
+    emit(Verb::mount, *directory);
+    mounted_.push_back(Model::path(*directory));
+    directory->fixed = true;
+  }
+  // What stood there is known again at the next rest.
+  close_held();
+  model_.clear(*directory);
+}
+
+}  // namespace lookout::oracle
