@@ -94,6 +94,7 @@ int run() {
     return kUsageError;
   }
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGIO, SIG_IGN);  // writers_of() may have it sent
   // No directory stays in use only because the program was started in it.
   if (::chdir("/") != 0) std::cerr << "lookout_port: cannot change to /\n";
   return serve(std::get<StandardStreams>(std::move(taken)));

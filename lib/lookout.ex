@@ -66,6 +66,7 @@ defmodule Lookout do
           | {:name, GenServer.name()}
           | {:recursive, boolean}
           | {:settle, 0..3_600_000}
+          | {:await, :close | {:close, 1..86_400_000}}
           | {:backend, :auto | :inotify | :poll}
           | {:poll_interval, 10..3_600_000}
           | {:initial, boolean}
@@ -98,6 +99,9 @@ defmodule Lookout do
     * `:name` - as for `GenServer.start_link/3`
     * `:recursive` - with `false`, only what stands directly in the directories; default `true`
     * `:settle` - milliseconds of quiet before changes are reported; default 0
+    * `:await` - with `:close`, an event of a file waits until nobody has it open for writing or mapped writable, for at most ten
+      minutes; `{:close, ms}` waits for at most so long. Where the kernel does not tell whether there are writers (another user's files,
+      without the capability CAP_LEASE; some file systems), until one of them closes it
     * `:backend` - how changes are found: `:inotify`, by the kernel's hints; `:poll`, by looking at everything every `:poll_interval`, which
       serves on any file system; `:auto` (the default), by hints where the kernel sees every change, and by polling, with a `:polled`
       notice, on network, 9p and FUSE mounts, which others may change unseen

@@ -278,9 +278,17 @@ defmodule LookoutTest do
     end
   end
 
+  test "with await: :close a file is told when it has been closed", %{dir: dir} do
+    watcher = watched!(dir, await: :close)
+    file = File.open!(Path.join(dir, "a"), [:write, :raw])
+    :ok = :file.write(file, "half")
+    assert changes(watcher, dir) == []
+    :ok = File.close(file)
+    assert changes(watcher, dir) == [{:created, "a"}]
+  end
+
   describe "a polled directory" do
     test "is looked at every interval and takes no watch", %{dir: dir} do
-      File.write!(Path.join(dir, "a"), "")
       watcher = watched!(dir, backend: :poll, poll_interval: 20)
 
       assert {:ok, %{roots: %{^dir => :poll}, watches: 0, polled: 1}} = Lookout.info(watcher)

@@ -96,7 +96,7 @@ struct OptionRule {
   bool (*read)(TermReader&, R&);
 };
 
-constexpr std::array<OptionRule<WatchRequest>, 7> kWatchOptions{{
+constexpr std::array<OptionRule<WatchRequest>, 8> kWatchOptions{{
     {"recursive", "true or false",
      [](TermReader& in, WatchRequest& out) { return read_boolean(in, out.options.recursive); }},
     {"initial", "true or false",
@@ -129,6 +129,14 @@ constexpr std::array<OptionRule<WatchRequest>, 7> kWatchOptions{{
        const auto value = in.natural();
        if (!value || *value < kMinPollInterval || *value > kMaxPollInterval) return false;
        out.poll_interval = static_cast<std::uint32_t>(*value);
+       return true;
+     }},
+    {"await", "false or milliseconds, 1 to 86400000",
+     [](TermReader& in, WatchRequest& out) {
+       const auto longest = in.natural();
+       if (!longest) return in.atom() == "false";
+       if (*longest == 0 || *longest > kMaxAwait) return false;
+       out.options.await = static_cast<std::uint32_t>(*longest);
        return true;
      }},
     {"credit", kCreditExpected,

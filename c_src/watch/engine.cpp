@@ -37,6 +37,8 @@ constexpr int kStepsAClockRead = 8;
 constexpr int kLongestSettle = 20;
 constexpr milliseconds kRetry{100};
 constexpr milliseconds kPollInterval{1000};
+// Between two looks at files that have writers: the end of a writable mapping gives no hint.
+constexpr milliseconds kHold{200};
 // After changes, until what they made counts as old: longer than a tick of the inode clock.
 constexpr milliseconds kConfirm{20};
 // Descriptors of directories are kept open so long after the last change.
@@ -68,6 +70,7 @@ class Engine::Impl : private ChangeSink {
         settle_timer_(io),
         retry_timer_(io),
         poll_timer_(io),
+        hold_timer_(io),
         confirm_timer_(io),
         rest_timer_(io) {
     if (source_->fd() < 0) return;
@@ -316,6 +319,10 @@ class Engine::Impl : private ChangeSink {
           if (roots_.check_due_slowly()) roots_.check_now();
           schedule();
         });
+    arm(hold_timer_, hold_armed_, kHold, reconciler_.has_held(), [this] {
+      reconciler_.look_at_held();
+      schedule();
+    });
     arm(confirm_timer_, confirm_armed_, kConfirm, !reconciler_.is_confirmed() && is_settled(),
         [this] {
           observe();
@@ -427,10 +434,12 @@ class Engine::Impl : private ChangeSink {
   asio::steady_timer settle_timer_;
   asio::steady_timer retry_timer_;
   asio::steady_timer poll_timer_;
+  asio::steady_timer hold_timer_;
   asio::steady_timer confirm_timer_;
   asio::steady_timer rest_timer_;
   bool retry_armed_ = false;
   bool poll_armed_ = false;
+  bool hold_armed_ = false;
   bool confirm_armed_ = false;
   bool rest_armed_ = false;
 

@@ -9,6 +9,8 @@
 #include <ctime>
 #include <utility>
 
+#include "watch/writers.h"
+
 namespace lookout {
 namespace {
 
@@ -21,10 +23,14 @@ std::size_t directories_to_keep() {
   return std::clamp<std::size_t>(limit.rlim_cur / 4, 8, kMostOpenDirectories);
 }
 
-std::int64_t clock_offset() {
+std::int64_t monotonic_clock() {
   timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-  return inode_clock() - (now.tv_sec * kSecond + now.tv_nsec);
+  return now.tv_sec * kSecond + now.tv_nsec;
+}
+
+std::int64_t clock_offset() {
+  return inode_clock() - monotonic_clock();
 }
 
 }  // namespace
@@ -98,7 +104,14 @@ std::uint64_t Reconciler::dirty() const {
 
 // --- looks -------------------------------------------------------------------------------------
 
-void Reconciler::look(const DirtyName& dirty) {
+void Reconciler::look(const DirtyName& hinted) {
+  DirtyName dirty = hinted;
+  held_since_.reset();
+  if (const auto held = held_.find({dirty.directory, dirty.name}); held != held_.end()) {
+    dirty.hints |= held->second.hints;
+    held_since_ = held->second.since;
+    held_.erase(held);
+  }
   const NodeId directory = dirty.directory;
   if (!tree_.alive(directory) || !tree_.is_directory(directory)) return;
   if (tree_.has(directory, DirMark::opaque) || !admits(directory, dirty.name)) return;
@@ -163,6 +176,10 @@ void Reconciler::unchanged(NodeId node, const Look& seen, Hints hints) {
   // What was told of a file with several links in this round may have hidden a change of content.
   const bool written = was_written(node, seen, hints) || (told_attributes && compared);
   const bool changed = written || (hints & hint::kAttributes) != 0;
+  if (changed) {
+    const Hints kept = hints | (written ? hint::kWritten : 0);
+    if (hold({tree_.parent(node), std::string(tree_.name(node)), kept}, seen)) return;
+  }
   // A file with other links may have changed unseen: what was not told is not taken for known.
   if (changed || seen.links == 1 || tree_.signature(node) != 0) {
     tree_.set_signature(node, seen.signature());
@@ -232,6 +249,7 @@ void Reconciler::unchanged_directory(NodeId node, const Look& seen, Hints hints)
 void Reconciler::appeared(const DirtyName& place, const Look& seen) {
   const NodeId source = find_source(place, seen);
   if (source == kNoNode) {
+    if (hold(place, seen)) return;
     const NodeId made = create(place.directory, place.name, seen.type, seen.identity);
     tell(Change::created, made);
     settle_new(made, seen, place.hints);
@@ -373,6 +391,39 @@ void Reconciler::put_off(const DirtyName& dirty, const OpenFailure& failure) {
       }
       break;
   }
+}
+
+// Nanoseconds for which an event of what is below the root of `directory` waits for writers.
+std::int64_t Reconciler::longest_hold(NodeId directory) const {
+  if (!awaiting_) return 0;
+  const auto root = roots_.find(tree_.root_of(directory));
+  return root == roots_.end() ? 0 : root->second.await * (kSecond / 1000);
+}
+
+// Whether what there is to tell of a file waits until its writers are done. By hints alone, where
+// nothing else tells whether there are any, they are done when one of them closes it.
+bool Reconciler::hold(const DirtyName& place, const Look& seen) {
+  if (!telling_ || seen.type != EntryType::file) return false;
+  const std::int64_t longest = longest_hold(place.directory);
+  if (longest == 0) return false;
+  const std::int64_t now = monotonic_clock();
+  const std::int64_t since = held_since_.value_or(now);
+  if (now - since >= longest) return false;
+  const auto opened = directories_.open(place.directory);
+  if (!std::holds_alternative<DirectoryFd>(opened)) return false;
+  switch (writers_of(std::get<DirectoryFd>(opened)->get(), place.name)) {
+    case Writers::none:
+      return false;
+    case Writers::some:
+      break;
+    case Writers::unknown:
+      if ((place.hints & hint::kClosed) != 0) return false;
+      if ((place.hints & (hint::kWritten | hint::kCreated)) == 0) return false;
+      break;
+  }
+  // Closed by one of several writers, perhaps: that does not count for the others.
+  held_[{place.directory, place.name}] = {place.hints & ~hint::kClosed, since};
+  return true;
 }
 
 // Whether `node` still stands at its place is to be found out in this round.

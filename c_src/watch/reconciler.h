@@ -15,6 +15,7 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -51,7 +52,8 @@ class ChangeSink {
 struct RootOptions {
   bool recursive = true;
   Backend backend = Backend::automatic;
-  std::string only;  // when not empty, the one name that is watched: a single file
+  std::uint32_t await = 0;  // as in WatchOptions
+  std::string only;         // when not empty, the one name that is watched: a single file
 };
 
 class Reconciler {
@@ -67,6 +69,9 @@ class Reconciler {
   void poll();
   // What could not be looked at for a passing reason is tried again.
   void retry();
+  // Files whose events wait for their writers are looked at again.
+  void look_at_held();
+  bool has_held() const { return !held_.empty(); }
 
   // --- roots ---
   NodeId plant(const std::string& path, Identity identity, RootOptions options);
@@ -122,6 +127,7 @@ class Reconciler {
     DirectoryReader reader;
     std::int64_t started;  // inode_clock()
     bool suspect;
+    bool awaits;   // the writers of files
     bool trusted;  // what it tells without a look
     std::uint64_t device;
   };
@@ -134,6 +140,10 @@ class Reconciler {
   struct Parked {
     NodeId node;
     std::uint64_t round;
+  };
+  struct Held {
+    Hints hints;
+    std::int64_t since;  // monotonic, nanoseconds
   };
   struct Doomed {
     NodeId node;
@@ -167,6 +177,8 @@ class Reconciler {
   bool was_written(NodeId node, const Look& seen, Hints hints) const;
   bool is_suspect(NodeId node, const Look& seen) const;
   void put_off(const DirtyName& dirty, const OpenFailure& failure);
+  bool hold(const DirtyName& place, const Look& seen);
+  std::int64_t longest_hold(NodeId directory) const;
   void doubt(NodeId node);
   void tell(Change change, NodeId node, std::string from = {});
   bool admits(NodeId directory, std::string_view name) const;
@@ -228,6 +240,11 @@ class Reconciler {
   // Directories whose changes may not have been hinted: when they were last known.
   std::unordered_map<NodeId, std::int64_t> blind_;
   std::unordered_set<NodeId> denied_;  // may not be, until the mode of it or of one above changes
+  // Places whose files have writers that are waited for, and since when the one that is looked at
+  // now has been among them.
+  std::map<Place, Held> held_;
+  std::optional<std::int64_t> held_since_;
+  bool awaiting_ = false;  // a root was planted that has to wait for writers
   std::vector<Parked> parked_;
   Blockade blockade_;
   std::vector<NodeId> blockers_;   // to be let go in this round, the last one first

@@ -140,6 +140,10 @@ void Reconciler::poll() {
   for (const NodeId directory : std::exchange(failed_, {})) queue_listing(directory, true);
 }
 
+void Reconciler::look_at_held() {
+  for (const auto& [place, held] : held_) next_.add(place.first, place.second, 0);
+}
+
 void Reconciler::retry() {
   for (const DirtyName& entry : std::exchange(later_names_, {})) {
     touch(entry.directory, entry.name, entry.hints);

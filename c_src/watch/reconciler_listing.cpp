@@ -18,6 +18,7 @@ bool is_denied(int code) {
 
 NodeId Reconciler::plant(const std::string& path, Identity identity, RootOptions options) {
   const NodeId root = tree_.add_root(path, identity);
+  awaiting_ = awaiting_ || options.await > 0;
   roots_[root] = std::move(options);
   confirmed_ = false;
   Agenda* const before = std::exchange(active_, &crawling_);
@@ -109,12 +110,13 @@ void Reconciler::start_listing(Agenda& agenda, NodeId directory) {
     if (suspect) compared(directory, started);
     return;
   }
-  Listing listing{directory, DirectoryReader(fd->get()),      started, suspect,
+  Listing listing{directory, DirectoryReader(fd->get()),      started, suspect, false,
                   false,     tree_.identity(directory).device};
   if (const int code = listing.reader.error(); code != 0) {
     listing_failed(directory, code);
     return;
   }
+  listing.awaits = telling_ && longest_hold(directory) > 0;
   // Where hints will not come, entries are looked at from the first, to be compared later.
   listing.trusted =
       !tree_.has(directory, DirMark::polled) && file_systems_.of(fd->get(), listing.device).trusted;
@@ -216,7 +218,8 @@ void Reconciler::list_item(const Listing& listing, const DirectoryReader::Item& 
 
   if (known == kNoNode) {
     const bool opaque = item.type == EntryType::directory && is_opaque_in(directory);
-    if (believed && !opaque && (!telling_ || !tree_.knows(listed))) {
+    const bool awaited = listing.awaits && item.type == EntryType::file;
+    if (believed && !opaque && !awaited && (!telling_ || !tree_.knows(listed))) {
       const NodeId made = create(directory, item.name, *item.type, listed);
       tell(Change::created, made);
       if (*item.type == EntryType::directory) {

@@ -75,6 +75,9 @@ void Reconciler::replace(const DirtyName& place, NodeId old, const Look& seen) {
   if (const NodeId source = find_source(place, seen); source != kNoNode) {
     erase(old);
     rename(source, place, seen);
+  } else if (hold(place, seen)) {
+    tell(Change::deleted, old);
+    erase(old);
   } else if (tree_.type(old) == seen.type) {
     unpark(old);
     tree_.set(old, Mark::written, false);

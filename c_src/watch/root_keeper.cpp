@@ -46,6 +46,7 @@ std::optional<Error> RootKeeper::add(const std::vector<std::string>& paths,
     root->path = path;
     root->recursive = options.recursive;
     root->backend = options.backend;
+    root->await = options.await;
     root->tell = options.report_existing;
     if (error == nullptr) root->target = std::get<Target>(std::move(found));
     added.push_back(std::move(root));
@@ -145,7 +146,7 @@ bool RootKeeper::plant(Root& root) {
   take_over(root);
   root.phase = Root::Phase::crawling;
   root.node = reconciler_.plant(root.target.directory, root.target.identity,
-                                {root.recursive, root.backend, root.target.only});
+                                {root.recursive, root.backend, root.await, root.target.only});
   // One that may cover others is to be learnt before these are decided on.
   return !root.recursive || !root.target.only.empty();
 }

@@ -35,6 +35,7 @@ struct Root {
   std::string path;  // as it was given
   bool recursive = true;
   Backend backend = Backend::automatic;
+  std::uint32_t await = 0;
   bool polled = false;   // it was, when it was last looked at
   bool tell = false;     // what is found there next is told as created
   bool lost = false;     // it was said that nothing stands there

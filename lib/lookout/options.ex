@@ -9,6 +9,7 @@ defmodule Lookout.Options do
     name: "an atom, {:global, term} or {:via, module, term}",
     recursive: "true or false",
     settle: "milliseconds from 0 to 3_600_000",
+    await: ":close or {:close, longest} with milliseconds from 1 to 86_400_000",
     backend: ":auto, :inotify or :poll",
     poll_interval: "milliseconds from 10 to 3_600_000",
     initial: "true or false",
@@ -31,6 +32,7 @@ defmodule Lookout.Options do
           name: nil | atom | {:global, term} | {:via, module, term},
           recursive: boolean,
           settle: 0..3_600_000,
+          await: false | 1..86_400_000,
           backend: :auto | :inotify | :poll,
           poll_interval: 10..3_600_000,
           initial: boolean,
@@ -46,6 +48,7 @@ defmodule Lookout.Options do
     name: nil,
     recursive: true,
     settle: 0,
+    await: false,
     backend: :auto,
     poll_interval: 1_000,
     initial: false,
@@ -149,6 +152,8 @@ defmodule Lookout.Options do
 
   defp value(key, value) when key in [:recursive, :initial, :stat] and is_boolean(value), do: {:ok, value}
   defp value(:settle, ms) when is_integer(ms) and ms in 0..3_600_000, do: {:ok, ms}
+  defp value(:await, :close), do: {:ok, 600_000}
+  defp value(:await, {:close, ms}) when is_integer(ms) and ms in 1..86_400_000, do: {:ok, ms}
   defp value(:backend, backend) when backend in [:auto, :inotify, :poll], do: {:ok, backend}
   defp value(:poll_interval, ms) when is_integer(ms) and ms in 10..3_600_000, do: {:ok, ms}
   defp value(:ready, ready) when ready in [:wait, :async], do: {:ok, ready}

@@ -42,6 +42,8 @@ defmodule Lookout.OptionsTest do
     settle: 1.0,
     settle: :infinity,
     initial: nil,
+    await: :open,
+    await: {:close, 0},
     backend: :fsevents,
     poll_interval: 9,
     poll_interval: 3_600_001,

@@ -69,10 +69,11 @@ const std::map<std::string, RequestCheck>& request_table() {
          return r.id == 2 && r.paths == Paths{"/srv/in", "/srv/out"} &&
                 same(r.options, {true, false, false}) && !r.settle && r.credit == 64;
        })},
-      {R"({:watch, 2, ["/mnt/share"], [backend: :poll, poll_interval: 500]})",
+      {R"({:watch, 2, ["/mnt/share"], [backend: :poll, poll_interval: 500, await: 60000]})",
        expect<WatchRequest>([](const auto& r) {
          return r.id == 2 && r.paths == Paths{"/mnt/share"} &&
-                same(r.options, {.backend = Backend::poll}) && r.poll_interval == 500U;
+                same(r.options, {.backend = Backend::poll, .await = 60000}) &&
+                r.poll_interval == 500U;
        })},
       {R"({:watch, 3, ["/srv/later"], [recursive: false, initial: true, missing: :wait, settle: 250]})",
        expect<WatchRequest>([](const auto& r) {
