@@ -10,10 +10,12 @@ defmodule Consumer do
 
   @doc "Makes a file in the watched directory and prints the event that comes."
   def check do
-    {:ok, _} = Application.ensure_all_started(:consumer)
-    {:ok, watcher} = Lookout.subscribe(Consumer.Watcher)
     path = Path.join(watched(), "new.txt")
     File.rm(path)
+    {:ok, _} = Application.ensure_all_started(:consumer)
+    {:ok, watcher} = Lookout.subscribe(Consumer.Watcher)
+    # Should the watch have been live before, a file replaced at once would be one :modified.
+    :ok = Lookout.sync(watcher)
     File.write!(path, "hello")
     wait(watcher, path)
     System.halt(0)
