@@ -15,6 +15,7 @@
 #include "watch/disk.h"
 #include "watch/hint_source.h"
 #include "watch/lister.h"
+#include "watch/mount_watch.h"
 #include "watch/place_watches.h"
 #include "watch/reconciler.h"
 #include "watch/root_keeper.h"
@@ -43,6 +44,8 @@ constexpr milliseconds kHold{200};
 constexpr milliseconds kConfirm{20};
 // Descriptors of directories are kept open so long after the last change.
 constexpr milliseconds kKeepOpen{1000};
+// Between two looks at the table of mounts.
+constexpr milliseconds kMountPause{200};
 // A sync that waits under steady changes ends after so many rounds: one to end the round under
 // way, one that takes what the kernel had queued, the others for what these put off.
 constexpr std::uint64_t kSyncRounds = 6;
@@ -67,12 +70,18 @@ class Engine::Impl : private ChangeSink {
         reconciler_(tree_, *source_, places_, *this),
         roots_(tree_, places_, reconciler_, *this),
         queue_(io),
+        mount_table_(io),
         settle_timer_(io),
         retry_timer_(io),
         poll_timer_(io),
         hold_timer_(io),
         confirm_timer_(io),
-        rest_timer_(io) {
+        rest_timer_(io),
+        mount_timer_(io) {
+    if (mounts_.fd() >= 0) {
+      mount_table_.assign(mounts_.fd());
+      wait_for_mounts();
+    }
     if (source_->fd() < 0) return;
     queue_.assign(source_->fd());
     wait_for_hints();
@@ -80,6 +89,7 @@ class Engine::Impl : private ChangeSink {
 
   ~Impl() override {
     if (queue_.is_open()) queue_.release();  // the source closes it
+    if (mount_table_.is_open()) mount_table_.release();
   }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
@@ -192,6 +202,50 @@ class Engine::Impl : private ChangeSink {
                       }));
   }
 
+  void wait_for_mounts() {
+    mount_table_.async_wait(asio::posix::stream_descriptor::wait_error,
+                            guarded([this](const boost::system::error_code& error) {
+                              if (error) return;
+                              wait_for_mounts();  // first, so that none slips between
+                              mounts_changed_ = true;
+                              take_mounts_in_time();
+                            }));
+  }
+
+  // The table may be long, and change all the time where containers come and go.
+  void take_mounts_in_time() {
+    if (mount_armed_) return;
+    take_mounts();
+    arm(mount_timer_, mount_armed_, kMountPause, true, [this] {
+      if (mounts_changed_) take_mounts_in_time();
+    });
+  }
+
+  void take_mounts() {
+    if (mounts_.signalled()) mounts_changed_ = true;
+    if (!std::exchange(mounts_changed_, false)) return;
+    note_mounts();
+    roots_.mounted(mounted_, true);
+    mounts_unchecked_ = true;
+    schedule();
+  }
+
+  void note_mounts() {
+    for (std::string& place : mounts_.changes()) mounted_.push_back(std::move(place));
+  }
+
+  // The tree may have been behind when a change was noticed, so that its place was not found: once
+  // it is up to date, all places are looked at, those on the disk and those in the tree.
+  void check_mounts() {
+    note_mounts();
+    drain();
+    if (reconciler_.unsettled()) return;
+    roots_.mounted(mounts_.places(), false);
+    reconciler_.doubt_mounts();
+    roots_.mounted(std::exchange(mounted_, {}), true);
+    mounts_unchecked_ = false;
+  }
+
   void drain() {
     source_->read([this](const Hint& hint) {
       last_hint_ = Clock::now();
@@ -210,6 +264,7 @@ class Engine::Impl : private ChangeSink {
   void observe() {
     const std::int64_t now = inode_clock();
     drain();
+    take_mounts();
     if (!in_round_ && is_settled()) reconciler_.confirm(now);
   }
 
@@ -244,8 +299,10 @@ class Engine::Impl : private ChangeSink {
       roots_.check();
       return true;
     }
-    // Every root is known now.
-    for (const DoneHandler& done : std::exchange(starts_, {})) done(Done{});
+    // Every root is known now, unless one could not be looked at for a passing reason.
+    if (!roots_.check_due_later()) {
+      for (const DoneHandler& done : std::exchange(starts_, {})) done(Done{});
+    }
     if (!in_round_ && is_settled()) answer_syncs([](const Sync&) { return true; });
     if (credit_ == 0 || !listener_.has_room()) return false;
     if (std::exchange(overflow_untold_, false)) tell_overflow();
@@ -272,12 +329,14 @@ class Engine::Impl : private ChangeSink {
       return true;
     }
     unsettled_since_.reset();
-    return false;
+    if (!mounts_unchecked_) return false;
+    check_mounts();
+    return true;
   }
 
   // Whether all that changed so far has been told.
   bool is_settled() const {
-    return !reconciler_.unsettled() && !must_retry() && !roots_.has_untold();
+    return !reconciler_.unsettled() && !must_retry() && !roots_.has_untold() && !mounts_unchecked_;
   }
 
   void end_round() {
@@ -431,17 +490,24 @@ class Engine::Impl : private ChangeSink {
   Reconciler reconciler_;
   RootKeeper roots_;
   asio::posix::stream_descriptor queue_;
+  MountWatch mounts_;
+  asio::posix::stream_descriptor mount_table_;
   asio::steady_timer settle_timer_;
   asio::steady_timer retry_timer_;
   asio::steady_timer poll_timer_;
   asio::steady_timer hold_timer_;
   asio::steady_timer confirm_timer_;
   asio::steady_timer rest_timer_;
+  asio::steady_timer mount_timer_;
   bool retry_armed_ = false;
   bool poll_armed_ = false;
   bool hold_armed_ = false;
   bool confirm_armed_ = false;
   bool rest_armed_ = false;
+  bool mount_armed_ = false;
+  bool mounts_changed_ = false;    // and not read yet
+  bool mounts_unchecked_ = false;  // read, but perhaps not found in the tree
+  std::vector<std::string> mounted_;
 
   // Goes with the engine.
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);

@@ -77,6 +77,8 @@ void Reconciler::begin_round(std::int64_t drained) {
   clean_ += std::min<std::int64_t>(0, offset - clock_offset_);
   clock_offset_ = offset;
 
+  // With what was hinted of the same places since: a write and a removal are looked at as one.
+  retry_names();
   for (DirtyName& entry : next_.take()) current_.push_back(std::move(entry));
   for (const NodeId directory : std::exchange(deferred_, {})) {
     if (tree_.alive(directory) && tree_.is_directory(directory) &&

@@ -65,6 +65,8 @@ class Reconciler {
   void touch(NodeId directory, std::string_view name, Hints hints);
   // Hints were lost: every directory is listed again and the times of its entries compared.
   void distrust_everything();
+  // Where the tree has a mounted file system, none may stand any more.
+  void doubt_mounts();
   // Directories without a watch, and those that failed, are listed again.
   void poll();
   // What could not be looked at for a passing reason is tried again.
@@ -155,6 +157,7 @@ class Reconciler {
   bool stuck() const { return stuck_ >= kStuckRounds; }
 
   // looks (reconciler.cpp)
+  void retry_names();
   void bound_trail();
   Hints follow_move(const Hint& hint, NodeId directory);
   void mark_content(NodeId directory, std::string_view name, Hints hints);

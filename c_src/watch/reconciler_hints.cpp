@@ -15,6 +15,7 @@ void Reconciler::take(const Hint& hint) {
     if (hint.ended) {
       tree_.set_watch(node, -1);
       tree_.set(node, DirMark::stale);
+      tree_.set(node, DirMark::suspect);
       blind_.try_emplace(node, clean_);
       file_systems_.forget();
     }
@@ -131,6 +132,16 @@ void Reconciler::distrust_everything() {
                 [&](NodeId directory) { queue_listing(directory, true); });
 }
 
+void Reconciler::doubt_mounts() {
+  tree_.for_each_directory([&](NodeId node) {
+    if (tree_.is_root(node)) return;
+    const NodeId parent = tree_.parent(node);
+    if (tree_.identity(node).device != tree_.identity(parent).device) {
+      touch(parent, tree_.name(node), 0);
+    }
+  });
+}
+
 void Reconciler::poll() {
   // In the order in which they were met, so that parents come first; the agenda is worked off from
   // its end.
@@ -144,10 +155,14 @@ void Reconciler::look_at_held() {
   for (const auto& [place, held] : held_) next_.add(place.first, place.second, 0);
 }
 
-void Reconciler::retry() {
+void Reconciler::retry_names() {
   for (const DirtyName& entry : std::exchange(later_names_, {})) {
     touch(entry.directory, entry.name, entry.hints);
   }
+}
+
+void Reconciler::retry() {
+  retry_names();
   for (const NodeId directory : std::exchange(later_directories_, {})) {
     deferred_.push_back(directory);
   }

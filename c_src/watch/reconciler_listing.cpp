@@ -285,6 +285,8 @@ void Reconciler::finish_listing(const Listing& listing) {
     }
   }
   if (const int code = listing.reader.error(); code != 0 && code != ENOENT) {
+    tree_.set(directory, DirMark::suspect,
+              tree_.has(directory, DirMark::suspect) || listing.suspect);
     listing_failed(directory, code);
   } else {
     tree_.set(directory, DirMark::unreadable, false);

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
+#include <memory>
 #include <utility>
 #include <variant>
 
@@ -13,6 +15,12 @@ namespace {
 // Whether nothing stands at a path, as against: it cannot be looked at now.
 bool is_gone(const Error& error) {
   return error.reason == "enoent" || error.reason == "enotdir" || error.reason == "eloop";
+}
+
+// Whether it may be looked at a little later.
+bool is_passing(const Error& error) {
+  return error.reason == "emfile" || error.reason == "enfile" || error.reason == "enomem" ||
+         error.reason == "eintr";
 }
 
 // Whether the path of `inner` leaves `outer` through a symbolic link, so that `outer` does not
@@ -91,6 +99,30 @@ void RootKeeper::check() {
   if (follow_roots()) check_now();
 }
 
+void RootKeeper::mounted(const std::vector<std::string>& places, bool changed) {
+  for (const Roots::Pointer& root : roots_.all()) {
+    const std::unique_ptr<char, decltype(&std::free)> real(
+        ::realpath(root->target.directory.c_str(), nullptr), std::free);
+    const std::string stands = real ? real.get() : "";
+    for (const std::string& place : places) {
+      if (!stands.empty() && is_path_below(place, stands)) {
+        mounted_below(*root, place.substr(stands == "/" ? 1 : stands.size() + 1));
+      } else if (changed && (stands.empty() || stands == place || is_path_below(stands, place))) {
+        check_now();
+      }
+    }
+  }
+}
+
+void RootKeeper::mounted_below(const Root& root, const std::string& below) {
+  const std::string& directory = root.target.directory;
+  const std::string place = (directory == "/" ? "" : directory) + '/' + below;
+  const std::size_t slash = place.rfind('/');
+  const NodeId parent = roots_.resolve(slash == 0 ? "/" : place.substr(0, slash));
+  if (parent == kNoNode || !tree_.is_directory(parent)) return;
+  reconciler_.touch(parent, place.substr(slash + 1), 0);
+}
+
 bool RootKeeper::follow_roots() {
   bool more = false;
   for (const Roots::Pointer& root : roots_.all()) {
@@ -137,7 +169,7 @@ bool RootKeeper::plant(Root& root) {
   }
   if (const Error* error = std::get_if<Error>(&found)) {
     if (!is_gone(*error)) not_looked_at(root, *error);
-    lose(root);
+    if (!is_passing(*error)) lose(root);
     return true;
   }
   if (std::exchange(root.lost, false)) sink_.notice(RootCreatedNotice{root.path});
@@ -163,8 +195,7 @@ bool RootKeeper::may_be_told_elsewhere(const Root& root) const {
 }
 
 void RootKeeper::not_looked_at(Root& root, const Error& error) {
-  const bool passing = error.reason == "emfile" || error.reason == "enfile" ||
-                       error.reason == "enomem" || error.reason == "eintr";
+  const bool passing = is_passing(error);
   (passing ? check_later_ : check_slowly_) = true;
   if (!passing && !std::exchange(root.denied, true)) {
     sink_.notice(UnreadableNotice{root.path, error.reason});

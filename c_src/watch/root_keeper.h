@@ -38,6 +38,9 @@ class RootKeeper {
   // Whether what stands below some root is still to be told.
   bool has_untold() const;
   void check_now() { reconciler_.set_roots_in_doubt(true); }
+  // Something is mounted at these places, whose paths lead through no symbolic links; with
+  // `changed` it is something else than before, or no more.
+  void mounted(const std::vector<std::string>& places, bool changed);
   // Compares each root with what stands at its path. Ends early, and is due again, when one is to
   // be learnt first.
   void check();
@@ -57,6 +60,7 @@ class RootKeeper {
  private:
   // Watches the places on the way to the roots; whether that are others than before.
   bool follow_roots();
+  void mounted_below(const Root& root, const std::string& below);
   void drop(const Roots::Pointer& root);
   void check_planted(Root& root);
   bool plant(Root& root);

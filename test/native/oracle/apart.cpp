@@ -65,9 +65,12 @@ bool put(const char* path, const std::string& text) {
 // What kept the namespaces from being entered; empty: nothing.
 std::string enter(const TrialOptions& options) {
   const std::string user = std::to_string(::geteuid());
+  const std::string group = std::to_string(::getegid());
   if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0)
     return std::string("no user namespace can be had here: ") + std::strerror(errno);
-  if (!put("/proc/self/uid_map", "0 " + user + " 1")) return "/proc/self/uid_map is refused";
+  if (!put("/proc/self/uid_map", "0 " + user + " 1") || !put("/proc/self/setgroups", "deny") ||
+      !put("/proc/self/gid_map", "0 " + group + " 1"))
+    return "the user cannot be mapped";
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
     return std::string("the mounts cannot be made private: ") + std::strerror(errno);
   if (options.fault != Fault::watches) return {};

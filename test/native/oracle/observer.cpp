@@ -56,7 +56,12 @@ void Observer::on_events(std::uint64_t seq, std::vector<Event> events) {
 }
 
 void Observer::on_notice(Notice notice) {
-  if (!expects(notice))
+  if (expects(notice)) return;
+  if (const auto* lost = std::get_if<RootDeletedNotice>(&notice))
+    complain("a root that stands is told as deleted: " + escape(lost->dir));
+  else if (const auto* unreadable = std::get_if<UnreadableNotice>(&notice))
+    complain("unexpectedly unreadable, " + unreadable->reason + ": " + escape(unreadable->dir));
+  else
     complain("an unexpected notice came, number " + std::to_string(notice.index()));
 }
 

@@ -185,7 +185,7 @@ class Shrinker {
 bool run_one(const Settings& settings, std::uint64_t seed) {
   TrialOptions trial = settings.trial;
   trial.seed = seed;
-  if (settings.mix && !trial.script) trial.fault = static_cast<Fault>(seed % (kFaults - 1));
+  if (settings.mix && !trial.script) trial.fault = static_cast<Fault>(seed % kFaults);
   Outcome outcome = run(trial);
   if (!outcome.skipped.empty()) {
     std::printf("seed %llu fault %s: skipped, %s\n", static_cast<unsigned long long>(seed),

@@ -1,0 +1,108 @@
+#include "watch/mount_watch.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <utility>
+
+namespace lookout {
+namespace {
+
+constexpr std::size_t kBlock = 16384;
+
+// A space, tab, newline or backslash stands as a backslash and three octal digits.
+std::string unescape(std::string_view text) {
+  std::string bytes;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const std::string_view digits = text.substr(i).substr(0, 4);
+    const bool escaped =
+        digits.size() == 4 && digits[0] == '\\' &&
+        std::all_of(digits.begin() + 1, digits.end(), [](char c) { return c >= '0' && c <= '7'; });
+    if (!escaped) {
+      bytes += text[i];
+      continue;
+    }
+    bytes += static_cast<char>((digits[1] - '0') * 64 + (digits[2] - '0') * 8 + (digits[3] - '0'));
+    i += 3;
+  }
+  return bytes;
+}
+
+// Takes the next word off the front of a line; empty at its end.
+std::string_view next_word(std::string_view& line) {
+  const std::size_t end = std::min(line.find(' '), line.size());
+  const std::string_view word = line.substr(0, end);
+  line.remove_prefix(std::min(end + 1, line.size()));
+  return word;
+}
+
+}  // namespace
+
+Mounts parse_mounts(std::string_view text) {
+  Mounts mounts;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    const std::string_view mount = next_word(line);
+    next_word(line);  // the parent's number
+    const std::string_view device = next_word(line);
+    next_word(line);  // what of the file system is mounted
+    const std::string place = unescape(next_word(line));
+    if (!place.starts_with('/')) continue;
+    mounts[place].append(mount).append(" ").append(device).append(";");
+  }
+  return mounts;
+}
+
+std::vector<std::string> changed_places(const Mounts& before, const Mounts& after) {
+  std::vector<std::string> changed;
+  for (const auto& [place, mounted] : after) {
+    const auto known = before.find(place);
+    if (known == before.end() || known->second != mounted) changed.push_back(place);
+  }
+  for (const auto& [place, mounted] : before) {
+    if (!after.contains(place)) changed.push_back(place);
+  }
+  std::sort(changed.begin(), changed.end());
+  return changed;
+}
+
+MountWatch::MountWatch()
+    : fd_(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC)), known_(parse_mounts(text())) {}
+
+bool MountWatch::signalled() const {
+  pollfd waiting{fd_.get(), POLLPRI, 0};
+  return ::poll(&waiting, 1, 0) > 0 && (waiting.revents & (POLLPRI | POLLERR)) != 0;
+}
+
+std::vector<std::string> MountWatch::changes() {
+  Mounts now = parse_mounts(text());
+  std::vector<std::string> changed = changed_places(known_, now);
+  known_ = std::move(now);
+  return changed;
+}
+
+std::vector<std::string> MountWatch::places() const {
+  std::vector<std::string> places;
+  for (const auto& [place, mounted] : known_) places.push_back(place);
+  return places;
+}
+
+std::string MountWatch::text() const {
+  std::string text;
+  std::array<char, kBlock> block{};
+  for (off_t at = 0;;) {
+    const ssize_t got = ::pread(fd_.get(), block.data(), block.size(), at);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return text;
+    text.append(block.data(), static_cast<std::size_t>(got));
+    at += got;
+  }
+}
+
+}  // namespace lookout

@@ -1,0 +1,41 @@
+#include "watch/mount_watch.h"
+
+#include <gtest/gtest.h>
+
+namespace lookout {
+namespace {
+
+constexpr const char* kTable =
+    "22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw\n"
+    "30 22 0:25 / /srv rw - tmpfs tmpfs rw\n"
+    "31 30 0:26 / /srv/a\\040space\\011tab rw - tmpfs tmpfs rw\n"
+    "32 30 0:27 / /srv rw - tmpfs tmpfs rw\n";
+
+TEST(ParseMounts, ReadsPlacesWithWhatIsMountedThere) {
+  const Mounts expected{
+      {"/", "22 254:0;"}, {"/srv", "30 0:25;32 0:27;"}, {"/srv/a space\ttab", "31 0:26;"}};
+  EXPECT_EQ(parse_mounts(kTable), expected);
+}
+
+TEST(ParseMounts, PassesOverWhatIsNoLineOfTheTable) {
+  EXPECT_EQ(parse_mounts("\n\nnonsense\n1 2 3\n\\999\\0"), Mounts{});
+  EXPECT_EQ(parse_mounts("1 2 0:3 / /cut"), (Mounts{{"/cut", "1 0:3;"}}));
+  EXPECT_EQ(parse_mounts("1 2 0:3 / /cut\\04"), (Mounts{{"/cut\\04", "1 0:3;"}}));
+}
+
+TEST(ChangedPlaces, AreThoseThatCameWentOrHoldSomethingElse) {
+  const Mounts before{{"/", "1;"}, {"/gone", "2;"}, {"/other", "3;"}, {"/same", "4;"}};
+  const Mounts after{{"/", "1;"}, {"/new", "5;"}, {"/other", "6;"}, {"/same", "4;"}};
+  EXPECT_EQ(changed_places(before, after), (std::vector<std::string>{"/gone", "/new", "/other"}));
+  EXPECT_TRUE(changed_places(after, after).empty());
+}
+
+TEST(MountWatch, TellsNothingWhereNothingIsMounted) {
+  MountWatch mounts;
+  ASSERT_GE(mounts.fd(), 0);
+  EXPECT_FALSE(mounts.places().empty());
+  EXPECT_EQ(mounts.places().front(), "/");
+}
+
+}  // namespace
+}  // namespace lookout
