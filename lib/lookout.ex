@@ -41,6 +41,20 @@ defmodule Lookout do
   at it: a `:created` path does not exist before and its parent does, a `:deleted` one is empty, `:renamed` moves all
   below `from` to `path` (and replaces a file that stood there). A watched directory itself is no entry.
 
+  ## What is told at all
+
+  `:ignore` and `:only` take patterns of gitignore(5), each as a line of a `.gitignore` file that stands in each of the watched directories:
+
+      Lookout.start_link(dirs: ["."], ignore: ["node_modules/", "*.o", "!kept.o", "/build"], only: ["*.ex", "*.eex", "/config/"])
+
+  Of several that match the last decides, `!` makes an exception, and nothing below an ignored directory can be taken back. With `:only`
+  what is no directory is told where a pattern matches it, or a directory above it; directories are told all the same. A
+  watched directory (or single file) itself is never left out.
+
+  What is left out is to a subscriber as if it did not exist, and the rest can be replayed as it is: a rename out of sight is `:deleted`,
+  one into sight `:created`, or `:modified` where it replaces a file that was told. Below two nested directories the patterns of the
+  outer one count; where it leaves out the inner one, that one tells for itself, with its own.
+
   ## Slow subscribers
 
   Nobody's mailbox is flooded: with `active: true` at most some 64 batches are waiting in it, with `active: n` at most `n`. Meanwhile
@@ -69,6 +83,8 @@ defmodule Lookout do
           | {:await, :close | {:close, 1..86_400_000}}
           | {:backend, :auto | :inotify | :poll}
           | {:poll_interval, 10..3_600_000}
+          | {:ignore, [binary]}
+          | {:only, [binary]}
           | {:initial, boolean}
           | {:ready, :wait | :async}
           | {:max_lag, timeout}
@@ -106,6 +122,8 @@ defmodule Lookout do
       serves on any file system; `:auto` (the default), by hints where the kernel sees every change, and by polling, with a `:polled`
       notice, on network, 9p and FUSE mounts, which others may change unseen
     * `:poll_interval` - milliseconds between two looks at what is polled; default 1,000
+    * `:ignore` - patterns of what is not to be told, see below; an ignored directory is not looked into and costs nothing
+    * `:only` - patterns of what alone is to be told, directories apart
     * `:initial` - report what exists as `:created` first. It waits for the first subscriber; default `false`
     * `:ready` - with `:async`, return at once; a `:ready` notice follows, or the watcher stops. Default `:wait`
     * `:max_lag` - milliseconds that a slow subscriber may hold up others, or `:infinity`; default 5,000

@@ -287,6 +287,29 @@ defmodule LookoutTest do
     assert changes(watcher, dir) == [{:created, "a"}]
   end
 
+  describe "what is told" do
+    test "leaves out what is ignored, and follows what comes into sight and goes", %{dir: dir} do
+      {"", 0} = shell(dir, "mkdir -p deps/a lib; touch deps/a/x lib/a.o lib/a")
+      watcher = watched!(dir, ignore: ["deps/", "*.o"])
+      assert {:ok, 0, [%{path: lib}, %{path: a}]} = Lookout.list(watcher)
+      assert {lib, a} == {Path.join(dir, "lib"), Path.join(dir, "lib/a")}
+      assert {:ok, %{watches: 2}} = Lookout.info(watcher)
+
+      {"", 0} = shell(dir, "touch lib/b.o deps/a/y; mv lib/a.o lib/c")
+      assert changes(watcher, dir) == [{:created, "lib/c"}]
+      {"", 0} = shell(dir, "mv lib deps/lib")
+      assert Enum.sort(changes(watcher, dir)) == [{:deleted, "lib"}, {:deleted, "lib/a"}, {:deleted, "lib/c"}]
+    end
+
+    test "is what matches alone with :only, in directories added later too", %{dir: dir} do
+      {"", 0} = shell(dir, "mkdir one two")
+      watcher = watched!(Path.join(dir, "one"), only: ["*.ex"])
+      :ok = Lookout.add(watcher, Path.join(dir, "two"))
+      {"", 0} = shell(dir, "for name in one/a.ex one/a.o two/b.ex two/b.o; do ln -s x $name; done")
+      assert Enum.sort(changes(watcher, dir)) == [{:created, "one/a.ex"}, {:created, "two/b.ex"}]
+    end
+  end
+
   describe "a polled directory" do
     test "is looked at every interval and takes no watch", %{dir: dir} do
       watcher = watched!(dir, backend: :poll, poll_interval: 20)

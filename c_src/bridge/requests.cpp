@@ -89,14 +89,40 @@ std::optional<std::uint64_t> read_credit(TermReader& reader) {
 
 constexpr std::string_view kCreditExpected = "a number of batches, 0 or more, or :infinity";
 
+// Gives nothing where one of the patterns cannot be one: the reader stands at it then.
+bool read_patterns(TermReader& reader, std::vector<std::string>& patterns) {
+  const TermReader whole = reader;
+  const auto count = reader.list();
+  if (!count) return false;
+  if (static_cast<std::size_t>(*count) > kMaxPatterns) {
+    reader = whole;
+    return false;
+  }
+  for (int i = 0; i < *count; ++i) {
+    const TermReader before = reader;
+    auto pattern = reader.binary();
+    if (!pattern || pattern->size() > kMaxPatternSize || pattern->find('\0') != std::string::npos) {
+      reader = before;
+      return false;
+    }
+    patterns.push_back(std::move(*pattern));
+  }
+  return *count == 0 || reader.empty_list();
+}
+
+constexpr std::string_view kPatternsExpected =
+    "a list of at most 4096 patterns, each a binary of at most 4096 bytes without a NUL byte,";
+
 template <class R>
 struct OptionRule {
   std::string_view name;
   std::string_view expected;
   bool (*read)(TermReader&, R&);
+  // Whether what is shown of a value that is refused is what the reader stands at then: a part.
+  bool shows_part = false;
 };
 
-constexpr std::array<OptionRule<WatchRequest>, 8> kWatchOptions{{
+constexpr std::array<OptionRule<WatchRequest>, 10> kWatchOptions{{
     {"recursive", "true or false",
      [](TermReader& in, WatchRequest& out) { return read_boolean(in, out.options.recursive); }},
     {"initial", "true or false",
@@ -139,6 +165,10 @@ constexpr std::array<OptionRule<WatchRequest>, 8> kWatchOptions{{
        out.options.await = static_cast<std::uint32_t>(*longest);
        return true;
      }},
+    {"ignore", kPatternsExpected,
+     [](TermReader& in, WatchRequest& out) { return read_patterns(in, out.options.ignore); }, true},
+    {"only", kPatternsExpected,
+     [](TermReader& in, WatchRequest& out) { return read_patterns(in, out.options.only); }, true},
     {"credit", kCreditExpected,
      [](TermReader& in, WatchRequest& out) {
        const auto value = read_credit(in);
@@ -200,7 +230,8 @@ bool read_options(Fields& fields, const std::array<OptionRule<R>, N>& rules, R& 
     seen.set(index);
     const std::string_view value_at = reader.rest();
     if (!rule->read(reader, request)) {
-      return refuse(std::string(rule->expected) + " for the option :" + *name, value_at);
+      return refuse(std::string(rule->expected) + " for the option :" + *name,
+                    rule->shows_part ? reader.rest() : value_at);
     }
   }
   if (*count > 0 && !reader.empty_list()) return refuse("a proper list of options", list_at);

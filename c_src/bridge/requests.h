@@ -16,6 +16,8 @@ namespace lookout {
 
 inline constexpr std::size_t kMaxPaths = 4096;          // in one request
 inline constexpr std::size_t kMaxPathSize = 64 * 1024;  // bytes
+inline constexpr std::size_t kMaxPatterns = 4096;       // in one option
+inline constexpr std::size_t kMaxPatternSize = 4096;    // bytes
 inline constexpr std::uint64_t kMaxSettle = 3'600'000;  // milliseconds
 inline constexpr std::uint64_t kMaxAwait = 86'400'000;
 inline constexpr std::uint64_t kMinPollInterval = 10;

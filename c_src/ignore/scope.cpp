@@ -87,9 +87,12 @@ bool Scope::judge_in(const Layer& layer, std::string_view name, Verdict& verdict
   return false;
 }
 
-bool Scope::depends_on_place() const {
-  return std::any_of(layers_.begin(), layers_.end(),
-                     [](const LayerPtr& layer) { return !layer->live.empty(); });
+bool Scope::same_as(const Scope& other) const {
+  return std::equal(layers_.begin(), layers_.end(), other.layers_.begin(), other.layers_.end(),
+                    [](const LayerPtr& a, const LayerPtr& b) {
+                      return a == b ||
+                             (a->rules == b->rules && a->rank == b->rank && a->live == b->live);
+                    });
 }
 
 bool is_ignored(ScopePtr scope, std::string_view path, bool directory) {

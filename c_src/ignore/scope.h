@@ -47,8 +47,8 @@ class Scope : public std::enable_shared_from_this<Scope> {
 
   Verdict judge(std::string_view name) const;
   bool says_nothing() const { return layers_.empty(); }
-  // Whether what is decided may depend on where in the tree a directory stands.
-  bool depends_on_place() const;
+  // Whether the same is decided here and below as in the other.
+  bool same_as(const Scope& other) const;
 
  private:
   // A pattern on paths that may still match below this directory.

@@ -21,6 +21,7 @@
 #include "watch/root_keeper.h"
 #include "watch/roots.h"
 #include "watch/tree.h"
+#include "watch/visibility.h"
 
 namespace lookout {
 namespace {
@@ -67,8 +68,9 @@ class Engine::Impl : private ChangeSink {
         listener_(listener),
         source_(make_hint_source()),
         places_(*source_),
-        reconciler_(tree_, *source_, places_, *this),
-        roots_(tree_, places_, reconciler_, *this),
+        visibility_(tree_),
+        reconciler_(tree_, visibility_, *source_, places_, *this),
+        roots_(tree_, visibility_, places_, reconciler_, *this),
         queue_(io),
         mount_table_(io),
         settle_timer_(io),
@@ -94,7 +96,7 @@ class Engine::Impl : private ChangeSink {
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
-  void watch(const std::vector<std::string>& paths, WatchOptions options, DoneHandler done) {
+  void watch(const std::vector<std::string>& paths, const WatchOptions& options, DoneHandler done) {
     if (auto error = roots_.add(paths, options)) {
       asio::post(io_, [done = std::move(done), failed = std::move(*error)] { done(failed); });
       return;
@@ -487,6 +489,7 @@ class Engine::Impl : private ChangeSink {
   Tree tree_;
   std::unique_ptr<HintSource> source_;
   PlaceWatches places_;
+  Visibility visibility_;
   Reconciler reconciler_;
   RootKeeper roots_;
   asio::posix::stream_descriptor queue_;

@@ -35,8 +35,10 @@ std::int64_t clock_offset() {
 
 }  // namespace
 
-Reconciler::Reconciler(Tree& tree, HintSource& source, PlaceWatches& places, ChangeSink& sink)
+Reconciler::Reconciler(Tree& tree, Visibility& visibility, HintSource& source, PlaceWatches& places,
+                       ChangeSink& sink)
     : tree_(tree),
+      visibility_(visibility),
       source_(source),
       places_(places),
       sink_(sink),
@@ -116,14 +118,14 @@ void Reconciler::look(const DirtyName& hinted) {
   }
   const NodeId directory = dirty.directory;
   if (!tree_.alive(directory) || !tree_.is_directory(directory)) return;
-  if (tree_.has(directory, DirMark::opaque) || !admits(directory, dirty.name)) return;
+  if (tree_.has(directory, DirMark::opaque)) return;
 
   const auto opened = directories_.open(directory);
   if (const auto* failure = std::get_if<OpenFailure>(&opened)) {
     put_off(dirty, *failure);
     return;
   }
-  const auto looked = look_at(std::get<DirectoryFd>(opened)->get(), dirty.name);
+  const auto looked = look_in(directory, std::get<DirectoryFd>(opened), dirty.name);
   const NodeId known = tree_.child(directory, dirty.name);
   if (const int* code = std::get_if<int>(&looked)) {
     if (*code == ENOENT) {
@@ -150,6 +152,15 @@ void Reconciler::look(const DirtyName& hinted) {
     left_place(known, dirty.hints);
     blockade_.add(known, {dirty, seen.identity, round_});
   }
+}
+
+// What is not visible does not stand there.
+std::variant<Look, int> Reconciler::look_in(NodeId directory, const DirectoryFd& fd,
+                                            const std::string& name) {
+  auto looked = look_at(fd->get(), name);
+  const Look* seen = std::get_if<Look>(&looked);
+  if (seen != nullptr && !visibility_.shows(directory, name, seen->type)) return ENOENT;
+  return looked;
 }
 
 // `node` stands no longer at its place. If it is gone, its other links still tell its content.
@@ -281,7 +292,10 @@ void Reconciler::rename(NodeId source, const DirtyName& place, const Look& seen)
     trail_.moved({tree_.parent(source), std::string(tree_.name(source))},
                  {place.directory, place.name}, Trail::Known::by_look, round_);
   }
+  const bool directory = tree_.is_directory(source);
+  const Visibility::View before = directory ? visibility_.view(source) : Visibility::View{};
   tree_.move(source, place.directory, place.name);
+  if (directory && visibility_.moved(source, before)) list_below(source);
   unpark(source);
   tell(Change::renamed, source, std::move(from));
   unchanged(source, seen, hints);
@@ -357,7 +371,8 @@ bool Reconciler::stands(NodeId node, Hints hints) {
     put_off_ = true;
     return !tree_.is_directory(node) && (hints & hint::kMovedTo) == 0;
   }
-  const auto looked = look_at(std::get<DirectoryFd>(opened)->get(), std::string(tree_.name(node)));
+  const auto looked =
+      look_in(directory, std::get<DirectoryFd>(opened), std::string(tree_.name(node)));
   if (const int* code = std::get_if<int>(&looked); code != nullptr && *code != ENOENT) {
     return true;  // nothing is known against it
   }
@@ -437,21 +452,16 @@ void Reconciler::doubt(NodeId node) {
   }
 }
 
+// A directory and all below it are listed, since what is visible there may have changed.
+void Reconciler::list_below(NodeId directory) {
+  for (NodeId node = directory; node != kNoNode; node = next_below(tree_, node, directory)) {
+    if (tree_.is_directory(node)) queue_listing(node, false);
+  }
+}
+
 void Reconciler::tell(Change change, NodeId node, std::string from) {
   progressed_ = true;
   if (telling_) sink_.change({change, tree_.type(node), tree_.path(node), std::move(from)});
-}
-
-bool Reconciler::admits(NodeId directory, std::string_view name) const {
-  const std::string* single = single_name(directory);
-  return single == nullptr || *single == name;
-}
-
-// The name of the single file that a root stands for; nullptr of any other directory.
-const std::string* Reconciler::single_name(NodeId directory) const {
-  if (!tree_.is_root(directory)) return nullptr;
-  const auto root = roots_.find(directory);
-  return root == roots_.end() || root->second.only.empty() ? nullptr : &root->second.only;
 }
 
 bool Reconciler::is_opaque_in(NodeId directory) const {

@@ -36,6 +36,7 @@
 #include "watch/place_watches.h"
 #include "watch/trail.h"
 #include "watch/tree.h"
+#include "watch/visibility.h"
 
 namespace lookout {
 
@@ -54,11 +55,13 @@ struct RootOptions {
   Backend backend = Backend::automatic;
   std::uint32_t await = 0;  // as in WatchOptions
   std::string only;         // when not empty, the one name that is watched: a single file
+  Filter filter;
 };
 
 class Reconciler {
  public:
-  Reconciler(Tree& tree, HintSource& source, PlaceWatches& places, ChangeSink& sink);
+  Reconciler(Tree& tree, Visibility& visibility, HintSource& source, PlaceWatches& places,
+             ChangeSink& sink);
 
   // --- hints ---
   void take(const Hint& hint);
@@ -165,6 +168,7 @@ class Reconciler {
   void mark(NodeId node, Hints hints);
   void stray(const DirtyName& dirty);
   void look(const DirtyName& dirty);
+  std::variant<Look, int> look_in(NodeId directory, const DirectoryFd& fd, const std::string& name);
   void left_place(NodeId node, Hints hints);
   void unchanged(NodeId node, const Look& seen, Hints hints);
   void unchanged_directory(NodeId node, const Look& seen, Hints hints);
@@ -183,8 +187,8 @@ class Reconciler {
   bool hold(const DirtyName& place, const Look& seen);
   std::int64_t longest_hold(NodeId directory) const;
   void doubt(NodeId node);
+  void list_below(NodeId directory);
   void tell(Change change, NodeId node, std::string from = {});
-  bool admits(NodeId directory, std::string_view name) const;
   bool is_opaque_in(NodeId directory) const;
 
   // listings (reconciler_listing.cpp)
@@ -203,7 +207,6 @@ class Reconciler {
   void unreadable(NodeId directory, int code);
   void denied(NodeId directory, NodeId by, int code);
   void give_up(NodeId directory, int code);
-  const std::string* single_name(NodeId directory) const;
   void list_single(NodeId directory, const std::string& name, bool suspect);
 
   // settling (reconciler_settle.cpp)
@@ -220,6 +223,7 @@ class Reconciler {
   void erase(NodeId node);
 
   Tree& tree_;
+  Visibility& visibility_;
   HintSource& source_;
   PlaceWatches& places_;
   ChangeSink& sink_;

@@ -19,7 +19,7 @@ void Reconciler::take(const Hint& hint) {
       blind_.try_emplace(node, clean_);
       file_systems_.forget();
     }
-    const std::string* single = single_name(node);
+    const std::string* single = visibility_.single_name(node);
     if (single != nullptr && *single == hint.name && (hint.hints & hint::kPlace) != 0) {
       roots_in_doubt_ = true;
     }
@@ -57,7 +57,8 @@ Hints Reconciler::follow_move(const Hint& hint, NodeId directory) {
   // A file that came to the first place unseen may have been written before it came.
   const bool known = tree_.child(from->first, from->second) != kNoNode;
   const bool seen = trail_.seen_to(*from).value_or(known);
-  trail_.arrived(here, seen, round_);
+  // What is hinted of it where it is not visible is not looked into.
+  trail_.arrived(here, seen && visibility_.may_show(directory, hint.name), round_);
   return (seen ? 0 : hint::kUnpaired) | (next_.hints(from->first, from->second) & hint::kContent) |
          trail_.strayed_at(*from);
 }
@@ -71,7 +72,7 @@ void Reconciler::touch(NodeId directory, std::string_view name, Hints hints) {
       }
     }
   }
-  if (admits(directory, name)) next_.add(directory, name, hints);
+  if (visibility_.may_show(directory, name)) next_.add(directory, name, hints);
 }
 
 // What is hinted of the content counts for the entry that the tree knows under the name, wherever

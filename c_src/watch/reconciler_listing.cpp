@@ -19,6 +19,7 @@ bool is_denied(int code) {
 NodeId Reconciler::plant(const std::string& path, Identity identity, RootOptions options) {
   const NodeId root = tree_.add_root(path, identity);
   awaiting_ = awaiting_ || options.await > 0;
+  visibility_.plant(root, options.only, options.filter);
   roots_[root] = std::move(options);
   confirmed_ = false;
   Agenda* const before = std::exchange(active_, &crawling_);
@@ -105,7 +106,7 @@ void Reconciler::start_listing(Agenda& agenda, NodeId directory) {
   const bool suspect = tree_.has(directory, DirMark::suspect);
   const std::int64_t started = inode_clock();
   if (!watch_directory(directory, fd)) return;
-  if (const std::string* name = single_name(directory)) {
+  if (const std::string* name = visibility_.single_name(directory)) {
     list_single(directory, *name, suspect);
     if (suspect) compared(directory, started);
     return;
@@ -211,10 +212,13 @@ void Reconciler::list_single(NodeId directory, const std::string& name, bool sus
 
 void Reconciler::list_item(const Listing& listing, const DirectoryReader::Item& item) {
   const NodeId directory = listing.directory;
-  if (!admits(directory, item.name)) return;
+  const bool believed = listing.trusted && item.type.has_value();
+  if (believed ? !visibility_.shows(directory, item.name, *item.type)
+               : !visibility_.may_show(directory, item.name)) {
+    return;
+  }
   const NodeId known = tree_.child(directory, item.name);
   const Identity listed{listing.device, item.inode};
-  const bool believed = listing.trusted && item.type.has_value();
 
   if (known == kNoNode) {
     const bool opaque = item.type == EntryType::directory && is_opaque_in(directory);
@@ -258,9 +262,10 @@ void Reconciler::learn(NodeId directory, const std::string& name) {
     touch(directory, name, 0);
     return;
   }
-  const auto looked = look_at(std::get<DirectoryFd>(opened)->get(), name);
+  const auto looked = look_in(directory, std::get<DirectoryFd>(opened), name);
   const Look* seen = std::get_if<Look>(&looked);
   if (seen == nullptr) {
+    if (std::get<int>(looked) == ENOENT) return;  // gone, or not visible
     touch(directory, name, 0);
     return;
   }

@@ -54,7 +54,7 @@ void Reconciler::make_way(NodeId old, const Blocked& blocked) {
     put_off(place, *failure);
     return;
   }
-  const auto looked = look_at(std::get<DirectoryFd>(opened)->get(), place.name);
+  const auto looked = look_in(place.directory, std::get<DirectoryFd>(opened), place.name);
   const Look* seen = std::get_if<Look>(&looked);
   if (seen == nullptr || (seen->identity == tree_.identity(old) && seen->type == tree_.type(old))) {
     release(old);
@@ -146,6 +146,7 @@ void Reconciler::erase(NodeId node) {
     failed_.erase(node);
     denied_.erase(node);
     blind_.erase(node);
+    visibility_.forget(node);
     for (Agenda* agenda : {&agenda_, &crawling_}) {
       if (agenda->listing && agenda->listing->directory == node) agenda->listing.reset();
     }

@@ -39,6 +39,7 @@ bool is_linked(const Root& outer, const Root& inner) {
 
 std::optional<Error> RootKeeper::add(const std::vector<std::string>& paths,
                                      const WatchOptions& options) {
+  const Filter filter(options);
   std::vector<Roots::Pointer> added;
   for (const std::string& path : paths) {
     if (roots_.find(path) != nullptr) {
@@ -55,6 +56,7 @@ std::optional<Error> RootKeeper::add(const std::vector<std::string>& paths,
     root->recursive = options.recursive;
     root->backend = options.backend;
     root->await = options.await;
+    root->filter = filter;
     root->tell = options.report_existing;
     if (error == nullptr) root->target = std::get<Target>(std::move(found));
     added.push_back(std::move(root));
@@ -177,8 +179,9 @@ bool RootKeeper::plant(Root& root) {
   if (may_be_told_elsewhere(root)) root.tell = true;
   take_over(root);
   root.phase = Root::Phase::crawling;
-  root.node = reconciler_.plant(root.target.directory, root.target.identity,
-                                {root.recursive, root.backend, root.await, root.target.only});
+  root.node =
+      reconciler_.plant(root.target.directory, root.target.identity,
+                        {root.recursive, root.backend, root.await, root.target.only, root.filter});
   // One that may cover others is to be learnt before these are decided on.
   return !root.recursive || !root.target.only.empty();
 }

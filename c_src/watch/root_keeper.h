@@ -18,8 +18,13 @@ namespace lookout {
 class RootKeeper {
  public:
   // The sink gets the notices of roots that go and come.
-  RootKeeper(Tree& tree, PlaceWatches& places, Reconciler& reconciler, ChangeSink& sink)
-      : tree_(tree), places_(places), reconciler_(reconciler), sink_(sink), roots_(tree) {}
+  RootKeeper(Tree& tree, Visibility& visibility, PlaceWatches& places, Reconciler& reconciler,
+             ChangeSink& sink)
+      : tree_(tree),
+        places_(places),
+        reconciler_(reconciler),
+        sink_(sink),
+        roots_(tree, visibility) {}
 
   const Roots& roots() const { return roots_; }
 

@@ -88,13 +88,19 @@ bool Roots::covered(const Root& root) const {
                        other->phase == Root::Phase::telling;
     if (!known || other->removed || !other->target.only.empty() || !other->recursive) return false;
     if (!is_path_below(root.path, other->path)) return false;
+    const EntryType type = root.target.only.empty() ? EntryType::directory : EntryType::file;
+    std::vector<std::string_view> parts = parts_below(root.path, other->path);
     NodeId at = other->node;
-    for (const std::string_view part : parts_below(root.path, other->path)) {
+    for (auto part = parts.begin(); part != parts.end(); ++part) {
       if (!tree_.is_directory(at)) return false;
-      at = tree_.child(at, part);
-      if (at == kNoNode) return true;  // it will be told when it appears
+      const NodeId child = tree_.child(at, *part);
+      if (child == kNoNode) {  // will it be told when it appears?
+        parts.erase(parts.begin(), part);
+        return visibility_.shows_path(at, parts, type);
+      }
+      at = child;
     }
-    return tree_.is_directory(at) || !root.target.only.empty();
+    return tree_.is_directory(at) || type == EntryType::file;
   });
 }
 

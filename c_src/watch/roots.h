@@ -9,6 +9,7 @@
 #include "support/error.h"
 #include "watch/reconciler.h"
 #include "watch/tree.h"
+#include "watch/visibility.h"
 
 namespace lookout {
 
@@ -36,7 +37,8 @@ struct Root {
   bool recursive = true;
   Backend backend = Backend::automatic;
   std::uint32_t await = 0;
-  bool polled = false;   // it was, when it was last looked at
+  bool polled = false;  // it was, when it was last looked at
+  Filter filter;
   bool tell = false;     // what is found there next is told as created
   bool lost = false;     // it was said that nothing stands there
   bool denied = false;   // it was said that it cannot be looked at
@@ -53,7 +55,7 @@ struct Root {
 
 class Roots {
  public:
-  explicit Roots(const Tree& tree) : tree_(tree) {}
+  Roots(const Tree& tree, Visibility& visibility) : tree_(tree), visibility_(visibility) {}
 
   using Pointer = std::shared_ptr<Root>;
 
@@ -65,13 +67,15 @@ class Roots {
   void add(Pointer root);
   void remove(const Pointer& root);
 
-  // Whether another root that is known tells (or will tell) what stands at this root's path.
+  // Whether another root that is known tells (or will tell) what stands at this root's path. What
+  // it does not make visible it does not tell.
   bool covered(const Root& root) const;
   // The node of a path below a root, or the root itself; kNoNode where the tree has none.
   NodeId resolve(const std::string& path) const;
 
  private:
   const Tree& tree_;
+  Visibility& visibility_;
   std::vector<Pointer> roots_;
 };
 

@@ -1,6 +1,9 @@
 // How paths are watched.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "watch/hint_source.h"
 
 namespace lookout {
@@ -12,6 +15,12 @@ struct WatchOptions {
   Backend backend = Backend::automatic;
   // Milliseconds for which the event of a file waits for its writers at most; 0: it does not wait.
   std::uint32_t await = 0;
+
+  // Lines as in a .gitignore file that stands in each of the directories.
+  std::vector<std::string> ignore = {};  // what they match is invisible
+  std::vector<std::string> only = {};    // if any: what is no directory is visible where they match
+
+  bool operator==(const WatchOptions&) const = default;
 };
 
 }  // namespace lookout

@@ -4,6 +4,8 @@ defmodule Lookout.Options do
 
   alias Lookout.{Limits, Paths}
 
+  @patterns "a list of gitignore patterns: binaries of at most 4096 bytes without a NUL byte, at most 4096 of them, 1 MiB together"
+
   @expected [
     dirs: "a path or a list of paths",
     name: "an atom, {:global, term} or {:via, module, term}",
@@ -12,6 +14,8 @@ defmodule Lookout.Options do
     await: ":close or {:close, longest} with milliseconds from 1 to 86_400_000",
     backend: ":auto, :inotify or :poll",
     poll_interval: "milliseconds from 10 to 3_600_000",
+    ignore: @patterns,
+    only: @patterns,
     initial: "true or false",
     ready: ":wait or :async",
     max_lag: "milliseconds (0 or more) or :infinity",
@@ -35,6 +39,8 @@ defmodule Lookout.Options do
           await: false | 1..86_400_000,
           backend: :auto | :inotify | :poll,
           poll_interval: 10..3_600_000,
+          ignore: [binary],
+          only: [binary],
           initial: boolean,
           ready: :wait | :async,
           max_lag: timeout,
@@ -51,6 +57,8 @@ defmodule Lookout.Options do
     await: false,
     backend: :auto,
     poll_interval: 1_000,
+    ignore: [],
+    only: [],
     initial: false,
     ready: :wait,
     max_lag: 5_000,
@@ -168,6 +176,10 @@ defmodule Lookout.Options do
   defp value(:under, path), do: Paths.expand(path)
   defp value(:dirs, dirs), do: dirs(dirs)
 
+  defp value(key, patterns) when key in [:ignore, :only] and is_list(patterns) do
+    if patterns?(patterns), do: {:ok, patterns}, else: :error
+  end
+
   defp value(:subscribe, pids) when is_list(pids) do
     if List.improper?(pids) == false and Enum.all?(pids, &(is_pid(&1) and node(&1) == node())) do
       {:ok, pids |> Enum.uniq() |> Enum.map(&{&1, :all})}
@@ -177,6 +189,15 @@ defmodule Lookout.Options do
   end
 
   defp value(_key, _value), do: :error
+
+  defp patterns?(patterns) do
+    List.improper?(patterns) == false and length(patterns) <= 4096 and Enum.all?(patterns, &pattern?/1) and
+      IO.iodata_length(patterns) <= 1_048_576
+  end
+
+  defp pattern?(pattern) do
+    is_binary(pattern) and byte_size(pattern) <= 4096 and :binary.match(pattern, <<0>>) == :nomatch
+  end
 
   defp dirs(path) when is_binary(path), do: dirs([path])
 

@@ -41,6 +41,12 @@ defmodule Lookout.OptionsTest do
     settle: 3_600_001,
     settle: 1.0,
     settle: :infinity,
+    ignore: "*.o",
+    ignore: [:a],
+    ignore: ["a\0"],
+    ignore: ["a" | "b"],
+    only: nil,
+    only: [~c"a"],
     initial: nil,
     await: :open,
     await: {:close, 0},
@@ -63,6 +69,20 @@ defmodule Lookout.OptionsTest do
 
       assert message =~ "option #{inspect(key)}: expected "
       assert message =~ "got: #{inspect(value)}"
+    end
+  end
+
+  test "patterns are bounded in number and size" do
+    assert %Options{ignore: [<<255>>], only: []} = Options.parse!(dirs: "/", ignore: [<<255>>], only: [])
+
+    for bad <- [
+          List.duplicate("a", 4097),
+          [String.duplicate("a", 4097)],
+          List.duplicate(String.duplicate("a", 4096), 257)
+        ] do
+      assert_raise ArgumentError, ~r/option :ignore: expected a list of/, fn ->
+        Options.parse!(dirs: "/", ignore: bad)
+      end
     end
   end
 

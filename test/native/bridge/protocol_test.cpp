@@ -51,34 +51,35 @@ RequestCheck expect(std::function<bool(const R&)> check) {
   };
 }
 
-bool same(const WatchOptions& a, const WatchOptions& b) {
-  return a.recursive == b.recursive && a.report_existing == b.report_existing &&
-         a.wait_for_missing == b.wait_for_missing;
-}
-
 const std::map<std::string, RequestCheck>& request_table() {
   using Paths = std::vector<std::string>;
   static const std::map<std::string, RequestCheck> table{
       {R"({:watch, 1, ["/srv/in"], [recursive: true, initial: false, missing: :error, settle: 0, credit: :infinity]})",
        expect<WatchRequest>([](const auto& r) {
-         return r.id == 1 && r.paths == Paths{"/srv/in"} && same(r.options, {true, false, false}) &&
+         return r.id == 1 && r.paths == Paths{"/srv/in"} && r.options == WatchOptions{} &&
                 r.settle == 0U && r.credit == Engine::kUnlimited;
        })},
       {R"({:watch, 2, ["/srv/in", "/srv/out"], [credit: 64]})",
        expect<WatchRequest>([](const auto& r) {
          return r.id == 2 && r.paths == Paths{"/srv/in", "/srv/out"} &&
-                same(r.options, {true, false, false}) && !r.settle && r.credit == 64;
+                r.options == WatchOptions{} && !r.settle && r.credit == 64;
        })},
       {R"({:watch, 2, ["/mnt/share"], [backend: :poll, poll_interval: 500, await: 60000]})",
        expect<WatchRequest>([](const auto& r) {
          return r.id == 2 && r.paths == Paths{"/mnt/share"} &&
-                same(r.options, {.backend = Backend::poll, .await = 60000}) &&
+                r.options == WatchOptions{.backend = Backend::poll, .await = 60000} &&
                 r.poll_interval == 500U;
        })},
       {R"({:watch, 3, ["/srv/later"], [recursive: false, initial: true, missing: :wait, settle: 250]})",
        expect<WatchRequest>([](const auto& r) {
          return r.id == 3 && r.paths == Paths{"/srv/later"} &&
-                same(r.options, {false, true, true}) && r.settle == 250U && r.credit == 0;
+                r.options == WatchOptions{false, true, true} && r.settle == 250U && r.credit == 0;
+       })},
+      {R"({:watch, 4, ["/srv/in"], [ignore: ["*.o", "build/", "!kept.o"], only: ["*.c", "*.h"]]})",
+       expect<WatchRequest>([](const auto& r) {
+         return r.id == 4 && r.paths == Paths{"/srv/in"} &&
+                r.options ==
+                    WatchOptions{.ignore = {"*.o", "build/", "!kept.o"}, .only = {"*.c", "*.h"}};
        })},
       {R"({:unwatch, 4, "/srv/in"})",
        expect<UnwatchRequest>([](const auto& r) { return r.id == 4 && r.path == "/srv/in"; })},

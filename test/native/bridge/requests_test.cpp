@@ -80,8 +80,8 @@ TEST(WatchRequest, TakesRawBytesAsAPath) {
 
 TEST(WatchRequest, RefusesUnknownOptionsByName) {
   EXPECT_EQ(option_objection(list({option("recursiv", atom("true"))})),
-            "expected an option of :recursive, :initial, :missing, :settle, :credit, "
-            "got :recursiv");
+            "expected an option of :recursive, :initial, :missing, :settle, :backend, "
+            ":poll_interval, :await, :ignore, :only, :credit, got :recursiv");
 }
 
 TEST(WatchRequest, RefusesBadValuesWithWhatWasExpectedAndWhatCame) {
@@ -95,6 +95,31 @@ TEST(WatchRequest, RefusesBadValuesWithWhatWasExpectedAndWhatCame) {
             "expected milliseconds, 0 to 3600000 for the option :settle, got 3600001");
   EXPECT_EQ(option_objection(list({option("credit", integer(-1))})),
             "expected a number of batches, 0 or more, or :infinity for the option :credit, got -1");
+}
+
+TEST(WatchRequest, TakesPatternsAsRawBytes) {
+  const auto watch = accepted<WatchRequest>(term(watch_with(
+      list({option("ignore", list({binary("*.o"), binary("\xFF\n")})), option("only", nil())}))));
+  EXPECT_EQ(watch.options.ignore, (std::vector<std::string>{"*.o", "\xFF\n"}));
+  EXPECT_TRUE(watch.options.only.empty());
+}
+
+TEST(WatchRequest, RefusesWhatIsNoPatternAndShowsWhich) {
+  const auto objection = [](const std::string& patterns) {
+    return option_objection(list({option("ignore", patterns)}));
+  };
+  const std::string expected =
+      "expected a list of at most 4096 patterns, each a binary of at most 4096 bytes without a NUL "
+      "byte, for the option :ignore, got ";
+  EXPECT_EQ(objection(binary("*.o")), expected + "\"*.o\"");
+  EXPECT_EQ(objection(list({binary("*.o"), binary("a\0b"s), binary("c")})),
+            expected + "\"a\\x00b\"");
+  EXPECT_EQ(objection(list({binary("*.o"), atom("all")})), expected + ":all");
+  EXPECT_EQ(objection(list({binary("a")}, binary("b"))), expected + "\"b\"");
+  EXPECT_TRUE(objection(list({binary(std::string(4097, 'a'))})).starts_with(expected + "\"aaa"));
+  std::string many = "l" + big_endian(kMaxPatterns + 1, 4);
+  for (std::size_t i = 0; i <= kMaxPatterns; ++i) many += binary("a");
+  EXPECT_TRUE(objection(many + nil()).starts_with(expected + "[\"a\", "));
 }
 
 TEST(WatchRequest, RefusesOptionsThatAreNoListOfPairs) {

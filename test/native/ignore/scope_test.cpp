@@ -147,14 +147,14 @@ TEST(Scope, OnlyOneRankIsKeptWhereItIsAskedFor) {
 
 TEST(Scope, IsSharedWhereADirectoryIsAsItsParent) {
   const auto scope = scope_of("*.o\n/a/b/c\n**/x\n");
-  EXPECT_TRUE(scope->depends_on_place());
   const auto in_a = scope->enter("a");
   EXPECT_NE(in_a, scope);
   const auto elsewhere = scope->enter("z");
   EXPECT_EQ(elsewhere->enter("y"), elsewhere);
+  EXPECT_TRUE(elsewhere->same_as(*scope->enter("y")));
+  EXPECT_FALSE(elsewhere->same_as(*in_a));
   const auto names = scope_of("*.o\nnode_modules/\n");
   EXPECT_EQ(names->enter("a"), names);
-  EXPECT_FALSE(names->depends_on_place());
   EXPECT_TRUE(Scope::empty()->says_nothing());
 }
 

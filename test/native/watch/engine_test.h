@@ -26,7 +26,7 @@ inline void let_a_tick_pass() {
 class EngineTest : public testing::Test {
  protected:
   // Watches what stands at `names` and replays strictly what is told of it. Only for directories.
-  void watch(const std::vector<std::string>& names, WatchOptions options = {}) {
+  void watch(const std::vector<std::string>& names, const WatchOptions& options = {}) {
     std::vector<std::string> paths;
     for (const std::string& name : names) paths.push_back(home_.at(name));
     if (options.report_existing) watcher_.mirror_from_nothing(paths);

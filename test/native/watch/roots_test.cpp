@@ -77,7 +77,8 @@ class RootsTest : public testing::Test {
   }
 
   Tree tree_;
-  Roots roots_{tree_};
+  Visibility visibility_{tree_};
+  Roots roots_{tree_, visibility_};
   std::uint64_t inode_ = 0;
 };
 

@@ -10,6 +10,8 @@
 #include <stdexcept>
 #include <type_traits>
 
+#include "oracle/visible.h"
+
 namespace lookout {
 namespace {
 
@@ -43,7 +45,9 @@ void Watcher::until(const std::string& what, const std::function<bool()>& reache
   }
 }
 
-std::optional<Error> Watcher::watch(const std::vector<std::string>& paths, WatchOptions options) {
+std::optional<Error> Watcher::watch(const std::vector<std::string>& paths,
+                                    const WatchOptions& options) {
+  for (const std::string& path : paths) options_[path] = options;
   std::optional<Result<Done>> answer;
   engine_.watch(paths, options, [&](Result<Done> result) { answer = std::move(result); });
   until("the watches were live", [&] { return answer.has_value(); });
@@ -120,7 +124,8 @@ void Watcher::expect_mirror_is_disk() {
   }
   oracle::Disk now;  // a root may be a link; the walker follows none
   for (const std::string& root : standing) {
-    now.emplace(root, oracle::walk(std::filesystem::canonical(root)));
+    const auto& found = now.emplace(root, oracle::walk(std::filesystem::canonical(root))).first;
+    oracle::keep_visible(*found->second, root, options_[root]);
   }
   for (const std::string& wrong : oracle::judge(*mirror_, now, oracle::Recall::strict).violations) {
     ADD_FAILURE() << wrong;

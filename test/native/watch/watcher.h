@@ -6,6 +6,7 @@
 #include <boost/asio/io_context.hpp>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -33,7 +34,8 @@ class Watcher : public Listener {
   Engine& engine() { return engine_; }
 
   // Each runs the loop until the answer came, and throws std::runtime_error where none comes.
-  std::optional<Error> watch(const std::vector<std::string>& paths, WatchOptions options = {});
+  std::optional<Error> watch(const std::vector<std::string>& paths,
+                             const WatchOptions& options = {});
   std::optional<Error> unwatch(const std::string& path);
   std::uint64_t sync();
   Listed list(std::optional<std::string> under = {}, bool with_stat = false);
@@ -52,7 +54,8 @@ class Watcher : public Listener {
   void mirror_from_listing(const std::vector<std::string>& roots);
   bool mirrors() const { return mirror_.has_value(); }
   oracle::Mirror& mirror() { return *mirror_; }
-  // Fails the test where the mirror is not the disk, or a change since the last call was not told.
+  // Fails the test where the mirror is not what is visible of the disk, or a change since the last
+  // call was not told.
   void expect_mirror_is_disk();
 
   void on_events(std::uint64_t seq, std::vector<Event> events) override;
@@ -73,6 +76,7 @@ class Watcher : public Listener {
   bool room_ = true;
   std::optional<oracle::Mirror> mirror_;
   oracle::Disk disk_;
+  std::map<std::string, WatchOptions> options_;  // by root
 };
 
 }  // namespace lookout
