@@ -126,6 +126,11 @@ void Reconciler::doom_step() {
   }
   if (leaf == doomed.node) doomed_.pop_back();
   const bool root = tree_.is_root(leaf);
+  // What was hinted of its content, and not looked at in time, counts for its other links.
+  Hints content = 0;
+  if (tree_.has(leaf, Mark::written)) content |= hint::kWritten;
+  if (tree_.has(leaf, Mark::altered)) content |= hint::kAttributes;
+  if (content != 0 && !tree_.is_directory(leaf)) pass_on(leaf, content);
   if (!root && doomed.telling) tell(Change::deleted, leaf);
   erase(leaf);
   if (root) {

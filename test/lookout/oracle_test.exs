@@ -41,6 +41,40 @@ defmodule Lookout.OracleTest do
     end
   end
 
+  for seed <- 1..@seeds do
+    @tag seed: 1_000 + seed
+    test "P2: so they are when the program is killed at any moment, after a new listing (seed #{1_000 + seed})", %{
+      dir: dir,
+      seed: seed
+    } do
+      :rand.seed(:exsss, seed)
+      roots = [Path.join(dir, "r0")]
+      mutator = start_mutator(dir, seed, 1)
+      assert_receive {^mutator, {:data, {:eol, "ready"}}}, 60_000
+
+      watcher = start_watcher!([dirs: roots], deaths: {1_000, 1_000}, backoff: {1, 10})
+      {:ok, ^watcher} = Lookout.subscribe(watcher, active: active(seed))
+      {:ok, seq, entries} = Lookout.list(watcher)
+      go(mutator)
+
+      state =
+        run(%{
+          mutator: mutator,
+          watcher: watcher,
+          roots: roots,
+          dir: dir,
+          seed: seed,
+          seq: seq,
+          oracle: Oracle.new(roots, entries),
+          batches: [],
+          kills: 0,
+          dying: false
+        })
+
+      assert state.kills > 0
+    end
+  end
+
   test "the oracle sees what was not told" do
     [created, modified] =
       for change <- [:created, :modified], do: %Lookout.Event{change: change, type: :file, path: "/r/a"}
@@ -77,13 +111,16 @@ defmodule Lookout.OracleTest do
   defp run(%{mutator: mutator, watcher: watcher} = state) do
     receive do
       {^mutator, {:data, {:eol, "rest"}}} -> state |> compare() |> run()
-      {^mutator, {:data, {:eol, "done"}}} -> :ok
+      {^mutator, {:data, {:eol, "done"}}} -> state
       {^mutator, {:exit_status, status}} -> flunk(report(state, "the mutator ended with #{status}"))
-      {:lookout, ^watcher, message} -> state |> take(message) |> ask_in_between() |> run()
+      {:lookout, ^watcher, message} -> state |> take(message) |> ask_in_between() |> kill_in_between() |> run()
     after
       120_000 -> flunk(report(state, "the mutator came to no rest"))
     end
   end
+
+  # What the listing after a death holds already.
+  defp take(%{listed: listed} = state, {:events, seq, _events}) when seq <= listed, do: state
 
   defp take(state, {:events, seq, _events}) when seq != state.seq + 1 do
     flunk(report(state, "batch #{seq} came after #{state.seq}"))
@@ -97,7 +134,26 @@ defmodule Lookout.OracleTest do
   end
 
   defp take(state, {:notice, {:overflow, _dir}}), do: state
+
+  defp take(%{dying: true} = state, {:notice, :restarted}) do
+    {:ok, seq, entries} = Lookout.list(state.watcher)
+    oracle = Oracle.new(state.roots, entries)
+    Map.merge(state, %{seq: seq, listed: seq, oracle: oracle, batches: [], dying: false})
+  end
+
   defp take(state, other), do: flunk(report(state, "unexpected: #{inspect(other)}"))
+
+  defp kill_in_between(%{dying: false} = state) do
+    if state.kills == 0 or :rand.uniform(20) == 1 do
+      signal(os_pid(state.watcher), "KILL")
+      %{state | dying: true, kills: state.kills + 1}
+    else
+      state
+    end
+  end
+
+  # Or there is nothing to be killed in this test.
+  defp kill_in_between(state), do: state
 
   # Now and then something is asked in the middle of the churn.
   defp ask_in_between(%{watcher: watcher, seq: seq} = state) do
@@ -109,7 +165,7 @@ defmodule Lookout.OracleTest do
       _other -> :ok
     end
 
-    if rem(seq, 211) == 0, do: compare_listing(state), else: state
+    if rem(seq, 211) == 0 and not Map.get(state, :dying, false), do: compare_listing(state), else: state
   end
 
   # A listing and the batches after it are as good as the mirror.
