@@ -261,6 +261,10 @@ void Reconciler::unchanged_directory(NodeId node, const Look& seen, Hints hints)
 // Something stands at a place that is free in the tree.
 void Reconciler::appeared(const DirtyName& place, const Look& seen) {
   const NodeId source = find_source(place, seen);
+  if (source == kNoNode && undecided_) {
+    later_names_.push_back(place);
+    return;
+  }
   if (source == kNoNode) {
     if (hold(place, seen)) return;
     const NodeId made = create(place.directory, place.name, seen.type, seen.identity);
@@ -338,6 +342,7 @@ void Reconciler::pass_on(NodeId node, Hints hints) {
 
 // The entry of the tree that stands at `place` now, having left its own: it was renamed.
 NodeId Reconciler::find_source(const DirtyName& place, const Look& seen) {
+  undecided_ = false;
   std::vector<NodeId> candidates = tree_.with_identity(seen.identity);
   const bool directory = seen.type == EntryType::directory;
   std::erase_if(candidates, [&](NodeId node) {
@@ -363,6 +368,7 @@ bool Reconciler::stands(NodeId node, Hints hints) {
   const NodeId directory = tree_.parent(node);
   const auto opened = directories_.open(directory);
   if (const auto* failure = std::get_if<OpenFailure>(&opened)) {
+    if (failure->kind == OpenFailure::Kind::failed && is_passing(failure->code)) undecided_ = true;
     if (failure->kind != OpenFailure::Kind::moved) return true;
     // The directory is elsewhere, perhaps with this entry still in it: look there once it is
     // found.

@@ -268,6 +268,7 @@ class Reconciler {
 
   std::uint64_t round_ = 0;
   std::uint64_t rescans_ = 0;
+  bool undecided_ = false;   // find_source() could not look at one for a passing reason
   bool put_off_ = false;     // this round left something for a later one
   bool progressed_ = false;  // this round changed something
   int stuck_ = 0;            // rounds in a row that put off and changed nothing

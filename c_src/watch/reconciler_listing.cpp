@@ -311,6 +311,11 @@ void Reconciler::compared(NodeId directory, std::int64_t started) {
 }
 
 void Reconciler::revive(NodeId directory) {
+  // Its watch has ended: another may stand there under the same numbers.
+  if (tree_.watch(directory) < 0 && tree_.has(directory, DirMark::stale) &&
+      !tree_.has(directory, DirMark::polled)) {
+    queue_listing(directory, true);
+  }
   std::erase_if(denied_, [&](NodeId node) {
     if (!tree_.is_below(node, directory)) return false;
     queue_listing(node, true);

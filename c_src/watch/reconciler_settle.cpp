@@ -75,6 +75,8 @@ void Reconciler::replace(const DirtyName& place, NodeId old, const Look& seen) {
   if (const NodeId source = find_source(place, seen); source != kNoNode) {
     erase(old);
     rename(source, place, seen);
+  } else if (undecided_) {
+    later_names_.push_back(place);
   } else if (hold(place, seen)) {
     tell(Change::deleted, old);
     erase(old);

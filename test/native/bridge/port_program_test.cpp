@@ -9,6 +9,7 @@
 #include <array>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
@@ -138,6 +139,37 @@ TEST(PortProgram, AnswersARequestAndWhatIsNone) {
   EXPECT_NE(answers.find("bad_term"), std::string::npos);
   EXPECT_TRUE(answers.ends_with(framed(term(tuple({atom("reply"), integer(7), atom("ok")})))));
   EXPECT_EQ(program.wait(), 0);
+}
+
+// P5. LOOKOUT_CRAWL_ENTRIES=610000 makes it the size that the promise was measured with.
+TEST(PortProgram, AnswersInTheMiddleOfACrawl) {
+  const char* const wanted = std::getenv("LOOKOUT_CRAWL_ENTRIES");
+  const long entries = wanted != nullptr ? std::atol(wanted) : 20'000;
+  std::string home = testing::TempDir() + "lookout-crawl-XXXXXX";
+  ASSERT_NE(::mkdtemp(home.data()), nullptr);
+  for (long i = 0; i < entries; ++i) {
+    const std::string directory = home + "/" + std::to_string(i / 100);
+    if (i % 100 == 0) std::filesystem::create_directory(directory);
+    const std::string file = directory + "/" + std::to_string(i);
+    UniqueFd(::open(file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+  }
+  const auto reply = [](std::uint64_t id) {
+    return framed(term(tuple({atom("reply"), integer(id), atom("ok")})));
+  };
+  Program program;
+  program.hear(kHello.size());
+  program.say(framed(term(tuple({atom("watch"), integer(1), list({binary(home)}), nil()}))));
+  int answered = 0;
+  for (bool crawling = true; crawling;) {
+    program.say(framed(term(tuple({atom("ping"), integer(2)}))));
+    const std::string said = program.hear(reply(2).size());
+    ASSERT_TRUE(said == reply(1) || said == reply(2)) << "it said something else";
+    crawling = said == reply(2);
+    if (crawling) ++answered;
+  }
+  // The first is read with the request to watch, the second in a pause of the crawl.
+  EXPECT_GE(answered, 2);
+  std::filesystem::remove_all(home);
 }
 
 TEST(PortProgram, SaysWhyAFrameTooLargeIsTheEnd) {
