@@ -80,6 +80,7 @@ defmodule Lookout do
           | {:name, GenServer.name()}
           | {:recursive, boolean}
           | {:settle, 0..3_600_000}
+          | {:follow_symlinks, boolean}
           | {:await, :close | {:close, 1..86_400_000}}
           | {:backend, :auto | :inotify | :poll}
           | {:poll_interval, 10..3_600_000}
@@ -115,6 +116,9 @@ defmodule Lookout do
     * `:name` - as for `GenServer.start_link/3`
     * `:recursive` - with `false`, only what stands directly in the directories; default `true`
     * `:settle` - milliseconds of quiet before changes are reported; default 0
+    * `:follow_symlinks` - with `true`, a symbolic link that leads to a directory is told as that directory, and so is what stands in
+      it; a directory that is told already under another path is not told again, and a link to it stays a `:symlink`. A link to a
+      file is always told as the link. Default `false`
     * `:await` - with `:close`, an event of a file waits until nobody has it open for writing or mapped writable, for at most ten
       minutes; `{:close, ms}` waits for at most so long. Where the kernel does not tell whether there are writers (another user's files,
       without the capability CAP_LEASE; some file systems), until one of them closes it

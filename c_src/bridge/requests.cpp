@@ -122,7 +122,7 @@ struct OptionRule {
   bool shows_part = false;
 };
 
-constexpr std::array<OptionRule<WatchRequest>, 10> kWatchOptions{{
+constexpr std::array<OptionRule<WatchRequest>, 11> kWatchOptions{{
     {"recursive", "true or false",
      [](TermReader& in, WatchRequest& out) { return read_boolean(in, out.options.recursive); }},
     {"initial", "true or false",
@@ -156,6 +156,10 @@ constexpr std::array<OptionRule<WatchRequest>, 10> kWatchOptions{{
        if (!value || *value < kMinPollInterval || *value > kMaxPollInterval) return false;
        out.poll_interval = static_cast<std::uint32_t>(*value);
        return true;
+     }},
+    {"follow_symlinks", "true or false",
+     [](TermReader& in, WatchRequest& out) {
+       return read_boolean(in, out.options.follow_symlinks);
      }},
     {"await", "false or milliseconds, 1 to 86400000",
      [](TermReader& in, WatchRequest& out) {

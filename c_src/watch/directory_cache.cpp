@@ -55,8 +55,9 @@ std::variant<DirectoryFd, OpenFailure> DirectoryCache::step(NodeId directory,
   constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK;
   const std::string name(tree_.is_root(directory) ? tree_.path(directory)
                                                   : std::string(tree_.name(directory)));
-  // A root may be named by a symbolic link; an entry is never followed.
-  UniqueFd fd(parent ? ::openat(parent->get(), name.c_str(), kFlags | O_NOFOLLOW)
+  // A root may be named by a symbolic link; an entry is not followed but where the tree says so.
+  const int links = tree_.has(directory, DirMark::linked) ? 0 : O_NOFOLLOW;
+  UniqueFd fd(parent ? ::openat(parent->get(), name.c_str(), kFlags | links)
                      : ::open(name.c_str(), kFlags));
   if (!fd) return OpenFailure{classify(errno), directory, errno};
   struct stat seen {};
@@ -93,10 +94,10 @@ void DirectoryCache::drop(NodeId directory) {
   slots_.erase(found);
 }
 
-void DirectoryCache::drop_roots() {
+void DirectoryCache::drop_tops() {
   for (auto at = recency_.begin(); at != recency_.end();) {
     const NodeId directory = *at++;
-    if (tree_.is_root(directory)) drop(directory);
+    if (tree_.is_root(directory) || tree_.has(directory, DirMark::linked)) drop(directory);
   }
 }
 

@@ -41,7 +41,7 @@ class DirectoryCache {
 
   void drop(NodeId directory);
   // Roots are not kept over quiet times: an open descriptor holds back IN_DELETE_SELF.
-  void drop_roots();
+  void drop_tops();
   // Drops what was not used since the last call.
   void age();
   bool empty() const { return slots_.empty(); }

@@ -66,22 +66,36 @@ std::uint32_t Look::signature() const {
   return hash == 0 ? 1 : hash;
 }
 
-std::variant<Look, int> look_at(int directory_fd, const std::string& name) {
+namespace {
+
+std::variant<Look, int> look(int directory_fd, const std::string& name, int flags) {
   struct statx seen {};
-  if (::statx(directory_fd, name.c_str(), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT,
-              STATX_BASIC_STATS | STATX_BTIME, &seen) != 0) {
+  if (::statx(directory_fd, name.c_str(), flags | AT_NO_AUTOMOUNT, STATX_BASIC_STATS | STATX_BTIME,
+              &seen) != 0) {
     return errno;
   }
-  Look look{};
-  look.type = type_of_mode(seen.stx_mode);
-  look.identity = {makedev(seen.stx_dev_major, seen.stx_dev_minor), seen.stx_ino};
-  look.mode = seen.stx_mode;
-  look.links = seen.stx_nlink;
-  look.size = seen.stx_size;
-  look.mtime = nanoseconds(seen.stx_mtime);
-  look.ctime = nanoseconds(seen.stx_ctime);
-  if ((seen.stx_mask & STATX_BTIME) != 0) look.birth = nanoseconds(seen.stx_btime);
-  return look;
+  Look found{};
+  found.type = type_of_mode(seen.stx_mode);
+  found.identity = {makedev(seen.stx_dev_major, seen.stx_dev_minor), seen.stx_ino};
+  found.mode = seen.stx_mode;
+  found.links = seen.stx_nlink;
+  found.size = seen.stx_size;
+  found.mtime = nanoseconds(seen.stx_mtime);
+  found.ctime = nanoseconds(seen.stx_ctime);
+  if ((seen.stx_mask & STATX_BTIME) != 0) found.birth = nanoseconds(seen.stx_btime);
+  return found;
+}
+
+}  // namespace
+
+std::variant<Look, int> look_at(int directory_fd, const std::string& name) {
+  return look(directory_fd, name, AT_SYMLINK_NOFOLLOW);
+}
+
+std::variant<Look, int> look_through(int directory_fd, const std::string& name) {
+  auto looked = look(directory_fd, name, 0);
+  if (Look* seen = std::get_if<Look>(&looked)) seen->linked = true;
+  return looked;
 }
 
 bool is_passing(int code) {

@@ -23,6 +23,7 @@ struct Look {
   std::uint64_t size;
   std::int64_t mtime;
   std::int64_t ctime;
+  bool linked;                        // it was reached through a symbolic link
   std::optional<std::int64_t> birth;  // where the file system keeps it (ext4, XFS, btrfs, tmpfs)
 
   // A hash of size, mtime and mode that is never 0; the upper half is of the size alone.
@@ -32,6 +33,8 @@ struct Look {
 
 // The entry itself, symbolic links not followed; or an errno.
 std::variant<Look, int> look_at(int directory_fd, const std::string& name);
+// What stands where a symbolic link leads.
+std::variant<Look, int> look_through(int directory_fd, const std::string& name);
 
 // Whether a failure with this errno is likely to pass by itself: no descriptors, no memory.
 bool is_passing(int code);

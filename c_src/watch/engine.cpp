@@ -305,7 +305,7 @@ class Engine::Impl : private ChangeSink {
     if (!roots_.check_due_later()) {
       for (const DoneHandler& done : std::exchange(starts_, {})) done(Done{});
     }
-    if (!in_round_ && is_settled()) answer_syncs([](const Sync&) { return true; });
+    if (!syncs_.empty() && !in_round_ && is_settled()) return answer_at_rest();
     if (credit_ == 0 || !listener_.has_room()) return false;
     if (std::exchange(overflow_untold_, false)) tell_overflow();
     if (reconciler_.uprooting()) return reconciler_.work();
@@ -315,6 +315,14 @@ class Engine::Impl : private ChangeSink {
       return true;
     }
     return reconcile_step();
+  }
+
+  // A directory that is removed while it is open here is hinted at only when it is closed.
+  bool answer_at_rest() {
+    reconciler_.rest();
+    drain();
+    if (is_settled() && !roots_.check_due()) answer_syncs([](const Sync&) { return true; });
+    return true;
   }
 
   bool reconcile_step() {

@@ -81,6 +81,7 @@ void Reconciler::begin_round(std::int64_t drained) {
 
   // With what was hinted of the same places since: a write and a removal are looked at as one.
   retry_names();
+  if (std::exchange(links_doubted_, false)) doubt_links();
   for (DirtyName& entry : next_.take()) current_.push_back(std::move(entry));
   for (const NodeId directory : std::exchange(deferred_, {})) {
     if (tree_.alive(directory) && tree_.is_directory(directory) &&
@@ -98,7 +99,7 @@ void Reconciler::confirm(std::int64_t drained) {
 
 bool Reconciler::unsettled() const {
   return !next_.empty() || !current_.empty() || !agenda_.empty() || !parked_.empty() ||
-         !blockade_.empty() || !deferred_.empty() || !doomed_.empty();
+         !blockade_.empty() || !deferred_.empty() || !doomed_.empty() || links_doubted_;
 }
 
 std::uint64_t Reconciler::dirty() const {
@@ -158,7 +159,10 @@ void Reconciler::look(const DirtyName& hinted) {
 std::variant<Look, int> Reconciler::look_in(NodeId directory, const DirectoryFd& fd,
                                             const std::string& name) {
   auto looked = look_at(fd->get(), name);
-  const Look* seen = std::get_if<Look>(&looked);
+  Look* seen = std::get_if<Look>(&looked);
+  if (seen != nullptr && seen->type == EntryType::symlink && follows(directory)) {
+    *seen = follow({directory, name}, fd->get(), *seen);
+  }
   if (seen != nullptr && !visibility_.shows(directory, name, seen->type)) return ENOENT;
   return looked;
 }
@@ -316,6 +320,7 @@ NodeId Reconciler::create(NodeId directory, std::string_view name, EntryType typ
 void Reconciler::settle_new(NodeId node, const Look& seen, Hints hints) {
   if (tree_.is_directory(node)) {
     tree_.set_mode(node, static_cast<std::uint16_t>(seen.mode & 07777));
+    tree_.set(node, DirMark::linked, seen.linked);
     queue_listing(node, false);
     return;
   }

@@ -52,6 +52,7 @@ class ChangeSink {
 
 struct RootOptions {
   bool recursive = true;
+  bool follow_symlinks = false;
   Backend backend = Backend::automatic;
   std::uint32_t await = 0;  // as in WatchOptions
   std::string only;         // when not empty, the one name that is watched: a single file
@@ -88,6 +89,8 @@ class Reconciler {
   // Whether a root may no longer stand at its path, or may stand there again.
   bool roots_in_doubt() const { return roots_in_doubt_; }
   void set_roots_in_doubt(bool doubt) { roots_in_doubt_ = doubt; }
+  // Watches the ways that followed symbolic links lead, after PlaceWatches::clear().
+  void watch_links();
   // Lists again what could not be read at or below a directory.
   void revive(NodeId directory);
 
@@ -118,10 +121,13 @@ class Reconciler {
   // those of the roots.
   void age() { directories_.age(); }
   void rest() {
-    directories_.drop_roots();
+    directories_.drop_tops();
     source_.leave();
   }
   bool keeps_directories() const { return !directories_.empty(); }
+  // The entry `name` of a directory that is open: the directory that a followed symbolic link leads
+  // to, and ENOENT for what is not visible.
+  std::variant<Look, int> look_in(NodeId directory, const DirectoryFd& fd, const std::string& name);
   std::variant<DirectoryFd, OpenFailure> open(NodeId directory) {
     return directories_.open(directory);
   }
@@ -168,7 +174,6 @@ class Reconciler {
   void mark(NodeId node, Hints hints);
   void stray(const DirtyName& dirty);
   void look(const DirtyName& dirty);
-  std::variant<Look, int> look_in(NodeId directory, const DirectoryFd& fd, const std::string& name);
   void left_place(NodeId node, Hints hints);
   void unchanged(NodeId node, const Look& seen, Hints hints);
   void unchanged_directory(NodeId node, const Look& seen, Hints hints);
@@ -190,6 +195,13 @@ class Reconciler {
   void list_below(NodeId directory);
   void tell(Change change, NodeId node, std::string from = {});
   bool is_opaque_in(NodeId directory) const;
+
+  // symbolic links (reconciler_links.cpp)
+  bool follows(NodeId directory) const;
+  Look follow(const Place& place, int fd, const Look& link);
+  bool is_told_elsewhere(NodeId known, Identity target);
+  void doubt_links();
+  bool learn_link();
 
   // listings (reconciler_listing.cpp)
   void queue_listing(NodeId directory, bool suspect);
@@ -251,6 +263,12 @@ class Reconciler {
   // now has been among them.
   std::map<Place, Held> held_;
   std::optional<std::int64_t> held_since_;
+  // Symbolic links that lead to a directory or nowhere, and those that are to be learnt at the end
+  // of a crawl: whether they are followed depends on what else is known.
+  std::set<Place> links_;
+  std::vector<Place> crawled_links_;
+  bool following_ = false;  // a root was planted that follows links
+  bool links_doubted_ = false;
   bool awaiting_ = false;  // a root was planted that has to wait for writers
   std::vector<Parked> parked_;
   Blockade blockade_;

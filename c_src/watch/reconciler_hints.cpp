@@ -10,7 +10,10 @@
 namespace lookout {
 
 void Reconciler::take(const Hint& hint) {
-  if (places_.concerns(hint)) roots_in_doubt_ = true;
+  if (places_.concerns(hint)) {
+    roots_in_doubt_ = true;
+    links_doubted_ = !links_.empty();
+  }
   for (const NodeId node : tree_.with_watch(hint.watch)) {
     if (hint.ended) {
       tree_.set_watch(node, -1);
@@ -29,6 +32,9 @@ void Reconciler::take(const Hint& hint) {
       roots_in_doubt_ = true;
     } else if (hint.ended || (hint.hints & hint::kRootGone) != 0) {
       touch(tree_.parent(node), tree_.name(node), 0);
+    } else if (tree_.has(node, DirMark::linked)) {
+      // No watch of a directory above tells what is done to this one itself.
+      touch(tree_.parent(node), tree_.name(node), hint.hints & hint::kAttributes);
     }
   }
 }

@@ -18,6 +18,7 @@ bool is_denied(int code) {
 
 NodeId Reconciler::plant(const std::string& path, Identity identity, RootOptions options) {
   const NodeId root = tree_.add_root(path, identity);
+  following_ = following_ || options.follow_symlinks;
   awaiting_ = awaiting_ || options.await > 0;
   visibility_.plant(root, options.only, options.filter);
   roots_[root] = std::move(options);
@@ -31,7 +32,7 @@ NodeId Reconciler::plant(const std::string& path, Identity identity, RootOptions
 bool Reconciler::crawl() {
   telling_ = false;
   Agenda* const before = std::exchange(active_, &crawling_);
-  const bool more = list_step(crawling_);
+  const bool more = list_step(crawling_) || learn_link();
   active_ = before;
   telling_ = true;
   return more;
@@ -212,7 +213,8 @@ void Reconciler::list_single(NodeId directory, const std::string& name, bool sus
 
 void Reconciler::list_item(const Listing& listing, const DirectoryReader::Item& item) {
   const NodeId directory = listing.directory;
-  const bool believed = listing.trusted && item.type.has_value();
+  const bool link = item.type == EntryType::symlink && follows(directory);
+  const bool believed = listing.trusted && item.type.has_value() && !link;
   if (believed ? !visibility_.shows(directory, item.name, *item.type)
                : !visibility_.may_show(directory, item.name)) {
     return;
@@ -232,6 +234,8 @@ void Reconciler::list_item(const Listing& listing, const DirectoryReader::Item& 
       }
     } else if (telling_) {
       look({directory, item.name, 0});
+    } else if (link) {
+      crawled_links_.emplace_back(directory, item.name);
     } else {
       learn(directory, item.name);
     }
@@ -272,6 +276,7 @@ void Reconciler::learn(NodeId directory, const std::string& name) {
   const NodeId made = create(directory, name, seen->type, seen->identity);
   if (seen->type == EntryType::directory) {
     tree_.set_mode(made, static_cast<std::uint16_t>(seen->mode & 07777));
+    tree_.set(made, DirMark::linked, seen->linked);
     queue_listing(made, false);
   } else {
     tree_.set_signature(made, seen->signature());

@@ -148,6 +148,7 @@ void Reconciler::erase(NodeId node) {
   int watch = -1;
   if (tree_.is_directory(node)) {
     watch = tree_.watch(node);
+    links_doubted_ = links_doubted_ || !links_.empty();  // one may lead to where it was
     directories_.drop(node);
     polled_.erase(node);
     failed_.erase(node);

@@ -54,6 +54,7 @@ std::optional<Error> RootKeeper::add(const std::vector<std::string>& paths,
     auto root = std::make_shared<Root>();
     root->path = path;
     root->recursive = options.recursive;
+    root->follow_symlinks = options.follow_symlinks;
     root->backend = options.backend;
     root->await = options.await;
     root->filter = filter;
@@ -80,6 +81,7 @@ void RootKeeper::check() {
   // Watched first and looked at second, as any directory.
   places_.clear([this](int watch) { return tree_.watch_in_use(watch); });
   follow_roots();
+  reconciler_.watch_links();
   const std::vector<Roots::Pointer> all = roots_.all();
   for (const Roots::Pointer& root : all) {
     if (root->phase == Root::Phase::leaving) continue;
@@ -179,9 +181,9 @@ bool RootKeeper::plant(Root& root) {
   if (may_be_told_elsewhere(root)) root.tell = true;
   take_over(root);
   root.phase = Root::Phase::crawling;
-  root.node =
-      reconciler_.plant(root.target.directory, root.target.identity,
-                        {root.recursive, root.backend, root.await, root.target.only, root.filter});
+  root.node = reconciler_.plant(root.target.directory, root.target.identity,
+                                {root.recursive, root.follow_symlinks, root.backend, root.await,
+                                 root.target.only, root.filter});
   // One that may cover others is to be learnt before these are decided on.
   return !root.recursive || !root.target.only.empty();
 }

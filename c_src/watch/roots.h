@@ -35,6 +35,7 @@ struct Root {
 
   std::string path;  // as it was given
   bool recursive = true;
+  bool follow_symlinks = false;
   Backend backend = Backend::automatic;
   std::uint32_t await = 0;
   bool polled = false;  // it was, when it was last looked at

@@ -46,6 +46,7 @@ enum class DirMark : std::uint16_t {
   unreadable = 16,  // it could not be opened or listed when last tried
   polled = 32,      // it has no watch and is looked at every interval
   queued = 64,      // it waits in the list of directories to be listed
+  linked = 128,     // at its place stands a symbolic link that leads to it
 };
 
 class Tree {

@@ -12,6 +12,7 @@ struct WatchOptions {
   bool recursive = true;
   bool report_existing = false;   // what stands there already is told as created
   bool wait_for_missing = false;  // a path that does not exist yet is told when it appears
+  bool follow_symlinks = false;   // those that lead to a directory stand for it
   Backend backend = Backend::automatic;
   // Milliseconds for which the event of a file waits for its writers at most; 0: it does not wait.
   std::uint32_t await = 0;

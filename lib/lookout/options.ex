@@ -11,6 +11,7 @@ defmodule Lookout.Options do
     name: "an atom, {:global, term} or {:via, module, term}",
     recursive: "true or false",
     settle: "milliseconds from 0 to 3_600_000",
+    follow_symlinks: "true or false",
     await: ":close or {:close, longest} with milliseconds from 1 to 86_400_000",
     backend: ":auto, :inotify or :poll",
     poll_interval: "milliseconds from 10 to 3_600_000",
@@ -36,6 +37,7 @@ defmodule Lookout.Options do
           name: nil | atom | {:global, term} | {:via, module, term},
           recursive: boolean,
           settle: 0..3_600_000,
+          follow_symlinks: boolean,
           await: false | 1..86_400_000,
           backend: :auto | :inotify | :poll,
           poll_interval: 10..3_600_000,
@@ -54,6 +56,7 @@ defmodule Lookout.Options do
     name: nil,
     recursive: true,
     settle: 0,
+    follow_symlinks: false,
     await: false,
     backend: :auto,
     poll_interval: 1_000,
@@ -158,7 +161,9 @@ defmodule Lookout.Options do
     bad!("unknown option #{inspect(key)} (#{inspect(given)}); expected one of #{known}")
   end
 
-  defp value(key, value) when key in [:recursive, :initial, :stat] and is_boolean(value), do: {:ok, value}
+  defp value(key, value) when key in [:recursive, :initial, :stat, :follow_symlinks] and is_boolean(value),
+    do: {:ok, value}
+
   defp value(:settle, ms) when is_integer(ms) and ms in 0..3_600_000, do: {:ok, ms}
   defp value(:await, :close), do: {:ok, 600_000}
   defp value(:await, {:close, ms}) when is_integer(ms) and ms in 1..86_400_000, do: {:ok, ms}

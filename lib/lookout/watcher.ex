@@ -289,7 +289,9 @@ defmodule Lookout.Watcher do
 
   # `settle` and `poll_interval` are set for the whole program by each watch.
   defp watch_options(options) do
-    options |> Map.take([:recursive, :settle, :await, :backend, :poll_interval, :ignore, :only]) |> Map.to_list()
+    options
+    |> Map.take([:recursive, :settle, :follow_symlinks, :await, :backend, :poll_interval, :ignore, :only])
+    |> Map.to_list()
   end
 
   defp request(state, kind, timeout, build) do

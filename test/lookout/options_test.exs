@@ -48,6 +48,7 @@ defmodule Lookout.OptionsTest do
     only: nil,
     only: [~c"a"],
     initial: nil,
+    follow_symlinks: :loops,
     await: :open,
     await: {:close, 0},
     backend: :fsevents,

@@ -30,8 +30,7 @@ defmodule Lookout.Oracle do
   end
 
   defp below?(path, directory) do
-    size = byte_size(directory)
-    match?(<<^directory::binary-size(size), ?/, _rest::binary>>, path)
+    String.starts_with?(path, directory <> "/")
   end
 
   defp strip(path, prefix), do: binary_part(path, byte_size(prefix), byte_size(path) - byte_size(prefix))

@@ -64,10 +64,12 @@ const std::map<std::string, RequestCheck>& request_table() {
          return r.id == 2 && r.paths == Paths{"/srv/in", "/srv/out"} &&
                 r.options == WatchOptions{} && !r.settle && r.credit == 64;
        })},
-      {R"({:watch, 2, ["/mnt/share"], [backend: :poll, poll_interval: 500, await: 60000]})",
+      {R"({:watch, 2, ["/mnt/share"], [follow_symlinks: true, backend: :poll, poll_interval: 500, await: 60000]})",
        expect<WatchRequest>([](const auto& r) {
          return r.id == 2 && r.paths == Paths{"/mnt/share"} &&
-                r.options == WatchOptions{.backend = Backend::poll, .await = 60000} &&
+                r.options == WatchOptions{.follow_symlinks = true,
+                                          .backend = Backend::poll,
+                                          .await = 60000} &&
                 r.poll_interval == 500U;
        })},
       {R"({:watch, 3, ["/srv/later"], [recursive: false, initial: true, missing: :wait, settle: 250]})",

@@ -193,7 +193,7 @@ TEST_F(DirectoryCacheTest, DropsTheRootsAlone) {
   const NodeId a = make(root_, "a");
   expect_opens(a, tree_.identity(a));
   const int before = open_descriptors();
-  cache_.drop_roots();
+  cache_.drop_tops();
   EXPECT_EQ(open_descriptors(), before - 1);
   EXPECT_FALSE(cache_.empty());
 }

@@ -1,0 +1,74 @@
+// Symbolic links that are followed: one that leads to a directory stands for it.
+//
+// A directory is told once. A link to one that is told already stays a link, so that links in a
+// circle, or many to the same directory, come to an end; when that one goes, the links are looked
+// at again. What a link leads to depends on every step of its way, so all of them are watched.
+#include <utility>
+
+#include "watch/reconciler.h"
+
+namespace lookout {
+
+bool Reconciler::follows(NodeId directory) const {
+  if (!following_) return false;
+  const auto root = roots_.find(tree_.root_of(directory));
+  return root != roots_.end() && root->second.follow_symlinks;
+}
+
+// The directory that a link leads to, or the link itself where it is not followed.
+Look Reconciler::follow(const Place& place, int fd, const Look& link) {
+  const auto& [directory, name] = place;
+  // Watched first and looked at second, as any directory.
+  if (links_.insert(place).second) places_.follow(tree_.path(directory) + '/' + name);
+  const auto looked = look_through(fd, name);
+  const Look* target = std::get_if<Look>(&looked);
+  if (target == nullptr) return link;
+  if (target->type != EntryType::directory) {
+    links_.erase(place);
+    return link;
+  }
+  const NodeId known = tree_.child(directory, name);
+  const bool stays =
+      known != kNoNode && tree_.is_directory(known) && tree_.identity(known) == target->identity;
+  if (!stays && is_told_elsewhere(known, target->identity)) return link;
+  return *target;
+}
+
+// Whether a directory stands in the tree at another place than `known`. One that was reached
+// through a link that is gone does not.
+bool Reconciler::is_told_elsewhere(NodeId known, Identity target) {
+  for (const NodeId node : tree_.with_identity(target)) {
+    if (node == known || !tree_.is_directory(node)) continue;
+    if (!tree_.has(node, DirMark::linked) || stands(node, 0)) return true;
+  }
+  return false;
+}
+
+void Reconciler::doubt_links() {
+  std::erase_if(links_, [this](const Place& place) {
+    return !tree_.alive(place.first) || !tree_.is_directory(place.first);
+  });
+  for (const auto& [directory, name] : links_) next_.add(directory, name, 0);
+}
+
+void Reconciler::watch_links() {
+  for (const auto& [directory, name] : links_) {
+    if (tree_.alive(directory) && tree_.is_directory(directory)) {
+      places_.follow(tree_.path(directory) + '/' + name);
+    }
+  }
+}
+
+// Learns a link that a crawl has met; false when there is none left.
+bool Reconciler::learn_link() {
+  if (crawled_links_.empty()) return false;
+  const auto [directory, name] = std::move(crawled_links_.back());
+  crawled_links_.pop_back();
+  if (tree_.alive(directory) && tree_.is_directory(directory) &&
+      tree_.child(directory, name) == kNoNode) {
+    learn(directory, name);
+  }
+  return true;
+}
+
+}  // namespace lookout

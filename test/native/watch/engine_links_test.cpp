@@ -1,0 +1,147 @@
+// Symbolic links that are followed.
+#include <string>
+
+#include "watch/engine_test.h"
+
+namespace lookout {
+namespace {
+
+class LinksTest : public EngineTest {
+ protected:
+  void SetUp() override {
+    home_.directory("in");
+    home_.directory("out/d");
+    home_.write("out/d/x");
+  }
+
+  void follow() {
+    ASSERT_EQ(watcher_.watch({home_.at("in")}, {.follow_symlinks = true}), std::nullopt);
+    EXPECT_EQ(synced(), Told{});
+  }
+
+  Told listed() {
+    Told lines;
+    for (const Entry& entry : watcher_.list().entries) {
+      const std::string type = entry.type == EntryType::directory ? "directory "
+                               : entry.type == EntryType::symlink ? "symlink "
+                                                                  : "file ";
+      lines.push_back(type + entry.path.substr(home_.path().size() + 1));
+    }
+    return sorted(lines);
+  }
+};
+
+TEST_F(LinksTest, ALinkThatStandsThereIsTheDirectoryThatItLeadsTo) {
+  home_.symlink("../out/d", "in/l");
+  follow();
+  EXPECT_EQ(listed(), (Told{"directory in/l", "file in/l/x"}));
+  home_.append("out/d/x", "y");
+  home_.write("out/d/new");
+  EXPECT_EQ(sorted(synced()), (Told{"created file in/l/new", "modified file in/l/x"}));
+}
+
+TEST_F(LinksTest, WithoutTheOptionALinkIsALink) {
+  home_.symlink("../out/d", "in/l");
+  watch({"in"});
+  EXPECT_EQ(listed(), (Told{"symlink in/l"}));
+}
+
+TEST_F(LinksTest, ANewLinkIsFollowedAndOneThatGoesTakesItsEntriesWithIt) {
+  follow();
+  home_.symlink("../out/d", "in/l");
+  EXPECT_EQ(synced(), (Told{"created directory in/l", "created file in/l/x"}));
+  home_.remove("in/l");
+  EXPECT_EQ(synced(), (Told{"deleted file in/l/x", "deleted directory in/l"}));
+  home_.write("out/d/new");
+  EXPECT_EQ(synced(), Told{});
+}
+
+TEST_F(LinksTest, ALinkThatIsSwitchedLeadsToTheOther) {
+  home_.directory("out/e");
+  home_.write("out/e/y");
+  home_.symlink("../out/d", "in/l");
+  follow();
+  home_.symlink("../out/e", "in/next");
+  EXPECT_EQ(synced(), (Told{"created directory in/next", "created file in/next/y"}));
+  home_.move("in/next", "in/l");
+  synced();
+  EXPECT_EQ(listed(), (Told{"directory in/l", "file in/l/y"}));
+}
+
+TEST_F(LinksTest, ADanglingLinkIsALinkUntilItsTargetIsThere) {
+  home_.symlink("../out/later/d", "in/l");
+  follow();
+  EXPECT_EQ(listed(), (Told{"symlink in/l"}));
+  home_.directory("out/later/d");
+  home_.write("out/later/d/x");
+  EXPECT_EQ(synced(),
+            (Told{"deleted symlink in/l", "created directory in/l", "created file in/l/x"}));
+  home_.remove("out/later");
+  EXPECT_EQ(synced(),
+            (Told{"deleted file in/l/x", "deleted directory in/l", "created symlink in/l"}));
+}
+
+TEST_F(LinksTest, ATargetThatIsMovedAwayByADirectoryAboveItIsGone) {
+  home_.symlink("../out/d", "in/l");
+  follow();
+  home_.move("out", "elsewhere");
+  EXPECT_EQ(synced(),
+            (Told{"deleted file in/l/x", "deleted directory in/l", "created symlink in/l"}));
+}
+
+TEST_F(LinksTest, ALoopComesToAnEnd) {
+  home_.symlink("..", "in/up");
+  home_.symlink(".", "in/self");
+  home_.write("in/x");
+  follow();
+  const Told all = listed();
+  EXPECT_EQ(std::count(all.begin(), all.end(), "symlink in/self"), 1);
+  // What is above is told once, but for what the root tells already.
+  EXPECT_EQ(std::count(all.begin(), all.end(), "file in/up/out/d/x"), 1);
+  home_.write("in/y");
+  synced();
+  EXPECT_EQ(listed().size(), all.size() + 2) << "under the root, and under the way up and down";
+}
+
+TEST_F(LinksTest, LinksToOneDirectoryTellItOnceAndTheOtherFollowsWhenTheFirstGoes) {
+  home_.symlink("../out/d", "in/a");
+  follow();
+  home_.symlink("../out/d", "in/b");
+  EXPECT_EQ(synced(), (Told{"created symlink in/b"}));
+  home_.remove("in/a");
+  synced();
+  EXPECT_EQ(listed(), (Told{"directory in/b", "file in/b/x"}));
+}
+
+TEST_F(LinksTest, ALinkIntoTheSameTreeStaysALink) {
+  home_.directory("in/real");
+  home_.write("in/real/x");
+  home_.symlink("real", "in/alias");
+  follow();
+  EXPECT_EQ(listed(), (Told{"directory in/real", "file in/real/x", "symlink in/alias"}));
+}
+
+TEST_F(LinksTest, ARenamedLinkIsARenamedDirectory) {
+  home_.symlink("../out/d", "in/l");
+  follow();
+  home_.move("in/l", "in/m");
+  EXPECT_EQ(synced(), (Told{"renamed directory in/l -> in/m"}));
+  home_.write("out/d/new");
+  EXPECT_EQ(synced(), (Told{"created file in/m/new"}));
+}
+
+TEST_F(LinksTest, ALinkToAFileIsTheLink) {
+  home_.symlink("../out/d/x", "in/l");
+  follow();
+  EXPECT_EQ(listed(), (Told{"symlink in/l"}));
+}
+
+TEST_F(LinksTest, TheModeOfATargetIsTold) {
+  home_.symlink("../out/d", "in/l");
+  follow();
+  home_.set_mode("out/d", 0700);
+  EXPECT_EQ(synced(), (Told{"attributes directory in/l"}));
+}
+
+}  // namespace
+}  // namespace lookout
