@@ -82,8 +82,9 @@ void Rules::add_pattern(std::string_view pattern) {
       pattern.remove_prefix(1);
       --plain;
     }
-    // What stands before the first special byte does not count when `**` asks what is before it:
-    // in a**/b these stars are a `**` to git.
+    // Whole directories only, since the stars of a**/b are no `**`, as gitignore(5) says. (Git 2.39
+    // takes all of the plain beginning off and then finds a `**` there; later ones do not.)
+    plain = plain == 0 ? 0 : pattern.rfind('/', plain - 1) + 1;
     made.glob = Glob(pattern.substr(0, plain), pattern.substr(plain));
   } else if (plain == pattern.size()) {
     made.literal = pattern;
