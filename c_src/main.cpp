@@ -2,13 +2,12 @@
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
-#include <optional>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <variant>
 
@@ -16,6 +15,7 @@
 #include "bridge/engine_watching.h"
 #include "bridge/outbox.h"
 #include "bridge/port_transport.h"
+#include "bridge/process_commanding.h"
 #include "bridge/session.h"
 #include "bridge/standard_streams.h"
 
@@ -25,9 +25,14 @@ using namespace lookout;
 
 constexpr int kUsageError = 2;
 
+// How long the end of a command is waited for at the end of this program. Its guardian does the
+// work, and goes on where this is not enough.
+constexpr std::chrono::milliseconds kPatience{1000};
+
 constexpr std::string_view kAbout =
-    "lookout_port watches directories for an Erlang or Elixir program, which starts it as a port\n"
-    "(Port.open with packet: 4) and speaks Erlang terms with it on standard input and output.\n"
+    "lookout_port watches directories and runs commands for an Erlang or Elixir program, which\n"
+    "starts it as a port (Port.open with packet: 4) and speaks Erlang terms with it on standard\n"
+    "input and output.\n"
     "It is not for a terminal: use Lookout from Elixir, or bin/watch DIR in Lookout's sources.\n";
 
 constexpr std::string_view kUsage =
@@ -55,18 +60,12 @@ int serve(StandardStreams streams) {
   Outbox outbox(transport);
   outbox.send(Hello{LOOKOUT_VERSION});
   Announcer announcer(outbox);
-  std::optional<EngineWatching> engine;
-  try {
-    engine.emplace(io, announcer);
-  } catch (const std::system_error& error) {
-    outbox.send(Fatal{errno_error(error.code().value(), "inotify_init", "")});
-    transport.finish(StreamEnd::broken);
-    io.run();
-    return status;
-  }
-  Session session(*engine, outbox);
+  EngineWatching watching(io, announcer);
+  ProcessCommanding commanding(io, outbox);
+  Session session(watching, commanding, outbox);
   transport.start(session);
   io.run();
+  commanding.end_and_wait(kPatience);
   return status;
 }
 

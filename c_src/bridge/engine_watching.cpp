@@ -1,45 +1,61 @@
 #include "bridge/engine_watching.h"
 
+#include <system_error>
 #include <utility>
 
 namespace lookout {
 
+std::optional<Error> EngineWatching::start() {
+  if (engine_) return std::nullopt;
+  try {
+    engine_.emplace(io_, listener_);
+    return std::nullopt;
+  } catch (const std::system_error& error) {
+    return errno_error(error.code().value(), "inotify_init", "");
+  }
+}
+
 void EngineWatching::watch(const std::vector<std::string>& paths, WatchOptions options,
                            Engine::DoneHandler done) {
-  engine_.watch(paths, options, std::move(done));
+  if (auto error = start()) return done(std::move(*error));
+  engine_->watch(paths, options, std::move(done));
 }
 
 void EngineWatching::unwatch(const std::string& path, Engine::DoneHandler done) {
-  engine_.unwatch(path, std::move(done));
+  if (auto error = start()) return done(std::move(*error));
+  engine_->unwatch(path, std::move(done));
 }
 
 void EngineWatching::sync(Engine::SeqHandler done) {
-  engine_.sync(std::move(done));
+  if (auto error = start()) return done(std::move(*error));
+  engine_->sync(std::move(done));
 }
 
 void EngineWatching::list(std::optional<std::string> under, bool with_stat,
                           Engine::ChunkHandler chunk, Engine::SeqHandler done) {
-  engine_.list(std::move(under), with_stat, std::move(chunk), std::move(done));
+  if (auto error = start()) return done(std::move(*error));
+  engine_->list(std::move(under), with_stat, std::move(chunk), std::move(done));
 }
 
+// Not answered: what stands in the way of an engine is told to the request that needs it.
 void EngineWatching::grant(std::uint64_t batches) {
-  engine_.grant(batches);
+  if (!start()) engine_->grant(batches);
 }
 
 void EngineWatching::set_settle(std::uint32_t milliseconds) {
-  engine_.set_settle(milliseconds);
+  if (!start()) engine_->set_settle(milliseconds);
 }
 
 void EngineWatching::set_poll_interval(std::uint32_t milliseconds) {
-  engine_.set_poll_interval(milliseconds);
+  if (!start()) engine_->set_poll_interval(milliseconds);
 }
 
 void EngineWatching::resume() {
-  engine_.resume();
+  if (engine_) engine_->resume();
 }
 
-EngineInfo EngineWatching::info() const {
-  return engine_.info();
+EngineInfo EngineWatching::info() {
+  return start() ? EngineInfo{} : engine_->info();
 }
 
 }  // namespace lookout

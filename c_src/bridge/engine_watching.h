@@ -2,16 +2,19 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <optional>
 
 #include "bridge/watching.h"
+#include "support/error.h"
 #include "watch/engine.h"
 
 namespace lookout {
 
+// The engine is made by the first request that needs one: a program that only runs a command takes
+// none of the user's inotify instances. Where none can be had, the request gets the reason.
 class EngineWatching : public Watching {
  public:
-  // Throws what the engine throws: std::system_error where no inotify instance can be had.
-  EngineWatching(boost::asio::io_context& io, Listener& listener) : engine_(io, listener) {}
+  EngineWatching(boost::asio::io_context& io, Listener& listener) : io_(io), listener_(listener) {}
 
   void watch(const std::vector<std::string>& paths, WatchOptions options,
              Engine::DoneHandler done) override;
@@ -23,10 +26,15 @@ class EngineWatching : public Watching {
   void set_settle(std::uint32_t milliseconds) override;
   void set_poll_interval(std::uint32_t milliseconds) override;
   void resume() override;
-  EngineInfo info() const override;
+  EngineInfo info() override;
 
  private:
-  Engine engine_;
+  // The reason why there is no engine; nothing when there is one.
+  std::optional<Error> start();
+
+  boost::asio::io_context& io_;
+  Listener& listener_;
+  std::optional<Engine> engine_;
 };
 
 }  // namespace lookout

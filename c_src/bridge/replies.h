@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "bridge/command_replies.h"
 #include "bridge/requests.h"
 #include "bridge/term_writer.h"
 #include "support/error.h"
@@ -25,7 +26,7 @@ struct Hello {
 struct Reply {
   std::optional<RequestId> id;  // none where it could not be read
   std::variant<Done, std::uint64_t, EngineInfo, Error>
-      outcome;  // :ok, {:ok, seq}, {:ok, map}, error
+      outcome;  // :ok, {:ok, seq or process id}, {:ok, map}, error
 };
 
 // A part of the listing that the request asked for.

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <bitset>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
 #include <utility>
 
+#include "bridge/request_fields.h"
 #include "bridge/term_check.h"
 #include "bridge/term_print.h"
 #include "bridge/term_reader.h"
@@ -16,70 +16,6 @@
 
 namespace lookout {
 namespace {
-
-// Reads the fields of one request. The first refusal is kept, and everything after it is skipped
-// by its caller.
-class Fields {
- public:
-  Fields(TermReader& reader, std::string_view operation) : reader_(reader), operation_(operation) {}
-
-  TermReader& reader() { return reader_; }
-
-  // What is printed is the term that `at` begins with.
-  std::nullopt_t refuse(std::string_view expected, std::string_view at) {
-    return refuse_with("expected " + std::string(expected) + ", got " + print_term(at));
-  }
-
-  std::nullopt_t refuse_with(std::string detail) {
-    return refuse_with(Error{"bad_request", std::string(operation_), "", std::move(detail)});
-  }
-
-  std::nullopt_t refuse_with(Error error) {
-    error_ = std::move(error);
-    return std::nullopt;
-  }
-
-  Error take_error() { return std::move(error_); }
-
-  std::optional<std::string> path() {
-    const std::string_view at = reader_.rest();
-    const auto raw = reader_.binary();
-    if (!raw) return refuse("a path as a binary", at);
-    Result<std::string> path = take_path(*raw, operation_);
-    if (auto* error = std::get_if<Error>(&path)) return refuse_with(std::move(*error));
-    return std::get<std::string>(std::move(path));
-  }
-
-  std::optional<std::vector<std::string>> paths() {
-    const std::string_view at = reader_.rest();
-    const auto count = reader_.list();
-    if (!count) return refuse("a list of paths", at);
-    if (static_cast<std::size_t>(*count) > kMaxPaths) {
-      return refuse_with("expected at most " + std::to_string(kMaxPaths) + " paths, got " +
-                         std::to_string(*count));
-    }
-    std::vector<std::string> paths;
-    for (int i = 0; i < *count; ++i) {
-      auto one = path();
-      if (!one) return std::nullopt;
-      paths.push_back(std::move(*one));
-    }
-    if (*count > 0 && !reader_.empty_list()) return refuse("a proper list of paths", at);
-    return paths;
-  }
-
- private:
-  TermReader& reader_;
-  std::string_view operation_;
-  Error error_;
-};
-
-bool read_boolean(TermReader& reader, bool& value) {
-  const auto atom = reader.atom();
-  if (atom != "true" && atom != "false") return false;
-  value = atom == "true";
-  return true;
-}
 
 std::optional<std::uint64_t> read_credit(TermReader& reader) {
   if (const auto batches = reader.natural()) return batches;
@@ -112,15 +48,6 @@ bool read_patterns(TermReader& reader, std::vector<std::string>& patterns) {
 
 constexpr std::string_view kPatternsExpected =
     "a list of at most 4096 patterns, each a binary of at most 4096 bytes without a NUL byte,";
-
-template <class R>
-struct OptionRule {
-  std::string_view name;
-  std::string_view expected;
-  bool (*read)(TermReader&, R&);
-  // Whether what is shown of a value that is refused is what the reader stands at then: a part.
-  bool shows_part = false;
-};
 
 constexpr std::array<OptionRule<WatchRequest>, 11> kWatchOptions{{
     {"recursive", "true or false",
@@ -195,53 +122,6 @@ constexpr std::array<OptionRule<ListRequest>, 2> kListOptions{{
      [](TermReader& in, ListRequest& out) { return read_boolean(in, out.with_stat); }},
 }};
 
-template <class Rule>
-std::string names_of(std::span<const Rule> rules) {
-  std::string names;
-  for (const Rule& rule : rules) {
-    if (!names.empty()) names += ", ";
-    names += ':';
-    names += rule.name;
-  }
-  return names;
-}
-
-// Reads [{name, value}, ...] into the request; false after a refusal.
-template <class R, std::size_t N>
-bool read_options(Fields& fields, const std::array<OptionRule<R>, N>& rules, R& request) {
-  TermReader& reader = fields.reader();
-  const auto refuse = [&fields](std::string_view expected, std::string_view at) {
-    fields.refuse(expected, at);
-    return false;
-  };
-  const std::string_view list_at = reader.rest();
-  const auto count = reader.list();
-  if (!count) return refuse("a list of options", list_at);
-  std::bitset<N> seen;
-  for (int i = 0; i < *count; ++i) {
-    const std::string_view pair_at = reader.rest();
-    if (reader.tuple() != 2) return refuse("an option as {name, value}", pair_at);
-    const std::string_view name_at = reader.rest();
-    const auto name = reader.atom();
-    if (!name) return refuse("the name of an option as an atom", name_at);
-    const auto rule = std::find_if(rules.begin(), rules.end(),
-                                   [&name](const auto& known) { return known.name == *name; });
-    if (rule == rules.end()) {
-      return refuse("an option of " + names_of(std::span<const OptionRule<R>>(rules)), name_at);
-    }
-    const auto index = static_cast<std::size_t>(rule - rules.begin());
-    if (seen.test(index)) return refuse("each option once", list_at);
-    seen.set(index);
-    const std::string_view value_at = reader.rest();
-    if (!rule->read(reader, request)) {
-      return refuse(std::string(rule->expected) + " for the option :" + *name,
-                    rule->shows_part ? reader.rest() : value_at);
-    }
-  }
-  if (*count > 0 && !reader.empty_list()) return refuse("a proper list of options", list_at);
-  return true;
-}
-
 std::optional<Request> read_watch(Fields& fields, RequestId id) {
   auto paths = fields.paths();
   if (!paths) return std::nullopt;
@@ -269,6 +149,17 @@ std::optional<Request> read_credit_request(Fields& fields, RequestId /*id*/) {
   return CreditRequest{*batches};
 }
 
+// Reads by the function of a room, whose request is one of all.
+template <auto Read>
+std::optional<Request> read_by(Fields& fields, RequestId id) {
+  return Read(fields, id);
+}
+
+template <auto Read>
+std::optional<Request> read_without_id(Fields& fields, RequestId /*id*/) {
+  return Read(fields);
+}
+
 template <class R>
 std::optional<Request> read_nothing_more(Fields& /*fields*/, RequestId id) {
   return R{id};
@@ -282,7 +173,7 @@ struct RequestRule {
   std::optional<Request> (*read)(Fields&, RequestId);
 };
 
-constexpr std::array<RequestRule, 7> kRequests{{
+constexpr std::array<RequestRule, 14> kRequests{{
     {"watch", "{:watch, id, paths, options}", 4, true, read_watch},
     {"unwatch", "{:unwatch, id, path}", 3, true, read_unwatch},
     {"sync", "{:sync, id}", 2, true, read_nothing_more<SyncRequest>},
@@ -290,6 +181,13 @@ constexpr std::array<RequestRule, 7> kRequests{{
     {"info", "{:info, id}", 2, true, read_nothing_more<InfoRequest>},
     {"ping", "{:ping, id}", 2, true, read_nothing_more<PingRequest>},
     {"credit", "{:credit, batches}", 2, false, read_credit_request},
+    {"spawn", "{:spawn, id, argv, options}", 4, true, read_by<read_spawn>},
+    {"stdin", "{:stdin, bytes}", 2, false, read_without_id<read_input>},
+    {"close_stdin", "{:close_stdin, id}", 2, true, read_nothing_more<CloseInputRequest>},
+    {"signal", "{:signal, id, signal}", 3, true, read_by<read_signal>},
+    {"stop", "{:stop, id, grace}", 3, true, read_by<read_stop>},
+    {"resize", "{:resize, id, {rows, columns}}", 3, true, read_by<read_resize>},
+    {"read", "{:read, stream, bytes}", 3, false, read_without_id<read_read>},
 }};
 
 const RequestRule* find_rule(const std::optional<std::string>& name) {

@@ -9,6 +9,8 @@
 #include <variant>
 #include <vector>
 
+#include "bridge/command_requests.h"
+#include "bridge/request_id.h"
 #include "support/error.h"
 #include "watch/engine.h"
 
@@ -22,9 +24,6 @@ inline constexpr std::uint64_t kMaxSettle = 3'600'000;  // milliseconds
 inline constexpr std::uint64_t kMaxAwait = 86'400'000;
 inline constexpr std::uint64_t kMinPollInterval = 10;
 inline constexpr std::uint64_t kMaxPollInterval = 3'600'000;
-
-// Sender's choice, 0 to 2^63-1; comes back in the reply.
-using RequestId = std::uint64_t;
 
 struct WatchRequest {
   RequestId id = 0;
@@ -62,8 +61,10 @@ struct CreditRequest {
   std::uint64_t batches = 0;  // Engine::kUnlimited lifts the limit
 };
 
-using Request = std::variant<WatchRequest, UnwatchRequest, SyncRequest, ListRequest, InfoRequest,
-                             PingRequest, CreditRequest>;
+using Request =
+    std::variant<WatchRequest, UnwatchRequest, SyncRequest, ListRequest, InfoRequest, PingRequest,
+                 CreditRequest, SpawnRequest, InputRequest, CloseInputRequest, SignalRequest,
+                 StopRequest, ResizeRequest, ReadRequest>;
 
 // A payload that is no request: `bad_term` where it is not even a term that is taken,
 // `bad_request` otherwise, with what was expected and what came.

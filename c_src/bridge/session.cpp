@@ -66,6 +66,60 @@ void Session::serve(const CreditRequest& request, std::size_t /*cost*/) {
   if (request.batches > 0) watching_.grant(request.batches);
 }
 
+// Credit belongs to the request, as with a watch.
+void Session::serve(const SpawnRequest& request, std::size_t cost) {
+  if (!admit(request.id, "spawn", cost)) return;
+  commanding_.spawn(request.spec, [this, id = request.id, credit = request.credit,
+                                   cost](Result<std::uint64_t> result) {
+    waiting_ -= cost;
+    const bool succeeded = std::holds_alternative<std::uint64_t>(result);
+    reply(id, std::move(result));
+    if (!succeeded || credit == 0) return;
+    commanding_.grant(OutputStreamName::output, credit);
+    commanding_.grant(OutputStreamName::errors, credit);
+  });
+}
+
+// Without an id, so only what is wrong with it is answered.
+void Session::serve(const InputRequest& request, std::size_t /*cost*/) {
+  Result<Done> result = commanding_.write(request.bytes);
+  if (std::holds_alternative<Error>(result)) reply(std::nullopt, std::move(result));
+}
+
+void Session::serve(const CloseInputRequest& request, std::size_t /*cost*/) {
+  reply(request.id, commanding_.close_input());
+}
+
+void Session::serve(const SignalRequest& request, std::size_t /*cost*/) {
+  reply(request.id, commanding_.signal(request.number));
+}
+
+void Session::serve(const StopRequest& request, std::size_t /*cost*/) {
+  reply(request.id, commanding_.stop(request.grace));
+}
+
+void Session::serve(const ResizeRequest& request, std::size_t /*cost*/) {
+  reply(request.id, commanding_.resize(request.size));
+}
+
+void Session::serve(const ReadRequest& request, std::size_t /*cost*/) {
+  commanding_.grant(request.stream, request.bytes);
+}
+
+void Session::on_room() {
+  watching_.resume();
+  commanding_.resume();
+}
+
+template <class T>
+void Session::reply(std::optional<RequestId> id, Result<T> result) {
+  std::visit(
+      [this, id](auto outcome) {
+        outbox_.send(Reply{id, std::move(outcome)});
+      },
+      std::move(result));
+}
+
 bool Session::admit(RequestId id, std::string_view operation, std::size_t cost) {
   if (waiting_ > 0 && waiting_ + cost > kMaxWaiting) {
     Error error = errno_error(EAGAIN, std::string(operation), "");
@@ -80,22 +134,14 @@ bool Session::admit(RequestId id, std::string_view operation, std::size_t cost) 
 Engine::DoneHandler Session::done_handler(RequestId id, std::size_t cost) {
   return [this, id, cost](Result<Done> result) {
     waiting_ -= cost;
-    std::visit(
-        [this, id](auto outcome) {
-          outbox_.send(Reply{id, std::move(outcome)});
-        },
-        std::move(result));
+    reply(id, std::move(result));
   };
 }
 
 Engine::SeqHandler Session::seq_handler(RequestId id, std::size_t cost) {
   return [this, id, cost](Result<std::uint64_t> result) {
     waiting_ -= cost;
-    std::visit(
-        [this, id](auto outcome) {
-          outbox_.send(Reply{id, std::move(outcome)});
-        },
-        std::move(result));
+    reply(id, std::move(result));
   };
 }
 

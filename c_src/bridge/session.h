@@ -1,9 +1,12 @@
-// Serves requests: payloads in, calls to the engine, replies out. Knows terms and no framing.
+// Serves requests: payloads in, calls to the engine and the command, replies out. Knows terms and
+// no framing.
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string_view>
 
+#include "bridge/commanding.h"
 #include "bridge/outbox.h"
 #include "bridge/requests.h"
 #include "bridge/transport.h"
@@ -20,13 +23,14 @@ inline constexpr std::size_t kRequestCost = 1024;             // bytes
 // answered within the call.
 class Session : public Receiver {
  public:
-  // Both must outlive the session, and the session every handler that the engine holds.
-  Session(Watching& watching, Outbox& outbox) : watching_(watching), outbox_(outbox) {}
+  // All must outlive the session, and the session every handler that they hold.
+  Session(Watching& watching, Commanding& commanding, Outbox& outbox)
+      : watching_(watching), commanding_(commanding), outbox_(outbox) {}
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
   void on_payload(std::string_view payload) override;
-  void on_room() override { watching_.resume(); }
+  void on_room() override;
   void on_broken(const Error& error) override { outbox_.send(Fatal{error}); }
 
  private:
@@ -38,12 +42,22 @@ class Session : public Receiver {
   void serve(const InfoRequest& request, std::size_t cost);
   void serve(const PingRequest& request, std::size_t cost);
   void serve(const CreditRequest& request, std::size_t cost);
+  void serve(const SpawnRequest& request, std::size_t cost);
+  void serve(const InputRequest& request, std::size_t cost);
+  void serve(const CloseInputRequest& request, std::size_t cost);
+  void serve(const SignalRequest& request, std::size_t cost);
+  void serve(const StopRequest& request, std::size_t cost);
+  void serve(const ResizeRequest& request, std::size_t cost);
+  void serve(const ReadRequest& request, std::size_t cost);
 
   bool admit(RequestId id, std::string_view operation, std::size_t cost);
+  template <class T>
+  void reply(std::optional<RequestId> id, Result<T> result);
   Engine::DoneHandler done_handler(RequestId id, std::size_t cost);
   Engine::SeqHandler seq_handler(RequestId id, std::size_t cost);
 
   Watching& watching_;
+  Commanding& commanding_;
   Outbox& outbox_;
   std::size_t waiting_ = 0;  // bytes, as kMaxWaiting counts them
 };

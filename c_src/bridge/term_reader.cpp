@@ -70,11 +70,19 @@ std::optional<std::string> TermReader::binary() {
 }
 
 std::optional<std::uint64_t> TermReader::natural() {
+  const int before = index_;
+  const auto value = integer();
+  if (value && *value >= 0) return static_cast<std::uint64_t>(*value);
+  index_ = before;
+  return std::nullopt;
+}
+
+std::optional<std::int64_t> TermReader::integer() {
   int index = index_;
   EI_LONGLONG value = 0;
-  if (ei_decode_longlong(bytes_.data(), &index, &value) != 0 || value < 0) return std::nullopt;
+  if (ei_decode_longlong(bytes_.data(), &index, &value) != 0) return std::nullopt;
   index_ = index;
-  return static_cast<std::uint64_t>(value);
+  return value;
 }
 
 }  // namespace lookout

@@ -23,6 +23,7 @@ class TermReader {
   std::optional<std::string> atom();  // UTF-8
   std::optional<std::string> binary();
   std::optional<std::uint64_t> natural();  // 0 to 2^63-1
+  std::optional<std::int64_t> integer();
 
   // The bytes from the cursor on, for print_term.
   std::string_view rest() const { return bytes_.substr(static_cast<std::size_t>(index_)); }

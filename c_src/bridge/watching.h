@@ -24,7 +24,7 @@ class Watching {
   virtual void set_settle(std::uint32_t milliseconds) = 0;
   virtual void set_poll_interval(std::uint32_t milliseconds) = 0;
   virtual void resume() = 0;
-  virtual EngineInfo info() const = 0;
+  virtual EngineInfo info() = 0;
 };
 
 }  // namespace lookout

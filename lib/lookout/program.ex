@@ -1,7 +1,7 @@
 defmodule Lookout.Program do
   @moduledoc false
-  # The native program of a watcher through its lives: started, greeted, asked, watched for hanging,
-  # and started again.
+  # The native program of a watcher or a command through its lives: started, greeted, asked, watched
+  # for hanging, and (a watcher's) started again.
   #
   # Phases: :opening (started, its hello is awaited), :watching (told what to watch), :live, :down.
   # Requests are sent while :live, and kept otherwise; those that a program leaves unanswered go
@@ -13,6 +13,7 @@ defmodule Lookout.Program do
 
   @type t :: %__MODULE__{
           limits: Limits.t(),
+          operation: atom,
           path: binary,
           phase: :opening | :watching | :live | :down,
           bridge: nil | Bridge.t(),
@@ -29,6 +30,8 @@ defmodule Lookout.Program do
   defstruct [
     :limits,
     :path,
+    # what it is for, as its errors say
+    operation: :watch,
     phase: :down,
     bridge: nil,
     version: nil,
@@ -43,8 +46,10 @@ defmodule Lookout.Program do
     timers: Timers.new(:program)
   ]
 
-  @spec new(Limits.t()) :: t
-  def new(%Limits{} = limits), do: %__MODULE__{limits: limits, path: limits.port_path || Bridge.default_path()}
+  @spec new(Limits.t(), atom) :: t
+  def new(%Limits{} = limits, operation \\ :watch) do
+    %__MODULE__{limits: limits, operation: operation, path: limits.port_path || Bridge.default_path()}
+  end
 
   ## Life
 
@@ -155,7 +160,12 @@ defmodule Lookout.Program do
 
   @spec credit(t, non_neg_integer) :: t
   def credit(%__MODULE__{} = program, 0), do: program
-  def credit(%__MODULE__{} = program, batches), do: send_term(program, {:credit, batches})
+  def credit(%__MODULE__{} = program, batches), do: tell(program, {:credit, batches})
+
+  @doc "Sends what has no answer."
+  @spec tell(t, tuple) :: t
+  def tell(%__MODULE__{bridge: nil} = program, _term), do: program
+  def tell(%__MODULE__{} = program, term), do: send_term(program, term)
 
   @doc "Whether it can be granted credit."
   @spec open?(t) :: boolean
@@ -231,7 +241,7 @@ defmodule Lookout.Program do
   end
 
   defp error(program, reason, what) do
-    %Error{reason: reason, operation: :watch, path: program.path, detail: "the program #{what}"}
+    %Error{reason: reason, operation: program.operation, path: program.path, detail: "the program #{what}"}
   end
 
   defp start_timer(program, tag, ms), do: %{program | timers: Timers.start(program.timers, tag, ms)}

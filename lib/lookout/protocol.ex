@@ -14,6 +14,10 @@ defmodule Lookout.Protocol do
           | {:entries, id, [tuple]}
           | {:events, pos_integer, [Event.t()]}
           | {:notice, term}
+          | {:stdout | :stderr, binary}
+          | {:stdin_taken, pos_integer}
+          | {:stdin_closed, atom}
+          | {:exit, 0..255 | {:signal, atom, pos_integer}}
           | {:fatal, Error.t()}
           | {:garbage, binary}
 
@@ -52,6 +56,11 @@ defmodule Lookout.Protocol do
   defp message({:reply, _id, {:ok, _value}} = reply), do: reply
   defp message({:entries, _id, entries} = chunk) when is_list(entries), do: chunk
   defp message({:notice, _notice} = notice), do: notice
+  defp message({stream, bytes}) when stream in [:stdout, :stderr] and is_binary(bytes), do: {stream, bytes}
+  defp message({:stdin_taken, bytes}) when is_integer(bytes) and bytes > 0, do: {:stdin_taken, bytes}
+  defp message({:stdin_closed, reason}) when is_atom(reason), do: {:stdin_closed, reason}
+  defp message({:exit, code}) when code in 0..255, do: {:exit, code}
+  defp message({:exit, {:signal, name, number}} = exit) when is_atom(name) and is_integer(number), do: exit
   defp message({:hello, protocol, version}) when is_integer(protocol), do: {:hello, protocol, version}
   defp message({:fatal, error}), do: {:fatal, error(error)}
 

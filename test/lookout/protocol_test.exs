@@ -14,7 +14,9 @@ defmodule Lookout.ProtocolTest do
   test "the document has an example frame of each message" do
     shown = for {term, _frame} <- @examples, uniq: true, do: term |> Code.eval_string() |> elem(0) |> elem(0)
 
-    for tag <- ~w(hello watch unwatch sync list info ping credit reply entries events notice fatal)a do
+    for tag <-
+          ~w(hello watch unwatch sync list info ping credit reply entries events notice fatal)a ++
+            ~w(spawn stdin close_stdin signal stop resize read stdout stderr stdin_taken stdin_closed exit)a do
       assert tag in shown
     end
   end
@@ -27,7 +29,7 @@ defmodule Lookout.ProtocolTest do
       assert byte_size(payload) == size
       assert :erlang.binary_to_term(payload) == term
 
-      if elem(term, 0) in [:hello, :reply, :entries, :events, :notice, :fatal],
+      if elem(term, 0) in ~w(hello reply entries events notice fatal stdout stderr stdin_taken stdin_closed exit)a,
         do: assert(elem(Protocol.decode(payload), 0) == elem(term, 0)),
         else: assert(:erlang.binary_to_term(Protocol.encode(term)) == term)
     end
@@ -86,7 +88,12 @@ defmodule Lookout.ProtocolTest do
           {:reply, 1, :maybe},
           {:reply, 1, {:error, :enoent}},
           {:entries, 1, nil},
-          {:fatal, "why"}
+          {:fatal, "why"},
+          {:stdout, :text},
+          {:stdin_taken, 0},
+          {:stdin_closed, "why"},
+          {:exit, 256},
+          {:exit, {:signal, 9}}
         ] do
       assert {:garbage, _detail} = decode(bad)
     end

@@ -46,7 +46,7 @@ class FakeWatching : public Watching {
     poll_intervals.push_back(milliseconds);
   }
   void resume() override { ++resumes; }
-  EngineInfo info() const override { return told_info; }
+  EngineInfo info() override { return told_info; }
 
   std::vector<WatchCall> watches;
   std::vector<UnwatchCall> unwatches;

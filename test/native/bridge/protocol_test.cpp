@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "bridge/command_examples.h"
 #include "bridge/frame.h"
 #include "bridge/protocol_document.h"
 #include "bridge/replies.h"
@@ -22,13 +23,6 @@ std::string payload_of(const ExampleFrame& frame) {
   return whole == nullptr ? "" : std::string(whole->payload);
 }
 
-template <class Message>
-std::string encoded(const Message& message) {
-  TermWriter writer;
-  encode(writer, message);
-  return std::string(writer.bytes());
-}
-
 Reply refusal(RequestId id, Error error) {
   return Reply{id, std::move(error)};
 }
@@ -40,18 +34,14 @@ Reply answer_to(const std::string& payload) {
   return Reply{refused.id, std::move(refused.error)};
 }
 
-// Whether a decoded request is what the document's term says.
-using RequestCheck = std::function<bool(const Request&)>;
-
-template <class R>
-RequestCheck expect(std::function<bool(const R&)> check) {
-  return [check = std::move(check)](const Request& request) {
-    const auto* typed = std::get_if<R>(&request);
-    return typed != nullptr && check(*typed);
-  };
+// Two tables as one.
+template <class Table>
+Table merged(Table one, Table other) {
+  one.merge(other);
+  return one;
 }
 
-const std::map<std::string, RequestCheck>& request_table() {
+const std::map<std::string, RequestCheck>& watch_request_table() {
   using Paths = std::vector<std::string>;
   static const std::map<std::string, RequestCheck> table{
       {R"({:watch, 1, ["/srv/in"], [recursive: true, initial: false, missing: :error, settle: 0, credit: :infinity]})",
@@ -101,6 +91,12 @@ const std::map<std::string, RequestCheck>& request_table() {
   return table;
 }
 
+// Whether a decoded request is what the document's term says.
+const std::map<std::string, RequestCheck>& request_table() {
+  static const auto table = merged(command_request_examples(), watch_request_table());
+  return table;
+}
+
 EngineInfo busy_info() {
   EngineInfo info;
   info.batches = 17;
@@ -138,7 +134,7 @@ const EntryStat kStat{5, 1700000000000000000, 33188};
 
 // What the program says, by the document's term. Terms of refused requests are not here: the
 // codec itself must give them for the payloads of refused_table().
-const std::map<std::string, std::string>& said_table() {
+const std::map<std::string, std::string>& watch_said_table() {
   using enum EntryType;
   static const std::map<std::string, std::string> table{
       {R"({:hello, 1, "0.1.0"})", encoded(Hello{LOOKOUT_VERSION})},
@@ -194,9 +190,14 @@ const std::map<std::string, std::string>& said_table() {
        encoded(too_large())},
       {R"({:fatal, {:truncated_frame, :read, nil, "the stream ended after 2 of the 7 bytes of a frame"}})",
        encoded(truncated())},
-      {R"term({:fatal, {:emfile, :inotify_init, nil, "Too many open files; raise the limit of open files (ulimit -n) or of inotify instances (fs.inotify.max_user_instances)"}})term",
-       encoded(Fatal{errno_error(EMFILE, "inotify_init", "")})},
+      {R"term({:reply, 1, {:error, {:emfile, :inotify_init, nil, "Too many open files; raise the limit of open files (ulimit -n) or of inotify instances (fs.inotify.max_user_instances)"}}})term",
+       encoded(refusal(1, errno_error(EMFILE, "inotify_init", "")))},
   };
+  return table;
+}
+
+const std::map<std::string, std::string>& said_table() {
+  static const auto table = merged(command_said_examples(), watch_said_table());
   return table;
 }
 
@@ -208,7 +209,7 @@ const std::map<std::string, std::string>& refused_table() {
        "\x83h\4w\5watcha\1l\0\0\0\1m\0\0\0\6srv/injj"s},
       {R"({:reply, 3, {:error, {:bad_request, :watch, nil, "expected milliseconds, 0 to 3600000 for the option :settle, got -1"}}})",
        "\x83h\4w\5watcha\3jl\0\0\0\1h\2w\6settleb\xFF\xFF\xFF\xFFj"s},
-      {R"({:reply, 10, {:error, {:bad_request, :decode, nil, "expected a request of :watch, :unwatch, :sync, :list, :info, :ping, :credit, got {:halt, 10}"}}})",
+      {R"({:reply, 10, {:error, {:bad_request, :decode, nil, "expected a request of :watch, :unwatch, :sync, :list, :info, :ping, :credit, :spawn, :stdin, :close_stdin, :signal, :stop, :resize, :read, got {:halt, 10}"}}})",
        "\x83h\2w\4halta\x0A"s},
       {R"({:reply, nil, {:error, {:bad_request, :credit, nil, "expected a number of batches, 0 or more, or :infinity, got :many"}}})",
        "\x83h\2w\6creditw\4many"s},

@@ -30,6 +30,22 @@ inline std::vector<std::string> request_examples(Atoms atoms = Atoms::utf8) {
       term(tuple({name("info"), integer(5)})),
       term(tuple({name("ping"), integer(6)})),
       term(tuple({name("credit"), integer(64)})),
+      term(
+          tuple({name("spawn"), integer(7), list({binary("cat"), binary("-")}),
+                 list({tuple({name("env"), list({tuple({binary("A"), binary("b")}),
+                                                 tuple({binary("C"), name("nil")})})}),
+                       tuple({name("cd"), binary("/srv")}), tuple({name("stdin"), name("pipe")}),
+                       tuple({name("stderr"), tuple({name("append"), binary("/tmp/e")})}),
+                       tuple({name("pty"), tuple({integer(24), integer(80)})}),
+                       tuple({name("rlimits"),
+                              list({tuple({name("nofile"), integer(9), name("infinity")})})}),
+                       tuple({name("nice"), integer(-5)}), tuple({name("credit"), integer(9)})})})),
+      term(tuple({name("stdin"), binary("hello")})),
+      term(tuple({name("close_stdin"), integer(8)})),
+      term(tuple({name("signal"), integer(9), name("term")})),
+      term(tuple({name("stop"), integer(10), integer(5000)})),
+      term(tuple({name("resize"), integer(11), tuple({integer(24), integer(80)})})),
+      term(tuple({name("read"), name("stdout"), integer(65536)})),
   };
 }
 

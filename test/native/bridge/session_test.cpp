@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "bridge/announcer.h"
+#include "bridge/fake_commanding.h"
 #include "bridge/fake_watching.h"
 #include "bridge/request_examples.h"
 
@@ -45,7 +46,8 @@ class SessionTest : public ::testing::Test {
   FakeSink sink;
   Outbox outbox{sink};
   FakeWatching engine;
-  Session session{engine, outbox};
+  FakeCommanding command;
+  Session session{engine, command, outbox};
 };
 
 using Replies = std::vector<std::string>;
@@ -166,9 +168,54 @@ TEST_F(SessionTest, RequestsThatWaitAreBoundedAndTheRestIsServed) {
   EXPECT_EQ(engine.syncs.size(), taken + 1);
 }
 
-TEST_F(SessionTest, RoomInTheSinkResumesTheEngine) {
+TEST_F(SessionTest, RoomInTheSinkResumesTheEngineAndTheCommand) {
   session.on_room();
   EXPECT_EQ(engine.resumes, 1);
+  EXPECT_EQ(command.resumes, 1);
+}
+
+TEST_F(SessionTest, SpawnIsAnsweredWithTheProcessIdAndThenGrantsItsCredit) {
+  ask(tuple(
+      {atom("spawn"), integer(1), list({binary("true")}), list({option("credit", integer(100))})}));
+  ASSERT_EQ(command.specs.size(), 1U);
+  EXPECT_EQ(command.specs[0].argv, std::vector<std::string>{"true"});
+  EXPECT_TRUE(command.grants.empty());
+  command.spawned[0](std::uint64_t{4711});
+  EXPECT_EQ(said(), Replies{reply(1, ok(4711))});
+  EXPECT_EQ(command.grants, (std::vector<FakeCommanding::Grant>{{OutputStreamName::output, 100},
+                                                                {OutputStreamName::errors, 100}}));
+}
+
+TEST_F(SessionTest, SpawnThatFailsGrantsNothing) {
+  ask(tuple(
+      {atom("spawn"), integer(1), list({binary("true")}), list({option("credit", integer(100))})}));
+  command.spawned[0](kMissing);
+  EXPECT_EQ(said(), Replies{reply(1, error(kMissing))});
+  EXPECT_TRUE(command.grants.empty());
+}
+
+TEST_F(SessionTest, RequestsOfACommandAreAnsweredAtOnce) {
+  ask(tuple({atom("signal"), integer(2), atom("term")}));
+  ask(tuple({atom("stop"), integer(3), integer(10)}));
+  ask(tuple({atom("close_stdin"), integer(4)}));
+  ask(tuple({atom("resize"), integer(5), tuple({integer(1), integer(2)})}));
+  EXPECT_EQ(said(), (Replies{reply(2, atom("ok")), reply(3, atom("ok")), reply(4, atom("ok")),
+                             reply(5, atom("ok"))}));
+  EXPECT_EQ(command.signals, std::vector<int>{15});
+  EXPECT_EQ(command.graces, std::vector<std::chrono::milliseconds>{std::chrono::milliseconds(10)});
+  EXPECT_EQ(command.closes, 1);
+  EXPECT_EQ(command.sizes, (std::vector<WindowSize>{{1, 2}}));
+}
+
+TEST_F(SessionTest, InputIsAnsweredOnlyWhereItIsNotTaken) {
+  ask(tuple({atom("stdin"), binary("a")}));
+  ask(tuple({atom("read"), atom("stderr"), integer(7)}));
+  EXPECT_EQ(said(), Replies{});
+  EXPECT_EQ(command.written, "a");
+  EXPECT_EQ(command.grants, (std::vector<FakeCommanding::Grant>{{OutputStreamName::errors, 7}}));
+  command.outcome = kMissing;
+  ask(tuple({atom("stdin"), binary("b")}));
+  EXPECT_EQ(said(), Replies{term(tuple({atom("reply"), atom("nil"), error(kMissing)}))});
 }
 
 TEST_F(SessionTest, BrokenStreamIsToldAsFatal) {

@@ -35,6 +35,23 @@ struct Checker {
     if (request.under) check_path(*request.under);
   }
   void operator()(const CreditRequest&) const {}
+  void operator()(const SpawnRequest& request) const {
+    check_id(request.id);
+    const LaunchSpec& spec = request.spec;
+    fuzz::expect(!spec.argv.empty() && spec.argv.size() <= kMaxArguments, "words are counted");
+    for (const auto& word : spec.argv) {
+      fuzz::expect(word.find('\0') == std::string::npos, "a word holds no NUL");
+    }
+    check_path(spec.directory);
+    fuzz::expect(spec.linger.count() >= 0, "time does not go backwards");
+    fuzz::expect(spec.output.kind != OutputTarget::Kind::merge, "output is not merged into itself");
+  }
+  void operator()(const InputRequest&) const {}
+  void operator()(const ReadRequest&) const {}
+  void operator()(const SignalRequest& request) const {
+    check_id(request.id);
+    fuzz::expect(request.number >= 1 && request.number <= 64, "a signal has its bounds");
+  }
   template <class Plain>
   void operator()(const Plain& request) const {
     check_id(request.id);

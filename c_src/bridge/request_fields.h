@@ -1,0 +1,100 @@
+// Reads the fields and options of one request: what the requests of all rooms have in common.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <bitset>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bridge/term_reader.h"
+#include "support/error.h"
+
+namespace lookout {
+
+// The first refusal is kept, and everything after it is skipped by its caller.
+class Fields {
+ public:
+  Fields(TermReader& reader, std::string_view operation) : reader_(reader), operation_(operation) {}
+
+  TermReader& reader() { return reader_; }
+
+  // What is printed is the term that `at` begins with.
+  std::nullopt_t refuse(std::string_view expected, std::string_view at);
+  std::nullopt_t refuse_with(std::string detail);
+  std::nullopt_t refuse_with(Error error);
+  Error take_error() { return std::move(error_); }
+
+  std::optional<std::string> path();
+  std::optional<std::vector<std::string>> paths();
+
+ private:
+  TermReader& reader_;
+  std::string_view operation_;
+  Error error_;
+};
+
+bool read_boolean(TermReader& reader, bool& value);
+
+template <class R>
+struct OptionRule {
+  std::string_view name;
+  std::string_view expected;
+  bool (*read)(TermReader&, R&);
+  // Whether what is shown of a value that is refused is what the reader stands at then: a part.
+  bool shows_part = false;
+};
+
+// ":first, :second" for an error
+template <class Rule>
+std::string names_of(std::span<const Rule> rules) {
+  std::string names;
+  for (const Rule& rule : rules) {
+    if (!names.empty()) names += ", ";
+    names += ':';
+    names += rule.name;
+  }
+  return names;
+}
+
+// Reads [{name, value}, ...] into the request; false after a refusal.
+template <class R, std::size_t N>
+bool read_options(Fields& fields, const std::array<OptionRule<R>, N>& rules, R& request) {
+  TermReader& reader = fields.reader();
+  const auto refuse = [&fields](std::string_view expected, std::string_view at) {
+    fields.refuse(expected, at);
+    return false;
+  };
+  const std::string_view list_at = reader.rest();
+  const auto count = reader.list();
+  if (!count) return refuse("a list of options", list_at);
+  std::bitset<N> seen;
+  for (int i = 0; i < *count; ++i) {
+    const std::string_view pair_at = reader.rest();
+    if (reader.tuple() != 2) return refuse("an option as {name, value}", pair_at);
+    const std::string_view name_at = reader.rest();
+    const auto name = reader.atom();
+    if (!name) return refuse("the name of an option as an atom", name_at);
+    const auto rule = std::find_if(rules.begin(), rules.end(),
+                                   [&name](const auto& known) { return known.name == *name; });
+    if (rule == rules.end()) {
+      return refuse("an option of " + names_of(std::span<const OptionRule<R>>(rules)), name_at);
+    }
+    const auto index = static_cast<std::size_t>(rule - rules.begin());
+    if (seen.test(index)) return refuse("each option once", list_at);
+    seen.set(index);
+    const std::string_view value_at = reader.rest();
+    if (!rule->read(reader, request)) {
+      return refuse(std::string(rule->expected) + " for the option :" + *name,
+                    rule->shows_part ? reader.rest() : value_at);
+    }
+  }
+  if (*count > 0 && !reader.empty_list()) return refuse("a proper list of options", list_at);
+  return true;
+}
+
+}  // namespace lookout

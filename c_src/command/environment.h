@@ -1,0 +1,19 @@
+// The environment of a command. Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "command/launch_spec.h"
+
+namespace lookout {
+
+// "NAME=value" each, as execve(2) takes them: `inherited` (none of it after a clear) with the
+// changes in their order.
+std::vector<std::string> make_environment(const char* const* inherited, const LaunchSpec& spec);
+
+// The value of a variable among such; empty where there is none.
+std::string_view value_of(std::string_view name, const std::vector<std::string>& environment);
+
+}  // namespace lookout

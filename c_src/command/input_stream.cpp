@@ -1,0 +1,71 @@
+#include "command/input_stream.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+namespace lookout {
+
+using boost::asio::posix::stream_descriptor;
+
+namespace {
+constexpr char kEndOfFile = '\x04';  // VEOF of a terminal as it is by default
+}
+
+InputStream::InputStream(boost::asio::io_context& io, UniqueFd fd, Ending ending, Handlers handlers)
+    : ending_(ending), handlers_(std::move(handlers)) {
+  if (fd) descriptor_ = std::make_unique<stream_descriptor>(io, fd.release());
+}
+
+void InputStream::write(std::string_view bytes) {
+  waiting_ += bytes;
+  wait_writable();
+}
+
+void InputStream::close() {
+  if (!open()) return;
+  if (ending_ == Ending::terminal) waiting_ += kEndOfFile;
+  closing_ = true;
+  wait_writable();
+}
+
+void InputStream::drop() {
+  descriptor_.reset();
+  waiting_.clear();
+  written_ = 0;
+}
+
+void InputStream::step() {
+  if (waiting() > 0) {
+    const ssize_t size =
+        ::write(descriptor_->native_handle(), waiting_.data() + written_, waiting());
+    if (size < 0) {
+      if (errno == EAGAIN || errno == EINTR) return wait_writable();
+      return on_broken();
+    }
+    written_ += static_cast<std::size_t>(size);
+    handlers_.written(static_cast<std::size_t>(size));
+  }
+  if (waiting() > 0) return wait_writable();
+  waiting_.clear();
+  written_ = 0;
+  // A terminal stays: it is read from, too, and may be resized.
+  if (closing_ && ending_ == Ending::close) descriptor_.reset();
+}
+
+void InputStream::wait_writable() {
+  if (std::exchange(wait_pending_, true)) return;
+  descriptor_->async_wait(stream_descriptor::wait_write, [this](const auto& error) {
+    if (error) return;
+    wait_pending_ = false;
+    step();
+  });
+}
+
+void InputStream::on_broken() {
+  drop();
+  handlers_.broken();
+}
+
+}  // namespace lookout

@@ -1,0 +1,86 @@
+#include "command/launch_error.h"
+
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+namespace lookout {
+namespace {
+
+const char* operation_of(LaunchStep step) {
+  switch (step) {
+    case LaunchStep::guard:
+      return "guard";
+    case LaunchStep::redirect:
+      return "redirect";
+    case LaunchStep::change_dir:
+      return "chdir";
+    case LaunchStep::set_limit:
+      return "setrlimit";
+    case LaunchStep::set_nice:
+      return "nice";
+    case LaunchStep::set_descriptor:
+      return "dup";
+    case LaunchStep::exec:
+      break;
+  }
+  return "exec";
+}
+
+std::string_view exec_advice(int code) {
+  switch (code) {
+    case ENOENT:
+      return "; there is no such program in PATH or at this path (or the interpreter that its "
+             "first line names is "
+             "missing)";
+    case EACCES:
+      return "; the file is there, but may not be executed: give it the right (chmod +x), and "
+             "search permission to "
+             "its directories";
+    case ENOEXEC:
+      return "; it is neither a program for this machine nor a script whose first line names its "
+             "interpreter (#!)";
+    case E2BIG:
+      return "; arguments and environment are too long together (one may have 128 KiB, all about a "
+             "quarter of the limit of the stack): pass them on standard input or in a file";
+    default:
+      return "";
+  }
+}
+
+std::string_view advice(LaunchFailure failure) {
+  if (failure.step == LaunchStep::exec) return exec_advice(failure.code);
+  if (failure.step == LaunchStep::set_nice && failure.code == EACCES) {
+    return "; a niceness below the present one is for privileged users";
+  }
+  if (failure.code == EAGAIN) return "; the limit of processes is reached (ulimit -u)";
+  if (failure.code == EMFILE) return "; raise the limit of open files (ulimit -n)";
+  return "";
+}
+
+std::string described(int code) {
+  const char* text = strerrordesc_np(code);
+  return text != nullptr ? text : "unknown error";
+}
+
+}  // namespace
+
+Error launch_error(LaunchFailure failure, std::string path) {
+  std::string reason = errno_name(failure.code);
+  std::string detail = described(failure.code);
+  if (failure.step == LaunchStep::change_dir) {
+    detail = "the working directory cannot be entered: " + detail + " (" + reason + ")";
+    reason = "bad_directory";
+  } else if (failure.step == LaunchStep::set_limit) {
+    detail +=
+        " (" + reason +
+        "); a soft limit may be at most the hard one, and only privileged users may raise that";
+    reason = "bad_limit";
+  } else {
+    detail += advice(failure);
+  }
+  return Error{std::move(reason), operation_of(failure.step), std::move(path), std::move(detail)};
+}
+
+}  // namespace lookout

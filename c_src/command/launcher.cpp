@@ -1,0 +1,131 @@
+#include "command/launcher.h"
+
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <system_error>
+
+#include "command/signals.h"
+
+// Version 1 of Boost.Process: version 2 is a library to link from 1.86 on, and version 1 is headers
+// everywhere, at another place from 1.86 on.
+#define BOOST_PROCESS_USE_STD_FS
+#if __has_include(<boost/process/v1/child.hpp>)
+#include <boost/process/v1/child.hpp>
+#include <boost/process/v1/extend.hpp>
+namespace process = boost::process::v1;
+#else
+#include <boost/process/child.hpp>
+#include <boost/process/extend.hpp>
+namespace process = boost::process;
+#endif
+
+namespace lookout {
+namespace {
+
+constexpr unsigned kCloseRangeCloexec = 4;  // CLOSE_RANGE_CLOEXEC (Linux 5.11)
+
+// Boost.Process passes one number from the child to its parent; the step travels with the errno.
+constexpr int kStepFactor = 65536;
+
+std::error_code pack(LaunchFailure failure) {
+  return {static_cast<int>(failure.step) * kStepFactor + failure.code, std::system_category()};
+}
+
+LaunchFailure unpack(const std::error_code& error) {
+  const int step = error.value() / kStepFactor;
+  // What Boost.Process itself says has no step: a pipe or a fork that failed, or the exec.
+  return {step == 0 ? LaunchStep::exec : static_cast<LaunchStep>(step),
+          error.value() % kStepFactor};
+}
+
+void reset_signals() {
+  for (int number = 1; number <= kMaxSignal; ++number) ::signal(number, SIG_DFL);
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
+}
+
+bool set_descriptors(const LaunchPlan& plan) {
+  for (int i = 0; i < 3; ++i) {
+    if (::dup2(plan.standard.at(static_cast<std::size_t>(i)), i) < 0) return false;
+  }
+  return !plan.terminal || ::ioctl(STDIN_FILENO, TIOCSCTTY, 0) == 0;
+}
+
+bool set_limits(const LaunchPlan& plan) {
+  for (const ResourceLimit& limit : plan.limits) {
+    const rlimit value{limit.soft, limit.hard};
+    if (::setrlimit(static_cast<decltype(RLIMIT_CPU)>(limit.resource), &value) != 0) return false;
+  }
+  return true;
+}
+
+// Everything between fork and exec: system calls only. The step that failed, if one did.
+std::optional<LaunchStep> prepare(const LaunchPlan& plan, pid_t parent) {
+  if (plan.dies_with_parent) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    if (::getppid() != parent) ::_exit(EXIT_FAILURE);
+  }
+  if (::setsid() < 0) return LaunchStep::set_descriptor;
+  if (!set_descriptors(plan)) return LaunchStep::set_descriptor;
+  if (::fchdir(plan.directory) != 0) return LaunchStep::change_dir;
+  if (plan.nice && ::setpriority(PRIO_PROCESS, 0, *plan.nice) != 0) return LaunchStep::set_nice;
+  if (!set_limits(plan)) return LaunchStep::set_limit;
+  reset_signals();
+  // What a library has opened without close-on-exec; the pipe that reports a failure is kept.
+  ::syscall(SYS_close_range, 3U, ~0U, kCloseRangeCloexec);
+  return std::nullopt;
+}
+
+std::vector<char*> pointers(const std::vector<std::string>& strings) {
+  std::vector<char*> pointers;
+  pointers.reserve(strings.size() + 1);
+  // execve(2) takes them as char* and does not write to them.
+  for (const std::string& text : strings) pointers.push_back(const_cast<char*>(text.c_str()));
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+struct Initializer : process::extend::handler {
+  explicit Initializer(const LaunchPlan& launch_plan)
+      : plan(launch_plan), argv(pointers(plan.argv)), environment(pointers(plan.environment)) {}
+
+  template <class Executor>
+  void on_setup(Executor& exec) {
+    exec.exe = plan.program.c_str();
+    exec.cmd_line = argv.data();
+    exec.env = environment.data();
+  }
+
+  template <class Executor>
+  void on_exec_setup(Executor& exec) const {
+    const auto failed = prepare(plan, parent);
+    if (!failed) return;
+    exec.set_error(pack({*failed, errno}), "");
+    ::_exit(EXIT_FAILURE);
+  }
+
+  const LaunchPlan& plan;
+  std::vector<char*> argv;
+  std::vector<char*> environment;
+  pid_t parent = ::getpid();
+};
+
+}  // namespace
+
+std::variant<pid_t, LaunchFailure> launch(const LaunchPlan& plan) {
+  std::error_code error;
+  Initializer initializer(plan);
+  process::child child(initializer, error);
+  if (error) return unpack(error);
+  child.detach();
+  return child.id();
+}
+
+}  // namespace lookout

@@ -1,0 +1,88 @@
+#include "command/output_stream.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <limits>
+#include <utility>
+
+namespace lookout {
+
+using boost::asio::posix::stream_descriptor;
+
+OutputStream::OutputStream(boost::asio::io_context& io, UniqueFd fd, Handlers handlers)
+    : handlers_(std::move(handlers)) {
+  if (!fd) return;
+  descriptor_ = std::make_unique<stream_descriptor>(io, fd.release());
+  wait_readable();
+}
+
+void OutputStream::grant(std::uint64_t bytes) {
+  constexpr std::uint64_t kMost = std::numeric_limits<std::uint64_t>::max();
+  credit_ += std::min(bytes, kMost - credit_);
+  step();
+}
+
+void OutputStream::no_writer_left() {
+  last_ = true;
+  step();
+}
+
+bool OutputStream::resize(const winsize& window) {
+  return !ended() && ::ioctl(descriptor_->native_handle(), TIOCSWINSZ, &window) == 0;
+}
+
+// With credit it reads what is there, without it it only asks whether the end has come.
+void OutputStream::step() {
+  if (ended() || !handlers_.has_room()) return;
+  if (credit_ > 0) {
+    read_granted();
+  } else {
+    look_for_the_end();
+  }
+}
+
+// One piece at a time, so that others get their turn; all at once where no event will come any
+// more.
+void OutputStream::read_granted() {
+  do {
+    const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(credit_, chunk_.size()));
+    const ssize_t size = ::read(descriptor_->native_handle(), chunk_.data(), most);
+    if (size <= 0) {
+      const bool nothing_yet = size < 0 && (errno == EAGAIN || errno == EINTR);
+      // A terminal whose other side is closed gives EIO.
+      if (!nothing_yet || last_) return end();
+      break;
+    }
+    credit_ -= static_cast<std::uint64_t>(size);
+    handlers_.bytes({chunk_.data(), static_cast<std::size_t>(size)});
+  } while (last_ && credit_ > 0 && handlers_.has_room());
+  if (last_ && handlers_.has_room()) return look_for_the_end();
+  wait_readable();
+}
+
+void OutputStream::look_for_the_end() {
+  pollfd state{descriptor_->native_handle(), POLLIN, 0};
+  ::poll(&state, 1, 0);
+  if ((state.revents & POLLIN) != 0) return;  // until credit comes
+  if (last_ || (state.revents & (POLLHUP | POLLERR)) != 0) return end();
+  wait_readable();
+}
+
+void OutputStream::wait_readable() {
+  if (std::exchange(waiting_, true)) return;
+  descriptor_->async_wait(stream_descriptor::wait_read, [this](const auto& error) {
+    if (error) return;
+    waiting_ = false;
+    step();
+  });
+}
+
+void OutputStream::end() {
+  descriptor_.reset();
+  handlers_.end();
+}
+
+}  // namespace lookout

@@ -1,0 +1,63 @@
+// One stream that a command writes, read by credit.
+#pragma once
+
+#include <sys/ioctl.h>
+
+#include <array>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string_view>
+
+#include "support/unique_fd.h"
+
+namespace lookout {
+
+inline constexpr std::size_t kChunkSize = std::size_t{64} * 1024;  // bytes, the most in one piece
+
+// Reads no more than was granted; the rest waits in the pipe, and with the pipe full the writer
+// waits. The end of the stream takes no credit, but comes after all that stands before it.
+class OutputStream {
+ public:
+  struct Handlers {
+    std::function<void(std::string_view)> bytes;
+    std::function<void()> end;
+    std::function<bool()> has_room;  // false: pause until resume()
+  };
+
+  // `fd` must not block; an empty one is a stream that has ended. Handlers are called from the
+  // loop.
+  OutputStream(boost::asio::io_context& io, UniqueFd fd, Handlers handlers);
+  OutputStream(const OutputStream&) = delete;
+  OutputStream& operator=(const OutputStream&) = delete;
+
+  void grant(std::uint64_t bytes);
+  void resume() { step(); }
+
+  // Nobody is left to write: an empty pipe is the end, whoever may hold it open.
+  void no_writer_left();
+
+  bool ended() const { return !descriptor_; }
+
+  // Sets the window of a terminal; false where this is none, or has ended.
+  bool resize(const winsize& window);
+
+ private:
+  void step();
+  void read_granted();
+  void look_for_the_end();
+  void wait_readable();
+  void end();
+
+  std::unique_ptr<boost::asio::posix::stream_descriptor> descriptor_;
+  Handlers handlers_;
+  std::array<char, kChunkSize> chunk_{};
+  std::uint64_t credit_ = 0;
+  bool waiting_ = false;  // for the descriptor to be readable
+  bool last_ = false;     // no_writer_left()
+};
+
+}  // namespace lookout

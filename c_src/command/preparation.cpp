@@ -1,0 +1,155 @@
+#include "command/preparation.h"
+
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <utility>
+
+#include "command/environment.h"
+#include "command/launch_error.h"
+#include "command/program_search.h"
+
+namespace lookout {
+namespace {
+
+constexpr mode_t kNewFileMode = 0666;  // less the umask
+constexpr int kPipeSize = 256 * 1024;  // four chunks: fewer turns of the two sides
+
+struct PipeEnds {
+  UniqueFd reading;
+  UniqueFd writing;
+};
+
+bool set_nonblocking(const UniqueFd& fd) {
+  return ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK) == 0;
+}
+
+std::optional<PipeEnds> make_pipe() {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return std::nullopt;
+  // Where the user's share of pipe memory is used up (pipe(7)) the pipe stays as it is.
+  ::fcntl(ends[0], F_SETPIPE_SZ, kPipeSize);
+  return PipeEnds{UniqueFd(ends[0]), UniqueFd(ends[1])};
+}
+
+class Streams {
+ public:
+  explicit Streams(Preparation& preparation) : preparation_(preparation) {}
+
+  // Nothing, or the step that failed; path() says on what.
+  std::optional<LaunchFailure> open(const LaunchSpec& spec) {
+    if (spec.terminal) return open_terminal(*spec.terminal);
+    if (auto failure = open_input(spec)) return failure;
+    if (auto failure = open_output(spec.output, 1, preparation_.output)) return failure;
+    if (spec.errors.kind == OutputTarget::Kind::merge) return duplicate(standard(1).get(), 2);
+    return open_output(spec.errors, 2, preparation_.errors);
+  }
+
+  const std::string& path() const { return path_; }
+
+ private:
+  static LaunchFailure failed() { return {LaunchStep::redirect, errno}; }
+  UniqueFd& standard(std::size_t number) { return preparation_.standard.at(number); }
+
+  std::optional<LaunchFailure> duplicate(int fd, std::size_t number) {
+    standard(number).reset(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
+    if (!standard(number)) return failed();
+    return std::nullopt;
+  }
+
+  std::optional<LaunchFailure> open_file(const std::string& path, int flags, std::size_t number) {
+    path_ = path;
+    standard(number).reset(::open(path.c_str(), flags | O_CLOEXEC | O_NOCTTY, kNewFileMode));
+    if (!standard(number)) return failed();
+    return std::nullopt;
+  }
+
+  std::optional<LaunchFailure> open_input(const LaunchSpec& spec) {
+    if (!spec.input) return open_file("/dev/null", O_RDONLY, 0);
+    auto pipe = make_pipe();
+    if (!pipe || !set_nonblocking(pipe->writing)) return failed();
+    preparation_.input = std::move(pipe->writing);
+    standard(0) = std::move(pipe->reading);
+    return std::nullopt;
+  }
+
+  std::optional<LaunchFailure> open_output(const OutputTarget& target, std::size_t number,
+                                           UniqueFd& ours) {
+    switch (target.kind) {
+      case OutputTarget::Kind::null:
+        return open_file("/dev/null", O_WRONLY, number);
+      case OutputTarget::Kind::file:
+        return open_file(target.path, O_WRONLY | O_CREAT | O_TRUNC, number);
+      case OutputTarget::Kind::file_appended:
+        return open_file(target.path, O_WRONLY | O_CREAT | O_APPEND, number);
+      case OutputTarget::Kind::inherit:
+        return duplicate(STDERR_FILENO, number);
+      case OutputTarget::Kind::merge:
+      case OutputTarget::Kind::pipe:
+        break;
+    }
+    auto pipe = make_pipe();
+    if (!pipe || !set_nonblocking(pipe->reading)) return failed();
+    ours = std::move(pipe->reading);
+    standard(number) = std::move(pipe->writing);
+    return std::nullopt;
+  }
+
+  std::optional<LaunchFailure> open_terminal(WindowSize size) {
+    UniqueFd master(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
+    std::array<char, 128> name{};
+    if (!master || ::grantpt(master.get()) != 0 || ::unlockpt(master.get()) != 0 ||
+        ::ptsname_r(master.get(), name.data(), name.size()) != 0) {
+      return failed();
+    }
+    const winsize window{size.rows, size.columns, 0, 0};
+    ::ioctl(master.get(), TIOCSWINSZ, &window);
+    if (auto failure = open_file(name.data(), O_RDWR, 0)) return failure;
+    for (const std::size_t number : {1U, 2U}) {
+      if (auto failure = duplicate(standard(0).get(), number)) return failure;
+    }
+    preparation_.plan.terminal = true;
+    preparation_.input.reset(::fcntl(master.get(), F_DUPFD_CLOEXEC, 3));
+    if (!preparation_.input || !set_nonblocking(master)) return failed();
+    preparation_.output = std::move(master);
+    return std::nullopt;
+  }
+
+  Preparation& preparation_;
+  std::string path_;
+};
+
+}  // namespace
+
+Result<Preparation> prepare_launch(const LaunchSpec& spec) {
+  Preparation preparation;
+  LaunchPlan& plan = preparation.plan;
+  preparation.directory.reset(::open(spec.directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!preparation.directory) {
+    return launch_error({LaunchStep::change_dir, errno}, spec.directory);
+  }
+  plan.environment = make_environment(environ, spec);
+  Result<std::string> program =
+      find_program(spec.argv.front(), value_of("PATH", plan.environment), spec.directory);
+  if (auto* error = std::get_if<Error>(&program)) return std::move(*error);
+  plan.program = std::get<std::string>(std::move(program));
+  Streams streams(preparation);
+  if (const auto failure = streams.open(spec)) return launch_error(*failure, streams.path());
+  plan.argv = spec.argv;
+  plan.directory = preparation.directory.get();
+  for (std::size_t i = 0; i < 3; ++i) plan.standard.at(i) = preparation.standard.at(i).get();
+  plan.limits = spec.limits;
+  plan.nice = spec.nice;
+  if (spec.cgroup) preparation.cgroup = Cgroup::make();
+  if (preparation.cgroup) {
+    plan.cgroup = preparation.cgroup->directory();
+    plan.cgroup_path = preparation.cgroup->path();
+  }
+  return preparation;
+}
+
+}  // namespace lookout

@@ -1,0 +1,49 @@
+defmodule Lookout.Command.Calls do
+  @moduledoc false
+  # The calling side of a command: each call ends in its reply or in an error, never in an exit.
+
+  alias Lookout.{Client, Error, Options}
+
+  # The command answers a write itself when its time is up. This is how much longer its answer is
+  # waited for.
+  @grace 500
+
+  @spec call(GenServer.server(), term, timeout, atom) :: term
+  def call(command, request, timeout, operation) do
+    command |> Client.call(request, timeout, operation) |> explained()
+  end
+
+  @spec write(GenServer.server(), binary, timeout) :: :ok | {:error, Error.t()}
+  def write(command, bytes, timeout) do
+    patience = if Options.timeout!(timeout) == :infinity, do: :infinity, else: timeout + @grace
+    call(command, {:write, bytes, timeout}, patience, :write)
+  end
+
+  # The owner is sent the exit before any call is answered.
+  @spec await(GenServer.server(), timeout) :: {:ok, Lookout.Command.status()} | {:error, Error.t()}
+  def await(command, timeout) do
+    Options.timeout!(timeout)
+    pid = GenServer.whereis(command)
+
+    with :none <- taken(pid) do
+      result = call(command, :await, timeout, :await)
+      with :none <- taken(pid), do: result
+    end
+  end
+
+  defp taken(pid) do
+    receive do
+      {:lookout_command, ^pid, {:exit, status}} -> {:ok, status}
+      {:lookout_command, ^pid, {:error, error}} -> {:error, error}
+    after
+      0 -> :none
+    end
+  end
+
+  # Its process ends with the command.
+  defp explained({:error, %Error{reason: reason} = error}) when reason in [:noproc, :stopped] do
+    {:error, %{error | reason: :not_running, detail: "the command has exited, or was never started"}}
+  end
+
+  defp explained(result), do: result
+end

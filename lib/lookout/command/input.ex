@@ -1,0 +1,87 @@
+defmodule Lookout.Command.Input do
+  @moduledoc false
+  # What is to be written to a command and has not been sent. Pure: the server sends frames and
+  # answers the writers.
+  #
+  # What was sent and not yet taken by the command is at most one window, so a command that does not
+  # read costs no more than that and the writes that wait.
+
+  @chunk 65_536
+
+  @type writer :: term
+  @type state :: :open | :closing | :closed | :broken
+  @type t :: %__MODULE__{
+          free: non_neg_integer,
+          state: state,
+          queue: :queue.queue({writer, binary}),
+          closer: nil | writer
+        }
+  @type action :: {:send, binary} | {:done, writer} | {:close, writer}
+
+  defstruct free: 262_144, state: :open, queue: :queue.new(), closer: nil
+
+  @doc "`:closed` is a command without input."
+  @spec new(:open | :closed) :: t
+  def new(state), do: %__MODULE__{state: state}
+
+  @spec write(t, writer, binary) :: {:ok, [action], t} | {:error, :closed | :epipe}
+  def write(%__MODULE__{state: :open} = input, writer, bytes) do
+    pump(%{input | queue: :queue.in({writer, bytes}, input.queue)})
+  end
+
+  def write(%__MODULE__{state: :broken}, _writer, _bytes), do: {:error, :epipe}
+  def write(%__MODULE__{}, _writer, _bytes), do: {:error, :closed}
+
+  @doc "Closes it after what waits. Done at once where it is closed already."
+  @spec close(t, writer) :: {:ok, [action], t}
+  def close(%__MODULE__{state: :open} = input, closer), do: pump(%{input | state: :closing, closer: closer})
+  def close(%__MODULE__{} = input, closer), do: {:ok, [{:done, closer}], input}
+
+  @doc "The command has taken so many bytes."
+  @spec taken(t, pos_integer) :: {:ok, [action], t}
+  def taken(%__MODULE__{} = input, bytes), do: pump(%{input | free: input.free + bytes})
+
+  @doc "The command reads no more: those whose bytes were not sent are told so."
+  @spec broken(t) :: {[writer], t}
+  def broken(%__MODULE__{} = input) do
+    writers = for {writer, _bytes} <- :queue.to_list(input.queue), do: writer
+    closers = if input.closer, do: [input.closer], else: []
+    {writers ++ closers, %{input | state: :broken, queue: :queue.new(), closer: nil}}
+  end
+
+  @doc "Nobody waits for this write any more: what was not sent of it is dropped."
+  @spec withdraw(t, writer) :: {:ok, [action], t}
+  def withdraw(%__MODULE__{} = input, writer) do
+    pump(%{input | queue: :queue.filter(fn {waiting, _bytes} -> waiting != writer end, input.queue)})
+  end
+
+  @doc "Whether the write waits."
+  @spec waiting?(t, writer) :: boolean
+  def waiting?(%__MODULE__{} = input, writer) do
+    input.queue |> :queue.to_list() |> List.keymember?(writer, 0)
+  end
+
+  defp pump(input), do: pump(input, [])
+
+  defp pump(input, actions) do
+    case :queue.peek(input.queue) do
+      {:value, {writer, ""}} -> pump(%{input | queue: :queue.drop(input.queue)}, [{:done, writer} | actions])
+      {:value, {writer, bytes}} when input.free > 0 -> send_part(input, writer, bytes, actions)
+      {:value, _waiting} -> {:ok, Enum.reverse(actions), input}
+      :empty -> {:ok, Enum.reverse(closing(input, actions)), closed(input)}
+    end
+  end
+
+  defp send_part(input, writer, bytes, actions) do
+    size = bytes |> byte_size() |> min(@chunk) |> min(input.free)
+    <<part::binary-size(size), rest::binary>> = bytes
+    queue = :queue.in_r({writer, rest}, :queue.drop(input.queue))
+    pump(%{input | queue: queue, free: input.free - size}, [{:send, part} | actions])
+  end
+
+  defp closing(%{state: :closing} = input, actions), do: [{:close, input.closer} | actions]
+  defp closing(_input, actions), do: actions
+
+  defp closed(%{state: :closing} = input), do: %{input | state: :closed, closer: nil}
+  defp closed(input), do: input
+end

@@ -1,0 +1,53 @@
+defmodule Lookout.Command.InputTest do
+  use ExUnit.Case, async: true
+
+  alias Lookout.Command.Input
+
+  @window 262_144
+  @chunk 65_536
+
+  defp sent(actions), do: for({:send, bytes} <- actions, do: byte_size(bytes))
+
+  test "a write is sent in chunks and done when the last one is on its way" do
+    {:ok, actions, input} = Input.write(Input.new(:open), :writer, String.duplicate("x", @chunk + 1))
+    assert sent(actions) == [@chunk, 1]
+    assert List.last(actions) == {:done, :writer}
+    refute Input.waiting?(input, :writer)
+  end
+
+  test "P3: no more than a window is on its way, and the rest follows as it is taken" do
+    {:ok, actions, input} = Input.write(Input.new(:open), :writer, String.duplicate("x", @window + 10))
+    assert Enum.sum(sent(actions)) == @window
+    assert Input.waiting?(input, :writer)
+    {:ok, actions, input} = Input.taken(input, 4)
+    assert actions == [{:send, "xxxx"}]
+    {:ok, actions, _input} = Input.taken(input, @window)
+    assert actions == [{:send, "xxxxxx"}, {:done, :writer}]
+  end
+
+  test "the end goes behind what waits, and nothing behind the end" do
+    {:ok, _actions, input} = Input.write(Input.new(:open), :writer, String.duplicate("x", @window + 1))
+    {:ok, [], input} = Input.close(input, :closer)
+    assert Input.write(input, :late, "y") == {:error, :closed}
+    {:ok, actions, input} = Input.taken(input, 1)
+    assert actions == [{:send, "x"}, {:done, :writer}, {:close, :closer}]
+    assert {:ok, [{:done, :again}], _input} = Input.close(input, :again)
+  end
+
+  test "a command without input is closed from the start" do
+    assert Input.write(Input.new(:closed), :writer, "x") == {:error, :closed}
+  end
+
+  test "a write that nobody waits for any more is dropped, and the end behind it goes on" do
+    {:ok, _actions, input} = Input.write(Input.new(:open), :writer, String.duplicate("x", @window + 1))
+    {:ok, [], input} = Input.close(input, :closer)
+    assert {:ok, [{:close, :closer}], _input} = Input.withdraw(input, :writer)
+  end
+
+  test "when the command reads no more, all who wait are told" do
+    {:ok, _actions, input} = Input.write(Input.new(:open), :writer, String.duplicate("x", @window + 1))
+    {:ok, [], input} = Input.close(input, :closer)
+    assert {[:writer, :closer], input} = Input.broken(input)
+    assert Input.write(input, :late, "y") == {:error, :epipe}
+  end
+end

@@ -1,0 +1,184 @@
+// P6: nothing of a command is left behind, whoever ends and however.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <fstream>
+
+#include "command/command_test.h"
+
+namespace lookout {
+
+pid_t CommandTest::parent_of(pid_t pid) {
+  std::string line;
+  std::getline(std::ifstream("/proc/" + std::to_string(pid) + "/stat"), line);
+  const auto stat = parse_process_stat(line);
+  return stat ? stat->parent : -1;
+}
+
+namespace {
+
+using CommandEndTest = CommandTest;
+using std::chrono::milliseconds;
+
+TEST_F(CommandEndTest, ExitIsToldByCodeOrBySignal) {
+  EXPECT_EQ(run(actor({"exit:255"})), (ExitStatus{255, 0}));
+  listener.status.reset();
+  EXPECT_EQ(run(shell("kill -SEGV $$")), (ExitStatus{0, SIGSEGV}));
+}
+
+TEST_F(CommandEndTest, StopIsGentleFirst) {
+  start(shell("trap 'echo bye; exit 5' TERM; echo on; while :; do sleep 0.01; done"));
+  ASSERT_TRUE(run_until([&] { return listener.output == "on\n"; }));
+  command.stop(milliseconds(60'000));
+  EXPECT_EQ(exit_status(), (ExitStatus{5, 0}));
+  EXPECT_EQ(listener.output, "on\nbye\n");
+}
+
+TEST_F(CommandEndTest, StopReachesAHaltedCommand) {
+  const pid_t pid = start(actor({"say:on", "pause"}));
+  ASSERT_TRUE(run_until([&] { return listener.output == "on\n"; }));
+  ::kill(pid, SIGSTOP);
+  command.stop(milliseconds(60'000));
+  EXPECT_EQ(exit_status(), (ExitStatus{0, SIGTERM}));
+}
+
+TEST_F(CommandEndTest, StopKillsWhatIsDeafAfterItsGrace) {
+  start(actor({"deaf", "say:on", "pause"}));
+  ASSERT_TRUE(run_until([&] { return listener.output == "on\n"; }));
+  command.stop(milliseconds(10));
+  EXPECT_EQ(exit_status(), (ExitStatus{0, SIGKILL}));
+}
+
+TEST_F(CommandEndTest, SignalGoesToTheWholeGroup) {
+  start(
+      shell("trap 'echo parent; wait; exit 0' USR1; (trap 'echo child; exit 0' USR1; echo on; "
+            "while :; do sleep 0.01; done) & while :; do sleep 0.01; done"));
+  ASSERT_TRUE(run_until([&] { return listener.output == "on\n"; }));
+  EXPECT_TRUE(std::holds_alternative<Done>(command.signal(SIGUSR1)));
+  EXPECT_EQ(exit_status(), (ExitStatus{0, 0}));
+  EXPECT_NE(listener.output.find("parent\n"), std::string::npos);
+  EXPECT_NE(listener.output.find("child\n"), std::string::npos);
+}
+
+TEST_F(CommandEndTest, AfterTheExitThereIsNothingToSignal) {
+  run(actor({"exit:0"}));
+  const auto signalled = command.signal(SIGTERM);
+  EXPECT_EQ(std::get<Error>(signalled).reason, "not_running");
+  const auto stopped = command.stop(milliseconds(0));
+  EXPECT_EQ(std::get<Error>(stopped).reason, "not_running");
+  const auto written = command.write("x");
+  EXPECT_EQ(std::get<Error>(written).reason, "not_running");
+}
+
+TEST_F(CommandEndTest, P6OrphanWithASessionOfItsOwnIsGoneWhenTheExitIsTold) {
+  start(actor({"orphan", "pause"}));
+  const pid_t orphan = told_pid();
+  EXPECT_FALSE(is_gone(orphan));
+  bool gone = false;
+  listener.at_exit = [&] { gone = is_gone(orphan); };
+  command.stop(milliseconds(10));
+  exit_status();
+  EXPECT_TRUE(gone);
+}
+
+TEST_F(CommandEndTest, P6WhatIsLeftAtTheExitOfTheCommandIsEndedAfterItsTime) {
+  LaunchSpec spec = actor({"orphan", "exit:6"});
+  spec.linger = milliseconds(1);
+  start(spec);
+  const pid_t orphan = told_pid();
+  EXPECT_EQ(exit_status(), (ExitStatus{6, 0}));
+  EXPECT_TRUE(is_gone(orphan));
+}
+
+TEST_F(CommandEndTest, WhatEndsSoonAfterTheCommandSaysItsLastWordFirst) {
+  LaunchSpec spec = shell("(sleep 0.1; echo late) & exit 7");
+  spec.linger = milliseconds(60'000);
+  EXPECT_EQ(run(spec), (ExitStatus{7, 0}));
+  EXPECT_EQ(listener.output, "late\n");
+}
+
+TEST_F(CommandEndTest, P6ProcessesThatReplaceThemselvesWithoutPauseAreCaught) {
+  LaunchSpec spec = actor({"say:on", "chain"});
+  spec.linger = milliseconds(1);
+  EXPECT_EQ(run(spec), (ExitStatus{0, 0}));
+}
+
+TEST_F(CommandEndTest, P6CommandThatClosesAllItsDescriptorsIsStillWaitedFor) {
+  const pid_t pid = start(actor({"pid", "close", "pause"}));
+  EXPECT_EQ(told_pid(), pid);
+  EXPECT_FALSE(listener.status);
+  command.stop(milliseconds(1000));
+  EXPECT_EQ(exit_status(), (ExitStatus{0, SIGTERM}));
+}
+
+TEST_F(CommandEndTest, P6NoZombieIsLeftByShortCommands) {
+  LaunchSpec spec = actor({"child", "exit:0"});
+  spec.linger = milliseconds(1);
+  for (int i = 0; i < 20; ++i) {
+    listener.status.reset();
+    EXPECT_EQ(run(spec), (ExitStatus{0, 0}));
+  }
+  EXPECT_TRUE(reap_one().none_left);
+}
+
+TEST_F(CommandEndTest, P6WholeTreeEndsWhenTheGuardianIsKilled) {
+  const pid_t pid = start(actor({"deaf", "orphan", "pause"}));
+  const pid_t orphan = told_pid();
+  const pid_t guardian = parent_of(pid);
+  ASSERT_EQ(parent_of(guardian), ::getpid());
+  ::kill(guardian, SIGKILL);
+  EXPECT_EQ(exit_status(), (ExitStatus{0, SIGKILL}));
+  EXPECT_TRUE(is_gone(pid));
+  EXPECT_TRUE(is_gone(orphan));
+  EXPECT_TRUE(is_gone(guardian));
+}
+
+TEST_F(CommandEndTest, GuardianHearsNoSignalButTheKill) {
+  const pid_t pid = start(actor({"say:on", "pause"}));
+  const pid_t guardian = parent_of(pid);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGALRM}) {
+    ::kill(guardian, number);
+  }
+  EXPECT_NE(::getsid(guardian), ::getsid(0));
+  command.stop(milliseconds(60'000));
+  EXPECT_EQ(exit_status(), (ExitStatus{0, SIGTERM}));
+}
+
+// Starts the command in a process of its own, which is then killed.
+TEST_F(CommandEndTest, P6WholeTreeEndsWhenTheProgramIsKilled) {
+  std::array<int, 2> told{};
+  ASSERT_EQ(::pipe(told.data()), 0);
+  const pid_t program = ::fork();
+  if (program == 0) {
+    const pid_t pid = start(actor({"deaf", "orphan", "pause"}));
+    const std::array<pid_t, 3> pids{pid, told_pid(), parent_of(pid)};
+    if (::write(told[1], pids.data(), sizeof pids) < 0) std::_Exit(1);
+    run_until([] { return false; });
+  }
+  ::close(told[1]);
+  std::array<pid_t, 3> pids{};
+  ASSERT_EQ(::read(told[0], pids.data(), sizeof pids), static_cast<ssize_t>(sizeof pids));
+  ::kill(program, SIGKILL);
+  EXPECT_EQ(::waitpid(program, nullptr, 0), program);
+  become_subreaper();
+  for (const pid_t pid : pids) {
+    EXPECT_TRUE(eventually([&] {
+      reap_one();
+      return is_gone(pid);
+    })) << pid;
+  }
+  ::close(told[0]);
+}
+
+TEST_F(CommandEndTest, P6EndOfTheProgramEndsTheTreeAndWaitsForIt) {
+  const pid_t pid = start(actor({"deaf", "orphan", "pause"}));
+  const pid_t orphan = told_pid();
+  command.end_and_wait(kLongTime);
+  EXPECT_TRUE(is_gone(pid));
+  EXPECT_TRUE(is_gone(orphan));
+  EXPECT_FALSE(listener.status);
+}
+
+}  // namespace
+}  // namespace lookout

@@ -1,0 +1,139 @@
+// A command under test, its loop, and everything that it told.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <sys/types.h>
+
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <csignal>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "command/command.h"
+#include "command/process_tree.h"
+
+namespace lookout {
+
+constexpr std::uint64_t kPlenty = 1ULL << 40U;
+constexpr std::chrono::seconds kLongTime{60};  // a test that waits so long has failed
+
+inline bool is_gone(pid_t pid) {
+  return ::kill(pid, 0) != 0 && errno == ESRCH;
+}
+
+// For what happens outside of the loop.
+inline bool eventually(const std::function<bool()>& condition) {
+  const auto end = std::chrono::steady_clock::now() + kLongTime;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return true;
+}
+
+class RecordingListener : public CommandListener {
+ public:
+  void on_output(OutputStreamName stream, std::string_view bytes) override {
+    (stream == OutputStreamName::output ? output : errors) += bytes;
+    largest = std::max(largest, bytes.size());
+  }
+  void on_input_taken(std::size_t bytes) override { taken += bytes; }
+  void on_input_broken() override { broken = true; }
+  void on_exit(const ExitStatus& exit_status) override {
+    status = exit_status;
+    if (at_exit) at_exit();
+  }
+  bool has_room() const override { return room; }
+
+  std::string output;
+  std::string errors;
+  std::size_t largest = 0;
+  std::size_t taken = 0;
+  bool broken = false;
+  bool room = true;
+  std::optional<ExitStatus> status;
+  std::function<void()> at_exit;
+};
+
+class CommandTest : public ::testing::Test {
+ protected:
+  static LaunchSpec actor(std::vector<std::string> steps) {
+    LaunchSpec spec;
+    spec.argv = {LOOKOUT_ACTOR};
+    spec.argv.insert(spec.argv.end(), steps.begin(), steps.end());
+    return spec;
+  }
+  static LaunchSpec shell(const std::string& line) {
+    LaunchSpec spec;
+    spec.argv = {"/bin/sh", "-c", line};
+    return spec;
+  }
+
+  bool run_until(const std::function<bool()>& condition) {
+    const auto end = std::chrono::steady_clock::now() + kLongTime;
+    while (!condition()) {
+      if (std::chrono::steady_clock::now() > end) return false;
+      io.restart();  // it stops where nothing is under way
+      io.run_one_for(std::chrono::milliseconds(100));
+    }
+    return true;
+  }
+
+  // The process id, or the error.
+  Result<std::uint64_t> spawn(const LaunchSpec& spec) {
+    std::optional<Result<std::uint64_t>> answer;
+    command.spawn(spec, [&](Result<std::uint64_t> result) { answer = std::move(result); });
+    EXPECT_TRUE(run_until([&] { return answer.has_value(); }));
+    return *answer;
+  }
+
+  // Spawned with plenty of credit.
+  pid_t start(const LaunchSpec& spec) {
+    const Result<std::uint64_t> answer = spawn(spec);
+    if (const auto* error = std::get_if<Error>(&answer)) {
+      ADD_FAILURE() << error->reason << ": " << error->detail;
+      return -1;
+    }
+    command.grant(OutputStreamName::output, kPlenty);
+    command.grant(OutputStreamName::errors, kPlenty);
+    return static_cast<pid_t>(std::get<std::uint64_t>(answer));
+  }
+
+  ExitStatus exit_status() {
+    EXPECT_TRUE(run_until([&] { return listener.status.has_value(); }));
+    return listener.status.value_or(ExitStatus{-1, -1});
+  }
+
+  // To its end.
+  ExitStatus run(const LaunchSpec& spec) {
+    start(spec);
+    return exit_status();
+  }
+
+  std::string refusal(const LaunchSpec& spec) {
+    const Result<std::uint64_t> answer = spawn(spec);
+    const auto* error = std::get_if<Error>(&answer);
+    return error == nullptr ? "started" : error->reason + " " + error->operation;
+  }
+
+  // The first line of output as a number.
+  pid_t told_pid() {
+    EXPECT_TRUE(run_until([&] { return listener.output.find('\n') != std::string::npos; }));
+    return static_cast<pid_t>(std::stoi(listener.output));
+  }
+
+  static pid_t parent_of(pid_t pid);
+
+  boost::asio::io_context io{1};
+  RecordingListener listener;
+  Command command{io, listener};
+};
+
+}  // namespace lookout
