@@ -21,6 +21,7 @@ defmodule Lookout.MixProject do
   def application, do: [extra_applications: []]
 
   defp elixirc_paths(:test), do: ["lib", "test/support"]
+  defp elixirc_paths(:bench), do: ["lib", "bench"]
   defp elixirc_paths(_), do: ["lib"]
 
   defp package do
