@@ -39,5 +39,5 @@ defmodule Lookout.Bench.Chart do
       "set terminal svg size 720,360 font 'sans-serif,12' background '#ffffff'\nset title #{quoted(title)} noenhanced\n"
 
   defp data(lines), do: ["$data << EOD\n", Enum.map(lines, &[&1, "\n"]), "EOD\n"]
-  defp quoted(text), do: "\"#{String.replace(text, ["\"", "\\"], "")}\""
+  defp quoted(text), do: "\"#{String.replace(to_string(text), ["\"", "\\"], "")}\""
 end
