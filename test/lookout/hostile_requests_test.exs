@@ -107,7 +107,7 @@ defmodule Lookout.HostileRequestsTest do
     |> mutate(times - 1)
   end
 
-  @atoms [:watch, :sync, :list, :credit, :infinity, true, false, nil, :"", :"\x{e9}\x{20ac}"]
+  @atoms [:watch, :sync, :list, :credit, :infinity, true, false, nil, :"", :"é€"]
 
   defp random_term(0) do
     case :rand.uniform(8) do
