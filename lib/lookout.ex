@@ -51,6 +51,12 @@ defmodule Lookout do
   what is no directory is told where a pattern matches it, or a directory above it; directories are told all the same. A
   watched directory (or single file) itself is never left out.
 
+  With `gitignore: true` what git ignores is left out too: by the `.gitignore` files in the watched directories and above them up to
+  the top of the repository, and in a repository by its `info/exclude` and by `core.excludesFile`. A change of a `.gitignore` in
+  a watched directory counts at once: what it hides is told as `:deleted`, what it shows as `:created`. The other files are read
+  when their directory is; of the configuration `include` is not followed. A file of more than 1 MiB does not count, and one
+  that cannot be read neither: `{:unreadable, file, reason}` says so. `:ignore` wins over all of them.
+
   What is left out is to a subscriber as if it did not exist, and the rest can be replayed as it is: a rename out of sight is `:deleted`,
   one into sight `:created`, or `:modified` where it replaces a file that was told. Below two nested directories the patterns of the
   outer one count; where it leaves out the inner one, that one tells for itself, with its own.
@@ -84,6 +90,7 @@ defmodule Lookout do
           | {:await, :close | {:close, 1..86_400_000}}
           | {:backend, :auto | :inotify | :poll}
           | {:poll_interval, 10..3_600_000}
+          | {:gitignore, boolean}
           | {:ignore, [binary]}
           | {:only, [binary]}
           | {:initial, boolean}
@@ -126,6 +133,7 @@ defmodule Lookout do
       serves on any file system; `:auto` (the default), by hints where the kernel sees every change, and by polling, with a `:polled`
       notice, on network, 9p and FUSE mounts, which others may change unseen
     * `:poll_interval` - milliseconds between two looks at what is polled; default 1,000
+    * `:gitignore` - leave out what git ignores, and `.git` itself; default `false`
     * `:ignore` - patterns of what is not to be told, see below; an ignored directory is not looked into and costs nothing
     * `:only` - patterns of what alone is to be told, directories apart
     * `:initial` - report what exists as `:created` first. It waits for the first subscriber; default `false`

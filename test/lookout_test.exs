@@ -301,6 +301,16 @@ defmodule LookoutTest do
       assert Enum.sort(changes(watcher, dir)) == [{:deleted, "lib"}, {:deleted, "lib/a"}, {:deleted, "lib/c"}]
     end
 
+    test "follows a .gitignore as it changes", %{dir: dir} do
+      {"", 0} = shell(dir, "echo '*.o' > .gitignore; mkdir .git lib; touch lib/a.o lib/b")
+      watcher = watched!(dir, gitignore: true)
+      {:ok, 0, entries} = Lookout.list(watcher)
+      assert Enum.sort(for entry <- entries, do: Path.basename(entry.path)) == [".gitignore", "b", "lib"]
+
+      {"", 0} = shell(dir, "echo b > .gitignore")
+      assert Enum.sort(changes(watcher, dir)) == [{:created, "lib/a.o"}, {:deleted, "lib/b"}, {:modified, ".gitignore"}]
+    end
+
     test "is what matches alone with :only, in directories added later too", %{dir: dir} do
       {"", 0} = shell(dir, "mkdir one two")
       watcher = watched!(Path.join(dir, "one"), only: ["*.ex"])

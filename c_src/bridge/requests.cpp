@@ -49,7 +49,7 @@ bool read_patterns(TermReader& reader, std::vector<std::string>& patterns) {
 constexpr std::string_view kPatternsExpected =
     "a list of at most 4096 patterns, each a binary of at most 4096 bytes without a NUL byte,";
 
-constexpr std::array<OptionRule<WatchRequest>, 11> kWatchOptions{{
+constexpr std::array<OptionRule<WatchRequest>, 12> kWatchOptions{{
     {"recursive", "true or false",
      [](TermReader& in, WatchRequest& out) { return read_boolean(in, out.options.recursive); }},
     {"initial", "true or false",
@@ -96,6 +96,8 @@ constexpr std::array<OptionRule<WatchRequest>, 11> kWatchOptions{{
        out.options.await = static_cast<std::uint32_t>(*longest);
        return true;
      }},
+    {"gitignore", "true or false",
+     [](TermReader& in, WatchRequest& out) { return read_boolean(in, out.options.gitignore); }},
     {"ignore", kPatternsExpected,
      [](TermReader& in, WatchRequest& out) { return read_patterns(in, out.options.ignore); }, true},
     {"only", kPatternsExpected,

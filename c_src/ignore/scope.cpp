@@ -27,6 +27,14 @@ ScopePtr Scope::only(Rank rank) const {
   return scope;
 }
 
+ScopePtr Scope::in(const DirectoryRules& rules) const {
+  ScopePtr scope = rules.repository ? only(Rank::option) : shared_from_this();
+  if (rules.excludes_file) scope = scope->with(rules.excludes_file, Rank::excludes_file);
+  if (rules.info_exclude) scope = scope->with(rules.info_exclude, Rank::info_exclude);
+  if (rules.gitignore) scope = scope->with(rules.gitignore, Rank::directory);
+  return scope;
+}
+
 ScopePtr Scope::enter(std::string_view name) const {
   std::vector<LayerPtr> entered;
   entered.reserve(layers_.size());

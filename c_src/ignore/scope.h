@@ -26,6 +26,14 @@ struct Verdict {
   Decision other = Decision::none;
 };
 
+// The rules that git finds in one directory. Each may be nullptr.
+struct DirectoryRules {
+  RulesPtr gitignore;
+  bool repository = false;  // one begins here: nothing that git finds above counts
+  RulesPtr info_exclude;
+  RulesPtr excludes_file;
+};
+
 class Scope;
 using ScopePtr = std::shared_ptr<const Scope>;
 
@@ -42,6 +50,8 @@ class Scope : public std::enable_shared_from_this<Scope> {
   ScopePtr with(RulesPtr rules, Rank rank) const;
   // With the rules of one rank alone.
   ScopePtr only(Rank rank) const;
+  // With what git finds in this directory.
+  ScopePtr in(const DirectoryRules& rules) const;
   // The scope of the directory `name` in this one.
   ScopePtr enter(std::string_view name) const;
 

@@ -126,6 +126,11 @@ void Reconciler::look(const DirtyName& hinted) {
     put_off(dirty, *failure);
     return;
   }
+  if (visibility_.names_rules(directory, dirty.name) &&
+      learn_rules(directory, std::get<DirectoryFd>(opened)) != 0) {
+    later_names_.push_back(dirty);
+    return;
+  }
   const auto looked = look_in(directory, std::get<DirectoryFd>(opened), dirty.name);
   const NodeId known = tree_.child(directory, dirty.name);
   if (const int* code = std::get_if<int>(&looked)) {

@@ -57,6 +57,7 @@ struct RootOptions {
   std::uint32_t await = 0;  // as in WatchOptions
   std::string only;         // when not empty, the one name that is watched: a single file
   Filter filter;
+  ScopePtr above;  // what git's files above the root say, with Filter::gitignore
 };
 
 class Reconciler {
@@ -193,6 +194,7 @@ class Reconciler {
   std::int64_t longest_hold(NodeId directory) const;
   void doubt(NodeId node);
   void list_below(NodeId directory);
+  int learn_rules(NodeId directory, const DirectoryFd& fd);
   void tell(Change change, NodeId node, std::string from = {});
   bool is_opaque_in(NodeId directory) const;
 
@@ -279,6 +281,8 @@ class Reconciler {
   std::unordered_map<NodeId, bool> content_told_;
   // Inodes whose links were compared this round because another link of them was met.
   std::unordered_set<std::uint64_t> links_compared_;
+  // Directories with a file of rules of which it was said that it cannot be read.
+  std::unordered_set<NodeId> rules_unreadable_;
   // Roots of which it was said that the watches do not suffice.
   std::unordered_set<NodeId> roots_limited_;
   // Roots and devices below them of which it was said that they are polled.

@@ -78,7 +78,9 @@ void Reconciler::touch(NodeId directory, std::string_view name, Hints hints) {
       }
     }
   }
-  if (visibility_.may_show(directory, name)) next_.add(directory, name, hints);
+  if (visibility_.may_show(directory, name) || visibility_.names_rules(directory, name)) {
+    next_.add(directory, name, hints);
+  }
 }
 
 // What is hinted of the content counts for the entry that the tree knows under the name, wherever

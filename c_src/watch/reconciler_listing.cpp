@@ -20,7 +20,7 @@ NodeId Reconciler::plant(const std::string& path, Identity identity, RootOptions
   const NodeId root = tree_.add_root(path, identity);
   following_ = following_ || options.follow_symlinks;
   awaiting_ = awaiting_ || options.await > 0;
-  visibility_.plant(root, options.only, options.filter);
+  visibility_.plant(root, options.only, options.filter, options.above);
   roots_[root] = std::move(options);
   confirmed_ = false;
   Agenda* const before = std::exchange(active_, &crawling_);
@@ -107,6 +107,11 @@ void Reconciler::start_listing(Agenda& agenda, NodeId directory) {
   const bool suspect = tree_.has(directory, DirMark::suspect);
   const std::int64_t started = inode_clock();
   if (!watch_directory(directory, fd)) return;
+  if (const int code = learn_rules(directory, fd); code != 0) {
+    listing_failed(directory, code);
+    return;
+  }
+  tree_.set(directory, DirMark::queued, false);  // by new rules; it is being listed
   if (const std::string* name = visibility_.single_name(directory)) {
     list_single(directory, *name, suspect);
     if (suspect) compared(directory, started);
@@ -125,6 +130,30 @@ void Reconciler::start_listing(Agenda& agenda, NodeId directory) {
   tree_.set(directory, DirMark::stale, false);
   tree_.set(directory, DirMark::suspect, false);
   agenda.listing.emplace(std::move(listing));
+}
+
+// Reads what git's files in a directory say, where they count. When that is something else than
+// before, what lies below is listed again. Returns an errno where that is to be tried again.
+int Reconciler::learn_rules(NodeId directory, const DirectoryFd& fd) {
+  if (!visibility_.reads_rules(directory)) return 0;
+  std::vector<RuleFailure> failures;
+  RuleFiles files = read_rule_files(fd->get(), failures);
+  for (const RuleFailure& failure : failures) {
+    if (is_passing(failure.code)) return failure.code;
+  }
+  if (failures.empty()) {
+    rules_unreadable_.erase(directory);
+  } else if (rules_unreadable_.insert(directory).second) {
+    for (const auto& [file, code] : failures) {
+      const std::string path = tree_.path(directory) + '/' + file;
+      sink_.notice(UnreadableNotice{file.starts_with('/') ? file : path, errno_name(code)});
+    }
+  }
+  if (visibility_.learn(directory, std::move(files))) {
+    list_below(directory);
+    roots_in_doubt_ = true;  // others may be covered by this one now, or no more
+  }
+  return 0;
 }
 
 // Returns false where the directory cannot be listed now.

@@ -155,6 +155,7 @@ void Reconciler::erase(NodeId node) {
     denied_.erase(node);
     blind_.erase(node);
     visibility_.forget(node);
+    rules_unreadable_.erase(node);
     for (Agenda* agenda : {&agenda_, &crawling_}) {
       if (agenda->listing && agenda->listing->directory == node) agenda->listing.reset();
     }

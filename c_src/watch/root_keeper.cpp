@@ -181,9 +181,17 @@ bool RootKeeper::plant(Root& root) {
   if (may_be_told_elsewhere(root)) root.tell = true;
   take_over(root);
   root.phase = Root::Phase::crawling;
+  ScopePtr above;
+  if (root.filter.gitignore && root.target.only.empty()) {
+    std::vector<RuleFailure> failures;
+    above = read_rules_above(root.target.directory, failures);
+    for (const auto& [file, code] : failures) {
+      sink_.notice(UnreadableNotice{file, errno_name(code)});
+    }
+  }
   root.node = reconciler_.plant(root.target.directory, root.target.identity,
                                 {root.recursive, root.follow_symlinks, root.backend, root.await,
-                                 root.target.only, root.filter});
+                                 root.target.only, root.filter, std::move(above)});
   // One that may cover others is to be learnt before these are decided on.
   return !root.recursive || !root.target.only.empty();
 }

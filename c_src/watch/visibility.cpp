@@ -14,25 +14,46 @@ bool same(const ScopePtr& a, const ScopePtr& b) {
 
 }  // namespace
 
-Filter::Filter(const WatchOptions& options) {
+Filter::Filter(const WatchOptions& options) : gitignore(options.gitignore) {
   if (!options.ignore.empty()) ignore = Rules::of(options.ignore);
   if (!options.only.empty()) only = Rules::of(options.only);
 }
 
-void Visibility::plant(NodeId root, std::string single, const Filter& filter) {
+void Visibility::plant(NodeId root, std::string single, const Filter& filter,
+                       const ScopePtr& above) {
   if (!single.empty()) {
     roots_[root].single = std::move(single);
     return;
   }
   if (filter.shows_all()) return;
-  View& view = roots_[root].view;
-  if (filter.ignore) view.ignore = Scope::empty()->with(filter.ignore, Scope::Rank::option);
-  if (filter.only) view.only = Scope::empty()->with(filter.only, Scope::Rank::option);
+  View& base = roots_[root].base;
+  base.gitignore = filter.gitignore;
+  if (filter.ignore || filter.gitignore) base.ignore = above ? above : Scope::empty();
+  if (filter.ignore) base.ignore = base.ignore->with(filter.ignore, Scope::Rank::option);
+  if (filter.only) base.only = Scope::empty()->with(filter.only, Scope::Rank::option);
 }
 
 void Visibility::forget(NodeId directory) {
   roots_.erase(directory);
+  found_.erase(directory);
   views_.erase(directory);
+}
+
+bool Visibility::names_rules(NodeId directory, std::string_view name) {
+  return (name == ".gitignore" || name == ".git") && reads_rules(directory);
+}
+
+bool Visibility::learn(NodeId directory, RuleFiles files) {
+  const auto known = found_.find(directory);
+  if (files == (known == found_.end() ? RuleFiles{} : known->second.files)) return false;
+  if (files == RuleFiles{}) {
+    found_.erase(known);
+  } else {
+    DirectoryRules rules = files.rules();
+    found_[directory] = {std::move(files), std::move(rules)};
+  }
+  views_.clear();
+  return true;
 }
 
 const std::string* Visibility::single_name(NodeId directory) const {
@@ -66,25 +87,28 @@ const Visibility::View& Visibility::view(NodeId directory) {
   std::vector<NodeId> unknown;
   NodeId at = directory;
   auto known = views_.find(at);
-  while (known == views_.end() && !tree_.is_root(at)) {
+  while (known == views_.end()) {
     unknown.push_back(at);
+    if (tree_.is_root(at)) break;
     at = tree_.parent(at);
     known = views_.find(at);
   }
-  const View* view = &all_;
+  if (unknown.empty()) return known->second;
+  View view;
   if (known != views_.end()) {
-    view = &known->second;
+    view = known->second;
   } else if (const auto root = roots_.find(at); root != roots_.end()) {
-    view = &root->second.view;
+    view = root->second.base;
   }
-  if (unknown.empty()) return *view;
-  View above = *view;
   if (views_.size() > kMostViews) views_.clear();
   for (; !unknown.empty(); unknown.pop_back()) {
-    above = above.enter(tree_.name(unknown.back()));
-    view = &(views_[unknown.back()] = above);
+    const NodeId node = unknown.back();
+    if (!tree_.is_root(node)) view = view.enter(tree_.name(node));
+    const auto found = view.gitignore && !view.hidden ? found_.find(node) : found_.end();
+    if (found != found_.end()) view.ignore = view.ignore->in(found->second.rules);
+    views_[node] = view;
   }
-  return *view;
+  return views_.at(directory);
 }
 
 bool Visibility::moved(NodeId directory, const View& before) {
@@ -96,6 +120,9 @@ bool Visibility::moved(NodeId directory, const View& before) {
 
 Visibility::View Visibility::View::enter(std::string_view name) const {
   View entered;
+  entered.gitignore = gitignore;
+  entered.hidden = !shows(name, true);
+  if (entered.hidden) return entered;
   if (ignore) entered.ignore = ignore->enter(name);
   // A pattern that matches a directory matches all that lies in it.
   if (only && only->judge(name).directory != Decision::ignored) entered.only = only->enter(name);
@@ -103,6 +130,7 @@ Visibility::View Visibility::View::enter(std::string_view name) const {
 }
 
 bool Visibility::View::shows(std::string_view name, bool directory) const {
+  if (hidden || (gitignore && name == ".git")) return false;
   if (ignore) {
     const Verdict verdict = ignore->judge(name);
     if ((directory ? verdict.directory : verdict.other) == Decision::ignored) return false;
@@ -111,7 +139,8 @@ bool Visibility::View::shows(std::string_view name, bool directory) const {
 }
 
 bool Visibility::View::same_as(const View& other) const {
-  return same(ignore, other.ignore) && same(only, other.only);
+  return gitignore == other.gitignore && hidden == other.hidden && same(ignore, other.ignore) &&
+         same(only, other.only);
 }
 
 }  // namespace lookout

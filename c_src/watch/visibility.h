@@ -13,6 +13,7 @@
 #include "ignore/rules.h"
 #include "ignore/scope.h"
 #include "watch/entry.h"
+#include "watch/rule_files.h"
 #include "watch/tree.h"
 #include "watch/watch_options.h"
 
@@ -23,10 +24,11 @@ struct Filter {
   Filter() = default;
   explicit Filter(const WatchOptions& options);
 
-  bool shows_all() const { return !ignore && !only; }
+  bool shows_all() const { return !ignore && !only && !gitignore; }
 
   RulesPtr ignore;  // nullptr for no rules
   RulesPtr only;
+  bool gitignore = false;
 };
 
 class Visibility {
@@ -36,13 +38,20 @@ class Visibility {
   Visibility& operator=(const Visibility&) = delete;
 
   // What holds from now on below `root`: where `single` is not empty, only the entry of that name
-  // is visible, else the filter decides.
-  void plant(NodeId root, std::string single, const Filter& filter);
+  // is visible, else the filter decides. `above` is what git's files above the root say, nullptr
+  // where they do not count.
+  void plant(NodeId root, std::string single, const Filter& filter, const ScopePtr& above);
   // The tree is about to lose this directory.
   void forget(NodeId directory);
 
   // The name of the single entry that a root stands for; nullptr of any other directory.
   const std::string* single_name(NodeId directory) const;
+
+  // Whether git's files count in this directory, and whether `name` is that of one.
+  bool reads_rules(NodeId directory) { return view(directory).gitignore; }
+  bool names_rules(NodeId directory, std::string_view name);
+  // What git's files in this directory say from now on. False where that is as before.
+  bool learn(NodeId directory, RuleFiles files);
 
   bool shows(NodeId directory, std::string_view name, EntryType type);
   // Whether an entry of some type would be visible.
@@ -55,6 +64,8 @@ class Visibility {
   struct View {
     ScopePtr ignore;  // nullptr: nothing is ignored
     ScopePtr only;    // nullptr: files need not match
+    bool gitignore = false;
+    bool hidden = false;  // the directory is not visible itself, nor is what lies in it
 
     View enter(std::string_view name) const;
     bool shows(std::string_view name, bool directory) const;
@@ -68,11 +79,16 @@ class Visibility {
  private:
   struct Root {
     std::string single;
-    View view;
+    View base;  // without the files in the root itself
+  };
+  struct Found {
+    RuleFiles files;
+    DirectoryRules rules;
   };
 
   const Tree& tree_;
   std::unordered_map<NodeId, Root> roots_;  // those of which not all is visible
+  std::unordered_map<NodeId, Found> found_;
   std::unordered_map<NodeId, View> views_;  // of directories below them, as they were asked for
   const View all_;
 };

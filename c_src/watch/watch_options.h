@@ -17,6 +17,7 @@ struct WatchOptions {
   // Milliseconds for which the event of a file waits for its writers at most; 0: it does not wait.
   std::uint32_t await = 0;
 
+  bool gitignore = false;  // what git ignores is invisible (watch/rule_files.h), .git too
   // Lines as in a .gitignore file that stands in each of the directories.
   std::vector<std::string> ignore = {};  // what they match is invisible
   std::vector<std::string> only = {};    // if any: what is no directory is visible where they match

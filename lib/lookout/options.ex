@@ -15,6 +15,7 @@ defmodule Lookout.Options do
     await: ":close or {:close, longest} with milliseconds from 1 to 86_400_000",
     backend: ":auto, :inotify or :poll",
     poll_interval: "milliseconds from 10 to 3_600_000",
+    gitignore: "true or false",
     ignore: @patterns,
     only: @patterns,
     initial: "true or false",
@@ -41,6 +42,7 @@ defmodule Lookout.Options do
           await: false | 1..86_400_000,
           backend: :auto | :inotify | :poll,
           poll_interval: 10..3_600_000,
+          gitignore: boolean,
           ignore: [binary],
           only: [binary],
           initial: boolean,
@@ -60,6 +62,7 @@ defmodule Lookout.Options do
     await: false,
     backend: :auto,
     poll_interval: 1_000,
+    gitignore: false,
     ignore: [],
     only: [],
     initial: false,
@@ -161,7 +164,7 @@ defmodule Lookout.Options do
     bad!("unknown option #{inspect(key)} (#{inspect(given)}); expected one of #{known}")
   end
 
-  defp value(key, value) when key in [:recursive, :initial, :stat, :follow_symlinks] and is_boolean(value),
+  defp value(key, value) when key in [:recursive, :initial, :stat, :follow_symlinks, :gitignore] and is_boolean(value),
     do: {:ok, value}
 
   defp value(:settle, ms) when is_integer(ms) and ms in 0..3_600_000, do: {:ok, ms}

@@ -290,7 +290,7 @@ defmodule Lookout.Watcher do
   # `settle` and `poll_interval` are set for the whole program by each watch.
   defp watch_options(options) do
     options
-    |> Map.take([:recursive, :settle, :follow_symlinks, :await, :backend, :poll_interval, :ignore, :only])
+    |> Map.take([:recursive, :settle, :follow_symlinks, :await, :backend, :poll_interval, :gitignore, :ignore, :only])
     |> Map.to_list()
   end
 

@@ -41,6 +41,7 @@ defmodule Lookout.OptionsTest do
     settle: 3_600_001,
     settle: 1.0,
     settle: :infinity,
+    gitignore: :yes,
     ignore: "*.o",
     ignore: [:a],
     ignore: ["a\0"],

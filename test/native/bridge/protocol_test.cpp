@@ -67,11 +67,12 @@ const std::map<std::string, RequestCheck>& watch_request_table() {
          return r.id == 3 && r.paths == Paths{"/srv/later"} &&
                 r.options == WatchOptions{false, true, true} && r.settle == 250U && r.credit == 0;
        })},
-      {R"({:watch, 4, ["/srv/in"], [ignore: ["*.o", "build/", "!kept.o"], only: ["*.c", "*.h"]]})",
+      {R"({:watch, 4, ["/srv/in"], [gitignore: true, ignore: ["*.o", "build/", "!kept.o"], only: ["*.c", "*.h"]]})",
        expect<WatchRequest>([](const auto& r) {
          return r.id == 4 && r.paths == Paths{"/srv/in"} &&
-                r.options ==
-                    WatchOptions{.ignore = {"*.o", "build/", "!kept.o"}, .only = {"*.c", "*.h"}};
+                r.options == WatchOptions{.gitignore = true,
+                                          .ignore = {"*.o", "build/", "!kept.o"},
+                                          .only = {"*.c", "*.h"}};
        })},
       {R"({:unwatch, 4, "/srv/in"})",
        expect<UnwatchRequest>([](const auto& r) { return r.id == 4 && r.path == "/srv/in"; })},

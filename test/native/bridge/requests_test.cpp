@@ -81,7 +81,8 @@ TEST(WatchRequest, TakesRawBytesAsAPath) {
 TEST(WatchRequest, RefusesUnknownOptionsByName) {
   EXPECT_EQ(option_objection(list({option("recursiv", atom("true"))})),
             "expected an option of :recursive, :initial, :missing, :settle, :backend, "
-            ":poll_interval, :follow_symlinks, :await, :ignore, :only, :credit, got :recursiv");
+            ":poll_interval, :follow_symlinks, :await, :gitignore, :ignore, :only, :credit, got "
+            ":recursiv");
 }
 
 TEST(WatchRequest, RefusesBadValuesWithWhatWasExpectedAndWhatCame) {

@@ -1,0 +1,151 @@
+#include "ignore/git_config.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace lookout {
+namespace {
+
+bool is_blank(char c) {
+  return c == ' ' || c == '\t' || c == '\r';
+}
+
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+bool is_in_name(char c) {
+  return (lower(c) >= 'a' && lower(c) <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
+}
+
+class ConfigReader {
+ public:
+  explicit ConfigReader(std::string_view text) : rest_(text) {}
+
+  std::optional<std::string> excludes_file() {
+    std::optional<std::string> found;
+    bool in_core = false;
+    while (!rest_.empty()) {
+      const char c = rest_.front();
+      if (is_blank(c) || c == '\n') {
+        rest_.remove_prefix(1);
+      } else if (c == '#' || c == ';') {
+        skip_line();
+      } else if (c == '[') {
+        const auto section = read_section();
+        if (!section) return found;
+        in_core = *section == "core";
+      } else {
+        const std::string name = read_name();
+        if (name.empty()) return found;
+        skip_blanks();
+        if (!rest_.starts_with('=')) {  // a name alone stands for true
+          skip_line();
+          continue;
+        }
+        rest_.remove_prefix(1);
+        auto value = read_value();
+        if (!value) return found;
+        if (in_core && name == "excludesfile") found = std::move(value);
+      }
+    }
+    return found;
+  }
+
+ private:
+  void skip_line() { rest_.remove_prefix(std::min(rest_.find('\n'), rest_.size())); }
+  void skip_blanks() {
+    while (!rest_.empty() && is_blank(rest_.front())) rest_.remove_prefix(1);
+  }
+
+  std::string read_name() {
+    std::string name;
+    for (; !rest_.empty() && is_in_name(rest_.front()); rest_.remove_prefix(1)) {
+      name += lower(rest_.front());
+    }
+    return name;
+  }
+
+  // A section in lower case; one with a subsection is another section.
+  std::optional<std::string> read_section() {
+    rest_.remove_prefix(1);
+    std::string section = read_name();
+    const std::string_view line = rest_.substr(0, rest_.find('\n'));
+    bool quoted = false;
+    for (std::size_t at = 0; at < line.size(); ++at) {
+      if (line[at] == ']' && !quoted) {
+        if (at > 0) section += ' ';
+        rest_.remove_prefix(at + 1);
+        return section;
+      }
+      if (line[at] == '"') quoted = !quoted;
+      if (line[at] == '\\') ++at;
+    }
+    return std::nullopt;
+  }
+
+  std::optional<std::string> read_value() {
+    skip_blanks();
+    std::string value;
+    std::size_t kept = 0;  // spaces at the end count only within quotes
+    bool quoted = false;
+    for (; !rest_.empty(); rest_.remove_prefix(1)) {
+      const char c = rest_.front();
+      if (c == '\n' || rest_.starts_with("\r\n")) break;
+      if (!quoted && (c == '#' || c == ';')) {
+        skip_line();
+        break;
+      }
+      if (c == '"') {
+        quoted = !quoted;
+        kept = value.size();
+        continue;
+      }
+      if (c == '\\') {
+        rest_.remove_prefix(rest_.starts_with("\\\r\n") ? 2 : 1);
+        if (rest_.empty()) return std::nullopt;
+        const auto escaped = unescape(rest_.front());
+        if (!escaped) return std::nullopt;
+        value += *escaped;
+        kept = value.size();
+        continue;
+      }
+      value += c;
+      if (quoted || !is_blank(c)) kept = value.size();
+    }
+    if (quoted) return std::nullopt;
+    value.resize(kept);
+    return value;
+  }
+
+  // What a backslash and this byte stand for; nullopt where they stand for nothing.
+  static std::optional<std::string> unescape(char c) {
+    switch (c) {
+      case '\n':  // the value goes on in the next line
+        return "";
+      case 't':
+        return "\t";
+      case 'b':
+        return "\b";
+      case 'n':
+        return "\n";
+      case '"':
+      case '\\':
+        return std::string(1, c);
+      default:
+        return std::nullopt;
+    }
+  }
+
+  std::string_view rest_;
+};
+
+}  // namespace
+
+std::optional<std::string> excludes_file_of(std::string_view config) {
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  if (config.starts_with(kByteOrderMark)) config.remove_prefix(kByteOrderMark.size());
+  return ConfigReader(config).excludes_file();
+}
+
+}  // namespace lookout
