@@ -15,7 +15,7 @@ std::optional<Error> EngineWatching::start() {
   }
 }
 
-void EngineWatching::watch(const std::vector<std::string>& paths, WatchOptions options,
+void EngineWatching::watch(const std::vector<std::string>& paths, const WatchOptions& options,
                            Engine::DoneHandler done) {
   if (auto error = start()) return done(std::move(*error));
   engine_->watch(paths, options, std::move(done));

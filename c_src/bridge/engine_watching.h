@@ -16,7 +16,7 @@ class EngineWatching : public Watching {
  public:
   EngineWatching(boost::asio::io_context& io, Listener& listener) : io_(io), listener_(listener) {}
 
-  void watch(const std::vector<std::string>& paths, WatchOptions options,
+  void watch(const std::vector<std::string>& paths, const WatchOptions& options,
              Engine::DoneHandler done) override;
   void unwatch(const std::string& path, Engine::DoneHandler done) override;
   void sync(Engine::SeqHandler done) override;

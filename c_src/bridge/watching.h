@@ -14,7 +14,7 @@ namespace lookout {
 class Watching {
  public:
   virtual ~Watching() = default;
-  virtual void watch(const std::vector<std::string>& paths, WatchOptions options,
+  virtual void watch(const std::vector<std::string>& paths, const WatchOptions& options,
                      Engine::DoneHandler done) = 0;
   virtual void unwatch(const std::string& path, Engine::DoneHandler done) = 0;
   virtual void sync(Engine::SeqHandler done) = 0;

@@ -546,7 +546,8 @@ Engine::Engine(asio::io_context& io, Listener& listener)
     : impl_(std::make_unique<Impl>(io, listener)) {}
 Engine::~Engine() = default;
 
-void Engine::watch(const std::vector<std::string>& paths, WatchOptions options, DoneHandler done) {
+void Engine::watch(const std::vector<std::string>& paths, const WatchOptions& options,
+                   DoneHandler done) {
   impl_->watch(paths, options, std::move(done));
 }
 void Engine::unwatch(const std::string& path, DoneHandler done) {

@@ -65,7 +65,7 @@ class Engine {
 
   // Watches directories and single files, all of them or, on an error, none. `done` is called
   // when every watch is live and the tree below is known.
-  void watch(const std::vector<std::string>& paths, WatchOptions options, DoneHandler done);
+  void watch(const std::vector<std::string>& paths, const WatchOptions& options, DoneHandler done);
   // Ends the watching of a path as it was given to `watch`; its entries are told as deleted.
   void unwatch(const std::string& path, DoneHandler done);
   // Calls `done` with the number of the last batch, once all that was changed before this call

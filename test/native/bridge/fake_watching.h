@@ -28,7 +28,7 @@ class FakeWatching : public Watching {
     Engine::SeqHandler done;
   };
 
-  void watch(const std::vector<std::string>& paths, WatchOptions options,
+  void watch(const std::vector<std::string>& paths, const WatchOptions& options,
              Engine::DoneHandler done) override {
     watches.push_back({paths, options, std::move(done)});
   }
