@@ -198,9 +198,7 @@ class Engine::Impl : private ChangeSink {
     queue_.async_wait(asio::posix::stream_descriptor::wait_read,
                       guarded([this](const boost::system::error_code& error) {
                         if (error) return;
-                        drain();
-                        schedule();
-                        wait_for_hints();
+                        on_hints();
                       }));
   }
 
@@ -248,6 +246,16 @@ class Engine::Impl : private ChangeSink {
     mounts_unchecked_ = false;
   }
 
+  // The kernel is asked to wait for more when what was hinted has been told: between a lone change
+  // and its event there is only what must be.
+  void on_hints() {
+    const std::int64_t now = inode_clock();
+    drain();
+    drained_ = now;
+    must_wait_ = true;
+    schedule();
+  }
+
   void drain() {
     source_->read([this](const Hint& hint) {
       last_hint_ = Clock::now();
@@ -280,9 +288,13 @@ class Engine::Impl : private ChangeSink {
     const auto end = Clock::now() + kSlice;
     bool more = true;
     do {
-      for (int i = 0; more && i < kStepsAClockRead; ++i) more = step();
+      for (int i = 0; more && i < kStepsAClockRead; ++i) {
+        more = step();
+        drained_.reset();
+      }
     } while (more && Clock::now() < end);
     flush();
+    if (std::exchange(must_wait_, false)) wait_for_hints();
     if (more) {
       schedule();
     } else {
@@ -332,8 +344,8 @@ class Engine::Impl : private ChangeSink {
     }
     if (reconciler_.unsettled()) {
       if (!is_quiet()) return false;
-      const std::int64_t now = inode_clock();
-      drain();
+      const std::int64_t now = drained_.value_or(inode_clock());
+      if (!drained_) drain();
       reconciler_.begin_round(now);
       in_round_ = true;
       return true;
@@ -525,6 +537,9 @@ class Engine::Impl : private ChangeSink {
   bool scheduled_ = false;
   bool in_round_ = false;
   bool overflow_untold_ = false;
+  bool must_wait_ = false;  // for hints
+  // When the kernel's queue was read, while nothing has been done since.
+  std::optional<std::int64_t> drained_;
   milliseconds settle_{0};
   milliseconds poll_interval_ = kPollInterval;
   Clock::time_point last_hint_ = Clock::now();
