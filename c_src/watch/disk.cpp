@@ -112,7 +112,7 @@ DirectoryReader::DirectoryReader(int directory_fd)
     // Not a dup, which would share the offset; and opened after the watch was added, since a
     // file system may fix the end of the listing when the directory is opened (btrfs, Linux 6.5).
     : fd_(::openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)),
-      buffer_(kListingBuffer) {
+      buffer_(std::make_unique_for_overwrite<char[]>(kListingBuffer)) {
   if (!fd_) error_ = errno;
 }
 
@@ -120,13 +120,13 @@ bool DirectoryReader::next(Item& item) {
   for (;;) {
     if (at_ == filled_) {
       if (error_ != 0) return false;
-      const long got = ::syscall(SYS_getdents64, fd_.get(), buffer_.data(), buffer_.size());
+      const long got = ::syscall(SYS_getdents64, fd_.get(), buffer_.get(), kListingBuffer);
       if (got < 0) error_ = errno;
       if (got <= 0) return false;
       at_ = 0;
       filled_ = static_cast<std::size_t>(got);
     }
-    const char* record = buffer_.data() + at_;
+    const char* record = buffer_.get() + at_;
     std::uint16_t length = 0;
     std::memcpy(&length, record + kLengthAt, sizeof length);
     std::memcpy(&item.inode, record + kInodeAt, sizeof item.inode);

@@ -2,11 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
-#include <vector>
 
 #include "support/unique_fd.h"
 #include "watch/entry.h"
@@ -60,7 +60,7 @@ class DirectoryReader {
 
  private:
   UniqueFd fd_;
-  std::vector<char> buffer_;
+  std::unique_ptr<char[]> buffer_;
   std::size_t at_ = 0;
   std::size_t filled_ = 0;
   int error_ = 0;

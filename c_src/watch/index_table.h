@@ -28,7 +28,8 @@ class IndexTable {
   }
 
   void insert(std::uint32_t index) {
-    if ((size_ + 1) * 8 > slots_.size() * 7) grow();
+    // Fuller, a search for what is not there would look at many slots, each a miss of the cache.
+    if ((size_ + 1) * 4 > slots_.size() * 3) grow();
     place(index);
     ++size_;
   }

@@ -256,12 +256,15 @@ void Reconciler::list_item(const Listing& listing, const DirectoryReader::Item& 
     const bool awaited = listing.awaits && item.type == EntryType::file;
     if (believed && !opaque && !awaited && (!telling_ || !tree_.knows(listed))) {
       const NodeId made = create(directory, item.name, *item.type, listed);
+      tree_.set(made, Mark::seen);
       tell(Change::created, made);
       if (*item.type == EntryType::directory) {
         tree_.set(made, DirMark::provisional);
         queue_listing(made, false);
       }
-    } else if (telling_) {
+      return;
+    }
+    if (telling_) {
       look({directory, item.name, 0});
     } else if (link) {
       crawled_links_.emplace_back(directory, item.name);
@@ -272,10 +275,13 @@ void Reconciler::list_item(const Listing& listing, const DirectoryReader::Item& 
     const bool same = believed && tree_.type(known) == *item.type &&
                       tree_.identity(known) == listed && !tree_.has(known, Mark::parked);
     if (needs_listing(known)) queue_listing(known, true);
-    if (!same || listing.suspect) {
-      look({directory, item.name, listing.suspect ? hint::kSuspect : 0});
+    if (same && !listing.suspect) {
+      tree_.set(known, Mark::seen);
+      return;
     }
+    look({directory, item.name, listing.suspect ? hint::kSuspect : 0});
   }
+  // What was looked at may have left its place, and another may have come to it.
   if (const NodeId child = tree_.child(directory, item.name); child != kNoNode) {
     tree_.set(child, Mark::seen);
   }
