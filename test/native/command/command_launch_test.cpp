@@ -73,7 +73,6 @@ TEST_F(CommandLaunchTest, RelativeProgramStandsInTheWorkingDirectory) {
 }
 
 TEST_F(CommandLaunchTest, HasASessionOfItsOwnAndNoOtherDescriptorAndSignalsAsByDefault) {
-  ::signal(SIGPIPE, SIG_IGN);
   const int inherited = ::dup(STDERR_FILENO);  // without close-on-exec
   const pid_t pid = start(actor({"fds", "ignored", "pause"}));
   ASSERT_TRUE(run_until(

@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 #include <sys/types.h>
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdint>
@@ -64,6 +66,8 @@ class RecordingListener : public CommandListener {
 
 class CommandTest : public ::testing::Test {
  protected:
+  CommandTest() { std::signal(SIGPIPE, SIG_IGN); }  // as the program does
+
   static LaunchSpec actor(std::vector<std::string> steps) {
     LaunchSpec spec;
     spec.argv = {LOOKOUT_ACTOR};
