@@ -63,7 +63,10 @@ defmodule Lookout.Bridge do
     command(bridge.port, Protocol.encode({:ping, ping_id}))
     deadline = System.monotonic_time(:millisecond) + patience
     open? = Port.info(bridge.port) != nil
-    if open? and not answers?(bridge.port, ping_id, deadline), do: kill(bridge), else: close(bridge)
+
+    if open? and not await(bridge.port, deadline, &match?({:reply, ^ping_id, _}, &1)),
+      do: kill(bridge),
+      else: close(bridge)
   end
 
   @doc "Closes the port. No message from it remains in the mailbox of the caller."
@@ -109,10 +112,15 @@ defmodule Lookout.Bridge do
     ArgumentError -> true
   end
 
-  defp answers?(port, ping_id, deadline) do
+  @doc """
+  Takes what the program says until one message is what is waited for, or it has ended; false when the deadline (monotonic
+  time, in milliseconds) comes first.
+  """
+  @spec await(port, integer, (Protocol.message() -> boolean)) :: boolean
+  def await(port, deadline, awaited?) do
     receive do
       {^port, {:data, payload}} ->
-        match?({:reply, ^ping_id, _}, Protocol.decode(payload)) or answers?(port, ping_id, deadline)
+        awaited?.(Protocol.decode(payload)) or await(port, deadline, awaited?)
 
       {^port, {:exit_status, _status}} ->
         true

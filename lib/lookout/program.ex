@@ -136,16 +136,29 @@ defmodule Lookout.Program do
     error(program, reason, what)
   end
 
-  @doc "The error for a program that ended: its own last word, or the exit status, or `what` happened to it."
-  @spec exited(t, non_neg_integer | binary) :: Error.t()
-  def exited(%__MODULE__{failure: %Error{} = failure}, _what), do: failure
+  @doc "What a message of the program's port means: what the program said, or the error that it ended with."
+  @spec port_message(t, tuple) :: {:said, Protocol.message()} | {:ended, Error.t()}
+  def port_message(_program, {_port, {:data, payload}}), do: {:said, Protocol.decode(payload)}
+  # The program ended, by itself or by a signal.
+  def port_message(program, {_port, {:exit_status, status}}), do: {:ended, exited(program, status)}
 
-  def exited(program, status) when is_integer(status) do
+  # Somebody closed the port: no exit status comes then.
+  def port_message(program, {:EXIT, _port, :normal}),
+    do: {:ended, exited(program, "lost its port, which was closed from outside")}
+
+  # The port failed, as with :epipe when the program ended while it was written to.
+  def port_message(program, {:EXIT, _port, reason}),
+    do: {:ended, exited(program, "lost its port: #{inspect(reason)}")}
+
+  # The program's own last word, or the exit status, or what happened to it.
+  defp exited(%__MODULE__{failure: %Error{} = failure}, _what), do: failure
+
+  defp exited(program, status) when is_integer(status) do
     signal = if status > 128, do: " (signal #{status - 128})", else: ""
     exited(program, "ended with exit status #{status}#{signal}")
   end
 
-  def exited(program, what), do: error(program, :port_exited, what)
+  defp exited(program, what), do: error(program, :port_exited, what)
 
   ## Requests
 

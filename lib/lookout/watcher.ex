@@ -4,7 +4,7 @@ defmodule Lookout.Watcher do
 
   use GenServer
 
-  alias Lookout.{Client, Delivery, Error, Options, Program, Protocol}
+  alias Lookout.{Client, Delivery, Error, Options, Program}
 
   @enforce_keys [:options, :parent, :program, :delivery, :dirs]
   defstruct [
@@ -161,24 +161,12 @@ defmodule Lookout.Watcher do
   ## Messages
 
   @impl true
-  def handle_info({port, {:data, payload}}, %{program: %{bridge: %{port: port}}} = state) do
-    payload |> Protocol.decode() |> heard(state)
-  end
+  def handle_info({port, {kind, _value}} = message, %{program: %{bridge: %{port: port}}} = state)
+      when kind in [:data, :exit_status],
+      do: from_port(message, state)
 
-  # The program ended, by itself or by a signal.
-  def handle_info({port, {:exit_status, status}}, %{program: %{bridge: %{port: port}}} = state) do
-    died(state, Program.exited(state.program, status))
-  end
-
-  # Somebody closed the port: no exit status comes then.
-  def handle_info({:EXIT, port, :normal}, %{program: %{bridge: %{port: port}}} = state) do
-    died(state, Program.exited(state.program, "lost its port, which was closed from outside"))
-  end
-
-  # The port failed, as with :epipe when the program ended while it was written to.
-  def handle_info({:EXIT, port, reason}, %{program: %{bridge: %{port: port}}} = state) do
-    died(state, Program.exited(state.program, "lost its port: #{inspect(reason)}"))
-  end
+  def handle_info({:EXIT, port, _reason} = message, %{program: %{bridge: %{port: port}}} = state),
+    do: from_port(message, state)
 
   # A process that linked itself to the watcher. The end of the parent is gen_server's matter.
   def handle_info({:EXIT, pid, :normal}, state) when is_pid(pid), do: {:noreply, state}
@@ -217,6 +205,13 @@ defmodule Lookout.Watcher do
   end
 
   ## The words of the program
+
+  defp from_port(message, state) do
+    case Program.port_message(state.program, message) do
+      {:said, said} -> heard(said, state)
+      {:ended, error} -> died(state, error)
+    end
+  end
 
   defp heard({:events, seq, events}, state) do
     cond do

@@ -5,7 +5,7 @@ defmodule Lookout.Command.Server do
 
   use GenServer
 
-  alias Lookout.{Client, Error, Program, Protocol, Timers}
+  alias Lookout.{Bridge, Client, Error, Program, Timers}
   alias Lookout.Command.{Flow, Input, Options}
 
   # Bytes of each stream that are on their way, held here or being written.
@@ -193,24 +193,12 @@ defmodule Lookout.Command.Server do
   ## Messages
 
   @impl true
-  def handle_info({port, {:data, payload}}, %{program: %{bridge: %{port: port}}} = state) do
-    payload |> Protocol.decode() |> heard(state)
-  end
+  def handle_info({port, {kind, _value}} = message, %{program: %{bridge: %{port: port}}} = state)
+      when kind in [:data, :exit_status],
+      do: from_port(message, state)
 
-  # The program ended, by itself or by a signal.
-  def handle_info({port, {:exit_status, status}}, %{program: %{bridge: %{port: port}}} = state) do
-    died(state, Program.exited(state.program, status))
-  end
-
-  # Somebody closed the port: no exit status comes then.
-  def handle_info({:EXIT, port, :normal}, %{program: %{bridge: %{port: port}}} = state) do
-    died(state, Program.exited(state.program, "lost its port, which was closed from outside"))
-  end
-
-  # The port failed, as with :epipe when the program ended while it was written to.
-  def handle_info({:EXIT, port, reason}, %{program: %{bridge: %{port: port}}} = state) do
-    died(state, Program.exited(state.program, "lost its port: #{inspect(reason)}"))
-  end
+  def handle_info({:EXIT, port, _reason} = message, %{program: %{bridge: %{port: port}}} = state),
+    do: from_port(message, state)
 
   # A process that linked itself to this one. The end of the parent is gen_server's matter.
   def handle_info({:EXIT, pid, :normal}, state) when is_pid(pid), do: {:noreply, state}
@@ -252,6 +240,13 @@ defmodule Lookout.Command.Server do
   end
 
   ## The words of the program
+
+  defp from_port(message, state) do
+    case Program.port_message(state.program, message) do
+      {:said, said} -> heard(said, state)
+      {:ended, error} -> died(state, error)
+    end
+  end
 
   defp heard({stream, bytes}, state) when stream in [:stdout, :stderr] do
     if told_anyone?(state),
@@ -461,22 +456,8 @@ defmodule Lookout.Command.Server do
   defp stop_within(state, grace) do
     state = request(state, :stop, &{:stop, &1, grace})
     for stream <- [:stdout, :stderr], do: Program.tell(state.program, {:read, stream, :infinity})
-    await_exit(state.program.bridge.port, System.monotonic_time(:millisecond) + grace + 1_000)
-  end
-
-  defp await_exit(port, deadline) do
-    receive do
-      {^port, {:data, payload}} ->
-        match?({:exit, _status}, Protocol.decode(payload)) or await_exit(port, deadline)
-
-      {^port, {:exit_status, _status}} ->
-        true
-
-      {:EXIT, ^port, _reason} ->
-        true
-    after
-      max(deadline - System.monotonic_time(:millisecond), 0) -> false
-    end
+    deadline = System.monotonic_time(:millisecond) + grace + 1_000
+    Bridge.await(state.program.bridge.port, deadline, &match?({:exit, _status}, &1))
   end
 
   defp request(state, kind, build) do
