@@ -30,7 +30,8 @@ defmodule Lookout.Command do
     * `{:lookout_command, pid, {:stdout | :stderr, binary}}` - a piece of output, at most 64 KiB
     * `{:lookout_command, pid, {:exit, status}}` - the last one: `0..255`, or `{:signal, name}` such as `{:signal, :kill}`. It comes
       after all output, and when no process of the command is left
-    * `{:lookout_command, pid, {:error, %Lookout.Error{}}}` - in its place, when the native program that runs the command was killed
+    * `{:lookout_command, pid, {:error, %Lookout.Error{}}}` - in its place, when the native program that runs the command was killed, or the
+      enumerable of `:input` failed
 
   Then the process `pid` ends.
 
@@ -44,6 +45,16 @@ defmodule Lookout.Command do
   Each command has a native process of its own and a small guardian beside it, and the guardian ends the tree even if the other is
   killed. Only when both are killed with SIGKILL at the same time can something be left.
 
+  ## Input
+
+      Lookout.Command.run(["gzip", "-c"], input: File.stream!("log", [], 65_536), into: File.stream!("log.gz"))
+      Lookout.Command.stream(["sort"], input: Lookout.Command.stream(["find", "/srv"])) |> Enum.join()
+
+  An enumerable is enumerated in a process of its own, element by element, no faster than the command reads (half a MiB ahead); each element is
+  written when it comes. When the command reads no more, the enumeration is halted; an enumerable that is being waited for then has a second until
+  its process is killed. One that raises, exits or throws ends the command with all its tree, and `run/2` and `stream/2` raise, exit or
+  throw the same; an owner gets the error `:input_failed`.
+
   ## Slow owners
 
   Output is read only as far as the owner takes it; beyond that the command waits, as it would for a slow terminal. At most 256 KiB of each stream
@@ -55,7 +66,7 @@ defmodule Lookout.Command do
     * `:cd` - the working directory; default that of the VM
     * `:env` - variables to set, or with `nil` to take away: a map or list; `:clear_env` - begin with none; default `false`
     * `:stdin` - `:null` (default) or `:pipe`, for `write/3`
-    * `:input` - iodata, written to standard input, which is closed after it
+    * `:input` - iodata, or an enumerable of iodata (not a list), written to standard input, which is closed after it; see "Input" below
     * `:stdout` - `:pipe` (default), `:null`, `:inherit` (where standard error of the VM goes), `{:file, path}` (written anew), `{:append, path}`
     * `:stderr` - the same, or `:stdout` to merge both; default `:pipe` for `start_link/2`, else `:inherit`
     * `:pty` - `true` or `{rows, columns}`: a terminal instead of the three streams; its output is `:stdout`
@@ -84,11 +95,11 @@ defmodule Lookout.Command do
 
   Functions end in `{:error, %Lookout.Error{}}`; the reason is one of `:enoent` (no such program), `:eacces` (it may not be
   executed), `:enoexec`, `:bad_directory`, `:nul_byte`, `:empty_argv`, `:e2big`, `:bad_limit`, `:closed` (a write after the end
-  of the input), `:epipe` (the command does not read), `:not_running` (after the exit), `:timeout`, or another errno of what failed. Options that make no sense
+  of the input), `:epipe` (the command does not read), `:input_failed`, `:not_running` (after the exit), `:timeout`, or another errno of what failed. Options that make no sense
   raise `ArgumentError`.
   """
 
-  alias Lookout.Command.{Calls, Once, Options, Server}
+  alias Lookout.Command.{Calls, Ending, Once, Options, Server}
   alias Lookout.Error
 
   @typedoc "A program and its arguments, or with `shell: true` a line for `/bin/sh`."
@@ -105,7 +116,7 @@ defmodule Lookout.Command do
           | {:env, Enumerable.t()}
           | {:clear_env, boolean}
           | {:stdin, :null | :pipe}
-          | {:input, iodata}
+          | {:input, iodata | Enumerable.t()}
           | {:stdout, target}
           | {:stderr, target | :stdout}
           | {:pty, true | {pos_integer, pos_integer}}
@@ -144,7 +155,7 @@ defmodule Lookout.Command do
   def run(command, options \\ []) do
     with {:ok, options} <- Options.parse(:run, command, options),
          {:ok, output, status} <- Once.run(options) do
-      {:ok, output, Server.status(status)}
+      {:ok, output, Ending.status(status)}
     end
   end
 
@@ -212,7 +223,7 @@ defmodule Lookout.Command do
 
   @doc "Closes standard input, after what was written. A terminal gets its end-of-file character (^D)."
   @spec close_stdin(GenServer.server(), timeout) :: :ok | {:error, Error.t()}
-  def close_stdin(command, timeout \\ 5_000), do: Calls.call(command, :close_stdin, timeout, :close_stdin)
+  def close_stdin(command, timeout \\ 5_000), do: Calls.close_stdin(command, timeout)
 
   @doc "Sends a signal, by name (`:term`) or number, to the process group of the command, as Ctrl-C in a terminal does."
   @spec signal(GenServer.server(), atom | 1..64) :: :ok | {:error, Error.t()}

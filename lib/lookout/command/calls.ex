@@ -19,6 +19,9 @@ defmodule Lookout.Command.Calls do
     call(command, {:write, bytes, timeout}, patience, :write)
   end
 
+  @spec close_stdin(GenServer.server(), timeout) :: :ok | {:error, Error.t()}
+  def close_stdin(command, timeout), do: call(command, :close_stdin, timeout, :close_stdin)
+
   # The owner is sent the exit before any call is answered.
   @spec await(GenServer.server(), timeout) :: {:ok, Lookout.Command.status()} | {:error, Error.t()}
   def await(command, timeout) do

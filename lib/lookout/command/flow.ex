@@ -7,7 +7,7 @@ defmodule Lookout.Command.Flow do
   # without being granted again are together one window.
 
   @type stream :: :stdout | :stderr
-  @type item :: {stream, binary} | {:exit, term} | {:error, term}
+  @type item :: {stream, binary} | {:exit, term} | {:error, term} | {:raised, term}
   @type want :: :all | {:bytes, non_neg_integer} | {:messages, non_neg_integer}
   # Messages in the mailbox of the owner.
   @type look :: (() -> non_neg_integer)

@@ -3,7 +3,7 @@ defmodule Lookout.Command.Once do
   # A command whose output the calling process takes piece by piece, without messages: run/2 and
   # stream/2.
 
-  alias Lookout.Command.{Options, Server}
+  alias Lookout.Command.{Ending, Options, Server}
   alias Lookout.Error
 
   @doc "Runs it to its end."
@@ -41,11 +41,12 @@ defmodule Lookout.Command.Once do
       {:ok, {:exit, 0}} -> {:halt, pid}
       {:ok, {:exit, status}} -> raise failed(status)
       {:error, error} -> raise error
+      {:raised, {kind, reason, stacktrace}} -> :erlang.raise(kind, reason, stacktrace)
     end
   end
 
   defp failed(status) do
-    %Error{reason: :exit_status, operation: :stream, detail: "the command ended with #{inspect(Server.status(status))}"}
+    %Error{reason: :exit_status, operation: :stream, detail: "the command ended with #{inspect(Ending.status(status))}"}
   end
 
   defp collect(pid, deadline, options, acc, collector) do
@@ -64,6 +65,10 @@ defmodule Lookout.Command.Once do
 
       {:ok, {:exit, status}} ->
         {:ok, collector.(acc, :done), status}
+
+      # The input did not come to its end; collect/5 ends what there is to end.
+      {:raised, {kind, reason, stacktrace}} ->
+        :erlang.raise(kind, reason, stacktrace)
 
       {:error, error} ->
         halt(pid)

@@ -12,7 +12,7 @@ defmodule Lookout.Command.Options do
     stdin: ":null or :pipe",
     stdout: ":pipe, :null, :inherit, {:file, path} or {:append, path}",
     stderr: ":pipe, :stdout, :null, :inherit, {:file, path} or {:append, path}",
-    input: "iodata",
+    input: "iodata, or an enumerable of iodata",
     pty: "true or {rows, columns}, each from 1 to 65_535",
     shell: "true or false",
     rlimits: "a list such as [nofile: 1024, core: {0, :infinity}]",
@@ -43,7 +43,7 @@ defmodule Lookout.Command.Options do
   @type t :: %__MODULE__{
           argv: [binary],
           request: keyword,
-          input: nil | binary,
+          input: nil | binary | Enumerable.t(),
           active: active,
           owner: nil | pid,
           name: nil | GenServer.name(),
@@ -245,12 +245,15 @@ defmodule Lookout.Command.Options do
   defp value(:name, name) when is_atom(name) and name not in [nil, true, false, :undefined], do: {:ok, name}
   defp value(:into, into), do: if(Collectable.impl_for(into), do: {:ok, into}, else: :error)
 
-  defp value(:input, input) do
+  defp value(:input, input) when is_binary(input) or is_list(input) do
     {:ok, IO.iodata_to_binary(input)}
   rescue
     ArgumentError -> :error
   end
 
+  # Functions of any arity have the protocol.
+  defp value(:input, input) when is_function(input) and not is_function(input, 2), do: :error
+  defp value(:input, input), do: if(Enumerable.impl_for(input), do: {:ok, input}, else: :error)
   defp value(_key, _value), do: :error
 
   defp owner(nil, name), do: bad!("option :owner: no process has the name #{inspect(name)}")

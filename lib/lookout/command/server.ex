@@ -5,35 +5,9 @@ defmodule Lookout.Command.Server do
 
   use GenServer
 
-  alias Lookout.{Bridge, Client, Error, Program, Timers}
-  alias Lookout.Command.{Flow, Input, Options}
-
-  # Bytes of each stream that are on their way, held here or being written.
-  @window 262_144
-
-  @enforce_keys [:options, :parent, :program, :flow, :input]
-  defstruct [
-    :options,
-    # linked, nil without
-    :parent,
-    :program,
-    :flow,
-    :input,
-    timers: Timers.new(:command),
-    # start_link: has not asked yet; waits (its `from`); has been answered
-    starter: :unasked,
-    # why it could not be started
-    failure: nil,
-    owner_ref: nil,
-    os_pid: nil,
-    # the last word of the program: {:exit, status} or {:error, error}
-    last: nil,
-    # whether that was handed out
-    told: false,
-    # those that wait for the exit, and for a call of `next`
-    awaiting: [],
-    next: nil
-  ]
+  import Lookout.Command.State, only: [error: 3, label: 1, request: 3]
+  alias Lookout.{Client, Error, Program, Timers}
+  alias Lookout.Command.{Delivery, Ending, Feeder, Feeding, Flow, Options, State}
 
   @doc "Starts a command that ends with the calling process; returns when it runs."
   @spec start_link(Options.t()) :: {:ok, pid} | {:error, Error.t() | {:already_started, pid}}
@@ -50,13 +24,9 @@ defmodule Lookout.Command.Server do
   end
 
   @doc "The next piece of output, or the end."
-  @spec next(pid, timeout) :: {:ok, {:stdout | :stderr, binary} | {:exit, term}} | {:error, Error.t()}
+  @spec next(pid, timeout) ::
+          {:ok, {:stdout | :stderr, binary} | {:exit, term}} | {:error, Error.t()} | {:raised, State.raised()}
   def next(pid, timeout), do: Client.call(pid, :next, timeout, :run)
-
-  @doc "An exit as users see it: the name of a signal says it all."
-  @spec status(0..255 | {:signal, atom, pos_integer}) :: Lookout.Command.status()
-  def status({:signal, name, _number}), do: {:signal, name}
-  def status(code), do: code
 
   ## Start
 
@@ -64,22 +34,8 @@ defmodule Lookout.Command.Server do
   def init({%Options{} = options, parent}) do
     Process.flag(:trap_exit, true)
 
-    state = %__MODULE__{
-      options: options,
-      parent: parent,
-      program: Program.new(options.limits, :run),
-      flow: Flow.new(@window, options.limits.mailbox, want(options.active)),
-      input: Input.new(if(input?(options), do: :open, else: :closed)),
-      owner_ref: options.owner && Process.monitor(options.owner)
-    }
-
-    {:ok, state, {:continue, :open}}
+    {:ok, State.new(options, parent), {:continue, :open}}
   end
-
-  defp want(:pull), do: {:messages, 0}
-  defp want(active), do: active
-
-  defp input?(options), do: options.request[:stdin] == :pipe or Keyword.has_key?(options.request, :pty)
 
   @impl true
   def handle_continue(:open, state) do
@@ -91,12 +47,9 @@ defmodule Lookout.Command.Server do
 
   # Asked for as soon as the program has said hello.
   defp spawn_command(state) do
-    credit = if told_anyone?(state), do: @window, else: :infinity
-    options = [credit: credit] ++ state.options.request
+    options = [credit: State.first_credit(state)] ++ state.options.request
     request(state, :spawn, &{:spawn, &1, state.options.argv, options})
   end
-
-  defp told_anyone?(state), do: state.options.owner != nil or state.options.active == :pull
 
   defp fail(state, error) do
     state = %{state | program: Program.part(state.program), failure: error}
@@ -118,16 +71,13 @@ defmodule Lookout.Command.Server do
 
   def handle_call(:await_start, from, state) do
     GenServer.reply(from, :ok)
-    finish_if_told(%{state | starter: :answered})
+    Ending.finish_if_told(%{state | starter: :answered})
   end
 
   # By its name it may be called before it runs.
   def handle_call(_request, _from, %{os_pid: nil} = state), do: {:reply, {:error, not_running()}, state}
 
-  def handle_call(:next, from, state) do
-    {:ok, flow} = Flow.ask(state.flow, :once)
-    deliver(%{state | flow: flow, next: from})
-  end
+  def handle_call(:next, from, state), do: state |> Delivery.pull(from) |> Ending.finish_if_told()
 
   def handle_call(:await, from, state), do: {:noreply, %{state | awaiting: [from | state.awaiting]}}
   def handle_call(:os_pid, _from, state), do: {:reply, {:ok, state.os_pid}, state}
@@ -136,7 +86,7 @@ defmodule Lookout.Command.Server do
     case Flow.ask(state.flow, more) do
       {:ok, flow} ->
         GenServer.reply(from, :ok)
-        deliver(%{state | flow: flow})
+        %{state | flow: flow} |> Delivery.deliver() |> Ending.finish_if_told()
 
       {:error, :active} ->
         {:reply, {:error, error(:active, :ask, "with active: true output comes without being asked for")}, state}
@@ -144,16 +94,13 @@ defmodule Lookout.Command.Server do
   end
 
   def handle_call({:write, bytes, timeout}, from, state) do
-    case Input.write(state.input, from, bytes) do
-      {:ok, actions, input} -> {:noreply, %{state | input: input} |> act(actions) |> guard_write(from, timeout)}
-      {:error, reason} -> {:reply, {:error, not_written(reason)}, state}
+    case Feeding.write(state, from, bytes, timeout) do
+      {:ok, state} -> {:noreply, state}
+      {:error, error} -> {:reply, {:error, error}, state}
     end
   end
 
-  def handle_call(:close_stdin, from, state) do
-    {:ok, actions, input} = Input.close(state.input, from)
-    {:noreply, act(%{state | input: input}, actions)}
-  end
+  def handle_call(:close_stdin, from, state), do: {:noreply, Feeding.close(state, from)}
 
   # It has exited, and the owner has not taken all of it yet.
   def handle_call({request, _argument}, _from, %{last: last} = state)
@@ -169,11 +116,10 @@ defmodule Lookout.Command.Server do
     {:noreply, request(state, {:reply, from}, &{:resize, &1, size})}
   end
 
-  # Whoever waits here may be the owner: its output must not hold up the end.
   def handle_call({:stop, grace}, from, state) do
-    grace = grace || state.options.grace
-    state = %{state | flow: Flow.drop(state.flow), awaiting: [{:stop, from} | state.awaiting]}
-    state |> request(:stop, &{:stop, &1, grace}) |> deliver()
+    %{state | awaiting: [{:stop, from} | state.awaiting]}
+    |> Ending.stop(grace || state.options.grace)
+    |> Ending.finish_if_told()
   end
 
   def handle_call(other, _from, state) do
@@ -183,7 +129,7 @@ defmodule Lookout.Command.Server do
   @impl true
   # Whoever halts it relies on nothing being left then.
   def handle_cast(:halt, %{last: nil} = state) do
-    stop_within(state, 0)
+    Ending.halt(state, 0)
     {:stop, :normal, state}
   end
 
@@ -199,6 +145,13 @@ defmodule Lookout.Command.Server do
 
   def handle_info({:EXIT, port, _reason} = message, %{program: %{bridge: %{port: port}}} = state),
     do: from_port(message, state)
+
+  def handle_info({:EXIT, feeder, reason}, %{feeder: feeder} = state) when is_pid(feeder) do
+    case Feeder.outcome(reason) do
+      :ok -> {:noreply, %{state | feeder: nil}}
+      {:raised, raised} -> state |> Ending.input_failed(raised) |> Ending.finish_if_told()
+    end
+  end
 
   # A process that linked itself to this one. The end of the parent is gen_server's matter.
   def handle_info({:EXIT, pid, :normal}, state) when is_pid(pid), do: {:noreply, state}
@@ -222,17 +175,8 @@ defmodule Lookout.Command.Server do
 
   def handle_info(other, state), do: unknown(other, state)
 
-  defp on_timeout(:look, state), do: deliver(state)
-
-  defp on_timeout({:write, from}, state) do
-    if Input.waiting?(state.input, from) do
-      GenServer.reply(from, {:error, error(:timeout, :write, "the command has not read its input in time")})
-      {:ok, actions, input} = Input.withdraw(state.input, from)
-      {:noreply, act(%{state | input: input}, actions)}
-    else
-      {:noreply, state}
-    end
-  end
+  defp on_timeout(:look, state), do: state |> Delivery.deliver() |> Ending.finish_if_told()
+  defp on_timeout({:write, from}, state), do: {:noreply, Feeding.expired(state, from)}
 
   defp unknown(message, state) do
     :logger.warning("#{label(state)} got a message that it does not know: #{inspect(message)}")
@@ -248,10 +192,8 @@ defmodule Lookout.Command.Server do
     end
   end
 
-  defp heard({stream, bytes}, state) when stream in [:stdout, :stderr] do
-    if told_anyone?(state),
-      do: deliver(%{state | flow: Flow.push(state.flow, {stream, bytes})}),
-      else: {:noreply, state}
+  defp heard({stream, _bytes} = piece, state) when stream in [:stdout, :stderr] do
+    state |> Delivery.output(piece) |> Ending.finish_if_told()
   end
 
   defp heard({:reply, id, result}, state) do
@@ -261,13 +203,9 @@ defmodule Lookout.Command.Server do
     end
   end
 
-  defp heard({:stdin_taken, bytes}, state) do
-    {:ok, actions, input} = Input.taken(state.input, bytes)
-    {:noreply, act(%{state | input: input}, actions)}
-  end
-
-  defp heard({:stdin_closed, _reason}, state), do: {:noreply, break_input(state)}
-  defp heard({:exit, status}, state), do: over(state, {:exit, status})
+  defp heard({:stdin_taken, bytes}, state), do: {:noreply, Feeding.taken(state, bytes)}
+  defp heard({:stdin_closed, _reason}, state), do: {:noreply, Feeding.break(state)}
+  defp heard({:exit, _status} = last, state), do: state |> Ending.over(last) |> Ending.finish_if_told()
 
   defp heard({:hello, protocol, version}, %{program: %{phase: :opening}} = state) do
     case Program.greet(state.program, protocol, version) do
@@ -292,7 +230,7 @@ defmodule Lookout.Command.Server do
   defp answer(:spawn, {:ok, os_pid}, state) do
     if is_tuple(state.starter), do: GenServer.reply(state.starter, :ok)
     starter = if state.starter == :unasked, do: :unasked, else: :answered
-    {:noreply, first_input(%{state | os_pid: os_pid, starter: starter})}
+    {:noreply, Feeding.begin(%{state | os_pid: os_pid, starter: starter})}
   end
 
   defp answer(:spawn, {:error, error}, state), do: fail(state, error)
@@ -305,167 +243,18 @@ defmodule Lookout.Command.Server do
   # The exit is the answer, and is on its way where there was nothing to stop any more.
   defp answer(kind, _result, state) when kind in [:stop, :close_stdin, :ping, :forgotten], do: {:noreply, state}
 
-  ## Input
-
-  defp first_input(%{options: %{input: nil}} = state), do: state
-
-  defp first_input(state) do
-    {:ok, writes, input} = Input.write(state.input, nil, state.options.input)
-    {:ok, closes, input} = Input.close(input, nil)
-    act(%{state | input: input}, writes ++ closes)
-  end
-
-  defp act(state, actions), do: Enum.reduce(actions, state, &act_one/2)
-
-  defp act_one({:send, bytes}, state), do: %{state | program: Program.tell(state.program, {:stdin, bytes})}
-  defp act_one({:done, writer}, state), do: reply_to(state, writer, :ok)
-
-  defp act_one({:close, closer}, state),
-    do: state |> request(:close_stdin, &{:close_stdin, &1}) |> reply_to(closer, :ok)
-
-  defp reply_to(state, nil, _answer), do: state
-
-  defp reply_to(state, from, answer) do
-    GenServer.reply(from, answer)
-    %{state | timers: Timers.cancel(state.timers, {:write, from})}
-  end
-
-  defp guard_write(state, from, timeout) do
-    if Input.waiting?(state.input, from),
-      do: %{state | timers: Timers.start(state.timers, {:write, from}, timeout)},
-      else: state
-  end
-
-  defp break_input(state) do
-    {writers, input} = Input.broken(state.input)
-    Enum.reduce(writers, %{state | input: input}, &reply_to(&2, &1, {:error, not_written(:epipe)}))
-  end
-
-  defp not_running, do: error(:not_running, :command, "the command has exited, or does not run yet")
-
-  defp not_written(:closed) do
-    error(:closed, :write, "the input of the command is closed, or was not asked for (stdin: :pipe)")
-  end
-
-  defp not_written(:epipe), do: error(:epipe, :write, "the command does not read its input any more")
-
-  ## Delivery
-
-  defp deliver(state) do
-    {items, status, flow} = Flow.advance(state.flow, fn -> mailbox(state.options.owner) end)
-    state = Enum.reduce(items, %{state | flow: flow}, &hand_out/2)
-    state |> grant() |> look_again(status) |> finish_if_told()
-  end
-
-  # The last word waits for whoever asks for it.
-  defp hand_out(item, %{options: %{active: :pull}, next: nil} = state), do: %{state | flow: Flow.push(state.flow, item)}
-  defp hand_out({kind, _word} = item, state) when kind in [:exit, :error], do: tell(%{state | told: true}, item)
-  defp hand_out(item, state), do: tell(state, item)
-
-  defp tell(%{options: %{active: :pull}} = state, item) do
-    GenServer.reply(state.next, pulled(item))
-    %{state | next: nil}
-  end
-
-  defp tell(%{options: %{owner: nil}} = state, _item), do: state
-
-  defp tell(state, item) do
-    send(state.options.owner, {:lookout_command, self(), shown(item)})
-    state
-  end
-
-  defp shown({:exit, status}), do: {:exit, status(status)}
-  defp shown(item), do: item
-
-  defp pulled({:error, error}), do: {:error, error}
-  defp pulled(item), do: {:ok, item}
-
-  defp mailbox(nil), do: 0
-
-  defp mailbox(owner) do
-    case Process.info(owner, :message_queue_len) do
-      {:message_queue_len, length} -> length
-      # Dead: the message of it is on its way.
-      nil -> 0
-    end
-  end
-
-  defp grant(%{last: nil} = state) do
-    {due, flow} = Flow.more_credit(state.flow)
-    program = Enum.reduce(due, state.program, fn {stream, n}, program -> Program.tell(program, {:read, stream, n}) end)
-    %{state | flow: flow, program: program}
-  end
-
-  defp grant(state), do: state
-
-  defp look_again(state, :ok), do: state
-
-  defp look_again(state, :slow) do
-    {first, _longest} = state.options.limits.look
-    %{state | timers: Timers.start(state.timers, :look, first)}
-  end
-
-  ## End
-
-  # The last word of the program goes behind what the owner has not taken yet.
-  defp over(state, last) do
-    state = break_input(%{state | last: last, program: Program.close(state.program)})
-    deliver(%{state | flow: Flow.push(state.flow, last)})
-  end
-
   defp died(state, error) do
     state = %{state | program: Program.close(state.program)}
-    if state.os_pid, do: over(state, {:error, error}), else: fail(state, error)
+
+    if state.os_pid,
+      do: state |> Ending.over({:error, error}) |> Ending.finish_if_told(),
+      else: fail(state, error)
   end
 
   defp broken(state, reason, what), do: died(state, Program.kill(state.program, reason, what))
 
-  defp finish_if_told(%{told: true, starter: :answered} = state) do
-    Enum.each(state.awaiting, &answer_end(&1, state.last))
-    {:stop, stop_reason(state), %{state | awaiting: []}}
-  end
+  defp not_running, do: error(:not_running, :command, "the command has exited, or does not run yet")
 
-  defp finish_if_told(state), do: {:noreply, state}
-
-  defp answer_end({:stop, from}, _last), do: GenServer.reply(from, :ok)
-  defp answer_end(from, {:exit, status}), do: GenServer.reply(from, {:ok, status(status)})
-  defp answer_end(from, {:error, error}), do: GenServer.reply(from, {:error, error})
-
-  # The owner has been told. Under a supervisor, which is not, the reason says it.
-  defp stop_reason(%{last: {:exit, 0}}), do: :normal
-  defp stop_reason(%{parent: parent, options: %{owner: parent}}), do: :normal
-  defp stop_reason(%{parent: nil}), do: :normal
-  defp stop_reason(%{last: {:exit, status}}), do: {:exit, status(status)}
-  defp stop_reason(%{last: {:error, error}}), do: error
-
-  # A supervisor that stops its child gives the command its grace; the end of an owner does not.
   @impl true
-  def terminate(reason, %{last: nil, program: %{bridge: %{}}} = state) do
-    if gentle?(reason, state), do: stop_within(state, state.options.grace)
-    Program.part(state.program)
-  end
-
-  def terminate(_reason, state), do: Program.part(state.program)
-
-  defp gentle?(_reason, %{options: %{owner: owner}, parent: owner}), do: false
-  defp gentle?(:shutdown, _state), do: true
-  defp gentle?({:shutdown, _why}, _state), do: true
-  defp gentle?(_reason, _state), do: false
-
-  # Takes what the command still says, and drops it.
-  defp stop_within(state, grace) do
-    state = request(state, :stop, &{:stop, &1, grace})
-    for stream <- [:stdout, :stderr], do: Program.tell(state.program, {:read, stream, :infinity})
-    deadline = System.monotonic_time(:millisecond) + grace + 1_000
-    Bridge.await(state.program.bridge.port, deadline, &match?({:exit, _status}, &1))
-  end
-
-  defp request(state, kind, build) do
-    {_id, program} = Program.request(state.program, kind, :infinity, build)
-    %{state | program: program}
-  end
-
-  defp error(reason, operation, detail), do: %Error{reason: reason, operation: operation, detail: detail}
-
-  defp label(state), do: "Lookout.Command #{inspect(state.options.name || hd(state.options.argv))}"
+  def terminate(reason, state), do: Ending.part(state, reason)
 end

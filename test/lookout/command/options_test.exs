@@ -34,6 +34,13 @@ defmodule Lookout.Command.OptionsTest do
     options = parse!(["cat"], input: ["a", ?b])
     assert options.input == "ab"
     assert options.request[:stdin] == :pipe
+    assert parse!(["cat"], input: 1..3).input == 1..3
+  end
+
+  test "input that is neither iodata nor an enumerable is refused before anything is started" do
+    for input <- [:atom, 1, ["a", :b], {"a"}, fn -> "a" end, %Error{reason: :x, operation: :y, detail: "z"}] do
+      assert_raise ArgumentError, ~r/:input/, fn -> Options.parse(:run, ["cat"], input: input) end
+    end
   end
 
   test "without an owner there is nobody to hear the output" do

@@ -1,0 +1,102 @@
+defmodule Lookout.Command.Feeding do
+  @moduledoc false
+  # Standard input: what the process of a command does about those that write to it (`Lookout.Command.Input` says what).
+
+  import Lookout.Command.State, only: [error: 3, request: 3]
+  alias Lookout.{Error, Program, Timers}
+  alias Lookout.Command.{Feeder, Input, State}
+
+  @doc "The command runs: begins with the input that it was given."
+  @spec begin(State.t()) :: State.t()
+  def begin(%{options: %{input: nil}} = state), do: state
+
+  def begin(%{options: %{input: bytes}} = state) when is_binary(bytes) do
+    {:ok, writes, input} = Input.write(state.input, nil, bytes)
+    {:ok, closes, input} = Input.close(input, nil)
+    act(%{state | input: input}, writes ++ closes)
+  end
+
+  def begin(%{options: %{input: enumerable}} = state), do: %{state | feeder: Feeder.start_link(enumerable)}
+
+  @spec write(State.t(), GenServer.from(), binary, timeout) :: {:ok, State.t()} | {:error, Error.t()}
+  def write(state, from, bytes, timeout) do
+    case Input.write(state.input, from, bytes) do
+      {:ok, actions, input} -> {:ok, %{state | input: input} |> act(actions) |> guard(from, timeout)}
+      {:error, reason} -> {:error, not_written(reason)}
+    end
+  end
+
+  @spec close(State.t(), GenServer.from()) :: State.t()
+  def close(state, from), do: state.input |> Input.close(from) |> continue(state)
+
+  @doc "The command has taken so many bytes."
+  @spec taken(State.t(), pos_integer) :: State.t()
+  def taken(state, bytes), do: state.input |> Input.taken(bytes) |> continue(state)
+
+  @doc "The time of a write is up."
+  @spec expired(State.t(), GenServer.from()) :: State.t()
+  def expired(state, from) do
+    if Input.waiting?(state.input, from) do
+      GenServer.reply(from, {:error, error(:timeout, :write, "the command has not read its input in time")})
+      state.input |> Input.withdraw(from) |> continue(state)
+    else
+      state
+    end
+  end
+
+  @doc "The command reads no more: those that wait are told so. One that enumerates halts."
+  @spec break(State.t()) :: State.t()
+  def break(state) do
+    {writers, input} = Input.broken(state.input)
+    Enum.reduce(writers, %{state | input: input}, &reply(&2, &1, {:error, not_written(:epipe)}))
+  end
+
+  @doc """
+  Nobody needs input any more. One that enumerates is told so when it writes next; for one that would never see that, since it is
+  being waited for, there is a time after which it is ended.
+  """
+  @spec stop(State.t()) :: State.t()
+  def stop(%{feeder: nil} = state), do: break(state)
+
+  def stop(%{feeder: feeder} = state) do
+    Process.unlink(feeder)
+    {:ok, _timer} = :timer.kill_after(state.options.limits.farewell, feeder)
+    flush(feeder)
+    break(%{state | feeder: nil})
+  end
+
+  defp flush(feeder) do
+    receive do
+      {:EXIT, ^feeder, _reason} -> :ok
+    after
+      0 -> :ok
+    end
+  end
+
+  defp continue({:ok, actions, input}, state), do: act(%{state | input: input}, actions)
+
+  defp act(state, actions), do: Enum.reduce(actions, state, &act_one/2)
+
+  defp act_one({:send, bytes}, state), do: %{state | program: Program.tell(state.program, {:stdin, bytes})}
+  defp act_one({:done, writer}, state), do: reply(state, writer, :ok)
+  defp act_one({:close, closer}, state), do: state |> request(:close_stdin, &{:close_stdin, &1}) |> reply(closer, :ok)
+
+  defp reply(state, nil, _answer), do: state
+
+  defp reply(state, from, answer) do
+    GenServer.reply(from, answer)
+    %{state | timers: Timers.cancel(state.timers, {:write, from})}
+  end
+
+  defp guard(state, from, timeout) do
+    if Input.waiting?(state.input, from),
+      do: %{state | timers: Timers.start(state.timers, {:write, from}, timeout)},
+      else: state
+  end
+
+  defp not_written(:closed) do
+    error(:closed, :write, "the input of the command is closed, or was not asked for (stdin: :pipe)")
+  end
+
+  defp not_written(:epipe), do: error(:epipe, :write, "the command does not read its input any more")
+end

@@ -1,0 +1,102 @@
+defmodule Lookout.Command.State do
+  @moduledoc false
+  # What the process of a command knows, and what its rooms share: asking the program, errors, the name.
+
+  alias Lookout.{Error, Program, Timers}
+  alias Lookout.Command.{Flow, Input, Options}
+
+  # Bytes of each stream that are on their way, held here or being written.
+  @window 262_144
+
+  @typedoc "Why the enumeration of the input ended: what `:erlang.raise/3` takes."
+  @type raised :: {:error | :exit | :throw, term, list}
+
+  @typedoc "How the command ended, as the program says it; or why it did not run to its end."
+  @type last :: {:exit, 0..255 | {:signal, atom, pos_integer}} | {:error, Error.t()} | {:raised, raised}
+
+  @type t :: %__MODULE__{
+          options: Options.t(),
+          parent: nil | pid,
+          program: Program.t(),
+          flow: Flow.t(),
+          input: Input.t(),
+          feeder: nil | pid,
+          raised: nil | raised,
+          timers: Timers.t(),
+          starter: :unasked | :answered | GenServer.from(),
+          failure: nil | Error.t(),
+          owner_ref: nil | reference,
+          os_pid: nil | pos_integer,
+          last: nil | last,
+          told: boolean,
+          awaiting: [GenServer.from() | {:stop, GenServer.from()}],
+          next: nil | GenServer.from()
+        }
+
+  @enforce_keys [:options, :parent, :program, :flow, :input]
+  defstruct [
+    :options,
+    # linked, nil without
+    :parent,
+    :program,
+    :flow,
+    :input,
+    # the process that enumerates the input, while it does
+    feeder: nil,
+    # how that failed: the command is being ended for it
+    raised: nil,
+    timers: Timers.new(:command),
+    # start_link: has not asked yet; waits (its `from`); has been answered
+    starter: :unasked,
+    # why it could not be started
+    failure: nil,
+    owner_ref: nil,
+    os_pid: nil,
+    # the last word
+    last: nil,
+    # whether that was handed out
+    told: false,
+    # those that wait for the exit, and for a call of `next`
+    awaiting: [],
+    next: nil
+  ]
+
+  @spec new(Options.t(), nil | pid) :: t
+  def new(%Options{} = options, parent) do
+    %__MODULE__{
+      options: options,
+      parent: parent,
+      program: Program.new(options.limits, :run),
+      flow: Flow.new(@window, options.limits.mailbox, want(options.active)),
+      input: Input.new(if(input?(options), do: :open, else: :closed)),
+      owner_ref: options.owner && Process.monitor(options.owner)
+    }
+  end
+
+  defp want(:pull), do: {:messages, 0}
+  defp want(active), do: active
+
+  defp input?(options), do: options.request[:stdin] == :pipe or Keyword.has_key?(options.request, :pty)
+
+  @doc "The credit that each stream begins with."
+  @spec first_credit(t) :: pos_integer | :infinity
+  def first_credit(state), do: if(told_anyone?(state), do: @window, else: :infinity)
+
+  @doc "Whether anybody takes the output."
+  @spec told_anyone?(t) :: boolean
+  def told_anyone?(state), do: state.options.owner != nil or state.options.active == :pull
+
+  @doc "Asks the program; `kind` comes back with its answer."
+  @spec request(t, term, (pos_integer -> tuple)) :: t
+  def request(state, kind, build) do
+    {_id, program} = Program.request(state.program, kind, :infinity, build)
+    %{state | program: program}
+  end
+
+  @spec error(atom, atom, binary) :: Error.t()
+  def error(reason, operation, detail), do: %Error{reason: reason, operation: operation, detail: detail}
+
+  @doc "As it is called in a log."
+  @spec label(t) :: binary
+  def label(state), do: "Lookout.Command #{inspect(state.options.name || hd(state.options.argv))}"
+end
