@@ -85,6 +85,7 @@ defmodule Lookout do
           {:dirs, path | [path]}
           | {:name, GenServer.name()}
           | {:recursive, boolean}
+          | {:changes, [Event.change(), ...]}
           | {:settle, 0..3_600_000}
           | {:follow_symlinks, boolean}
           | {:await, :close | {:close, 1..86_400_000}}
@@ -122,6 +123,8 @@ defmodule Lookout do
       empty list the watcher waits for `add/3`
     * `:name` - as for `GenServer.start_link/3`
     * `:recursive` - with `false`, only what stands directly in the directories; default `true`
+    * `:changes` - a list of the changes to be told, as `[:created, :renamed]`; the others are dropped, so that what is left cannot be
+      replayed any more. By default all are told
     * `:settle` - milliseconds of quiet before changes are reported; default 0
     * `:follow_symlinks` - with `true`, a symbolic link that leads to a directory is told as that directory, and so is what stands in
       it; a directory that is told already under another path is not told again, and a link to it stays a `:symlink`. A link to a

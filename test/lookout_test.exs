@@ -308,7 +308,23 @@ defmodule LookoutTest do
       assert Enum.sort(for entry <- entries, do: Path.basename(entry.path)) == [".gitignore", "b", "lib"]
 
       {"", 0} = shell(dir, "echo b > .gitignore")
-      assert Enum.sort(changes(watcher, dir)) == [{:created, "lib/a.o"}, {:deleted, "lib/b"}, {:modified, ".gitignore"}]
+      # The file was emptied, then written: that may be seen as one change, or as two.
+      told = watcher |> changes(dir) |> Enum.sort() |> Enum.dedup()
+      assert told == [{:created, "lib/a.o"}, {:deleted, "lib/b"}, {:modified, ".gitignore"}]
+    end
+
+    test "is only the changes asked for by :changes, in batches without a gap", %{dir: dir} do
+      watcher = watched!(dir, changes: [:created, :renamed])
+      {"", 0} = shell(dir, "touch a b; echo more > a; chmod 600 a; rm b")
+      :ok = Lookout.sync(watcher)
+      {"", 0} = shell(dir, "rm a; touch e")
+      :ok = Lookout.sync(watcher)
+      {"", 0} = shell(dir, "mv e f")
+      told = changes(watcher, dir)
+      for change <- [{:created, "a"}, {:created, "e"}, {:renamed, "f", "e"}], do: assert(change in told)
+      assert [] == Enum.reject(told, &(elem(&1, 0) in [:created, :renamed]))
+      assert {:ok, _seq, [%{path: path}]} = Lookout.list(watcher)
+      assert path == Path.join(dir, "f")
     end
 
     test "is what matches alone with :only, in directories added later too", %{dir: dir} do

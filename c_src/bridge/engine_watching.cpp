@@ -42,12 +42,8 @@ void EngineWatching::grant(std::uint64_t batches) {
   if (!start()) engine_->grant(batches);
 }
 
-void EngineWatching::set_settle(std::uint32_t milliseconds) {
-  if (!start()) engine_->set_settle(milliseconds);
-}
-
-void EngineWatching::set_poll_interval(std::uint32_t milliseconds) {
-  if (!start()) engine_->set_poll_interval(milliseconds);
+void EngineWatching::set(const Settings& settings) {
+  if (!start()) engine_->set(settings);
 }
 
 void EngineWatching::resume() {

@@ -23,8 +23,7 @@ class EngineWatching : public Watching {
   void list(std::optional<std::string> under, bool with_stat, Engine::ChunkHandler chunk,
             Engine::SeqHandler done) override;
   void grant(std::uint64_t batches) override;
-  void set_settle(std::uint32_t milliseconds) override;
-  void set_poll_interval(std::uint32_t milliseconds) override;
+  void set(const Settings& settings) override;
   void resume() override;
   EngineInfo info() override;
 

@@ -49,7 +49,32 @@ bool read_patterns(TermReader& reader, std::vector<std::string>& patterns) {
 constexpr std::string_view kPatternsExpected =
     "a list of at most 4096 patterns, each a binary of at most 4096 bytes without a NUL byte,";
 
-constexpr std::array<OptionRule<WatchRequest>, 12> kWatchOptions{{
+constexpr std::string_view kChangesExpected =
+    "a list of :created, :modified, :attributes, :deleted or :renamed, not empty,";
+
+std::optional<Change> read_change(TermReader& reader) {
+  const auto atom = reader.atom();
+  if (atom == "created") return Change::created;
+  if (atom == "modified") return Change::modified;
+  if (atom == "attributes") return Change::attributes;
+  if (atom == "deleted") return Change::deleted;
+  if (atom == "renamed") return Change::renamed;
+  return std::nullopt;
+}
+
+bool read_changes(TermReader& reader, std::optional<ChangeSet>& changes) {
+  const auto count = reader.list();
+  if (!count || *count == 0) return false;
+  changes.emplace();
+  for (int i = 0; i < *count; ++i) {
+    const auto change = read_change(reader);
+    if (!change) return false;
+    changes->set(static_cast<std::size_t>(*change));
+  }
+  return reader.empty_list();
+}
+
+constexpr std::array<OptionRule<WatchRequest>, 13> kWatchOptions{{
     {"recursive", "true or false",
      [](TermReader& in, WatchRequest& out) { return read_boolean(in, out.options.recursive); }},
     {"initial", "true or false",
@@ -62,11 +87,13 @@ constexpr std::array<OptionRule<WatchRequest>, 12> kWatchOptions{{
        out.options.wait_for_missing = atom == "wait";
        return atom == "error" || atom == "wait";
      }},
+    {"changes", kChangesExpected,
+     [](TermReader& in, WatchRequest& out) { return read_changes(in, out.settings.changes); }},
     {"settle", "milliseconds, 0 to 3600000",
      [](TermReader& in, WatchRequest& out) {
        const auto value = in.natural();
        if (!value || *value > kMaxSettle) return false;
-       out.settle = static_cast<std::uint32_t>(*value);
+       out.settings.settle = static_cast<std::uint32_t>(*value);
        return true;
      }},
     {"backend", ":auto, :inotify or :poll",
@@ -81,7 +108,7 @@ constexpr std::array<OptionRule<WatchRequest>, 12> kWatchOptions{{
      [](TermReader& in, WatchRequest& out) {
        const auto value = in.natural();
        if (!value || *value < kMinPollInterval || *value > kMaxPollInterval) return false;
-       out.poll_interval = static_cast<std::uint32_t>(*value);
+       out.settings.poll_interval = static_cast<std::uint32_t>(*value);
        return true;
      }},
     {"follow_symlinks", "true or false",
@@ -127,7 +154,7 @@ constexpr std::array<OptionRule<ListRequest>, 2> kListOptions{{
 std::optional<Request> read_watch(Fields& fields, RequestId id) {
   auto paths = fields.paths();
   if (!paths) return std::nullopt;
-  WatchRequest request{id, std::move(*paths), {}, {}, {}, 0};
+  WatchRequest request{id, std::move(*paths), {}, {}, 0};
   if (!read_options(fields, kWatchOptions, request)) return std::nullopt;
   return request;
 }

@@ -29,9 +29,8 @@ struct WatchRequest {
   RequestId id = 0;
   std::vector<std::string> paths;
   WatchOptions options;
-  std::optional<std::uint32_t> settle;         // milliseconds; left as it is where none is given
-  std::optional<std::uint32_t> poll_interval;  // milliseconds; as `settle`
-  std::uint64_t credit = 0;                    // batches; Engine::kUnlimited lifts the limit
+  Settings settings;
+  std::uint64_t credit = 0;  // batches; Engine::kUnlimited lifts the limit
 };
 
 struct UnwatchRequest {

@@ -18,18 +18,16 @@ void Session::on_payload(std::string_view payload) {
       std::get<Request>(std::move(decoded)));
 }
 
-// Settling, the interval and credit belong to the request: a watch that fails changes none.
+// Settings and credit belong to the request: a watch that fails changes none.
 void Session::serve(const WatchRequest& request, std::size_t cost) {
   if (!admit(request.id, "watch", cost)) return;
   auto reply = done_handler(request.id, cost);
-  auto done = [this, reply = std::move(reply), settle = request.settle,
-               poll_interval = request.poll_interval,
+  auto done = [this, reply = std::move(reply), settings = request.settings,
                credit = request.credit](Result<Done> result) {
     const bool succeeded = std::holds_alternative<Done>(result);
     reply(std::move(result));
     if (!succeeded) return;
-    if (settle) watching_.set_settle(*settle);
-    if (poll_interval) watching_.set_poll_interval(*poll_interval);
+    watching_.set(settings);
     if (credit > 0) watching_.grant(credit);
   };
   watching_.watch(request.paths, request.options, std::move(done));

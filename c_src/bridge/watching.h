@@ -21,8 +21,7 @@ class Watching {
   virtual void list(std::optional<std::string> under, bool with_stat, Engine::ChunkHandler chunk,
                     Engine::SeqHandler done) = 0;
   virtual void grant(std::uint64_t batches) = 0;
-  virtual void set_settle(std::uint32_t milliseconds) = 0;
-  virtual void set_poll_interval(std::uint32_t milliseconds) = 0;
+  virtual void set(const Settings& settings) = 0;
   virtual void resume() = 0;
   virtual EngineInfo info() = 0;
 };

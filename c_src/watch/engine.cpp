@@ -12,10 +12,13 @@
 #include <fstream>
 #include <utility>
 
+#include "support/lifetime.h"
+#include "watch/alarm.h"
+#include "watch/batcher.h"
 #include "watch/disk.h"
 #include "watch/hint_source.h"
 #include "watch/lister.h"
-#include "watch/mount_watch.h"
+#include "watch/mount_alert.h"
 #include "watch/place_watches.h"
 #include "watch/reconciler.h"
 #include "watch/root_keeper.h"
@@ -30,8 +33,6 @@ namespace asio = boost::asio;
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-constexpr std::size_t kBatchEvents = 256;
-constexpr std::size_t kBatchBytes = 256 * 1024;  // of paths
 // Work between two looks at the loop, and how often the clock is read in it.
 constexpr milliseconds kSlice{4};
 constexpr int kStepsAClockRead = 8;
@@ -45,8 +46,6 @@ constexpr milliseconds kHold{200};
 constexpr milliseconds kConfirm{20};
 // Descriptors of directories are kept open so long after the last change.
 constexpr milliseconds kKeepOpen{1000};
-// Between two looks at the table of mounts.
-constexpr milliseconds kMountPause{200};
 // A sync that waits under steady changes ends after so many rounds: one to end the round under
 // way, one that takes what the kernel had queued, the others for what these put off.
 constexpr std::uint64_t kSyncRounds = 6;
@@ -72,18 +71,14 @@ class Engine::Impl : private ChangeSink {
         reconciler_(tree_, visibility_, *source_, places_, *this),
         roots_(tree_, visibility_, places_, reconciler_, *this),
         queue_(io),
-        mount_table_(io),
+        mounts_(io, roots_, reconciler_, [this] { schedule(); }),
+        batcher_(listener),
         settle_timer_(io),
-        retry_timer_(io),
-        poll_timer_(io),
-        hold_timer_(io),
-        confirm_timer_(io),
-        rest_timer_(io),
-        mount_timer_(io) {
-    if (mounts_.fd() >= 0) {
-      mount_table_.assign(mounts_.fd());
-      wait_for_mounts();
-    }
+        retry_alarm_(io),
+        poll_alarm_(io),
+        hold_alarm_(io),
+        confirm_alarm_(io),
+        rest_alarm_(io) {
     if (source_->fd() < 0) return;
     queue_.assign(source_->fd());
     wait_for_hints();
@@ -91,7 +86,6 @@ class Engine::Impl : private ChangeSink {
 
   ~Impl() override {
     if (queue_.is_open()) queue_.release();  // the source closes it
-    if (mount_table_.is_open()) mount_table_.release();
   }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
@@ -129,17 +123,17 @@ class Engine::Impl : private ChangeSink {
   }
 
   void grant(std::uint64_t batches) {
-    credit_ = batches > kUnlimited - credit_ ? kUnlimited : credit_ + batches;
+    batcher_.grant(batches);
     schedule();
   }
 
-  void set_settle(std::uint32_t value) { settle_ = milliseconds(value); }
-
-  void set_poll_interval(std::uint32_t value) {
-    poll_interval_ = milliseconds(value);
-    // One that has been armed may be too late.
-    poll_timer_.cancel();
-    poll_armed_ = false;
+  void set(const Settings& settings) {
+    if (settings.changes) batcher_.want(*settings.changes);
+    if (settings.settle) settle_ = milliseconds(*settings.settle);
+    if (!settings.poll_interval) return;
+    poll_interval_ = milliseconds(*settings.poll_interval);
+    // One that has been set may be too late.
+    poll_alarm_.cancel();
     schedule();
   }
 
@@ -151,12 +145,12 @@ class Engine::Impl : private ChangeSink {
     info.files = tree_.others();
     info.watches = tree_.watches();
     info.polled = reconciler_.polled();
-    info.batches = seq_;
-    info.events = events_;
+    info.batches = batcher_.seq();
+    info.events = batcher_.events();
     info.overflows = overflows_;
     info.rescans = reconciler_.rescans();
     info.dirty = reconciler_.dirty();
-    if (credit_ != kUnlimited) info.credit = credit_;
+    info.credit = batcher_.credit();
     info.memory = resident_bytes();
     for (const Roots::Pointer& root : roots_.roots().all()) {
       if (!root->removed) info.roots.emplace_back(root->path, source_of(*root));
@@ -186,64 +180,12 @@ class Engine::Impl : private ChangeSink {
 
   // --- the loop --------------------------------------------------------------------------------
 
-  // A handler that does nothing once the engine is gone.
-  template <class Action>
-  auto guarded(Action action) const {
-    return [alive = std::weak_ptr<const bool>(alive_), action](const auto&... results) {
-      if (!alive.expired()) action(results...);
-    };
-  }
-
   void wait_for_hints() {
     queue_.async_wait(asio::posix::stream_descriptor::wait_read,
-                      guarded([this](const boost::system::error_code& error) {
+                      lifetime_.guard([this](const boost::system::error_code& error) {
                         if (error) return;
                         on_hints();
                       }));
-  }
-
-  void wait_for_mounts() {
-    mount_table_.async_wait(asio::posix::stream_descriptor::wait_error,
-                            guarded([this](const boost::system::error_code& error) {
-                              if (error) return;
-                              wait_for_mounts();  // first, so that none slips between
-                              mounts_changed_ = true;
-                              take_mounts_in_time();
-                            }));
-  }
-
-  // The table may be long, and change all the time where containers come and go.
-  void take_mounts_in_time() {
-    if (mount_armed_) return;
-    take_mounts();
-    arm(mount_timer_, mount_armed_, kMountPause, true, [this] {
-      if (mounts_changed_) take_mounts_in_time();
-    });
-  }
-
-  void take_mounts() {
-    if (mounts_.signalled()) mounts_changed_ = true;
-    if (!std::exchange(mounts_changed_, false)) return;
-    note_mounts();
-    roots_.mounted(mounted_, true);
-    mounts_unchecked_ = true;
-    schedule();
-  }
-
-  void note_mounts() {
-    for (std::string& place : mounts_.changes()) mounted_.push_back(std::move(place));
-  }
-
-  // The tree may have been behind when a change was noticed, so that its place was not found: once
-  // it is up to date, all places are looked at, those on the disk and those in the tree.
-  void check_mounts() {
-    note_mounts();
-    drain();
-    if (reconciler_.unsettled()) return;
-    roots_.mounted(mounts_.places(), false);
-    reconciler_.doubt_mounts();
-    roots_.mounted(std::exchange(mounted_, {}), true);
-    mounts_unchecked_ = false;
   }
 
   // The kernel is asked to wait for more when what was hinted has been told: between a lone change
@@ -274,13 +216,13 @@ class Engine::Impl : private ChangeSink {
   void observe() {
     const std::int64_t now = inode_clock();
     drain();
-    take_mounts();
+    mounts_.take();
     if (!in_round_ && is_settled()) reconciler_.confirm(now);
   }
 
   void schedule() {
     if (std::exchange(scheduled_, true)) return;
-    asio::post(io_, guarded([this] { slice(); }));
+    asio::post(io_, lifetime_.guard([this] { slice(); }));
   }
 
   void slice() {
@@ -293,7 +235,7 @@ class Engine::Impl : private ChangeSink {
         drained_.reset();
       }
     } while (more && Clock::now() < end);
-    flush();
+    batcher_.flush();
     if (std::exchange(must_wait_, false)) wait_for_hints();
     if (more) {
       schedule();
@@ -305,7 +247,7 @@ class Engine::Impl : private ChangeSink {
 
   // Does one piece of work, the most urgent first. False when there is nothing to do for now.
   bool step() {
-    if (batch_is_full() || !notices_.empty()) flush();
+    if (batcher_.is_due()) batcher_.flush();
     if (!listings_.empty()) return list_step();
     if (roots_.learn()) return true;
     if (roots_.check_due()) {
@@ -318,7 +260,7 @@ class Engine::Impl : private ChangeSink {
       for (const DoneHandler& done : std::exchange(starts_, {})) done(Done{});
     }
     if (!syncs_.empty() && !in_round_ && is_settled()) return answer_at_rest();
-    if (credit_ == 0 || !listener_.has_room()) return false;
+    if (!batcher_.has_credit() || !listener_.has_room()) return false;
     if (std::exchange(overflow_untold_, false)) tell_overflow();
     if (reconciler_.uprooting()) return reconciler_.work();
     if (const auto telling = roots_.tell()) {
@@ -351,14 +293,17 @@ class Engine::Impl : private ChangeSink {
       return true;
     }
     unsettled_since_.reset();
-    if (!mounts_unchecked_) return false;
-    check_mounts();
+    if (!mounts_.unchecked()) return false;
+    mounts_.note();
+    drain();
+    if (!reconciler_.unsettled()) mounts_.check();
     return true;
   }
 
   // Whether all that changed so far has been told.
   bool is_settled() const {
-    return !reconciler_.unsettled() && !must_retry() && !roots_.has_untold() && !mounts_unchecked_;
+    return !reconciler_.unsettled() && !must_retry() && !roots_.has_untold() &&
+           !mounts_.unchecked();
   }
 
   void end_round() {
@@ -380,7 +325,7 @@ class Engine::Impl : private ChangeSink {
       return true;
     }
     settle_timer_.expires_at(due);
-    settle_timer_.async_wait(guarded([this](const boost::system::error_code& error) {
+    settle_timer_.async_wait(lifetime_.guard([this](const boost::system::error_code& error) {
       if (!error) schedule();
     }));
     return false;
@@ -389,85 +334,44 @@ class Engine::Impl : private ChangeSink {
   bool must_retry() const { return roots_.check_due_later() || reconciler_.must_retry(); }
 
   void arm_timers() {
-    arm(retry_timer_, retry_armed_, kRetry, must_retry(), [this] {
-      reconciler_.retry();
-      roots_.check_now();
-      schedule();
-    });
-    arm(poll_timer_, poll_armed_, poll_interval_,
-        reconciler_.has_polled() || roots_.check_due_slowly(), [this] {
-          reconciler_.poll();
-          if (roots_.check_due_slowly()) roots_.check_now();
-          schedule();
-        });
-    arm(hold_timer_, hold_armed_, kHold, reconciler_.has_held(), [this] {
-      reconciler_.look_at_held();
-      schedule();
-    });
-    arm(confirm_timer_, confirm_armed_, kConfirm, !reconciler_.is_confirmed() && is_settled(),
-        [this] {
-          observe();
-          schedule();
-        });
-    arm(rest_timer_, rest_armed_, kKeepOpen, reconciler_.keeps_directories(), [this] {
-      reconciler_.age();
-      arm_timers();
-    });
-  }
-
-  template <class Action>
-  void arm(asio::steady_timer& timer, bool& armed, milliseconds delay, bool wanted, Action action) {
-    if (armed || !wanted) return;
-    armed = true;
-    timer.expires_after(delay);
-    timer.async_wait(guarded([&armed, action](const boost::system::error_code& error) {
-      if (error) return;
-      armed = false;
-      action();
-    }));
+    if (must_retry()) {
+      retry_alarm_.set(kRetry, [this] {
+        reconciler_.retry();
+        roots_.check_now();
+        schedule();
+      });
+    }
+    if (reconciler_.has_polled() || roots_.check_due_slowly()) {
+      poll_alarm_.set(poll_interval_, [this] {
+        reconciler_.poll();
+        if (roots_.check_due_slowly()) roots_.check_now();
+        schedule();
+      });
+    }
+    if (reconciler_.has_held()) {
+      hold_alarm_.set(kHold, [this] {
+        reconciler_.look_at_held();
+        schedule();
+      });
+    }
+    if (!reconciler_.is_confirmed() && is_settled()) {
+      confirm_alarm_.set(kConfirm, [this] {
+        observe();
+        schedule();
+      });
+    }
+    if (reconciler_.keeps_directories()) {
+      rest_alarm_.set(kKeepOpen, [this] {
+        reconciler_.age();
+        arm_timers();
+      });
+    }
   }
 
   // --- what is told ----------------------------------------------------------------------------
 
-  void change(Event event) override {
-    batch_bytes_ += event.path.size() + event.from.size();
-    batch_.push_back(std::move(event));
-  }
-
-  // Notices wait for credit though they cost none, so that they cannot pile up in the output.
-  void notice(Notice notice) override {
-    if (!cancels(notice)) notices_.push_back(std::move(notice));
-  }
-
-  // A root that went and came, or came and went, while no notice could be sent.
-  bool cancels(const Notice& notice) {
-    if (credit_ > 0) return false;
-    if (const auto* created = std::get_if<RootCreatedNotice>(&notice)) {
-      return std::erase(notices_, Notice{RootDeletedNotice{created->dir}}) > 0;
-    }
-    if (const auto* deleted = std::get_if<RootDeletedNotice>(&notice)) {
-      return std::erase(notices_, Notice{RootCreatedNotice{deleted->dir}}) > 0;
-    }
-    return false;
-  }
-
-  bool batch_is_full() const {
-    return batch_.size() >= kBatchEvents || batch_bytes_ >= kBatchBytes;
-  }
-
-  // Sends what the steps so far have found: changes, which they find on credit only, and after
-  // them the notices.
-  void flush() {
-    const bool may_tell = credit_ > 0;
-    if (!batch_.empty()) {
-      if (credit_ != kUnlimited) --credit_;
-      events_ += batch_.size();
-      batch_bytes_ = 0;
-      listener_.on_events(++seq_, std::exchange(batch_, {}));
-    }
-    if (!may_tell) return;
-    for (Notice& notice : std::exchange(notices_, {})) listener_.on_notice(std::move(notice));
-  }
+  void change(Event event) override { batcher_.add(std::move(event)); }
+  void notice(Notice notice) override { batcher_.add(std::move(notice)); }
 
   void tell_overflow() {
     for (const Roots::Pointer& root : roots_.roots().all()) {
@@ -480,17 +384,17 @@ class Engine::Impl : private ChangeSink {
   template <class Due>
   void answer_syncs(Due due) {
     if (syncs_.empty()) return;
-    flush();
+    batcher_.flush();
     std::erase_if(syncs_, [&](Sync& sync) {
       if (!due(sync)) return false;
-      sync.done(seq_);
+      sync.done(batcher_.seq());
       return true;
     });
   }
 
   bool list_step() {
     if (!listener_.has_room()) return false;
-    flush();
+    batcher_.flush();
     Listing& listing = listings_.front();
     std::optional<Error> error;
     if (!std::exchange(listing.started, true)) error = listing.lister.start(listing.under);
@@ -500,7 +404,7 @@ class Engine::Impl : private ChangeSink {
     }
     const Listing done = std::move(listing);
     listings_.pop_front();
-    done.done(error ? Result<std::uint64_t>(*error) : Result<std::uint64_t>(seq_));
+    done.done(error ? Result<std::uint64_t>(*error) : Result<std::uint64_t>(batcher_.seq()));
     return true;
   }
 
@@ -513,27 +417,16 @@ class Engine::Impl : private ChangeSink {
   Reconciler reconciler_;
   RootKeeper roots_;
   asio::posix::stream_descriptor queue_;
-  MountWatch mounts_;
-  asio::posix::stream_descriptor mount_table_;
+  MountAlert mounts_;
+  Batcher batcher_;
   asio::steady_timer settle_timer_;
-  asio::steady_timer retry_timer_;
-  asio::steady_timer poll_timer_;
-  asio::steady_timer hold_timer_;
-  asio::steady_timer confirm_timer_;
-  asio::steady_timer rest_timer_;
-  asio::steady_timer mount_timer_;
-  bool retry_armed_ = false;
-  bool poll_armed_ = false;
-  bool hold_armed_ = false;
-  bool confirm_armed_ = false;
-  bool rest_armed_ = false;
-  bool mount_armed_ = false;
-  bool mounts_changed_ = false;    // and not read yet
-  bool mounts_unchecked_ = false;  // read, but perhaps not found in the tree
-  std::vector<std::string> mounted_;
+  Alarm retry_alarm_;
+  Alarm poll_alarm_;
+  Alarm hold_alarm_;
+  Alarm confirm_alarm_;
+  Alarm rest_alarm_;
+  Lifetime lifetime_;
 
-  // Goes with the engine.
-  std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
   bool scheduled_ = false;
   bool in_round_ = false;
   bool overflow_untold_ = false;
@@ -545,13 +438,7 @@ class Engine::Impl : private ChangeSink {
   Clock::time_point last_hint_ = Clock::now();
   std::optional<Clock::time_point> unsettled_since_;
 
-  std::uint64_t credit_ = 0;
-  std::uint64_t seq_ = 0;
-  std::uint64_t events_ = 0;
   std::uint64_t overflows_ = 0;
-  std::vector<Event> batch_;
-  std::size_t batch_bytes_ = 0;
-  std::vector<Notice> notices_;
   std::vector<DoneHandler> starts_;  // requests to watch that are to be answered
   std::vector<Sync> syncs_;
   std::deque<Listing> listings_;
@@ -578,11 +465,8 @@ void Engine::list(std::optional<std::string> under, bool with_stat, ChunkHandler
 void Engine::grant(std::uint64_t batches) {
   impl_->grant(batches);
 }
-void Engine::set_settle(std::uint32_t milliseconds) {
-  impl_->set_settle(milliseconds);
-}
-void Engine::set_poll_interval(std::uint32_t milliseconds) {
-  impl_->set_poll_interval(milliseconds);
+void Engine::set(const Settings& settings) {
+  impl_->set(settings);
 }
 void Engine::resume() {
   impl_->resume();

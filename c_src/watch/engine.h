@@ -49,6 +49,18 @@ struct EngineInfo {
   std::vector<std::pair<std::string, std::string>> roots;
 };
 
+// What holds for all that is watched; what is not given stays as it is.
+struct Settings {
+  // Which are told; at the start all. Without some of them the stream cannot be replayed.
+  std::optional<ChangeSet> changes = {};
+  // Milliseconds of quiet before changes are reported; 0, as at the start, reports at once.
+  std::optional<std::uint32_t> settle = {};
+  // Milliseconds between two looks at a directory that is polled; 1,000 at the start.
+  std::optional<std::uint32_t> poll_interval = {};
+
+  bool operator==(const Settings&) const = default;
+};
+
 class Engine {
  public:
   static constexpr std::uint64_t kUnlimited = std::numeric_limits<std::uint64_t>::max();
@@ -76,10 +88,7 @@ class Engine {
   void list(std::optional<std::string> under, bool with_stat, ChunkHandler chunk, SeqHandler done);
   // Allows `batches` more batches; kUnlimited lifts the limit.
   void grant(std::uint64_t batches);
-  // Milliseconds of quiet before changes are reported; 0 reports at once.
-  void set_settle(std::uint32_t milliseconds);
-  // Milliseconds between two looks at a directory that is polled; 1,000 at the start.
-  void set_poll_interval(std::uint32_t milliseconds);
+  void set(const Settings& settings);
   // The listener has room again.
   void resume();
   EngineInfo info() const;

@@ -1,6 +1,7 @@
 // What the engine tells: entries of the tree, changes of them, and notices.
 #pragma once
 
+#include <bitset>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -11,6 +12,8 @@ namespace lookout {
 enum class EntryType : std::uint8_t { file, directory, symlink, other };
 
 enum class Change : std::uint8_t { created, modified, attributes, deleted, renamed };
+// A bit for each.
+using ChangeSet = std::bitset<5>;
 
 // A transition of the tree. Paths are absolute, raw bytes as on disk.
 struct Event {

@@ -202,8 +202,10 @@ void Reconciler::unchanged(NodeId node, const Look& seen, Hints hints) {
     const Hints kept = hints | (written ? hint::kWritten : 0);
     if (hold({tree_.parent(node), std::string(tree_.name(node)), kept}, seen)) return;
   }
-  // A file with other links may have changed unseen: what was not told is not taken for known.
-  if (changed || seen.links == 1 || tree_.signature(node) != 0) {
+  // A file with other links may have changed unseen, and so may one that was moved away, of whose
+  // return is yet to be heard: what was not told is not taken for known.
+  const bool away = (hints & hint::kMovedFrom) != 0 && (hints & hint::kMovedTo) == 0;
+  if (changed || (seen.links == 1 && !away) || tree_.signature(node) != 0) {
     tree_.set_signature(node, seen.signature());
   }
   if (!changed) return;

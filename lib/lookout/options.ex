@@ -6,10 +6,13 @@ defmodule Lookout.Options do
 
   @patterns "a list of gitignore patterns: binaries of at most 4096 bytes without a NUL byte, at most 4096 of them, 1 MiB together"
 
+  @changes [:created, :modified, :attributes, :deleted, :renamed]
+
   @expected [
     dirs: "a path or a list of paths",
     name: "an atom, {:global, term} or {:via, module, term}",
     recursive: "true or false",
+    changes: "a list of #{@changes |> Enum.map_join(", ", &inspect/1)}, not empty",
     settle: "milliseconds from 0 to 3_600_000",
     follow_symlinks: "true or false",
     await: ":close or {:close, longest} with milliseconds from 1 to 86_400_000",
@@ -37,6 +40,7 @@ defmodule Lookout.Options do
           dirs: [binary],
           name: nil | atom | {:global, term} | {:via, module, term},
           recursive: boolean,
+          changes: [Lookout.Event.change(), ...],
           settle: 0..3_600_000,
           follow_symlinks: boolean,
           await: false | 1..86_400_000,
@@ -57,6 +61,7 @@ defmodule Lookout.Options do
     :dirs,
     name: nil,
     recursive: true,
+    changes: @changes,
     settle: 0,
     follow_symlinks: false,
     await: false,
@@ -186,6 +191,12 @@ defmodule Lookout.Options do
 
   defp value(key, patterns) when key in [:ignore, :only] and is_list(patterns) do
     if patterns?(patterns), do: {:ok, patterns}, else: :error
+  end
+
+  defp value(:changes, [_ | _] = changes) do
+    if List.improper?(changes) == false and Enum.all?(changes, &(&1 in @changes)),
+      do: {:ok, changes},
+      else: :error
   end
 
   defp value(:subscribe, pids) when is_list(pids) do

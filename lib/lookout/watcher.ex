@@ -282,10 +282,21 @@ defmodule Lookout.Watcher do
     %{state | program: program, delivery: delivery}
   end
 
-  # `settle` and `poll_interval` are set for the whole program by each watch.
+  # `changes`, `settle` and `poll_interval` are set for the whole program by each watch.
   defp watch_options(options) do
     options
-    |> Map.take([:recursive, :settle, :follow_symlinks, :await, :backend, :poll_interval, :gitignore, :ignore, :only])
+    |> Map.take([
+      :recursive,
+      :changes,
+      :settle,
+      :follow_symlinks,
+      :await,
+      :backend,
+      :poll_interval,
+      :gitignore,
+      :ignore,
+      :only
+    ])
     |> Map.to_list()
   end
 

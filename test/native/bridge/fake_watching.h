@@ -41,10 +41,7 @@ class FakeWatching : public Watching {
     lists.push_back({std::move(under), with_stat, std::move(chunk), std::move(done)});
   }
   void grant(std::uint64_t batches) override { grants.push_back(batches); }
-  void set_settle(std::uint32_t milliseconds) override { settles.push_back(milliseconds); }
-  void set_poll_interval(std::uint32_t milliseconds) override {
-    poll_intervals.push_back(milliseconds);
-  }
+  void set(const Settings& given) override { settings.push_back(given); }
   void resume() override { ++resumes; }
   EngineInfo info() override { return told_info; }
 
@@ -53,8 +50,7 @@ class FakeWatching : public Watching {
   std::vector<Engine::SeqHandler> syncs;
   std::vector<ListCall> lists;
   std::vector<std::uint64_t> grants;
-  std::vector<std::uint32_t> settles;
-  std::vector<std::uint32_t> poll_intervals;
+  std::vector<Settings> settings;
   int resumes = 0;
   EngineInfo told_info;
 };

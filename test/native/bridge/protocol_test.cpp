@@ -47,12 +47,12 @@ const std::map<std::string, RequestCheck>& watch_request_table() {
       {R"({:watch, 1, ["/srv/in"], [recursive: true, initial: false, missing: :error, settle: 0, credit: :infinity]})",
        expect<WatchRequest>([](const auto& r) {
          return r.id == 1 && r.paths == Paths{"/srv/in"} && r.options == WatchOptions{} &&
-                r.settle == 0U && r.credit == Engine::kUnlimited;
+                r.settings == Settings{.settle = 0U} && r.credit == Engine::kUnlimited;
        })},
       {R"({:watch, 2, ["/srv/in", "/srv/out"], [credit: 64]})",
        expect<WatchRequest>([](const auto& r) {
          return r.id == 2 && r.paths == Paths{"/srv/in", "/srv/out"} &&
-                r.options == WatchOptions{} && !r.settle && r.credit == 64;
+                r.options == WatchOptions{} && r.settings == Settings{} && r.credit == 64;
        })},
       {R"({:watch, 2, ["/mnt/share"], [follow_symlinks: true, backend: :poll, poll_interval: 500, await: 60000]})",
        expect<WatchRequest>([](const auto& r) {
@@ -60,12 +60,12 @@ const std::map<std::string, RequestCheck>& watch_request_table() {
                 r.options == WatchOptions{.follow_symlinks = true,
                                           .backend = Backend::poll,
                                           .await = 60000} &&
-                r.poll_interval == 500U;
+                r.settings == Settings{.poll_interval = 500U};
        })},
-      {R"({:watch, 3, ["/srv/later"], [recursive: false, initial: true, missing: :wait, settle: 250]})",
+      {R"({:watch, 3, ["/srv/later"], [recursive: false, initial: true, missing: :wait, settle: 250, changes: [:created, :deleted]]})",
        expect<WatchRequest>([](const auto& r) {
          return r.id == 3 && r.paths == Paths{"/srv/later"} &&
-                r.options == WatchOptions{false, true, true} && r.settle == 250U && r.credit == 0;
+                r.options == WatchOptions{false, true, true} && r.settings == Settings{.changes = ChangeSet("01001"), .settle = 250U} && r.credit == 0;
        })},
       {R"({:watch, 4, ["/srv/in"], [gitignore: true, ignore: ["*.o", "build/", "!kept.o"], only: ["*.c", "*.h"]]})",
        expect<WatchRequest>([](const auto& r) {

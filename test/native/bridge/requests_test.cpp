@@ -53,7 +53,7 @@ TEST_P(Requests, AreDecodedWithAtomsOfEitherEncoding) {
   EXPECT_FALSE(watch.options.recursive);
   EXPECT_TRUE(watch.options.report_existing);
   EXPECT_TRUE(watch.options.wait_for_missing);
-  EXPECT_EQ(watch.settle, 1000U);
+  EXPECT_EQ(watch.settings.settle, 1000U);
   EXPECT_EQ(watch.credit, Engine::kUnlimited);
   for (const auto& bytes : request_examples(GetParam())) {
     EXPECT_TRUE(std::holds_alternative<Request>(decode_request(bytes)));
@@ -67,7 +67,7 @@ TEST(WatchRequest, HasDefaults) {
   EXPECT_TRUE(watch.options.recursive);
   EXPECT_FALSE(watch.options.report_existing);
   EXPECT_FALSE(watch.options.wait_for_missing);
-  EXPECT_EQ(watch.settle, std::nullopt);
+  EXPECT_EQ(watch.settings, Settings{});
   EXPECT_EQ(watch.credit, 0U);
 }
 
@@ -80,7 +80,7 @@ TEST(WatchRequest, TakesRawBytesAsAPath) {
 
 TEST(WatchRequest, RefusesUnknownOptionsByName) {
   EXPECT_EQ(option_objection(list({option("recursiv", atom("true"))})),
-            "expected an option of :recursive, :initial, :missing, :settle, :backend, "
+            "expected an option of :recursive, :initial, :missing, :changes, :settle, :backend, "
             ":poll_interval, :follow_symlinks, :await, :gitignore, :ignore, :only, :credit, got "
             ":recursiv");
 }
@@ -96,6 +96,22 @@ TEST(WatchRequest, RefusesBadValuesWithWhatWasExpectedAndWhatCame) {
             "expected milliseconds, 0 to 3600000 for the option :settle, got 3600001");
   EXPECT_EQ(option_objection(list({option("credit", integer(-1))})),
             "expected a number of batches, 0 or more, or :infinity for the option :credit, got -1");
+}
+
+TEST(WatchRequest, TakesWhichChangesAreTold) {
+  const auto watch = accepted<WatchRequest>(
+      term(watch_with(list({option("changes", list({atom("created"), atom("renamed")}))}))));
+  EXPECT_EQ(watch.settings, Settings{.changes = ChangeSet("10001")});
+}
+
+TEST(WatchRequest, RefusesChangesThatAreNone) {
+  const std::string expected =
+      "expected a list of :created, :modified, :attributes, :deleted or :renamed, not empty, for "
+      "the option :changes, got ";
+  EXPECT_EQ(option_objection(list({option("changes", nil())})), expected + "[]");
+  EXPECT_EQ(option_objection(list({option("changes", list({atom("moved")}))})),
+            expected + "[:moved]");
+  EXPECT_EQ(option_objection(list({option("changes", atom("created"))})), expected + ":created");
 }
 
 TEST(WatchRequest, TakesPatternsAsRawBytes) {

@@ -64,7 +64,7 @@ TEST_F(SessionTest, WatchIsAnsweredWhenTheEngineIsDone) {
   engine.watches[0].done(Done{});
   EXPECT_EQ(said(), Replies{reply(1, atom("ok"))});
   EXPECT_TRUE(engine.grants.empty());
-  EXPECT_TRUE(engine.settles.empty());
+  EXPECT_EQ(engine.settings, std::vector<Settings>(1));
 }
 
 TEST_F(SessionTest, WatchPassesOnSettleAndCreditOnceItHasSucceeded) {
@@ -72,7 +72,7 @@ TEST_F(SessionTest, WatchPassesOnSettleAndCreditOnceItHasSucceeded) {
   EXPECT_TRUE(engine.grants.empty());
   engine.watches[0].done(Done{});
   EXPECT_EQ(engine.grants, std::vector<std::uint64_t>{64});
-  EXPECT_EQ(engine.settles, std::vector<std::uint32_t>{50});
+  EXPECT_EQ(engine.settings, std::vector<Settings>{{.settle = 50}});
 }
 
 TEST_F(SessionTest, WatchThatFailsGrantsNothing) {
@@ -80,7 +80,7 @@ TEST_F(SessionTest, WatchThatFailsGrantsNothing) {
   engine.watches[0].done(kMissing);
   EXPECT_EQ(said(), Replies{reply(1, error(kMissing))});
   EXPECT_TRUE(engine.grants.empty());
-  EXPECT_TRUE(engine.settles.empty());
+  EXPECT_TRUE(engine.settings.empty());
 }
 
 TEST_F(SessionTest, UnwatchIsAnsweredWithItsOutcome) {

@@ -82,11 +82,17 @@ void Model::move(Node& node, Node& directory, const std::string& name) {
   if (node.kind != Kind::directory) {
     node.known = false;
   } else if (was_inside != in_roots(node)) {
-    oracle::visit(node, [](Node& each) { each.known = false; });
+    oracle::visit(node, [was_inside](Node& each) {
+      each.known = false;
+      each.carried_out = each.carried_out || was_inside;
+    });
   }
 }
 
 void Model::exchange(Node& one, Node& two) {
+  for (Node* node : {&one, &two}) {
+    if (in_roots(*node)) oracle::visit(*node, [](Node& each) { each.carried_out = true; });
+  }
   Node& one_parent = *one.parent;
   Node& two_parent = *two.parent;
   std::string one_name = one.name;
@@ -102,6 +108,7 @@ void Model::rest() {
   visit([](Node& each) {
     each.known = true;
     each.pinned = false;
+    each.carried_out = false;
   });
 }
 
@@ -141,7 +148,7 @@ std::size_t Model::size(const Node& node) {
 bool Model::writable(const Node& node) const {
   if (node.inode->names.size() == 1 || in_roots(node)) return true;
   return std::none_of(node.inode->names.begin(), node.inode->names.end(),
-                      [this](const Node* name) { return in_roots(*name); });
+                      [this](const Node* name) { return in_roots(*name) || name->carried_out; });
 }
 
 void Model::written(Node& node) {

@@ -32,7 +32,8 @@ struct Node {
   bool fixed = false;              // a root, or on the way to one: stays where it is
   bool known = false;   // stood under this name at the last rest, so the watcher knows its inode
   bool pinned = false;  // must stay until the next rest: see Model::written
-  bool locked = false;  // a directory whose mode keeps other users out
+  bool carried_out = false;  // since the last rest, with a directory that left the roots
+  bool locked = false;       // a directory whose mode keeps other users out
 };
 
 class Model {
@@ -62,7 +63,8 @@ class Model {
   bool in_roots(const Node& node) const { return !below(node, *side_); }
 
   // Whether a content change through this name can be seen by a watcher at all: not where another
-  // name of the same inode lies in the roots and this one does not.
+  // name of the same inode lies in the roots, or in what was carried out of them and may come back,
+  // and this one does not.
   bool writable(const Node& node) const;
   // Content was changed through this name. The watcher passes that on to the inode's other names,
   // which it can do only if it gets to know that this name is one of them; so a new name of an

@@ -39,7 +39,7 @@ void Observer::renew() {
   batches_.clear();
   mirror_.reset();  // what comes before the listing is for the one that is made from it
   if (fault_ == Fault::settle)
-    engine_->set_settle(static_cast<std::uint32_t>(random_.between(1, 60)));
+    engine_->set({.settle = static_cast<std::uint32_t>(random_.between(1, 60))});
   if (fault_ != Fault::credit && fault_ != Fault::asleep) grant(Engine::kUnlimited);
 }
 

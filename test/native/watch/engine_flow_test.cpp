@@ -137,7 +137,7 @@ TEST_F(FlowTest, SyncEndsUnderASteadyWriter) {
 
 TEST_F(FlowTest, SettleHoldsChangesBackButNotASync) {
   watch({"in"});
-  watcher_.engine().set_settle(3'600'000);
+  watcher_.engine().set({.settle = 3'600'000});
   home_.write("in/a");
   hear(watcher_);
   home_.write("in/b");
@@ -149,13 +149,27 @@ TEST_F(FlowTest, SettleHoldsChangesBackButNotASync) {
 
 TEST_F(FlowTest, ABurstIsOneBatchOnceItHasSettled) {
   watch({"in"});
-  watcher_.engine().set_settle(1000);
+  watcher_.engine().set({.settle = 1000});
   for (const char* name : {"in/a", "in/b", "in/c"}) {
     home_.write(name);
     hear(watcher_);
   }
   watcher_.until("the burst came", [&] { return watcher_.has_told("created file in/c"); });
   EXPECT_EQ(watcher_.batch_sizes(), (std::vector<std::size_t>{3}));
+}
+
+TEST_F(FlowTest, OnlyTheChangesThatAreWantedAreToldAndTheOthersCostNoCredit) {
+  Watcher watcher(home_.path(), 1);
+  ASSERT_EQ(watcher.watch({home_.at("in")}), std::nullopt);
+  watcher.engine().set({.changes = ChangeSet().set(static_cast<std::size_t>(Change::deleted))});
+  home_.write("in/a");
+  home_.write("in/b");
+  watcher.sync();
+  EXPECT_EQ(watcher.told(), Told{});
+  home_.remove("in/a");
+  watcher.sync();
+  EXPECT_EQ(watcher.told(), Told{"deleted file in/a"});
+  EXPECT_EQ(watcher.last_seq(), 1U);
 }
 
 TEST_F(FlowTest, BatchesAreBounded) {

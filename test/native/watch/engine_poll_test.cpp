@@ -23,7 +23,7 @@ class PollTest : public EngineTest {
 
   void watch_polling() {
     let_a_tick_pass();
-    watcher_.engine().set_poll_interval(20);
+    watcher_.engine().set({.poll_interval = 20});
     watch({"in"}, {.backend = Backend::poll});
   }
 };
@@ -102,7 +102,7 @@ TEST_F(PollTest, APolledDirectoryBesideAWatchedOneDoesNotLoseItsChanges) {
   home_.directory("watched");
   let_a_tick_pass();
   ASSERT_EQ(watcher_.watch({home_.at("watched")}), std::nullopt);
-  watcher_.engine().set_poll_interval(3'600'000);
+  watcher_.engine().set({.poll_interval = 3'600'000});
   ASSERT_EQ(watcher_.watch({home_.at("in")}, {.backend = Backend::poll}), std::nullopt);
   home_.append("in/sub/old", "y");
   // The clean moment of the hints moves on past the write.

@@ -1,0 +1,62 @@
+#include "watch/batcher.h"
+
+#include <utility>
+#include <variant>
+
+namespace lookout {
+namespace {
+
+constexpr std::size_t kBatchEvents = 256;
+constexpr std::size_t kBatchBytes = 256 * 1024;  // of paths
+
+}  // namespace
+
+void Batcher::grant(std::uint64_t batches) {
+  const bool without_end = batches > Engine::kUnlimited - credit_;
+  credit_ = without_end ? Engine::kUnlimited : credit_ + batches;
+}
+
+std::optional<std::uint64_t> Batcher::credit() const {
+  if (credit_ == Engine::kUnlimited) return std::nullopt;
+  return credit_;
+}
+
+void Batcher::add(Event event) {
+  if (!wanted_.test(static_cast<std::size_t>(event.change))) return;
+  batch_bytes_ += event.path.size() + event.from.size();
+  batch_.push_back(std::move(event));
+}
+
+void Batcher::add(Notice notice) {
+  if (!cancels(notice)) notices_.push_back(std::move(notice));
+}
+
+// A root that went and came, or came and went, while no notice could be sent.
+bool Batcher::cancels(const Notice& notice) {
+  if (credit_ > 0) return false;
+  if (const auto* created = std::get_if<RootCreatedNotice>(&notice)) {
+    return std::erase(notices_, Notice{RootDeletedNotice{created->dir}}) > 0;
+  }
+  if (const auto* deleted = std::get_if<RootDeletedNotice>(&notice)) {
+    return std::erase(notices_, Notice{RootCreatedNotice{deleted->dir}}) > 0;
+  }
+  return false;
+}
+
+bool Batcher::is_due() const {
+  return batch_.size() >= kBatchEvents || batch_bytes_ >= kBatchBytes || !notices_.empty();
+}
+
+void Batcher::flush() {
+  const bool may_tell = credit_ > 0;
+  if (!batch_.empty()) {
+    if (credit_ != Engine::kUnlimited) --credit_;
+    events_ += batch_.size();
+    batch_bytes_ = 0;
+    listener_.on_events(++seq_, std::exchange(batch_, {}));
+  }
+  if (!may_tell) return;
+  for (Notice& notice : std::exchange(notices_, {})) listener_.on_notice(std::move(notice));
+}
+
+}  // namespace lookout

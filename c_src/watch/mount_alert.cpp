@@ -1,0 +1,65 @@
+#include "watch/mount_alert.h"
+
+#include <chrono>
+#include <utility>
+
+namespace lookout {
+namespace {
+
+// Between two looks at the table of mounts, which may be long, and change all the time where
+// containers come and go.
+constexpr std::chrono::milliseconds kPause{200};
+
+}  // namespace
+
+MountAlert::MountAlert(boost::asio::io_context& io, RootKeeper& roots, Reconciler& reconciler,
+                       std::function<void()> noticed)
+    : roots_(roots), reconciler_(reconciler), noticed_(std::move(noticed)), table_(io), pause_(io) {
+  if (mounts_.fd() < 0) return;
+  table_.assign(mounts_.fd());
+  wait();
+}
+
+MountAlert::~MountAlert() {
+  if (table_.is_open()) table_.release();  // MountWatch closes it
+}
+
+void MountAlert::wait() {
+  table_.async_wait(boost::asio::posix::stream_descriptor::wait_error,
+                    lifetime_.guard([this](const boost::system::error_code& error) {
+                      if (error) return;
+                      wait();  // first, so that none slips between
+                      changed_ = true;
+                      take_in_time();
+                    }));
+}
+
+void MountAlert::take_in_time() {
+  if (pause_.is_set()) return;
+  take();
+  pause_.set(kPause, [this] {
+    if (changed_) take_in_time();
+  });
+}
+
+void MountAlert::take() {
+  if (mounts_.signalled()) changed_ = true;
+  if (!std::exchange(changed_, false)) return;
+  note();
+  roots_.mounted(mounted_, true);
+  unchecked_ = true;
+  noticed_();
+}
+
+void MountAlert::note() {
+  for (std::string& place : mounts_.changes()) mounted_.push_back(std::move(place));
+}
+
+void MountAlert::check() {
+  roots_.mounted(mounts_.places(), false);
+  reconciler_.doubt_mounts();
+  roots_.mounted(std::exchange(mounted_, {}), true);
+  unchecked_ = false;
+}
+
+}  // namespace lookout
