@@ -22,8 +22,7 @@ defmodule Lookout.Bench.Bser do
 
   defp value(<<2, rest::binary>>) do
     {size, rest} = value(rest)
-    <<text::binary-size(size), rest::binary>> = rest
-    {text, rest}
+    :erlang.split_binary(rest, size)
   end
 
   defp value(<<3, number::8-signed-native, rest::binary>>), do: {number, rest}

@@ -96,7 +96,7 @@ defmodule Lookout.HostileRequestsTest do
 
   defp mutate(bytes, times) do
     at = :rand.uniform(byte_size(bytes)) - 1
-    <<before::binary-size(at), byte, rest::binary>> = bytes
+    {before, <<byte, rest::binary>>} = :erlang.split_binary(bytes, at)
 
     case :rand.uniform(4) do
       1 -> before <> <<:rand.uniform(256) - 1>> <> rest

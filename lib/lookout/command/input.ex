@@ -74,7 +74,7 @@ defmodule Lookout.Command.Input do
 
   defp send_part(input, writer, bytes, actions) do
     size = bytes |> byte_size() |> min(@chunk) |> min(input.free)
-    <<part::binary-size(size), rest::binary>> = bytes
+    {part, rest} = :erlang.split_binary(bytes, size)
     queue = :queue.in_r({writer, rest}, :queue.drop(input.queue))
     pump(%{input | queue: queue, free: input.free - size}, [{:send, part} | actions])
   end
