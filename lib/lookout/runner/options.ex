@@ -1,0 +1,194 @@
+defmodule Lookout.Runner.Options do
+  @moduledoc false
+  # The options of a runner, checked in the process that wrote them. Those of a watcher of its own and those of the command are
+  # checked where they belong.
+
+  alias Lookout.{Command, Error, Limits, Signals}
+  alias Lookout.Runner.Invocation
+
+  @expected [
+    watcher: "a watcher: its pid or its name",
+    command: "a list of strings such as [\"mix\", \"test\"] (or a string with shell: true)",
+    run: "a function of one argument, the list of paths",
+    on_busy: ":queue, :restart, :ignore or :signal",
+    signal: "a signal by name (:hup) or number",
+    settle: "milliseconds from 0 to 3_600_000",
+    run_at_start: "true or false",
+    paths: "nil, :stdin, :args or {:env, \"NAME\"}",
+    into: ":stdio, nil or a function of one argument, {:stdout | :stderr, bytes}",
+    notify: "a pid, the name of a process, or a list of them",
+    grace: "milliseconds from 0 to 3_600_000",
+    name: "an atom, {:global, term} or {:via, module, term}"
+  ]
+
+  @of_watcher ~w(dirs recursive follow_symlinks await backend poll_interval gitignore ignore only changes ready)a
+  @of_command ~w(cd env clear_env stdout stderr pty shell rlimits nice linger cgroup)a
+
+  @type t :: %__MODULE__{
+          watcher: {:named, GenServer.server()} | {:own, Lookout.Options.t()},
+          task: {:command, Invocation.t()} | {:function, ([binary] -> term)},
+          on_busy: Lookout.Runner.Schedule.on_busy(),
+          signal: atom | 1..64,
+          settle: non_neg_integer,
+          run_at_start: boolean,
+          paths: Invocation.how(),
+          into: :stdio | nil | ({:stdout | :stderr, binary} -> term),
+          notify: [pid | atom],
+          grace: non_neg_integer,
+          name: nil | GenServer.name(),
+          limits: Limits.t()
+        }
+
+  @enforce_keys [:watcher, :task]
+  defstruct [
+    :watcher,
+    :task,
+    on_busy: :queue,
+    signal: :hup,
+    settle: 50,
+    run_at_start: false,
+    paths: nil,
+    into: :stdio,
+    notify: [],
+    grace: 5_000,
+    name: nil,
+    limits: %Limits{}
+  ]
+
+  @doc "Raises on what makes no sense; a command that cannot be (an empty one, a directory that is no path) is an error."
+  @spec parse(term) :: {:ok, t} | {:error, Error.t()}
+  def parse(options) do
+    unless Keyword.keyword?(options) do
+      bad!("expected options such as [dirs: \"lib\", command: [\"mix\", \"test\"]], got: #{inspect(options)}")
+    end
+
+    options = Enum.uniq_by(options, &elem(&1, 0))
+    {of_watcher, options} = Keyword.split(options, @of_watcher)
+    {of_command, options} = Keyword.split(options, @of_command)
+    own = Map.new(options, &checked!/1)
+    watcher = watcher(own, of_watcher)
+
+    with {:ok, task} <- task(own, of_command) do
+      {:ok, own |> Map.drop([:command, :run]) |> Map.merge(%{watcher: watcher, task: task}) |> build()}
+    end
+  end
+
+  defp build(own), do: __MODULE__ |> struct!(own) |> sensible!()
+
+  defp checked!({key, given}) do
+    expected = @expected[key] || unknown!(key, given)
+
+    case value(key, given) do
+      {:ok, checked} -> {key, checked}
+      :error -> bad!("option #{inspect(key)}: expected #{expected}, got: #{inspect(given)}")
+    end
+  end
+
+  @spec unknown!(atom, term) :: no_return
+  defp unknown!(key, given) do
+    known = Enum.map_join(Keyword.keys(@expected) ++ @of_watcher ++ @of_command, ", ", &inspect/1)
+    bad!("unknown option #{inspect(key)} (#{inspect(given)}); expected one of #{known}")
+  end
+
+  ## The watcher
+
+  defp watcher(%{watcher: watcher}, []), do: {:named, watcher}
+
+  defp watcher(%{watcher: _watcher}, [{key, _value} | _]) do
+    bad!("option #{inspect(key)} is for a watcher of the runner's own; give it to the watcher, or leave out :watcher")
+  end
+
+  defp watcher(_own, of_watcher) do
+    unless Keyword.has_key?(of_watcher, :dirs) do
+      bad!("what is to be watched? Expected :watcher (#{@expected[:watcher]}) or :dirs (a path or a list of paths)")
+    end
+
+    {:own, Lookout.Options.parse!(of_watcher)}
+  end
+
+  ## What is run
+
+  defp task(%{command: _command, run: _function}, _of_command), do: bad!("expected :command or :run, not both")
+
+  defp task(%{command: command} = own, of_command) do
+    of_command = Keyword.put_new(of_command, :cd, File.cwd!())
+    check_paths!(own[:paths], command, of_command)
+    # Raises, and finds what can be found before the first run.
+    checked = Keyword.merge([owner: nil], of_command)
+
+    with {:ok, _options} <- Command.Options.parse(:start_link, command, checked) do
+      {:ok, {:command, {command, absolute(of_command)}}}
+    end
+  end
+
+  defp task(%{run: function}, []), do: {:ok, {:function, function}}
+
+  defp task(%{run: _function}, [{key, _value} | _]) do
+    bad!("option #{inspect(key)} is for a :command, not for a function")
+  end
+
+  defp task(_own, _of_command), do: bad!("what is to be run? Expected :command or :run")
+
+  # Relative to where it is read, not to where the VM stands at a later run.
+  defp absolute(of_command), do: Keyword.update!(of_command, :cd, &Lookout.Options.path!/1)
+
+  defp check_paths!(:args, command, of_command) do
+    if of_command[:shell] || not Invocation.placeholder?(command) do
+      bad!(
+        "with paths: :args one word of the command has to be #{inspect(Invocation.placeholder())} (and no shell reads it), " <>
+          "got: #{inspect(command)}"
+      )
+    end
+  end
+
+  defp check_paths!(:stdin, _command, of_command) do
+    if of_command[:pty], do: bad!("paths: :stdin does not go with :pty, which has no clean standard input")
+  end
+
+  defp check_paths!(_how, _command, _of_command), do: :ok
+
+  # What is for commands alone.
+  defp sensible!(%{task: {:function, _function}, on_busy: :signal}) do
+    bad!("on_busy: :signal is for a :command: a function cannot be sent a signal")
+  end
+
+  defp sensible!(%{task: {:function, _function}, paths: how}) when how != nil do
+    bad!("option :paths is for a :command: a function gets the paths as its argument")
+  end
+
+  defp sensible!(options), do: options
+
+  ## Values
+
+  defp value(:watcher, watcher) when is_pid(watcher), do: {:ok, watcher}
+  defp value(:watcher, {name, node} = watcher) when is_atom(name) and is_atom(node), do: {:ok, watcher}
+  defp value(:watcher, name), do: name(name)
+  defp value(:command, command) when is_list(command) or is_binary(command), do: {:ok, command}
+  defp value(:run, function) when is_function(function, 1), do: {:ok, function}
+  defp value(:on_busy, busy) when busy in [:queue, :restart, :ignore, :signal], do: {:ok, busy}
+  defp value(:signal, signal), do: if(Signals.known?(signal), do: {:ok, signal}, else: :error)
+  defp value(key, ms) when key in [:settle, :grace] and ms in 0..3_600_000, do: {:ok, ms}
+  defp value(:run_at_start, value) when is_boolean(value), do: {:ok, value}
+  defp value(:paths, how) when how in [nil, :stdin, :args], do: {:ok, how}
+
+  defp value(:paths, {:env, name} = how) when is_binary(name) and name != "" do
+    if String.contains?(name, ["=", <<0>>]), do: :error, else: {:ok, how}
+  end
+
+  defp value(:into, into) when into in [:stdio, nil] or is_function(into, 1), do: {:ok, into}
+  defp value(:notify, list) when is_list(list), do: if(Enum.all?(list, &notified?/1), do: {:ok, list}, else: :error)
+  defp value(:notify, one), do: value(:notify, [one])
+  defp value(:name, name), do: name(name)
+  defp value(_key, _value), do: :error
+
+  defp notified?(pid) when is_pid(pid), do: true
+  defp notified?(name), do: is_atom(name) and name not in [nil, true, false, :undefined]
+
+  defp name({:global, _term} = name), do: {:ok, name}
+  defp name({:via, module, _term} = name) when is_atom(module), do: {:ok, name}
+  defp name(name) when is_atom(name) and name not in [nil, true, false, :undefined], do: {:ok, name}
+  defp name(_other), do: :error
+
+  @spec bad!(binary) :: no_return
+  defp bad!(message), do: raise(ArgumentError, "Lookout.Runner: " <> message)
+end

@@ -1,0 +1,135 @@
+defmodule Lookout.Runner.Run do
+  @moduledoc false
+  # One run, as a process of its own: it starts the command (or calls the function) and takes the output, as slowly as
+  # it is written, while the runner stays free to act. It is linked to the runner, and the command to it.
+  #
+  # It tells the runner
+  #     {:run, pid, {:launched, command | nil, os_pid | nil}}, and goes on when it is sent :go
+  #     {:run, pid, {:ended, status | :ok | {:exit, reason} | {:error, error}}}, or
+  #     {:run, pid, {:failed, error}} where there was nothing to run
+  # and a function that fails ends the process, with its reason.
+
+  alias Lookout.{Command, Error}
+  alias Lookout.Runner.{Changes, Invocation, Options, Text}
+
+  @doc "`before_end` is called when the command has ended or the function has returned, before that is told."
+  @spec start_link(Options.t(), Changes.t(), (() -> term)) :: pid
+  def start_link(%Options{} = options, %Changes{} = changes, before_end) do
+    runner = self()
+    :proc_lib.spawn_link(fn -> run(options.task, runner, options, changes, before_end) end)
+  end
+
+  defp run({:function, function}, runner, _options, changes, before_end) do
+    tell(runner, {:launched, nil, nil})
+    await_go()
+
+    try do
+      function.(Changes.paths(changes))
+    after
+      before_end.()
+    end
+
+    tell(runner, {:ended, :ok})
+  end
+
+  defp run({:command, command}, runner, options, changes, before_end) do
+    case launch(command, options, changes) do
+      {:ok, pid} ->
+        tell(runner, {:launched, pid, os_pid(pid)})
+        await_go()
+        status = follow(pid, sink(options.into))
+        before_end.()
+        tell(runner, {:ended, status})
+
+      {:error, error} ->
+        tell(runner, {:failed, error})
+    end
+  end
+
+  defp launch(command, options, changes) do
+    {kind, invocation} = Invocation.build(command, options.paths, changes)
+
+    case start(invocation, options) do
+      # How much fits, only the kernel knows: it depends on the limit of the stack.
+      {:error, %Error{reason: :e2big}} when kind == :with_list ->
+        command |> Invocation.omitting(options.paths, changes) |> start(options)
+
+      result ->
+        result
+    end
+  end
+
+  defp start({argv, command_options}, options) do
+    command_options |> streams(options.into) |> then(&Command.start_link(argv, [grace: options.grace] ++ &1))
+  end
+
+  # A terminal whose input is at its end, as /dev/null is.
+  defp streams(options, into) do
+    options = if options[:pty], do: Keyword.put_new(options, :input, ""), else: options
+
+    if is_nil(into) and not Keyword.has_key?(options, :pty),
+      do: options |> Keyword.put_new(:stdout, :null) |> Keyword.put_new(:stderr, :null),
+      else: options
+  end
+
+  # One that is as short as `true` may be gone already.
+  defp os_pid(pid) do
+    case Command.os_pid(pid) do
+      {:ok, os_pid} -> os_pid
+      {:error, _not_running} -> nil
+    end
+  end
+
+  defp await_go do
+    receive do
+      :go -> :ok
+    end
+  end
+
+  ## Output
+
+  defp follow(pid, {write, state}) do
+    take(pid, write, state)
+  catch
+    # Nobody takes its output: nothing of it is left when this is told.
+    kind, reason ->
+      Command.stop(pid, 0)
+      {:exit, Exception.normalize(kind, reason, __STACKTRACE__)}
+  end
+
+  defp take(pid, write, state) do
+    receive do
+      {:lookout_command, ^pid, {:exit, status}} -> status
+      {:lookout_command, ^pid, {:error, error}} -> {:error, error}
+      {:lookout_command, ^pid, output} -> take(pid, write, write.(output, state))
+    end
+  end
+
+  defp sink(nil), do: {fn _output, state -> state end, nil}
+  defp sink(:stdio), do: {&print/2, %{stdout: "", stderr: ""}}
+
+  defp sink(function) do
+    {fn output, state ->
+       function.(output)
+       state
+     end, nil}
+  end
+
+  defp print({stream, bytes}, rests) do
+    {text, rest} = Text.decode(rests[stream], bytes)
+    write(stream, text)
+    %{rests | stream => rest}
+  end
+
+  # Of a device that is gone nobody reads; the command goes on.
+  defp write(stream, text) do
+    IO.write(device(stream), text)
+  rescue
+    ErlangError -> :ok
+  end
+
+  defp device(:stdout), do: :stdio
+  defp device(:stderr), do: :standard_error
+
+  defp tell(runner, message), do: send(runner, {:run, self(), message})
+end

@@ -1,0 +1,50 @@
+defmodule Lookout.Signals do
+  @moduledoc false
+  # The signals of Linux by name, as `kill -l` has them, in lower case. The numbers are those of x86, ARM and RISC-V: signal(7).
+
+  @numbers %{
+    hup: 1,
+    int: 2,
+    quit: 3,
+    ill: 4,
+    trap: 5,
+    abrt: 6,
+    bus: 7,
+    fpe: 8,
+    kill: 9,
+    usr1: 10,
+    segv: 11,
+    usr2: 12,
+    pipe: 13,
+    alrm: 14,
+    term: 15,
+    stkflt: 16,
+    chld: 17,
+    cont: 18,
+    stop: 19,
+    tstp: 20,
+    ttin: 21,
+    ttou: 22,
+    urg: 23,
+    xcpu: 24,
+    xfsz: 25,
+    vtalrm: 26,
+    prof: 27,
+    winch: 28,
+    io: 29,
+    pwr: 30,
+    sys: 31
+  }
+
+  @spec known?(term) :: boolean
+  def known?(signal), do: is_map_key(@numbers, signal) or signal in 1..64
+
+  @doc "Whether both are the same signal, by name or number."
+  @spec same?(atom | 1..64, atom | 1..64) :: boolean
+  def same?(one, other), do: Map.get(@numbers, one, one) == Map.get(@numbers, other, other)
+
+  @doc "The status that a shell gives: a code, or 128 and the number of the signal."
+  @spec exit_code(Lookout.Command.status()) :: 0..255
+  def exit_code({:signal, name}), do: 128 + Map.get(@numbers, name, 0)
+  def exit_code(code), do: code
+end
