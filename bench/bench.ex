@@ -16,6 +16,7 @@ defmodule Lookout.Bench do
     idle: Parts.Idle,
     subscribers: Parts.Subscribers,
     watchers: Parts.Watchers,
+    command: Parts.Command,
     micro: Parts.Micro
   ]
 

@@ -37,6 +37,11 @@ defmodule Lookout.Bench.Report do
     "#{number(value)} #{unit} (at most #{number(limit)}: #{if value <= limit, do: "met", else: "missed"})"
   end
 
+  @doc "The same of what is to be large."
+  def at_least(value, limit) do
+    "#{number(value)} x (at least #{number(limit)}: #{if value >= limit, do: "met", else: "missed"})"
+  end
+
   @doc "Three digits are told of a figure."
   def number(value) when is_integer(value) and abs(value) < 1000, do: Integer.to_string(value)
   def number(value) when abs(value) >= 1000, do: value |> round() |> group()

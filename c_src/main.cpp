@@ -4,9 +4,11 @@
 #include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <exception>
-#include <iostream>
+#include <initializer_list>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
@@ -41,9 +43,14 @@ constexpr std::string_view kUsage =
     "       lookout_port --help      say this\n"
     "       lookout_port --version   say the version of the program and of the protocol\n";
 
+// Not by iostreams: they would be set up at every start, and a program is started for each command.
+void say(std::FILE* where, std::initializer_list<std::string_view> words) {
+  for (const std::string_view word : words) std::fwrite(word.data(), 1, word.size(), where);
+}
+
 int exit_status(StreamEnd end) {
   if (end == StreamEnd::stalled) {
-    std::cerr << "lookout_port: the output is not read; too much of it waits\n";
+    say(stderr, {"lookout_port: the output is not read; too much of it waits\n"});
   }
   return end == StreamEnd::closed ? EXIT_SUCCESS : EXIT_FAILURE;
 }
@@ -71,31 +78,32 @@ int serve(StandardStreams streams) {
 
 int run_with(std::string_view argument) {
   if (argument == "--help") {
-    std::cout << kAbout << kUsage;
+    say(stdout, {kAbout, kUsage});
     return EXIT_SUCCESS;
   }
   if (argument == "--version") {
-    std::cout << "lookout_port " LOOKOUT_VERSION " (protocol " << kProtocolVersion << ")\n";
+    say(stdout,
+        {"lookout_port " LOOKOUT_VERSION " (protocol ", std::to_string(kProtocolVersion), ")\n"});
     return EXIT_SUCCESS;
   }
-  std::cerr << "lookout_port: unknown argument " << argument << '\n' << kUsage;
+  say(stderr, {"lookout_port: unknown argument ", argument, "\n", kUsage});
   return kUsageError;
 }
 
 int run() {
   if (::isatty(STDIN_FILENO) == 1 || ::isatty(STDOUT_FILENO) == 1) {
-    std::cerr << kAbout << kUsage;
+    say(stderr, {kAbout, kUsage});
     return kUsageError;
   }
   auto taken = take_standard_streams();
   if (const auto* error = std::get_if<Error>(&taken)) {
-    std::cerr << "lookout_port: " << error->path << ": " << error->detail << '\n';
+    say(stderr, {"lookout_port: ", error->path, ": ", error->detail, "\n"});
     return kUsageError;
   }
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGIO, SIG_IGN);  // writers_of() may have it sent
   // No directory stays in use only because the program was started in it.
-  if (::chdir("/") != 0) std::cerr << "lookout_port: cannot change to /\n";
+  if (::chdir("/") != 0) say(stderr, {"lookout_port: cannot change to /\n"});
   return serve(std::get<StandardStreams>(std::move(taken)));
 }
 
@@ -104,12 +112,12 @@ int run() {
 int main(int argc, char** argv) {
   try {
     if (argc > 2) {
-      std::cerr << "lookout_port: at most one argument is taken\n" << kUsage;
+      say(stderr, {"lookout_port: at most one argument is taken\n", kUsage});
       return kUsageError;
     }
     return argc == 2 ? run_with(argv[1]) : run();
   } catch (const std::exception& error) {
-    std::cerr << "lookout_port: " << error.what() << '\n';
+    say(stderr, {"lookout_port: ", error.what(), "\n"});
     return EXIT_FAILURE;
   }
 }

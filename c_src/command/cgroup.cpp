@@ -5,10 +5,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
-#include <fstream>
-#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -41,9 +40,15 @@ std::string_view mount_point(std::string_view mountinfo) {
   return {};
 }
 
+// Empty where it cannot be read.
 std::string content_of(const char* path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  const UniqueFd file(::open(path, O_RDONLY | O_CLOEXEC));
+  std::string content;
+  std::array<char, 4096> piece;
+  for (ssize_t size = 0; (size = ::read(file.get(), piece.data(), piece.size())) > 0;) {
+    content.append(piece.data(), static_cast<std::size_t>(size));
+  }
+  return content;
 }
 
 }  // namespace

@@ -15,13 +15,17 @@
 // Version 1 of Boost.Process: version 2 is a library to link from 1.86 on, and version 1 is headers
 // everywhere, at another place from 1.86 on.
 #define BOOST_PROCESS_USE_STD_FS
+// POSIX has dropped vfork(2), Linux has not; Boost.Process looks at the number of the standard.
+#define BOOST_POSIX_HAS_VFORK 1
 #if __has_include(<boost/process/v1/child.hpp>)
 #include <boost/process/v1/child.hpp>
 #include <boost/process/v1/extend.hpp>
+#include <boost/process/v1/posix.hpp>
 namespace process = boost::process::v1;
 #else
 #include <boost/process/child.hpp>
 #include <boost/process/extend.hpp>
+#include <boost/process/posix.hpp>
 namespace process = boost::process;
 #endif
 
@@ -66,7 +70,8 @@ bool set_limits(const LaunchPlan& plan) {
   return true;
 }
 
-// Everything between fork and exec: system calls only. The step that failed, if one did.
+// Everything between vfork and exec, in the memory of the parent, which waits: system calls only. The
+// step that failed, if one did.
 std::optional<LaunchStep> prepare(const LaunchPlan& plan, pid_t parent) {
   if (plan.dies_with_parent) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
@@ -122,7 +127,7 @@ struct Initializer : process::extend::handler {
 std::variant<pid_t, LaunchFailure> launch(const LaunchPlan& plan) {
   std::error_code error;
   Initializer initializer(plan);
-  process::child child(initializer, error);
+  process::child child(initializer, process::posix::use_vfork, error);
   if (error) return unpack(error);
   child.detach();
   return child.id();

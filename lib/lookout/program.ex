@@ -66,7 +66,8 @@ defmodule Lookout.Program do
   @spec greet(t, integer, binary) :: {:ok, t} | {:error, Error.t()}
   def greet(%__MODULE__{} = program, protocol, version) do
     if protocol == Protocol.version() do
-      {:ok, cancel_timer(%{program | version: version}, :hello)}
+      program = cancel_timer(%{program | version: version}, :hello)
+      {:ok, if(Requests.empty?(program.requests), do: program, else: guard(program))}
     else
       detail = "speaks protocol #{protocol}, but #{Protocol.version()} is needed; build it again with `mix compile`"
       {:error, error(program, :wrong_protocol, detail)}
@@ -80,7 +81,7 @@ defmodule Lookout.Program do
     transmit(%{program | requests: requests, phase: :watching}, term)
   end
 
-  @doc "The watches are live: sends what has been asked for meanwhile."
+  @doc "Sends what has been asked for meanwhile: the watches are live, or there are none."
   @spec live(t) :: t
   def live(%__MODULE__{} = program) do
     program.requests
@@ -237,7 +238,8 @@ defmodule Lookout.Program do
     end
   end
 
-  # While requests are open the program must show that it lives.
+  # While requests are open the program must show that it lives. Until its hello there is a time for that.
+  defp guard(%{version: nil} = program), do: program
   defp guard(%{timers: %{running: %{watchdog: _running}}} = program), do: program
   defp guard(program), do: start_timer(%{program | answered: false}, :watchdog, program.limits.quiet)
 

@@ -40,12 +40,12 @@ defmodule Lookout.Command.Server do
   @impl true
   def handle_continue(:open, state) do
     case Program.open(state.program) do
-      {:ok, program} -> {:noreply, spawn_command(%{state | program: program})}
+      {:ok, program} -> {:noreply, spawn_command(%{state | program: Program.live(program)})}
       {:error, error} -> fail(state, error)
     end
   end
 
-  # Asked for as soon as the program has said hello.
+  # Without waiting for the hello of the program, which reads it when it is ready.
   defp spawn_command(state) do
     options = [credit: State.first_credit(state)] ++ state.options.request
     request(state, :spawn, &{:spawn, &1, state.options.argv, options})
@@ -207,9 +207,9 @@ defmodule Lookout.Command.Server do
   defp heard({:stdin_closed, _reason}, state), do: {:noreply, Feeding.break(state)}
   defp heard({:exit, _status} = last, state), do: state |> Ending.over(last) |> Ending.finish_if_told()
 
-  defp heard({:hello, protocol, version}, %{program: %{phase: :opening}} = state) do
+  defp heard({:hello, protocol, version}, %{program: %{version: nil}} = state) do
     case Program.greet(state.program, protocol, version) do
-      {:ok, program} -> {:noreply, %{state | program: Program.live(program)}}
+      {:ok, program} -> {:noreply, %{state | program: program}}
       {:error, error} -> fail(state, error)
     end
   end
