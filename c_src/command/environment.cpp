@@ -1,6 +1,7 @@
 #include "command/environment.h"
 
 #include <algorithm>
+#include <unordered_map>
 
 namespace lookout {
 namespace {
@@ -13,13 +14,18 @@ bool is_named(std::string_view variable, std::string_view name) {
 }  // namespace
 
 std::vector<std::string> make_environment(const char* const* inherited, const LaunchSpec& spec) {
+  std::unordered_map<std::string_view, const EnvironmentChange*> changes;
+  for (const EnvironmentChange& change : spec.environment) changes[change.name] = &change;
   std::vector<std::string> environment;
-  if (!spec.clear_environment) {
-    for (; *inherited != nullptr; ++inherited) environment.emplace_back(*inherited);
+  for (; !spec.clear_environment && *inherited != nullptr; ++inherited) {
+    const std::string_view variable(*inherited);
+    if (!changes.contains(variable.substr(0, variable.find('=')))) {
+      environment.emplace_back(variable);
+    }
   }
   for (const EnvironmentChange& change : spec.environment) {
-    std::erase_if(environment, [&](const auto& known) { return is_named(known, change.name); });
-    if (change.value) environment.push_back(change.name + '=' + *change.value);
+    const bool is_last = changes.at(change.name) == &change;
+    if (is_last && change.value) environment.push_back(change.name + '=' + *change.value);
   }
   return environment;
 }

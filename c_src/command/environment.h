@@ -10,7 +10,7 @@
 namespace lookout {
 
 // "NAME=value" each, as execve(2) takes them: `inherited` (none of it after a clear) with the
-// changes in their order.
+// changes in their order; of changes of one variable the last counts. Takes time in proportion.
 std::vector<std::string> make_environment(const char* const* inherited, const LaunchSpec& spec);
 
 // The value of a variable among such; empty where there is none.

@@ -54,6 +54,9 @@ std::string_view advice(LaunchFailure failure) {
   if (failure.step == LaunchStep::set_nice && failure.code == EACCES) {
     return "; a niceness below the present one is for privileged users";
   }
+  if (failure.step == LaunchStep::redirect && failure.code == ENXIO) {
+    return "; nobody has this pipe open for reading: start its reader first";
+  }
   if (failure.code == EAGAIN) return "; the limit of processes is reached (ulimit -u)";
   if (failure.code == EMFILE) return "; raise the limit of open files (ulimit -n)";
   return "";

@@ -70,8 +70,8 @@ bool set_limits(const LaunchPlan& plan) {
   return true;
 }
 
-// Everything between vfork and exec, in the memory of the parent, which waits: system calls only. The
-// step that failed, if one did.
+// Everything between vfork and exec, in the memory of the parent, which waits: system calls only.
+// The step that failed, if one did.
 std::optional<LaunchStep> prepare(const LaunchPlan& plan, pid_t parent) {
   if (plan.dies_with_parent) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);

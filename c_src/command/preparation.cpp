@@ -28,6 +28,10 @@ bool set_nonblocking(const UniqueFd& fd) {
   return ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK) == 0;
 }
 
+bool set_blocking(const UniqueFd& fd) {
+  return ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) & ~O_NONBLOCK) == 0;
+}
+
 std::optional<PipeEnds> make_pipe() {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return std::nullopt;
@@ -63,8 +67,10 @@ class Streams {
 
   std::optional<LaunchFailure> open_file(const std::string& path, int flags, std::size_t number) {
     path_ = path;
-    standard(number).reset(::open(path.c_str(), flags | O_CLOEXEC | O_NOCTTY, kNewFileMode));
-    if (!standard(number)) return failed();
+    // A named pipe that nobody reads would be waited for.
+    standard(number).reset(
+        ::open(path.c_str(), flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, kNewFileMode));
+    if (!standard(number) || !set_blocking(standard(number))) return failed();
     return std::nullopt;
   }
 

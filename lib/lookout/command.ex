@@ -252,6 +252,9 @@ defmodule Lookout.Command do
 
   @doc """
   Waits for the exit. The owner takes the message of it out of its mailbox with that (and may call this after it has come); others must call before the exit.
+
+  The exit comes after the output, and an owner that waits here takes none: a command that may say more than some 64 pieces should be given another
+  place for that (`stdout: :null`, a file), or be run by `run/2`.
   """
   @spec await(pid | GenServer.server(), timeout) :: {:ok, status} | {:error, Error.t()}
   def await(command, timeout \\ :infinity), do: Calls.await(command, timeout)

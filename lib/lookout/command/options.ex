@@ -35,8 +35,10 @@ defmodule Lookout.Command.Options do
 
   @common ~w(env clear_env cd stdin stdout stderr input pty shell rlimits nice cgroup linger)a
 
-  # The frame that asks for the command may have 4 MiB (docs/protocol.md), and the kernel takes less.
-  @most_bytes 3 * 1024 * 1024
+  # The frame that asks for the command may have 4 MiB and 262,144 elements (docs/protocol.md); some is left for the other options. A word
+  # takes 5 bytes more in it, a variable 12 and three elements.
+  @most_bytes 4_000_000
+  @most_elements 262_000
   @most_words 65_536
 
   @type active :: :all | :pull | {:bytes, non_neg_integer} | {:messages, 1}
@@ -73,7 +75,8 @@ defmodule Lookout.Command.Options do
   def parse(function, command, options) do
     options = checked(function, options)
 
-    with {:ok, argv} <- argv(command, Map.get(options, :shell, false)),
+    with {:ok, options} <- with_directory(options),
+         {:ok, argv} <- argv(command, Map.get(options, :shell, false)),
          {:ok, limits} <- rlimits(options),
          :ok <- short_enough(argv, options) do
       {:ok, build(function, argv, limits, options)}
@@ -88,7 +91,6 @@ defmodule Lookout.Command.Options do
       function
       |> defaults(own)
       |> Map.merge(request)
-      |> Map.put_new(:cd, File.cwd!())
       |> with_limits(limits)
       |> with_input(own)
 
@@ -105,6 +107,18 @@ defmodule Lookout.Command.Options do
 
   defp with_input(request, %{input: _input}), do: Map.put(request, :stdin, :pipe)
   defp with_input(request, _own), do: request
+
+  defp with_directory(%{cd: _directory} = options), do: {:ok, options}
+
+  defp with_directory(options) do
+    case File.cwd() do
+      {:ok, directory} ->
+        {:ok, Map.put(options, :cd, directory)}
+
+      {:error, reason} ->
+        error(:bad_directory, "the working directory of the VM is gone (#{reason}); give one with :cd")
+    end
+  end
 
   ## The words
 
@@ -144,13 +158,16 @@ defmodule Lookout.Command.Options do
   end
 
   defp short_enough(argv, options) do
-    variables = for {name, value} <- Map.get(options, :env, []), do: byte_size(name) + byte_size(value || "")
-    size = Enum.sum(Enum.map(argv, &byte_size/1)) + Enum.sum(variables)
+    variables = for {name, value} <- Map.get(options, :env, []), do: byte_size(name) + byte_size(value || "") + 12
+    words = Enum.map(argv, &(byte_size(&1) + 5))
+    size = Enum.sum(words) + Enum.sum(variables)
+    elements = length(words) + 3 * length(variables)
 
-    if size > @most_bytes or length(argv) > @most_words or length(variables) > @most_words do
+    if size > @most_bytes or elements > @most_elements or max(length(words), length(variables)) > @most_words do
       error(
         :e2big,
-        "#{length(argv)} arguments and #{size} bytes are too many; pass them on standard input or in a file"
+        "#{length(words)} arguments and #{length(variables)} variables of #{size} bytes are too many; " <>
+          "pass them on standard input or in a file"
       )
     else
       :ok

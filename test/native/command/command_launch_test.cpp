@@ -1,12 +1,16 @@
 // What a command is given, and what is told when it cannot be.
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdio>
 #include <fstream>
 #include <sstream>
 
 #include "command/command_test.h"
+#include "support/unique_fd.h"
 
 namespace lookout {
 namespace {
@@ -193,6 +197,28 @@ TEST_F(CommandLaunchTest, FileThatIsNoProgramIsSaidToBeNone) {
   spec.argv = {file.path};
   ::chmod(file.path.c_str(), 0755);
   EXPECT_EQ(refusal(spec), "enoexec exec");
+}
+
+TEST_F(CommandLaunchTest, NamedPipeThatNobodyReadsIsNotWaitedFor) {
+  const TempPath pipe;
+  std::remove(pipe.path.c_str());
+  ASSERT_EQ(::mkfifo(pipe.path.c_str(), 0600), 0);
+  LaunchSpec spec;
+  spec.argv = {"/bin/echo", "through the pipe"};
+  spec.output = {Kind::file, pipe.path};
+  EXPECT_EQ(refusal(spec), "enxio redirect");
+  const UniqueFd reader(::open(pipe.path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  EXPECT_EQ(run(spec), (ExitStatus{0, 0}));
+  std::array<char, 32> bytes{};
+  EXPECT_EQ(::read(reader.get(), bytes.data(), bytes.size()), 17);
+}
+
+TEST_F(CommandLaunchTest, FilesAreWrittenToAsByAnyProgram) {
+  LaunchSpec spec = shell("grep '^flags' /proc/self/fdinfo/1 >&2");
+  spec.output.kind = Kind::null;
+  EXPECT_EQ(run(spec), (ExitStatus{0, 0}));
+  const int flags = std::stoi(listener.errors.substr(listener.errors.find('\t') + 1), nullptr, 8);
+  EXPECT_EQ(flags & O_NONBLOCK, 0);
 }
 
 TEST_F(CommandLaunchTest, OneAtATime) {

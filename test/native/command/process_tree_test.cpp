@@ -51,5 +51,16 @@ TEST(Environment, OfLikeNamesIsToldApart) {
   EXPECT_EQ(value_of("A", {"AB=2"}), "");
 }
 
+TEST(Environment, LastChangeOfAVariableCounts) {
+  const char* const inherited[] = {"A=1", "B=2", nullptr};
+  LaunchSpec spec;
+  spec.environment = {{"A", "3"},          {"C", "4"},          {"A", "5"},
+                      {"C", std::nullopt}, {"B", std::nullopt}, {"B", "6"}};
+  EXPECT_EQ(make_environment(inherited, spec), (std::vector<std::string>{"A=5", "B=6"}));
+  spec.clear_environment = true;
+  spec.environment = {{"B", "7"}};
+  EXPECT_EQ(make_environment(inherited, spec), (std::vector<std::string>{"B=7"}));
+}
+
 }  // namespace
 }  // namespace lookout
