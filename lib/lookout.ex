@@ -26,7 +26,7 @@ defmodule Lookout do
     * `{:unreadable, dir, reason}` - what is in the directory is not known until it can be read
     * `{:watch_limit, dir, :poll}` - the kernel gives no more watches; the directory is looked at in intervals
     * `{:polled, dir, file_system}` - this file system (`:nfs`, `:fuse`, ...) may be changed unseen by the kernel; from the directory
-      down it is looked at in intervals
+      down it is looked at in intervals. With `:fswatch` in its place: that program has ended, and until it prints again only intervals serve
     * `{:root_deleted, dir}`, `{:root_created, dir}` - a watched directory is gone (its entries were told as `:deleted` before),
       or is back
     * `:ready` - the watches are live (only with `ready: :async`, once for each subscriber)
@@ -89,7 +89,7 @@ defmodule Lookout do
           | {:settle, 0..3_600_000}
           | {:follow_symlinks, boolean}
           | {:await, :close | {:close, 1..86_400_000}}
-          | {:backend, :auto | :inotify | :poll}
+          | {:backend, :auto | :inotify | :poll | :fswatch}
           | {:poll_interval, 10..3_600_000}
           | {:gitignore, boolean}
           | {:ignore, [binary]}
@@ -134,7 +134,9 @@ defmodule Lookout do
       without the capability CAP_LEASE; some file systems), until one of them closes it
     * `:backend` - how changes are found: `:inotify`, by the kernel's hints; `:poll`, by looking at everything every `:poll_interval`, which
       serves on any file system; `:auto` (the default), by hints where the kernel sees every change, and by polling, with a `:polled`
-      notice, on network, 9p and FUSE mounts, which others may change unseen
+      notice, on network, 9p and FUSE mounts, which others may change unseen; `:fswatch`, by polling and, between two looks, by what the
+      installed program `fswatch` prints: with it `:poll_interval` may be long. When `fswatch` ends, a `:polled` notice says so, and it is
+      started again
     * `:poll_interval` - milliseconds between two looks at what is polled; default 1,000
     * `:gitignore` - leave out what git ignores, and `.git` itself; default `false`
     * `:ignore` - patterns of what is not to be told, see below; an ignored directory is not looked into and costs nothing
@@ -230,7 +232,7 @@ defmodule Lookout do
   @doc """
   Counts and figures: of the watcher `:seq`, `:dirs`, `:subscribers`, `:held` (batches that wait for a subscriber), `:restarts`; of its
   program `:os_pid`, `:version`, `:memory` (resident bytes), `:credit` (batches it may send), `:directories`, `:files`, `:watches`,
-  `:polled` (directories that are looked at in intervals), `:roots` (a map of each path to the source of its hints: `:inotify`, `:poll`, or `nil`), `:batches`, `:events`, `:overflows`, `:rescans`, `:dirty` (what waits to be looked at).
+  `:polled` (directories that are looked at in intervals), `:roots` (a map of each path to the source of its hints: `:inotify`, `:poll`, `:fswatch`, or `nil`), `:batches`, `:events`, `:overflows`, `:rescans`, `:dirty` (what waits to be looked at).
   """
   @spec info(watcher, timeout) :: {:ok, map} | {:error, Error.t()}
   def info(watcher, timeout \\ 5_000), do: Client.call(watcher, {:info, timeout}, timeout, :info)

@@ -345,6 +345,18 @@ defmodule LookoutTest do
       assert_receive {:lookout, ^watcher, {:events, 1, [%Lookout.Event{change: :created}]}}, 5_000
     end
 
+    @tag skip: System.find_executable("fswatch") == nil && "fswatch is not installed"
+    test "is looked at where fswatch says so, without waiting for the interval", %{dir: dir} do
+      watcher = watched!(dir, backend: :fswatch, poll_interval: 3_600_000)
+      eventually(fn -> match?({:ok, %{roots: %{^dir => :fswatch}}}, Lookout.info(watcher)) end)
+
+      # It does not say when its watches are live.
+      eventually(fn ->
+        File.write!(Path.join(dir, "a"), "x", [:append])
+        match?([_ | _], taken(watcher))
+      end)
+    end
+
     test "is looked at for a sync, however long the interval", %{dir: dir} do
       watcher = watched!(dir, backend: :poll, poll_interval: 3_600_000)
       File.write!(Path.join(dir, "a"), "")

@@ -96,13 +96,14 @@ constexpr std::array<OptionRule<WatchRequest>, 13> kWatchOptions{{
        out.settings.settle = static_cast<std::uint32_t>(*value);
        return true;
      }},
-    {"backend", ":auto, :inotify or :poll",
+    {"backend", ":auto, :inotify, :poll or :fswatch",
      [](TermReader& in, WatchRequest& out) {
        const auto atom = in.atom();
        if (atom == "auto") out.options.backend = Backend::automatic;
        if (atom == "inotify") out.options.backend = Backend::inotify;
        if (atom == "poll") out.options.backend = Backend::poll;
-       return atom == "auto" || atom == "inotify" || atom == "poll";
+       if (atom == "fswatch") out.options.backend = Backend::fswatch;
+       return atom == "auto" || atom == "inotify" || atom == "poll" || atom == "fswatch";
      }},
     {"poll_interval", "milliseconds, 10 to 3600000",
      [](TermReader& in, WatchRequest& out) {

@@ -16,6 +16,7 @@
 #include "watch/alarm.h"
 #include "watch/batcher.h"
 #include "watch/disk.h"
+#include "watch/fswatch.h"
 #include "watch/hint_source.h"
 #include "watch/lister.h"
 #include "watch/mount_alert.h"
@@ -72,6 +73,9 @@ class Engine::Impl : private ChangeSink {
         roots_(tree_, visibility_, places_, reconciler_, *this),
         queue_(io),
         mounts_(io, roots_, reconciler_, [this] { schedule(); }),
+        fswatch_(
+            io, [this](const std::string& path) { on_printed(path); },
+            [this] { on_fswatch_ended(); }),
         batcher_(listener),
         settle_timer_(io),
         retry_alarm_(io),
@@ -174,6 +178,7 @@ class Engine::Impl : private ChangeSink {
   std::string source_of(const Root& root) const {
     const NodeId node = root.node != kNoNode ? root.node : roots_.roots().resolve(root.path);
     if (node == kNoNode) return {};
+    if (root.backend == Backend::fswatch && fswatch_.running()) return "fswatch";
     const bool watched = tree_.is_directory(node) && tree_.watch(node) >= 0;
     return watched ? std::string(source_->name()) : "poll";
   }
@@ -195,6 +200,20 @@ class Engine::Impl : private ChangeSink {
     drain();
     drained_ = now;
     must_wait_ = true;
+    schedule();
+  }
+
+  void on_printed(const std::string& path) {
+    last_hint_ = Clock::now();
+    roots_.printed(path);
+    schedule();
+  }
+
+  void on_fswatch_ended() {
+    for (const Roots::Pointer& root : roots_.roots().all()) {
+      if (root->backend == Backend::fswatch && root->node != kNoNode)
+        notice(PolledNotice{root->path, "fswatch"});
+    }
     schedule();
   }
 
@@ -241,6 +260,7 @@ class Engine::Impl : private ChangeSink {
       schedule();
     } else {
       reconciler_.rest();
+      if (roots_.uses_fswatch()) fswatch_.follow(roots_.fswatched());
       arm_timers();
     }
   }
@@ -418,6 +438,7 @@ class Engine::Impl : private ChangeSink {
   RootKeeper roots_;
   asio::posix::stream_descriptor queue_;
   MountAlert mounts_;
+  Fswatch fswatch_;
   Batcher batcher_;
   asio::steady_timer settle_timer_;
   Alarm retry_alarm_;

@@ -14,7 +14,8 @@ namespace lookout {
 enum class Backend : std::uint8_t {
   automatic,  // by the kernel's hints where they tell everything, by polling elsewhere
   inotify,
-  poll
+  poll,
+  fswatch  // polled, and looked at where the program fswatch says so
 };
 
 class HintSource {

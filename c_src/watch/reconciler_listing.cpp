@@ -195,6 +195,7 @@ bool Reconciler::is_to_be_polled(NodeId directory, const DirectoryFd& fd) {
   const NodeId root = tree_.root_of(directory);
   switch (roots_.at(root).backend) {
     case Backend::poll:
+    case Backend::fswatch:
       return true;
     case Backend::inotify:
       return false;

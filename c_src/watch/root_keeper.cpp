@@ -23,6 +23,17 @@ bool is_passing(const Error& error) {
          error.reason == "eintr";
 }
 
+bool is_polled(Backend backend) {
+  return backend == Backend::poll || backend == Backend::fswatch;
+}
+
+// Without symbolic links; empty where nothing stands there.
+std::string real_path(const std::string& path) {
+  const std::unique_ptr<char, decltype(&std::free)> real(::realpath(path.c_str(), nullptr),
+                                                         std::free);
+  return real ? real.get() : "";
+}
+
 // Whether the path of `inner` leaves `outer` through a symbolic link, so that `outer` does not
 // reach it.
 bool is_linked(const Root& outer, const Root& inner) {
@@ -39,6 +50,9 @@ bool is_linked(const Root& outer, const Root& inner) {
 
 std::optional<Error> RootKeeper::add(const std::vector<std::string>& paths,
                                      const WatchOptions& options) {
+  if (options.backend == Backend::fswatch) {
+    if (auto error = Fswatch::missing()) return error;
+  }
   const Filter filter(options);
   std::vector<Roots::Pointer> added;
   for (const std::string& path : paths) {
@@ -63,6 +77,7 @@ std::optional<Error> RootKeeper::add(const std::vector<std::string>& paths,
     added.push_back(std::move(root));
   }
   for (Roots::Pointer& root : added) roots_.add(std::move(root));
+  uses_fswatch_ = uses_fswatch_ || options.backend == Backend::fswatch;
   check_now();
   return std::nullopt;
 }
@@ -87,7 +102,7 @@ void RootKeeper::check() {
     if (root->phase == Root::Phase::leaving) continue;
     if (root->node != kNoNode) root->polled = tree_.has(root->node, DirMark::polled);
     // No hint will come when another stands at its path.
-    if (root->polled || root->backend == Backend::poll || !places_.live()) check_slowly_ = true;
+    if (root->polled || is_polled(root->backend) || !places_.live()) check_slowly_ = true;
     if (root->phase == Root::Phase::telling) {
       check_after_telling_ = true;
     } else if (root->removed) {
@@ -105,12 +120,10 @@ void RootKeeper::check() {
 
 void RootKeeper::mounted(const std::vector<std::string>& places, bool changed) {
   for (const Roots::Pointer& root : roots_.all()) {
-    const std::unique_ptr<char, decltype(&std::free)> real(
-        ::realpath(root->target.directory.c_str(), nullptr), std::free);
-    const std::string stands = real ? real.get() : "";
+    const std::string stands = real_path(root->target.directory);
     for (const std::string& place : places) {
       if (!stands.empty() && is_path_below(place, stands)) {
-        mounted_below(*root, place.substr(stands == "/" ? 1 : stands.size() + 1));
+        look_below(*root, place.substr(stands == "/" ? 1 : stands.size() + 1));
       } else if (changed && (stands.empty() || stands == place || is_path_below(stands, place))) {
         check_now();
       }
@@ -118,13 +131,37 @@ void RootKeeper::mounted(const std::vector<std::string>& places, bool changed) {
   }
 }
 
-void RootKeeper::mounted_below(const Root& root, const std::string& below) {
-  const std::string& directory = root.target.directory;
-  const std::string place = (directory == "/" ? "" : directory) + '/' + below;
-  const std::size_t slash = place.rfind('/');
-  const NodeId parent = roots_.resolve(slash == 0 ? "/" : place.substr(0, slash));
-  if (parent == kNoNode || !tree_.is_directory(parent)) return;
-  reconciler_.touch(parent, place.substr(slash + 1), 0);
+// What has appeared above it leads to it.
+void RootKeeper::look_below(const Root& root, const std::string& below) {
+  NodeId at = root.node;
+  for (std::size_t begin = 0; at != kNoNode && tree_.is_directory(at);) {
+    const std::size_t end = std::min(below.find('/', begin), below.size());
+    const std::string name = below.substr(begin, end - begin);
+    const NodeId child = tree_.child(at, name);
+    if (end == below.size() || child == kNoNode) return reconciler_.touch(at, name, 0);
+    at = child;
+    begin = end + 1;
+  }
+}
+
+std::vector<Fswatch::Place> RootKeeper::fswatched() const {
+  std::vector<Fswatch::Place> places;
+  for (const Roots::Pointer& root : roots_.all()) {
+    if (root->backend != Backend::fswatch || root->node == kNoNode || root->removed) continue;
+    std::string stands = real_path(root->target.directory);
+    if (!stands.empty()) places.push_back({std::move(stands), root->target.identity.inode});
+  }
+  return places;
+}
+
+void RootKeeper::printed(const std::string& path) {
+  for (const Roots::Pointer& root : roots_.all()) {
+    if (root->backend != Backend::fswatch) continue;
+    const std::string stands = real_path(root->target.directory);
+    if (!stands.empty() && is_path_below(path, stands)) {
+      look_below(*root, path.substr(stands == "/" ? 1 : stands.size() + 1));
+    }
+  }
 }
 
 bool RootKeeper::follow_roots() {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "support/error.h"
+#include "watch/fswatch.h"
 #include "watch/place_watches.h"
 #include "watch/reconciler.h"
 #include "watch/roots.h"
@@ -46,6 +47,10 @@ class RootKeeper {
   // Something is mounted at these places, whose paths lead through no symbolic links; with
   // `changed` it is something else than before, or no more.
   void mounted(const std::vector<std::string>& places, bool changed);
+  // Where the program fswatch is to look, and what it has printed.
+  bool uses_fswatch() const { return uses_fswatch_; }
+  std::vector<Fswatch::Place> fswatched() const;
+  void printed(const std::string& path);
   // Compares each root with what stands at its path. Ends early, and is due again, when one is to
   // be learnt first.
   void check();
@@ -65,7 +70,7 @@ class RootKeeper {
  private:
   // Watches the places on the way to the roots; whether that are others than before.
   bool follow_roots();
-  void mounted_below(const Root& root, const std::string& below);
+  void look_below(const Root& root, const std::string& below);
   void drop(const Roots::Pointer& root);
   void check_planted(Root& root);
   bool plant(Root& root);
@@ -81,6 +86,7 @@ class RootKeeper {
   Reconciler& reconciler_;
   ChangeSink& sink_;
   Roots roots_;
+  bool uses_fswatch_ = false;         // or did
   bool check_after_telling_ = false;  // a root in doubt was being told
   bool check_later_ = false;          // a root could not be looked at for a passing reason
   bool check_slowly_ = false;         // or for another one

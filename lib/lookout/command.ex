@@ -47,7 +47,7 @@ defmodule Lookout.Command do
 
   ## Input
 
-      Lookout.Command.run(["gzip", "-c"], input: File.stream!("log", [], 65_536), into: File.stream!("log.gz"))
+      Lookout.Command.run(["gzip", "-c"], input: File.stream!("log"), into: File.stream!("log.gz"))
       Lookout.Command.stream(["sort"], input: Lookout.Command.stream(["find", "/srv"])) |> Enum.join()
 
   An enumerable is enumerated in a process of its own, element by element, no faster than the command reads (half a MiB ahead); each element is

@@ -92,7 +92,7 @@ defmodule Lookout.ClientTest do
     test "leaves none behind either of what came between the timeout and the end of the call", %{watcher: watcher} do
       me = self()
       end_of = fn result -> send(me, {:result, result, Process.info(self(), :messages)}) end
-      caller = spawn_link(fn -> end_of.(Lookout.list(watcher, timeout: 1_500)) end)
+      caller = spawn_link(fn -> end_of.(Lookout.list(watcher, timeout: 4_000)) end)
       eventually(fn -> match?([_], open(watcher)) end)
       true = :erlang.suspend_process(caller)
       eventually(fn -> Process.info(caller, :message_queue_len) == {:message_queue_len, 1} end)

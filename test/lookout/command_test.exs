@@ -91,7 +91,7 @@ defmodule Lookout.CommandTest do
     end
 
     test "an error of the collectable ends the command" do
-      full = File.stream!("/dev/full", [:raw], 65_536)
+      full = File.stream!("/dev/full")
       assert catch_error(Command.run(["yes"], into: full))
       assert Process.info(self(), :monitors) == {:monitors, []}
     end

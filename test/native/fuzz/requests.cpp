@@ -24,7 +24,7 @@ struct Checker {
     check_id(request.id);
     fuzz::expect(!request.paths.empty() && request.paths.size() <= kMaxPaths, "paths are counted");
     std::for_each(request.paths.begin(), request.paths.end(), check_path);
-    fuzz::expect(request.settle.value_or(0) <= kMaxSettle, "a settle time has its bound");
+    fuzz::expect(request.settings.settle.value_or(0) <= kMaxSettle, "a settle time has its bound");
   }
   void operator()(const UnwatchRequest& request) const {
     check_id(request.id);

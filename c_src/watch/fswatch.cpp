@@ -1,0 +1,105 @@
+#include "watch/fswatch.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <utility>
+#include <variant>
+
+#include "command/program_search.h"
+
+namespace lookout {
+namespace {
+
+constexpr std::uint64_t kWindow = 256 * 1024;  // bytes of its output under way
+constexpr std::size_t kLongestPath = 1024 * 1024;
+constexpr std::chrono::milliseconds kPause{1000};
+constexpr const char* kName = "fswatch";
+
+LaunchSpec spec_for(const std::vector<Fswatch::Place>& places) {
+  LaunchSpec spec;
+  // Names end in NUL; a tenth of a second is its shortest latency. Without a choice of events it
+  // would print what our own looks do. Overflows are not asked for: it ends then.
+  spec.argv = {kName, "--print0", "--recursive", "--latency", "0.1"};
+  for (const char* event : {"Created", "Updated", "Removed", "Renamed", "OwnerModified",
+                            "AttributeModified", "MovedFrom", "MovedTo", "Link"}) {
+    spec.argv.insert(spec.argv.end(), {"--event", event});
+  }
+  spec.argv.emplace_back("--");
+  for (const Fswatch::Place& place : places) spec.argv.push_back(place.path);
+  spec.errors.kind = OutputTarget::Kind::null;
+  return spec;
+}
+
+}  // namespace
+
+Fswatch::Fswatch(boost::asio::io_context& io, std::function<void(const std::string&)> printed,
+                 std::function<void()> ended)
+    : printed_(std::move(printed)), ended_(std::move(ended)), command_(io, *this), again_(io) {}
+
+std::optional<Error> Fswatch::missing() {
+  const char* path = std::getenv("PATH");
+  auto found = find_program(kName, path != nullptr ? path : "", "/");
+  auto* error = std::get_if<Error>(&found);
+  if (error == nullptr) return std::nullopt;
+  error->operation = "watch";
+  error->detail =
+      "the program fswatch is not to be found in PATH; install it, or use another :backend";
+  return std::move(*error);
+}
+
+void Fswatch::follow(std::vector<Place> places) {
+  if (places == wanted_) return;
+  wanted_ = std::move(places);
+  if (state_ == State::ended) start();
+  if (state_ == State::running) end();
+}
+
+void Fswatch::start() {
+  if (wanted_.empty()) return;
+  again_.cancel();
+  followed_ = wanted_;
+  line_.clear();
+  state_ = State::starting;
+  command_.spawn(spec_for(followed_), [this](const Result<std::uint64_t>& result) {
+    if (std::holds_alternative<Error>(result)) return failed();
+    state_ = State::running;
+    command_.grant(OutputStreamName::output, kWindow);
+    if (wanted_ != followed_) end();
+  });
+}
+
+void Fswatch::end() {
+  state_ = State::ending;
+  command_.stop(std::chrono::milliseconds(0));
+}
+
+void Fswatch::failed() {
+  state_ = State::ended;
+  if (!std::exchange(end_told_, true)) ended_();
+  again_.set(kPause, [this] {
+    if (state_ == State::ended) start();
+  });
+}
+
+void Fswatch::on_output(OutputStreamName /*stream*/, std::string_view bytes) {
+  command_.grant(OutputStreamName::output, bytes.size());
+  if (state_ != State::running) return;
+  end_told_ = false;
+  while (!bytes.empty()) {
+    const std::size_t length = std::min(bytes.find('\0'), bytes.size());
+    line_.append(bytes.substr(0, length));
+    if (length < bytes.size()) printed_(std::exchange(line_, {}));
+    bytes.remove_prefix(std::min(length + 1, bytes.size()));
+  }
+  if (line_.size() > kLongestPath) line_.clear();  // no path of a file system
+}
+
+void Fswatch::on_exit(const ExitStatus& /*status*/) {
+  const bool asked = state_ == State::ending;
+  state_ = State::ended;
+  if (asked) return start();
+  failed();
+}
+
+}  // namespace lookout
