@@ -10,6 +10,20 @@ program=$repository/_build/prod/lib/lookout/priv/lookout_port
 output=$("$repository/bin/watch" missing 2>&1) && fail 'a missing directory is watched' "$output"
 check 'a missing directory is said' "$output" 'missing.*No such file or directory'
 
+output=$("$repository/bin/watch" 2>&1) && fail 'bin/watch without arguments does something' "$output"
+check 'without arguments it says how it is used' "$output" '^usage:'
+
+# The words of a command are its own, and it runs where bin/watch was called, with the environment of the caller.
+status=0
+MIX_ENV=mine "$repository/bin/watch" watched --settle 20 --once -- sh -c 'echo "$PWD $MIX_ENV $1"; exit 7' -- --json >once_lines 2>once_words &
+once=$!
+eventually 'a command waits for a change' grep -q 'Watching .*watched' once_words
+mkdir watched/first
+wait "$once" || status=$?
+rmdir watched/first
+[ "$status" -eq 7 ] || fail "a command that ends with 7 makes bin/watch end with $status"
+check 'a command runs where bin/watch was called' "$(cat once_lines)" "^$scratch mine --json\$"
+
 # A job of its own, as a shell makes it for a person: Ctrl-C goes to all of the job, and is not ignored
 # even if it is by whoever runs this.
 set -m

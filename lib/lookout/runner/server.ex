@@ -306,7 +306,14 @@ defmodule Lookout.Runner.Server do
 
   defp end_run(%{command: command, pid: pid}, grace) do
     Command.stop(command, grace)
-    Process.exit(pid, :kill)
+
+    # Its last words may still be on their way out.
+    receive do
+      {:run, ^pid, {:ended, status}} -> status
+      {:EXIT, ^pid, reason} -> {:exit, reason}
+    after
+      @stuck -> Process.exit(pid, :kill)
+    end
   end
 
   defp label(state), do: "Lookout.Runner #{inspect(state.options.name || self())}"

@@ -1,10 +1,25 @@
 defmodule Mix.Tasks.Lookout do
-  @shortdoc "Prints each change below directories until Ctrl-C"
+  @shortdoc "Prints each change below directories, or runs a command on change"
 
   @moduledoc """
-  Prints each change below directories, a line each, until Ctrl-C.
+  Prints each change below directories, or runs a command when something changes, until Ctrl-C.
 
-      mix lookout DIR...
+      mix lookout [PATH]... [OPTION]... [-- COMMAND [ARGUMENT]...]
+      mix lookout lib test -- mix test
+      mix lookout --json --gitignore | jq .path
+      mix lookout inbox --once --print0 | xargs -0 process
+
+  The default PATH is the current directory. `bin/watch` in Lookout's own folder takes the same words.
+
+  ## Options
+
+    * `--ignore PATTERN`, `--only PATTERN` - as the options `:ignore` and `:only` of `Lookout.start_link/1`; may be repeated
+    * `--gitignore` - leave out what git ignores
+    * `--settle MS` - so many milliseconds of quiet before changes are told or the command is run; default 0, and 50 with a command or `--once`
+    * `--once` - end after the first batch of changes, or with the first run that a change starts, and then with its status
+    * `--stats` - figures on standard error: at the end, and every ten seconds in which something has changed
+
+  ## Changes
 
   A line is the change and the path, below the directory if there is only one. A directory's name ends in `/`. A name
   that is not plain text stands in quotes, with what is odd in it escaped, so no name can garble a terminal:
@@ -13,137 +28,45 @@ defmodule Mix.Tasks.Lookout do
       renamed     lib/new.ex -> lib/old.ex
       deleted     "two\\nlines"
 
-  Notices (see `Lookout`) are lines, too. Colours are used on a terminal only. Ends with status 1 where a directory
-  cannot be watched, having said why.
+  Notices (see `Lookout`) are lines, too. Colours are used on a terminal only, and not with the variable `NO_COLOR`. For programs:
+
+    * `--json` - an object a line, `{"change":"renamed","type":"file","path":"/srv/b","from":"/srv/a","seq":7}`, where `seq` is the
+      number of the batch, or `{"notice":"unreadable","path":"/srv/c","reason":"eacces"}`. A name that is not UTF-8 stands in base64 under
+      `path_base64` or `from_base64` instead
+    * `--print0` - the paths alone, absolute, as they are on disk, each followed by a NUL byte; of a rename the old and the new one. Notices
+      go to standard error
+
+  ## A command
+
+  It is run at once, and again whenever something has changed; a change during a run makes one more follow. Its standard output and
+  standard error go to those of Mix, byte for byte. Where both are a terminal, it has a terminal of its own, of the size that yours has at the
+  start, so that it shows colours. Its standard input is empty. See `Lookout.Runner`.
+
+    * `--restart` - a change during a run ends it and starts another: TERM to the command, after 5 seconds KILL to all that it has started
+    * `--postpone` - wait for the first change before the first run; `--once` implies it
+    * `--clear` - clear the terminal before each run
+    * `--notify-exit` - say how each run ended
+
+  What a command writes below the PATHs makes it run again: name the directories of the sources, or use `--ignore` or `--gitignore`.
+
+  ## The end
+
+  Ctrl-C, a TERM signal and a closed standard output end the command and all that it has started, too. In `mix`, Ctrl-C first shows Erlang's menu; a second one
+  ends, and with `ELIXIR_ERL_OPTIONS=+Bd` the first one does, as in `bin/watch`. The exit status is 0 at the end of `--once` without a command; 128 and the number of a signal that
+  ended it; 1 where a directory cannot be watched; 2 where an option makes no sense.
+
+  The project is not compiled, so that a broken one can be watched as well.
   """
 
   use Mix.Task
 
-  alias Lookout.{Error, Event}
-
-  @requirements ["app.config"]
+  @requirements ["loadpaths"]
 
   @impl true
-  def run(args) do
-    {[], dirs} = OptionParser.parse!(args, strict: [])
-    if dirs == [], do: Mix.raise("Which directory? Usage: mix lookout DIR...")
-
-    {:ok, _} = Application.ensure_all_started(:lookout)
-    # What matters is printed here; a log would stand between the lines.
-    :logger.set_primary_config(:level, :none)
-    # The stop is told by a message, and printed from there.
-    Process.flag(:trap_exit, true)
-
-    case Lookout.start_link(dirs: dirs, subscribe: [self()]) do
-      {:ok, watcher} ->
-        IO.puts(:stderr, "Watching #{Enum.map_join(dirs, ", ", &name/1)}. Ctrl-C ends.")
-        print(watcher, base(dirs))
-
-      {:error, error} ->
-        Mix.raise(Exception.message(error))
+  def run(arguments) do
+    case Lookout.Console.run(arguments) do
+      0 -> :ok
+      status -> exit({:shutdown, status})
     end
-  end
-
-  @doc false
-  # The directory that paths are told relative to; with several, paths stay absolute.
-  @spec base([Path.t()]) :: binary
-  def base([dir]), do: String.trim_trailing(Path.expand(dir), "/") <> "/"
-  def base(_several), do: ""
-
-  @doc false
-  @spec line(Event.t(), binary) :: binary
-  def line(%Event{change: :renamed} = event, base) do
-    "#{label(:renamed)}#{place(event.from, event.type, base)} -> #{place(event.path, event.type, base)}"
-  end
-
-  def line(%Event{} = event, base), do: label(event.change) <> place(event.path, event.type, base)
-
-  @doc false
-  @spec notice_line(term) :: binary
-  def notice_line({:overflow, dir}), do: label(:notice) <> "the kernel's queue overflowed; looked again at #{name(dir)}"
-  def notice_line({:unreadable, dir, reason}), do: label(:notice) <> "cannot read #{name(dir)} (#{reason})"
-
-  def notice_line({:watch_limit, dir, how}),
-    do: label(:notice) <> "the limit of watches is reached; #{name(dir)} is covered otherwise (#{how})"
-
-  def notice_line({:polled, dir, system}),
-    do:
-      label(:notice) <>
-        "#{name(dir)} is on a file system that others may change (#{system}); it is looked at every interval"
-
-  def notice_line({:root_deleted, dir}), do: label(:notice) <> "#{name(dir)} is gone"
-  def notice_line({:root_created, dir}), do: label(:notice) <> "#{name(dir)} is back"
-  def notice_line(:restarted), do: label(:notice) <> "lookout_port was restarted; changes before this may be missing"
-  def notice_line(other), do: label(:notice) <> inspect(other)
-
-  defp print(watcher, base) do
-    receive do
-      {:lookout, ^watcher, {:events, _seq, events}} ->
-        write(for event <- events, do: [coloured(event.change, line(event, base)), ?\n])
-        print(watcher, base)
-
-      {:lookout, ^watcher, {:notice, notice}} ->
-        write([coloured(:notice, notice_line(notice)), ?\n])
-        print(watcher, base)
-
-      {:lookout, ^watcher, {:stopped, reason}} ->
-        Mix.raise("The watching ended: #{reason(reason)}")
-
-      {:EXIT, ^watcher, reason} ->
-        Mix.raise("The watching ended: #{reason(reason)}")
-    end
-  end
-
-  # A closed standard output means that nobody reads any more.
-  defp write(lines) do
-    IO.write(lines)
-  rescue
-    ErlangError -> System.halt(1)
-  end
-
-  defp reason(%Error{} = error), do: Exception.message(error)
-  defp reason(other), do: inspect(other)
-
-  defp label(change), do: String.pad_trailing(to_string(change), 12)
-
-  defp coloured(change, line) do
-    if IO.ANSI.enabled?(), do: [colour(change), line, IO.ANSI.reset()], else: line
-  end
-
-  defp colour(:created), do: IO.ANSI.green()
-  defp colour(:deleted), do: IO.ANSI.red()
-  defp colour(:notice), do: IO.ANSI.magenta()
-  defp colour(:renamed), do: IO.ANSI.cyan()
-  defp colour(_modified_or_attributes), do: IO.ANSI.yellow()
-
-  defp place(path, type, base) do
-    below = if base != "" and String.starts_with?(path, base), do: trim_base(path, base), else: path
-    name(if type == :directory, do: below <> "/", else: below)
-  end
-
-  defp trim_base(path, base), do: binary_part(path, byte_size(base), byte_size(path) - byte_size(base))
-
-  defp name(path), do: if(plain?(path), do: path, else: IO.iodata_to_binary([?", escaped(path), ?"]))
-
-  defp plain?(path) do
-    String.printable?(path) and not (path =~ ~r/[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}"\\]|^ | $| -> /u)
-  end
-
-  # Control and format characters can move what follows them, on a terminal and on paper.
-  defp escaped(""), do: []
-  defp escaped("\n" <> rest), do: ["\\n" | escaped(rest)]
-  defp escaped("\t" <> rest), do: ["\\t" | escaped(rest)]
-  defp escaped(<<char::utf8, rest::binary>>) when char in [?", ?\\], do: [?\\, char | escaped(rest)]
-
-  defp escaped(<<char::utf8, rest::binary>>) do
-    text = <<char::utf8>>
-
-    if String.printable?(text) and not (text =~ ~r/[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}]/u),
-      do: [text | escaped(rest)],
-      else: ["\\u{", Integer.to_string(char, 16), "}" | escaped(rest)]
-  end
-
-  defp escaped(<<byte, rest::binary>>) do
-    ["\\x", byte |> Integer.to_string(16) |> String.pad_leading(2, "0") | escaped(rest)]
   end
 end

@@ -1,67 +1,232 @@
 defmodule Mix.Tasks.LookoutTest do
-  use ExUnit.Case, async: true
+  # The program as a person or a script calls it: a VM of its own, its bytes, its exit status.
+  use Lookout.Case, async: true
 
-  alias Lookout.Event
-  alias Mix.Tasks.Lookout, as: Task
+  @program "Lookout.Console.main()"
 
-  defp line(change, path, fields \\ []) do
-    Task.line(struct!(%Event{change: change, type: :file, path: path}, fields), "/srv/in/")
+  setup %{dir: dir} do
+    File.mkdir!(Path.join(dir, "in"))
+    :ok
   end
 
-  test "a path is told relative to the only directory" do
-    assert line(:created, "/srv/in/a/b") == "created     a/b"
-    assert Task.base(["/srv/in"]) == "/srv/in/"
-    assert Task.base(["/srv/in", "/srv/out"]) == ""
+  # Standard error goes to the file `words`; with `tty: true` all goes to a terminal.
+  defp start!(context, words, options \\ []) do
+    ebin = Application.app_dir(:lookout, "ebin")
+    elixir = System.find_executable("elixir")
+    call = [elixir, "--erl", "+Bd +fnu -noinput", "-pa", ebin, "-e", @program, "--" | words]
+    line = "exec " <> Enum.map_join(call, " ", &quoted/1)
+
+    line =
+      if options[:tty],
+        do: "exec script -qec #{quoted("stty rows 33 cols 77; " <> line)} /dev/null </dev/null",
+        else: line <> " 2>words"
+
+    port = Port.open({:spawn_executable, "/bin/sh"}, [:binary, :exit_status, args: ["-c", line], cd: context.dir])
+    {:os_pid, os_pid} = Port.info(port, :os_pid)
+    on_exit(fn -> System.cmd("kill", ["-KILL", "#{os_pid}"], stderr_to_stdout: true) end)
+    %{port: port, os_pid: os_pid}
   end
 
-  test "a path of a directory beside it stays absolute" do
-    assert line(:created, "/srv/input") == "created     /srv/input"
+  defp quoted(word), do: "'" <> String.replace(word, "'", "'\\''") <> "'"
+
+  # A program that is live has said so.
+  defp watching!(context, words) do
+    program = start!(context, words)
+    eventually(fn -> words(context) =~ "Watching" end, 6_000)
+    program
   end
 
-  test "every path is below the root directory" do
-    assert Task.line(%Event{change: :created, type: :file, path: "/a"}, Task.base(["/"])) == "created     a"
-  end
-
-  test "a directory ends in a slash, a rename has both names" do
-    assert line(:deleted, "/srv/in/a", type: :directory) == "deleted     a/"
-    assert line(:renamed, "/srv/in/b", from: "/srv/in/a") == "renamed     a -> b"
-  end
-
-  test "no byte of a name reaches the terminal raw but those of plain text" do
-    for {name, shown} <- [
-          {"two\nlines", ~S("two\nlines")},
-          {"\e[31mred", ~S("\u{1B}[31mred")},
-          {<<0xFF, "a">>, ~S("\xFFa")},
-          {<<0xC2, 0x9B, "31m">>, ~S("\u{9B}31m")},
-          {"gpj\u202Eexe", ~S("gpj\u{202E}exe")},
-          {"\u2028", ~S("\u{2028}")},
-          {~S(a\b"c), ~S("a\\b\"c")}
-        ] do
-      assert line(:created, "/srv/in/" <> name) == "created     " <> shown
+  defp words(context) do
+    case File.read(Path.join(context.dir, "words")) do
+      {:ok, words} -> words
+      {:error, :enoent} -> ""
     end
   end
 
-  test "letters of any script are plain text" do
-    assert line(:created, "/srv/in/été 文書") == "created     été 文書"
+  # The output so far, once it satisfies the function.
+  defp output(program, sofar \\ "", fun) do
+    if fun.(sofar) do
+      sofar
+    else
+      %{port: port} = program
+      assert_receive {^port, {:data, bytes}}, 60_000
+      output(program, sofar <> bytes, fun)
+    end
   end
 
-  test "a name that could be taken for something else is quoted" do
-    assert line(:created, "/srv/in/a -> b") == ~S(created     "a -> b")
-    assert line(:created, "/srv/in/ a ") == ~S(created     " a ")
+  defp ended(%{port: port}, sofar \\ "") do
+    receive do
+      {^port, {:data, bytes}} -> ended(%{port: port}, sofar <> bytes)
+      {^port, {:exit_status, status}} -> {status, sofar}
+    after
+      60_000 -> flunk("it does not end")
+    end
   end
 
-  test "each notice is a line" do
-    for notice <- [
-          {:overflow, "/d"},
-          {:unreadable, "/d", :eacces},
-          {:watch_limit, "/d", :poll},
-          {:root_deleted, "/d"},
-          {:root_created, "/d"}
-        ] do
-      assert Task.notice_line(notice) =~ ~r"\Anotice      .*/d.*\z"
+  defp write!(context, name), do: File.write!(context.dir <> "/in/" <> name, "x")
+
+  describe "changes" do
+    test "are lines without colours where there is no terminal, and TERM ends with 143", context do
+      program = watching!(context, ["in"])
+      write!(context, "a")
+      assert output(program, &(&1 =~ "created     a\n")) =~ ~r/\Acreated     a\n/
+      signal(program.os_pid, "TERM")
+      assert {143, _rest} = ended(program)
     end
 
-    assert Task.notice_line(:restarted) =~ "restarted"
-    assert Task.notice_line({:new_one, 1}) == "notice      {:new_one, 1}"
+    test "are below the current directory by default", context do
+      program = watching!(context, [])
+      write!(context, "a")
+      output(program, &(&1 =~ "created     in/a\n"))
+    end
+
+    test "are objects of JSON with --json", context do
+      program = watching!(context, ["in", "--json", "--once"])
+      File.mkdir!(context.dir <> "/in/" <> <<"odd", 0xFF>>)
+      encoded = Base.encode64(context.dir <> "/in/" <> <<"odd", 0xFF>>)
+
+      assert ended(program) ==
+               {0, ~s({"change":"created","type":"directory","path_base64":"#{encoded}","seq":1}\n)}
+    end
+
+    test "are the bytes of the paths and nothing else with --print0", context do
+      File.mkdir!(context.dir <> "/in/old")
+      program = watching!(context, ["in", "--print0", "--once"])
+      File.rename!(context.dir <> "/in/old", context.dir <> "/in/" <> <<"é\n", 0xFF>>)
+      assert ended(program) == {0, context.dir <> "/in/old\0" <> context.dir <> "/in/" <> <<"é\n", 0xFF, 0>>}
+    end
+
+    test "that are ignored are not told, and --stats tells figures at the end", context do
+      program = watching!(context, ["in", "--ignore", "*.tmp", "--once", "--stats"])
+      File.mkdir!(context.dir <> "/in/a.tmp")
+      File.mkdir!(context.dir <> "/in/b")
+      assert ended(program) == {0, "created     b/\n"}
+      assert words(context) =~ ~r/^stats: 1 change in 1 batch; /m
+    end
+
+    test "have colours on a terminal", context do
+      program = start!(context, ["in"], tty: true)
+      output(program, &(&1 =~ "Watching"))
+      File.mkdir!(context.dir <> "/in/a")
+      output(program, &(&1 =~ "\e[32mcreated     a/\e[0m"))
+    end
+
+    test "end where nobody reads them any more", context do
+      ebin = Application.app_dir(:lookout, "ebin")
+      line = "(elixir --erl -noinput -pa '#{ebin}' -e '#{@program}' -- in 2>words; echo $? >status) | exec true"
+      Port.open({:spawn_executable, "/bin/sh"}, [:binary, args: ["-c", line], cd: context.dir])
+      eventually(fn -> words(context) =~ "Watching" end, 6_000)
+      write!(context, "a")
+      eventually(fn -> match?({:ok, <<_, _::binary>>}, File.read(context.dir <> "/status")) end)
+      assert File.read!(context.dir <> "/status") == "141\n"
+    end
+  end
+
+  describe "a command" do
+    test "runs at once, and again on change, its bytes passed on to the stream they are for", context do
+      program = watching!(context, ["in", "--", "sh", "-c", "printf 'out\\377'; printf 'err\\376' >&2"])
+      output(program, &(&1 == <<"out", 0xFF>>))
+      write!(context, "a")
+      output(program, &(&1 =~ <<"out", 0xFF>>))
+      assert words(context) =~ <<"err", 0xFE>>
+    end
+
+    test "is passed its words and the directory as they are", context do
+      program = watching!(context, ["in", "--", "sh", "-c", "echo \"$PWD|$1|\"", "--", "a b  --json"])
+      assert output(program, &(&1 =~ "\n")) =~ "#{context.dir}|a b  --json|\n"
+    end
+
+    test "with --once runs after the first change, and gives its status", context do
+      program = watching!(context, ["in", "--once", "--notify-exit", "--", "sh", "-c", "echo ran; exit 7"])
+      refute_received {_port, {:data, _bytes}}
+      write!(context, "a")
+      assert ended(program) == {7, "ran\n"}
+      assert words(context) =~ "the command ended with status 7"
+    end
+
+    test "that dies of a signal gives 128 and its number, one that is missing 127", context do
+      for {command, status} <- [{["sh", "-c", "kill -9 $$"], 137}, {["no-such-program"], 127}] do
+        File.rm(context.dir <> "/words")
+        program = watching!(context, ["in", "--once", "--" | command])
+        write!(context, "#{status}")
+        assert {^status, ""} = ended(program)
+      end
+
+      assert words(context) =~ "no-such-program"
+    end
+
+    test "that is missing is said, and waited for", context do
+      program = watching!(context, ["in", "--", "./program"])
+      eventually(fn -> words(context) =~ "No such file" end)
+      File.write!(context.dir <> "/program", "#!/bin/sh\necho it runs\n")
+      File.chmod!(context.dir <> "/program", 0o755)
+      write!(context, "a")
+      output(program, &(&1 =~ "it runs\n"))
+    end
+
+    test "is restarted by a change with --restart, and waits for one with --postpone", context do
+      program = watching!(context, ["in", "--restart", "--postpone", "--", "sh", "-c", "echo begins; sleep 1000"])
+      refute_received {_port, {:data, _bytes}}
+      File.mkdir!(context.dir <> "/in/a")
+      output(program, &(&1 == "begins\n"))
+      File.mkdir!(context.dir <> "/in/b")
+      output(program, &(&1 == "begins\n"))
+    end
+
+    test "has a terminal of the same size where there is one, which --clear clears", context do
+      program = start!(context, ["in", "--clear", "--", "sh", "-c", "stty size; tty -s <&1 && echo yes"], tty: true)
+      assert output(program, &(&1 =~ "yes")) =~ ~r/\e\[H\e\[2J\e\[3J33 77\r*\nyes/
+    end
+
+    test "that reads on a terminal finds the end of its input", context do
+      program = start!(context, ["in", "--", "sh", "-c", "cat; echo over"], tty: true)
+      output(program, &(&1 =~ "over"))
+    end
+  end
+
+  describe "P6: nothing is left of a deaf command and its orphan" do
+    @deaf "trap '' TERM; (setsid sh -c 'trap \"\" TERM; echo $$; exec sleep 1000' &); echo $$; while :; do sleep 1000; done"
+
+    for name <- ["KILL", "INT"] do
+      test "when the program ends by #{name}", context do
+        {program, pids} = start_deaf(context)
+        signal(program.os_pid, unquote(name))
+        for pid <- pids, do: assert(eventually(fn -> gone?(pid) end))
+      end
+    end
+
+    test "when the program is sent TERM, and the last words of a command are heard", context do
+      command = "trap 'echo bye; exit 0' TERM; echo ready; while :; do sleep 0.01; done"
+      program = watching!(context, ["in", "--", "sh", "-c", command])
+      output(program, &(&1 =~ "ready\n"))
+      signal(program.os_pid, "TERM")
+      assert {143, rest} = ended(program)
+      assert rest =~ "bye\n"
+    end
+
+    defp start_deaf(context) do
+      program = watching!(context, ["in", "--", "sh", "-c", @deaf])
+      {program, program |> output(&(length(String.split(&1)) == 2)) |> String.split()}
+    end
+  end
+
+  test "what makes no sense is said, with status 2, and what cannot be watched with status 1", context do
+    assert {2, ""} = ended(start!(context, ["--jsn"]))
+    assert words(context) =~ "unknown option --jsn"
+    assert {1, ""} = ended(start!(context, ["missing"]))
+    assert words(context) =~ ~r/missing.*No such file/
+    assert {1, ""} = ended(start!(context, ["in", "--ignore", String.duplicate("x", 5000)]))
+    assert words(context) =~ ":ignore"
+  end
+
+  test "the Mix task does the same, and ends with the status", context do
+    {output, 0} = System.cmd("mix", ["lookout", "--help"], env: [{"MIX_ENV", "test"}])
+    assert output =~ "--notify-exit"
+
+    assert {output, 2} =
+             System.cmd("mix", ["lookout", "--jsn", "--", "ls"], env: [{"MIX_ENV", "test"}], stderr_to_stdout: true)
+
+    assert output =~ "unknown option --jsn"
+    assert context.dir
   end
 end

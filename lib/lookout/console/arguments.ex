@@ -1,0 +1,141 @@
+defmodule Lookout.Console.Arguments do
+  @moduledoc false
+  # The words after `mix lookout` or `bin/watch`. Pure.
+
+  @switches [
+    ignore: :keep,
+    only: :keep,
+    gitignore: :boolean,
+    settle: :integer,
+    json: :boolean,
+    print0: :boolean,
+    once: :boolean,
+    stats: :boolean,
+    clear: :boolean,
+    restart: :boolean,
+    postpone: :boolean,
+    notify_exit: :boolean,
+    help: :boolean
+  ]
+
+  @of_command [:clear, :restart, :postpone, :notify_exit]
+  @of_printing [:json, :print0]
+
+  # Milliseconds: a batch of changes, where there is but one, should hold all that belongs together.
+  @settle 50
+
+  @type t :: %__MODULE__{
+          paths: [binary, ...],
+          command: nil | [binary, ...],
+          format: :lines | :json | :print0,
+          watch: keyword,
+          settle: non_neg_integer,
+          once: boolean,
+          stats: boolean,
+          clear: boolean,
+          restart: boolean,
+          postpone: boolean,
+          notify_exit: boolean
+        }
+
+  @enforce_keys [:paths, :command, :format, :watch, :settle]
+  defstruct [
+    :paths,
+    :command,
+    :format,
+    # options of the watcher
+    :watch,
+    # before a run, or a batch
+    :settle,
+    once: false,
+    stats: false,
+    clear: false,
+    restart: false,
+    postpone: false,
+    notify_exit: false
+  ]
+
+  @spec parse([binary]) :: {:ok, t} | :help | {:error, binary}
+  def parse(words) do
+    {ours, command} = split(words)
+    {options, paths, invalid} = OptionParser.parse(ours, strict: @switches, aliases: [h: :help])
+
+    cond do
+      options[:help] -> :help
+      invalid != [] -> {:error, explain(hd(invalid))}
+      command == [] -> {:error, "no command after --"}
+      true -> build(paths, options, command)
+    end
+  end
+
+  # What stands behind the first -- is the command's, to the word.
+  defp split(words) do
+    case Enum.split_while(words, &(&1 != "--")) do
+      {ours, ["--" | command]} -> {ours, command}
+      {ours, []} -> {ours, nil}
+    end
+  end
+
+  defp explain({option, value}) do
+    cond do
+      not known?(option) -> "unknown option #{option}"
+      is_nil(value) -> "option #{option}: a value is missing"
+      true -> "option #{option}: #{inspect(value)} is not what it takes"
+    end
+  end
+
+  defp known?(option) do
+    name = option |> String.trim_leading("-") |> String.replace("-", "_")
+    Enum.any?(@switches, fn {switch, _type} -> name in [Atom.to_string(switch), "no_#{switch}"] end)
+  end
+
+  defp build(paths, options, command) do
+    with :ok <- fitting(options, command), :ok <- settling(options[:settle]) do
+      settle = options[:settle] || default_settle(options, command)
+      kept = Keyword.take(options, [:once, :stats] ++ @of_command)
+
+      required = [
+        paths: if(paths == [], do: ["."], else: paths),
+        command: command,
+        format: format(options),
+        watch: watch(options),
+        settle: settle
+      ]
+
+      {:ok, struct!(__MODULE__, required ++ kept)}
+    end
+  end
+
+  defp fitting(options, command) do
+    given = for {name, true} <- options, do: name
+    wrong = Enum.find(if(command, do: @of_printing, else: @of_command), &(&1 in given))
+
+    cond do
+      wrong && command -> {:error, "option #{shown(wrong)} is for printing changes, without a command"}
+      wrong -> {:error, "option #{shown(wrong)} is for a command, which follows after --"}
+      :json in given and :print0 in given -> {:error, "option --json does not go with --print0"}
+      true -> :ok
+    end
+  end
+
+  defp shown(name), do: "--" <> String.replace(Atom.to_string(name), "_", "-")
+
+  defp settling(nil), do: :ok
+  defp settling(ms) when ms in 0..3_600_000, do: :ok
+  defp settling(ms), do: {:error, "option --settle: expected milliseconds from 0 to 3600000, got #{ms}"}
+
+  defp default_settle(options, command), do: if(command || options[:once], do: @settle, else: 0)
+
+  defp format(options) do
+    cond do
+      options[:json] -> :json
+      options[:print0] -> :print0
+      true -> :lines
+    end
+  end
+
+  defp watch(options) do
+    Keyword.take(options, [:gitignore]) ++
+      for name <- [:ignore, :only], patterns = Keyword.get_values(options, name), patterns != [], do: {name, patterns}
+  end
+end

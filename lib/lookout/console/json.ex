@@ -1,0 +1,57 @@
+defmodule Lookout.Console.Json do
+  @moduledoc false
+  # Changes and notices as objects of JSON (RFC 8259), one a line. Pure. A string of JSON is text, a name on disk is bytes: a name
+  # that is not UTF-8 is told in base64 (RFC 4648), under a key that says so.
+
+  alias Lookout.Event
+
+  @spec event(Event.t(), pos_integer) :: iodata
+  def event(%Event{} = event, seq) do
+    from = if event.from, do: [path("from", event.from)], else: []
+
+    object(
+      [{"change", atom(event.change)}, {"type", atom(event.type)}, path("path", event.path)] ++
+        from ++ [{"seq", Integer.to_string(seq)}]
+    )
+  end
+
+  @spec notice(Lookout.notice() | term) :: iodata
+  def notice({name, path, detail}) when is_binary(path) and is_atom(detail) do
+    object([{"notice", atom(name)}, path("path", path), {detail_key(name), atom(detail)}])
+  end
+
+  def notice({name, path}) when is_binary(path), do: object([{"notice", atom(name)}, path("path", path)])
+  def notice(name) when is_atom(name), do: object([{"notice", atom(name)}])
+  def notice(other), do: object([{"notice", string(inspect(other))}])
+
+  defp detail_key(:unreadable), do: "reason"
+  defp detail_key(:watch_limit), do: "covered_by"
+  defp detail_key(:polled), do: "file_system"
+  defp detail_key(_other), do: "detail"
+
+  defp path(key, path) do
+    if String.valid?(path), do: {key, string(path)}, else: {key <> "_base64", string(Base.encode64(path))}
+  end
+
+  defp object(pairs) do
+    [?{, pairs |> Enum.map(fn {key, value} -> [string(key), ?:, value] end) |> Enum.intersperse(?,), ?}]
+  end
+
+  defp atom(atom), do: string(Atom.to_string(atom))
+
+  @doc "A string of JSON. The text is valid UTF-8."
+  @spec string(binary) :: iodata
+  def string(text), do: [?", escaped(text), ?"]
+
+  defp escaped(text), do: for(<<char::utf8 <- text>>, into: "", do: escape(char))
+
+  defp escape(?"), do: ~S(\")
+  defp escape(?\\), do: ~S(\\)
+  defp escape(?\b), do: ~S(\b)
+  defp escape(?\f), do: ~S(\f)
+  defp escape(?\n), do: ~S(\n)
+  defp escape(?\r), do: ~S(\r)
+  defp escape(?\t), do: ~S(\t)
+  defp escape(char) when char < 0x20 or char == 0x7F, do: "\\u00" <> Base.encode16(<<char>>)
+  defp escape(char), do: <<char::utf8>>
+end

@@ -1,0 +1,80 @@
+defmodule Lookout.Console.Lines do
+  @moduledoc false
+  # Changes and notices as lines for people. No byte of a name reaches a terminal but those of plain text. Pure.
+
+  alias Lookout.Event
+
+  @doc "The directory that paths are told relative to; with several, paths stay absolute."
+  @spec base([Path.t()]) :: binary
+  def base([dir]), do: String.trim_trailing(Lookout.Options.path!(dir), "/") <> "/"
+  def base(_several), do: ""
+
+  @spec line(Event.t(), binary) :: binary
+  def line(%Event{change: :renamed} = event, base) do
+    "#{label(:renamed)}#{place(event.from, event.type, base)} -> #{place(event.path, event.type, base)}"
+  end
+
+  def line(%Event{} = event, base), do: label(event.change) <> place(event.path, event.type, base)
+
+  @spec notice_line(term) :: binary
+  def notice_line({:overflow, dir}), do: label(:notice) <> "the kernel's queue overflowed; looked again at #{name(dir)}"
+  def notice_line({:unreadable, dir, reason}), do: label(:notice) <> "cannot read #{name(dir)} (#{reason})"
+
+  def notice_line({:watch_limit, dir, how}),
+    do: label(:notice) <> "the limit of watches is reached; #{name(dir)} is covered otherwise (#{how})"
+
+  def notice_line({:polled, dir, system}),
+    do:
+      label(:notice) <>
+        "#{name(dir)} is on a file system that others may change (#{system}); it is looked at every interval"
+
+  def notice_line({:root_deleted, dir}), do: label(:notice) <> "#{name(dir)} is gone"
+  def notice_line({:root_created, dir}), do: label(:notice) <> "#{name(dir)} is back"
+  def notice_line(:restarted), do: label(:notice) <> "lookout_port was restarted; changes before this may be missing"
+  def notice_line(other), do: label(:notice) <> inspect(other)
+
+  @doc "The text in the colour of a change or notice."
+  @spec coloured(atom, binary) :: iodata
+  def coloured(change, line), do: [colour(change), line, IO.ANSI.reset()]
+
+  defp colour(:created), do: IO.ANSI.green()
+  defp colour(:deleted), do: IO.ANSI.red()
+  defp colour(:notice), do: IO.ANSI.magenta()
+  defp colour(:renamed), do: IO.ANSI.cyan()
+  defp colour(_modified_or_attributes), do: IO.ANSI.yellow()
+
+  defp label(change), do: String.pad_trailing(to_string(change), 12)
+
+  defp place(path, type, base) do
+    below = if base != "" and String.starts_with?(path, base), do: trim_base(path, base), else: path
+    name(if type == :directory, do: below <> "/", else: below)
+  end
+
+  defp trim_base(path, base), do: binary_part(path, byte_size(base), byte_size(path) - byte_size(base))
+
+  @doc "A name as plain text, where need be in quotes with what is odd in it escaped."
+  @spec name(binary) :: binary
+  def name(path), do: if(plain?(path), do: path, else: IO.iodata_to_binary([?", escaped(path), ?"]))
+
+  defp plain?(path) do
+    String.printable?(path) and not (path =~ ~r/[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}"\\]|^ | $| -> /u)
+  end
+
+  # Control and format characters can move what follows them, on a terminal and on paper.
+  defp escaped(""), do: []
+  defp escaped("\n" <> rest), do: ["\\n" | escaped(rest)]
+  defp escaped("\t" <> rest), do: ["\\t" | escaped(rest)]
+  defp escaped(<<char::utf8, rest::binary>>) when char in [?", ?\\], do: [?\\, char | escaped(rest)]
+
+  defp escaped(<<char::utf8, rest::binary>>) do
+    text = <<char::utf8>>
+
+    if String.printable?(text) and not (text =~ ~r/[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}]/u),
+      do: [text | escaped(rest)],
+      else: ["\\u{", Integer.to_string(char, 16), "}" | escaped(rest)]
+  end
+
+  defp escaped(<<byte, rest::binary>>) do
+    ["\\x", byte |> Integer.to_string(16) |> String.pad_leading(2, "0") | escaped(rest)]
+  end
+end

@@ -1,0 +1,59 @@
+defmodule Lookout.Console.ArgumentsTest do
+  use ExUnit.Case, async: true
+
+  alias Lookout.Console.Arguments
+
+  defp parse!(words) do
+    {:ok, arguments} = Arguments.parse(words)
+    arguments
+  end
+
+  test "without words, the current directory is told" do
+    assert %{paths: ["."], command: nil, format: :lines, settle: 0, watch: []} = parse!([])
+  end
+
+  test "what stands behind the first -- is the command's, to the word" do
+    assert %{paths: ["lib"], command: ["env", "--", "--json"], restart: true} =
+             parse!(["lib", "--restart", "--", "env", "--", "--json"])
+
+    assert %{paths: ["."], command: ["make"]} = parse!(["--", "make"])
+  end
+
+  test "patterns may be repeated, and keep their order" do
+    assert parse!(["--ignore", "a", "x", "--ignore=!b", "--only", "*.ex", "--gitignore"]).watch ==
+             [gitignore: true, ignore: ["a", "!b"], only: ["*.ex"]]
+  end
+
+  test "quiet is waited for where one batch has to hold what belongs together" do
+    assert parse!(["--once"]).settle == 50
+    assert parse!(["--", "make"]).settle == 50
+    assert parse!(["--once", "--settle", "7"]).settle == 7
+  end
+
+  test "what makes no sense is an error that names it" do
+    for {words, named} <- [
+          {["--jsn"], "unknown option --jsn"},
+          {["-x"], "unknown option -x"},
+          {["--settle", "soon"], ~S(--settle: "soon")},
+          {["--settle", "-1"], "--settle"},
+          {["--settle"], "--settle: a value is missing"},
+          {["--ignore"], "--ignore"},
+          {["--json", "--print0"], "--print0"},
+          {["--json", "--", "make"], "--json is for printing"},
+          {["--clear"], "--clear is for a command"},
+          {["--restart"], "--restart is for a command"},
+          {["--postpone"], "--postpone is for a command"},
+          {["--notify-exit"], "--notify-exit is for a command"},
+          {["lib", "--"], "no command"}
+        ] do
+      assert {:error, message} = Arguments.parse(words)
+      assert message =~ named
+    end
+  end
+
+  test "help is asked for before anything else" do
+    assert Arguments.parse(["--help", "--jsn"]) == :help
+    assert Arguments.parse(["-h"]) == :help
+    assert %{command: ["ls", "--help"]} = parse!(["--", "ls", "--help"])
+  end
+end
