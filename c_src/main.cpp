@@ -1,4 +1,5 @@
 // lookout_port: arguments, wiring, exit code.
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
@@ -26,6 +27,7 @@ namespace {
 using namespace lookout;
 
 constexpr int kUsageError = 2;
+constexpr int kPipeSize = 256 * 1024;
 
 // How long the end of a command is waited for at the end of this program. Its guardian does the
 // work, and goes on where this is not enough.
@@ -90,6 +92,13 @@ int run_with(std::string_view argument) {
   return kUsageError;
 }
 
+// The bytes of a command come in frames of a little more than the 64 KiB that a pipe holds: each
+// would take two turns of both sides. Where the user's share of pipe memory is used up (pipe(7))
+// the pipe stays as it is.
+void widen(const UniqueFd& pipe) {
+  ::fcntl(pipe.get(), F_SETPIPE_SZ, kPipeSize);
+}
+
 int run() {
   if (::isatty(STDIN_FILENO) == 1 || ::isatty(STDOUT_FILENO) == 1) {
     say(stderr, {kAbout, kUsage});
@@ -104,7 +113,10 @@ int run() {
   std::signal(SIGIO, SIG_IGN);  // writers_of() may have it sent
   // No directory stays in use only because the program was started in it.
   if (::chdir("/") != 0) say(stderr, {"lookout_port: cannot change to /\n"});
-  return serve(std::get<StandardStreams>(std::move(taken)));
+  auto streams = std::get<StandardStreams>(std::move(taken));
+  widen(streams.input);
+  widen(streams.output);
+  return serve(std::move(streams));
 }
 
 }  // namespace

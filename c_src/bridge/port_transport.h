@@ -70,8 +70,8 @@ class PortTransport : public Sink {
   EndHandler ended_;
 
   FrameReader frames_;
-  std::array<char, 65536> chunk_{};
-  std::string writing_;  // given to the kernel from written_ on, while write_pending_
+  std::array<char, 65536> chunk_;  // not cleared: most requests are short
+  std::string writing_;            // given to the kernel from written_ on, while write_pending_
   std::size_t written_ = 0;
   std::string waiting_;  // frames that came meanwhile; they go in one write
   bool write_pending_ = false;

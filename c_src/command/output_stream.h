@@ -54,7 +54,7 @@ class OutputStream {
 
   std::unique_ptr<boost::asio::posix::stream_descriptor> descriptor_;
   Handlers handlers_;
-  std::array<char, kChunkSize> chunk_{};
+  std::array<char, kChunkSize> chunk_;  // not cleared: most commands say little
   std::uint64_t credit_ = 0;
   bool waiting_ = false;  // for the descriptor to be readable
   bool last_ = false;     // no_writer_left()
