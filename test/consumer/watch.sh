@@ -15,6 +15,7 @@ check 'without arguments it says how it is used' "$output" '^usage:'
 
 # The words of a command are its own, and it runs where bin/watch was called, with the environment of the caller.
 status=0
+# shellcheck disable=SC2016
 MIX_ENV=mine "$repository/bin/watch" watched --settle 20 --once -- sh -c 'echo "$PWD $MIX_ENV $1"; exit 7' -- --json >once_lines 2>once_words &
 once=$!
 eventually 'a command waits for a change' grep -q 'Watching .*watched' once_words

@@ -55,7 +55,7 @@ defmodule Mix.Tasks.Lookout do
   ends, and with `ELIXIR_ERL_OPTIONS=+Bd` the first one does, as in `bin/watch`. The exit status is 0 at the end of `--once` without a command; 128 and the number of a signal that
   ended it; 1 where a directory cannot be watched; 2 where an option makes no sense.
 
-  The project is not compiled, so that a broken one can be watched as well.
+  A project that depends on Lookout is not compiled for this, so that a broken one can be watched as well.
   """
 
   use Mix.Task

@@ -49,6 +49,18 @@ defmodule Lookout.Runner.BusyTest do
       refute 9 in statuses(runner)
     end
 
+    test ":restart: a run that is killed when it has just told its end does not harm the runner", context do
+      runner = start!(context, run: fn _paths -> Process.sleep(:infinity) end, on_busy: :restart, run_at_start: true)
+      started(runner)
+      %{run: %{pid: run}} = :sys.get_state(runner)
+      ref = Process.monitor(run)
+      send(runner, {:run, run, {:ended, :ok}})
+      assert finished(runner) == :ok
+      Process.exit(run, :kill)
+      assert_receive {:DOWN, ^ref, :process, ^run, :killed}
+      assert %{run: nil} = :sys.get_state(runner)
+    end
+
     test ":ignore: nothing starts for changes during a run, and the next run is told of them", context do
       runner = start!(context, command: ["sh", "-c", gate(context, "go")], on_busy: :ignore)
       change!(context, "a")
