@@ -113,9 +113,12 @@ defmodule Mix.Tasks.LookoutTest do
 
     test "end where nobody reads them any more", context do
       ebin = Application.app_dir(:lookout, "ebin")
-      line = "(elixir --erl -noinput -pa '#{ebin}' -e '#{@program}' -- in 2>words; echo $? >status) | exec true"
+      call = "echo $$ >pid; exec elixir --erl -noinput -pa #{quoted(ebin)} -e #{quoted(@program)} -- in 2>words"
+      line = "(sh -c #{quoted(call)}; echo $? >status) | exec true"
       Port.open({:spawn_executable, "/bin/sh"}, [:binary, args: ["-c", line], cd: context.dir])
       eventually(fn -> words(context) =~ "Watching" end, 6_000)
+      os_pid = String.trim(File.read!(context.dir <> "/pid"))
+      on_exit(fn -> System.cmd("kill", ["-KILL", os_pid], stderr_to_stdout: true) end)
       write!(context, "a")
       eventually(fn -> match?({:ok, <<_, _::binary>>}, File.read(context.dir <> "/status")) end)
       assert File.read!(context.dir <> "/status") == "141\n"
