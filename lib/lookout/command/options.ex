@@ -4,6 +4,7 @@ defmodule Lookout.Command.Options do
   # that make no sense raise; what may come from data (the words, the directory, limits) is an error.
 
   alias Lookout.{Error, Limits, Paths}
+  alias Lookout.Command.Rlimits
 
   @expected [
     env: "a map or list of {name, value}, strings, where nil takes a variable away",
@@ -77,7 +78,7 @@ defmodule Lookout.Command.Options do
 
     with {:ok, options} <- with_directory(options),
          {:ok, argv} <- argv(command, Map.get(options, :shell, false)),
-         {:ok, limits} <- rlimits(options),
+         {:ok, limits} <- Rlimits.parse(Map.get(options, :rlimits, [])),
          :ok <- short_enough(argv, options) do
       {:ok, build(function, argv, limits, options)}
     end
@@ -172,43 +173,6 @@ defmodule Lookout.Command.Options do
     else
       :ok
     end
-  end
-
-  ## Limits
-
-  defp rlimits(options) do
-    options
-    |> Map.get(:rlimits, [])
-    |> Enum.reduce_while({:ok, []}, fn {name, value}, {:ok, limits} ->
-      case limit(name, value) do
-        {:ok, limit} -> {:cont, {:ok, limits ++ [limit]}}
-        :error -> {:halt, bad_limit(name, value)}
-      end
-    end)
-  end
-
-  @limits ~w(as core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack)a
-
-  defp limit(name, {soft, hard}) when name in @limits do
-    if amount?(soft) and amount?(hard) and at_most?(soft, hard), do: {:ok, {name, soft, hard}}, else: :error
-  end
-
-  defp limit(name, value), do: if(is_tuple(value), do: :error, else: limit(name, {value, value}))
-
-  defp amount?(:infinity), do: true
-  defp amount?(amount), do: is_integer(amount) and amount in 0..0x7FFF_FFFF_FFFF_FFFF
-
-  # Atoms are greater than integers.
-  defp at_most?(soft, hard), do: soft <= hard
-
-  defp bad_limit(name, value) do
-    names = Enum.map_join(@limits, ", ", &inspect/1)
-
-    error(
-      :bad_limit,
-      "expected a limit of #{names} with a number, :infinity or {soft, hard} where soft is not above hard, " <>
-        "got: #{inspect({name, value})}"
-    )
   end
 
   ## The options

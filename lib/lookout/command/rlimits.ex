@@ -1,0 +1,45 @@
+defmodule Lookout.Command.Rlimits do
+  @moduledoc false
+  # The limits of resources that a command is given, as the request `:spawn` has them.
+
+  alias Lookout.Error
+
+  @type amount :: non_neg_integer | :infinity
+  @type t :: {name :: atom, soft :: amount, hard :: amount}
+
+  @names ~w(as core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack)a
+
+  @doc "Checks pairs of a name and an amount, which is both limits, or `{soft, hard}`. They may come from data: an error, not a raise."
+  @spec parse([{term, term}]) :: {:ok, [t]} | {:error, Error.t()}
+  def parse(pairs) do
+    case Enum.find(pairs, &(limit(&1) == :error)) do
+      nil -> {:ok, Enum.map(pairs, &limit/1)}
+      pair -> {:error, bad(pair)}
+    end
+  end
+
+  defp limit({name, {soft, hard}}) when name in @names do
+    if amount?(soft) and amount?(hard) and at_most?(soft, hard), do: {name, soft, hard}, else: :error
+  end
+
+  defp limit({_name, value}) when is_tuple(value), do: :error
+  defp limit({name, value}), do: limit({name, {value, value}})
+
+  defp amount?(:infinity), do: true
+  defp amount?(amount), do: is_integer(amount) and amount in 0..0x7FFF_FFFF_FFFF_FFFF
+
+  # Atoms are greater than integers.
+  defp at_most?(soft, hard), do: soft <= hard
+
+  defp bad(pair) do
+    names = Enum.map_join(@names, ", ", &inspect/1)
+
+    %Error{
+      reason: :bad_limit,
+      operation: :spawn,
+      detail:
+        "expected a limit of #{names} with a number, :infinity or {soft, hard} where soft is not above hard, " <>
+          "got: #{inspect(pair)}"
+    }
+  end
+end
