@@ -89,7 +89,7 @@ defmodule Lookout do
           | {:settle, 0..3_600_000}
           | {:follow_symlinks, boolean}
           | {:await, :close | {:close, 1..86_400_000}}
-          | {:backend, :auto | :inotify | :poll | :fswatch}
+          | {:backend, :auto | :inotify | :fanotify | :poll | :fswatch}
           | {:poll_interval, 10..3_600_000}
           | {:gitignore, boolean}
           | {:ignore, [binary]}
@@ -132,8 +132,10 @@ defmodule Lookout do
     * `:await` - with `:close`, an event of a file waits until nobody has it open for writing or mapped writable, for at most ten
       minutes; `{:close, ms}` waits for at most so long. Where the kernel does not tell whether there are writers (another user's files,
       without the capability CAP_LEASE; some file systems), until one of them closes it
-    * `:backend` - how changes are found: `:inotify`, by the kernel's hints; `:poll`, by looking at everything every `:poll_interval`, which
-      serves on any file system; `:auto` (the default), by hints where the kernel sees every change, and by polling, with a `:polled`
+    * `:backend` - how changes are found: `:inotify`, by the kernel's hints; `:fanotify`, by its hints of whole file systems,
+      which has no limit of watches, and needs CAP_SYS_ADMIN and Linux 5.17 (a file system that cannot be marked has inotify); `:poll`, by looking at everything every `:poll_interval`, which
+      serves on any file system; `:auto` (the default), by inotify where the kernel sees every change, by fanotify where the watches are used
+      up and the privileges are there, and by polling, with a `:polled`
       notice, on network, 9p and FUSE mounts, which others may change unseen; `:fswatch`, by polling and, between two looks, by what the
       installed program `fswatch` prints: with it `:poll_interval` may be long. When `fswatch` ends, a `:polled` notice says so, and it is
       started again
@@ -232,7 +234,7 @@ defmodule Lookout do
   @doc """
   Counts and figures: of the watcher `:seq`, `:dirs`, `:subscribers`, `:held` (batches that wait for a subscriber), `:restarts`; of its
   program `:os_pid`, `:version`, `:memory` (resident bytes), `:credit` (batches it may send), `:directories`, `:files`, `:watches`,
-  `:polled` (directories that are looked at in intervals), `:roots` (a map of each path to the source of its hints: `:inotify`, `:poll`, `:fswatch`, or `nil`), `:batches`, `:events`, `:overflows`, `:rescans`, `:dirty` (what waits to be looked at).
+  `:polled` (directories that are looked at in intervals), `:roots` (a map of each path to the source of its hints: `:inotify`, `:fanotify`, `:poll`, `:fswatch`, or `nil`), `:batches`, `:events`, `:overflows`, `:rescans`, `:dirty` (what waits to be looked at).
   """
   @spec info(watcher, timeout) :: {:ok, map} | {:error, Error.t()}
   def info(watcher, timeout \\ 5_000), do: Client.call(watcher, {:info, timeout}, timeout, :info)

@@ -336,6 +336,19 @@ defmodule LookoutTest do
     end
   end
 
+  test "a directory is watched by fanotify, or it is said what that needs", %{dir: dir} do
+    case Lookout.start_link(dirs: dir, backend: :fanotify, subscribe: [self()]) do
+      {:ok, watcher} ->
+        assert {:ok, %{roots: %{^dir => :fanotify}}} = Lookout.info(watcher)
+        File.write!(Path.join(dir, "a"), "")
+        assert {:created, "a"} in changes(watcher, dir)
+
+      {:error, error} ->
+        assert error.reason in [:eperm, :einval]
+        assert Exception.message(error) =~ "CAP_SYS_ADMIN"
+    end
+  end
+
   describe "a polled directory" do
     test "is looked at every interval and takes no watch", %{dir: dir} do
       watcher = watched!(dir, backend: :poll, poll_interval: 20)

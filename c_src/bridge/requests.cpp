@@ -96,14 +96,15 @@ constexpr std::array<OptionRule<WatchRequest>, 13> kWatchOptions{{
        out.settings.settle = static_cast<std::uint32_t>(*value);
        return true;
      }},
-    {"backend", ":auto, :inotify, :poll or :fswatch",
+    {"backend", ":auto, :inotify, :fanotify, :poll or :fswatch",
      [](TermReader& in, WatchRequest& out) {
        const auto atom = in.atom();
        if (atom == "auto") out.options.backend = Backend::automatic;
        if (atom == "inotify") out.options.backend = Backend::inotify;
+       if (atom == "fanotify") out.options.backend = Backend::fanotify;
        if (atom == "poll") out.options.backend = Backend::poll;
        if (atom == "fswatch") out.options.backend = Backend::fswatch;
-       return atom == "auto" || atom == "inotify" || atom == "poll" || atom == "fswatch";
+       return atom == "auto" || atom == "inotify" || atom == "fanotify" || atom == "poll" || atom == "fswatch";
      }},
     {"poll_interval", "milliseconds, 10 to 3600000",
      [](TermReader& in, WatchRequest& out) {

@@ -72,7 +72,11 @@ class Engine::Impl : private ChangeSink {
         reconciler_(tree_, visibility_, *source_, places_, *this),
         roots_(tree_, visibility_, places_, reconciler_, *this),
         queue_(io),
-        mounts_(io, roots_, reconciler_, [this] { schedule(); }),
+        mounts_(io, roots_, reconciler_,
+                [this] {
+                  source_->mounts_changed();
+                  schedule();
+                }),
         fswatch_(
             io, [this](const std::string& path) { on_printed(path); },
             [this] { on_fswatch_ended(); }),
@@ -83,9 +87,7 @@ class Engine::Impl : private ChangeSink {
         hold_alarm_(io),
         confirm_alarm_(io),
         rest_alarm_(io) {
-    if (source_->fd() < 0) return;
-    queue_.assign(source_->fd());
-    wait_for_hints();
+    follow_queue();
   }
 
   ~Impl() override {
@@ -180,10 +182,18 @@ class Engine::Impl : private ChangeSink {
     if (node == kNoNode) return {};
     if (root.backend == Backend::fswatch && fswatch_.running()) return "fswatch";
     const bool watched = tree_.is_directory(node) && tree_.watch(node) >= 0;
-    return watched ? std::string(source_->name()) : "poll";
+    return watched ? std::string(source_->name(tree_.watch(node))) : "poll";
   }
 
   // --- the loop --------------------------------------------------------------------------------
+
+  // The source may have begun to use another one.
+  void follow_queue() {
+    if (source_->fd() < 0 || (queue_.is_open() && queue_.native_handle() == source_->fd())) return;
+    if (queue_.is_open()) queue_.release();
+    queue_.assign(source_->fd());
+    wait_for_hints();
+  }
 
   void wait_for_hints() {
     queue_.async_wait(asio::posix::stream_descriptor::wait_read,
@@ -256,6 +266,7 @@ class Engine::Impl : private ChangeSink {
     } while (more && Clock::now() < end);
     batcher_.flush();
     if (std::exchange(must_wait_, false)) wait_for_hints();
+    follow_queue();
     if (more) {
       schedule();
     } else {

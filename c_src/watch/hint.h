@@ -33,6 +33,7 @@ struct Hint {
   Hints hints = 0;
   std::string_view name;     // empty: the watched directory itself; valid until the next read
   std::uint32_t cookie = 0;  // the same for both halves of a rename
+  bool alone = false;        // of a directory itself, and no hint in the one above speaks of it too
   bool overflow = false;     // messages were lost: anything may have changed
   bool ended = false;        // the watch is no more (its directory was deleted or unmounted)
 };

@@ -14,6 +14,7 @@ namespace lookout {
 enum class Backend : std::uint8_t {
   automatic,  // by the kernel's hints where they tell everything, by polling elsewhere
   inotify,
+  fanotify,  // where the file system cannot be marked, inotify
   poll,
   fswatch  // polled, and looked at where the program fswatch says so
 };
@@ -22,16 +23,18 @@ class HintSource {
  public:
   virtual ~HintSource() = default;
 
-  virtual std::string_view name() const = 0;
+  // Of where the hints of this watch come from.
+  virtual std::string_view name(int watch) const = 0;
 
-  // Readable when hints are queued; -1 where there are never any.
+  // Readable when hints are queued; -1 where there are never any. Another one may take its place
+  // with a call of watch() or refusal().
   virtual int fd() const = 0;
 
   // Watches the directory that is open as `directory_fd`. Watching the same directory again gives
   // the same descriptor. Returns the watch descriptor, or -1 with errno: ENOSPC when the user's
   // watches are used up, EACCES without read permission, ENOSYS where nothing can be watched.
   // May change the working directory until leave() is called.
-  virtual int watch(int directory_fd) = 0;
+  virtual int watch(int directory_fd, Backend backend) = 0;
   virtual void leave() {}
 
   // Watches the directory at `path` for its own move or deletion, and with `entries` for names
@@ -39,6 +42,12 @@ class HintSource {
   virtual int watch_place(const char* path, bool entries) = 0;
 
   virtual void unwatch(int watch) = 0;
+
+  // Something was mounted or unmounted.
+  virtual void mounts_changed() {}
+
+  // Why hints cannot be had in this way, an errno; 0 where they can.
+  virtual int refusal(Backend /*backend*/) { return 0; }
 
   // Reads what the kernel had queued when this was called and hands each message over, in order.
   // What comes in meanwhile may stay for the next call, so steady changes cannot hold it.

@@ -50,7 +50,7 @@ InotifySource::InotifySource() : fd_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)),
   if (!fd_) throw std::system_error(errno, std::generic_category(), "inotify_init1");
 }
 
-int InotifySource::watch(int directory_fd) {
+int InotifySource::watch(int directory_fd, Backend /*backend*/) {
   // Through the descriptor and never by its path, which may lead elsewhere by now.
   if (::fchdir(directory_fd) != 0) return -1;
   inside_ = true;
@@ -95,10 +95,6 @@ void InotifySource::read(const std::function<void(const Hint&)>& take) {
     }
     if (left <= 0) return;
   }
-}
-
-std::unique_ptr<HintSource> make_hint_source() {
-  return std::make_unique<InotifySource>();
 }
 
 }  // namespace lookout

@@ -13,10 +13,10 @@ class InotifySource : public HintSource {
   // Throws std::system_error: EMFILE when the user has no more inotify instances (128 by default).
   InotifySource();
 
-  std::string_view name() const override { return "inotify"; }
+  std::string_view name(int /*watch*/) const override { return "inotify"; }
   int fd() const override { return fd_.get(); }
   // By fchdir and ".", which take less time than a path below /proc/self/fd.
-  int watch(int directory_fd) override;
+  int watch(int directory_fd, Backend backend) override;
   void leave() override;
   int watch_place(const char* path, bool entries) override;
   void unwatch(int watch) override;

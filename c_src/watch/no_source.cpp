@@ -8,9 +8,9 @@ namespace {
 
 class NoSource : public HintSource {
  public:
-  std::string_view name() const override { return "poll"; }
+  std::string_view name(int /*watch*/) const override { return "poll"; }
   int fd() const override { return -1; }
-  int watch(int /*directory_fd*/) override { return nothing(); }
+  int watch(int /*directory_fd*/, Backend /*backend*/) override { return nothing(); }
   int watch_place(const char* /*path*/, bool /*entries*/) override { return nothing(); }
   void unwatch(int /*watch*/) override {}
   void read(const std::function<void(const Hint&)>& /*take*/) override {}

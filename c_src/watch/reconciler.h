@@ -126,6 +126,8 @@ class Reconciler {
     source_.leave();
   }
   bool keeps_directories() const { return !directories_.empty(); }
+  // Why a backend cannot be used, an errno; 0 where it can.
+  int refusal(Backend backend) { return source_.refusal(backend); }
   // The entry `name` of a directory that is open: the directory that a followed symbolic link leads
   // to, and ENOENT for what is not visible.
   std::variant<Look, int> look_in(NodeId directory, const DirectoryFd& fd, const std::string& name);

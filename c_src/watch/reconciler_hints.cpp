@@ -32,7 +32,7 @@ void Reconciler::take(const Hint& hint) {
       roots_in_doubt_ = true;
     } else if (hint.ended || (hint.hints & hint::kRootGone) != 0) {
       touch(tree_.parent(node), tree_.name(node), 0);
-    } else if (tree_.has(node, DirMark::linked)) {
+    } else if (hint.alone || tree_.has(node, DirMark::linked)) {
       // No watch of a directory above tells what is done to this one itself.
       touch(tree_.parent(node), tree_.name(node), hint.hints & hint::kAttributes);
     }

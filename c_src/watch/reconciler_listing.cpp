@@ -162,7 +162,7 @@ bool Reconciler::watch_directory(NodeId directory, const DirectoryFd& fd) {
     start_polling(directory);
     return true;
   }
-  const int watch = source_.watch(fd->get());
+  const int watch = source_.watch(fd->get(), roots_.at(tree_.root_of(directory)).backend);
   if (watch >= 0) {
     tree_.set_watch(directory, watch);
     if (tree_.has(directory, DirMark::polled)) {
@@ -198,6 +198,7 @@ bool Reconciler::is_to_be_polled(NodeId directory, const DirectoryFd& fd) {
     case Backend::fswatch:
       return true;
     case Backend::inotify:
+    case Backend::fanotify:
       return false;
     case Backend::automatic:
       break;

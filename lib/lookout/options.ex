@@ -16,7 +16,7 @@ defmodule Lookout.Options do
     settle: "milliseconds from 0 to 3_600_000",
     follow_symlinks: "true or false",
     await: ":close or {:close, longest} with milliseconds from 1 to 86_400_000",
-    backend: ":auto, :inotify, :poll or :fswatch",
+    backend: ":auto, :inotify, :fanotify, :poll or :fswatch",
     poll_interval: "milliseconds from 10 to 3_600_000",
     gitignore: "true or false",
     ignore: @patterns,
@@ -44,7 +44,7 @@ defmodule Lookout.Options do
           settle: 0..3_600_000,
           follow_symlinks: boolean,
           await: false | 1..86_400_000,
-          backend: :auto | :inotify | :poll | :fswatch,
+          backend: :auto | :inotify | :fanotify | :poll | :fswatch,
           poll_interval: 10..3_600_000,
           gitignore: boolean,
           ignore: [binary],
@@ -175,7 +175,7 @@ defmodule Lookout.Options do
   defp value(:settle, ms) when is_integer(ms) and ms in 0..3_600_000, do: {:ok, ms}
   defp value(:await, :close), do: {:ok, 600_000}
   defp value(:await, {:close, ms}) when is_integer(ms) and ms in 1..86_400_000, do: {:ok, ms}
-  defp value(:backend, backend) when backend in [:auto, :inotify, :poll, :fswatch], do: {:ok, backend}
+  defp value(:backend, backend) when backend in [:auto, :inotify, :fanotify, :poll, :fswatch], do: {:ok, backend}
   defp value(:poll_interval, ms) when is_integer(ms) and ms in 10..3_600_000, do: {:ok, ms}
   defp value(:ready, ready) when ready in [:wait, :async], do: {:ok, ready}
   defp value(key, :infinity) when key in [:max_lag, :timeout], do: {:ok, :infinity}

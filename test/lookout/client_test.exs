@@ -92,14 +92,16 @@ defmodule Lookout.ClientTest do
     test "leaves none behind either of what came between the timeout and the end of the call", %{watcher: watcher} do
       me = self()
       end_of = fn result -> send(me, {:result, result, Process.info(self(), :messages)}) end
-      caller = spawn_link(fn -> end_of.(Lookout.list(watcher, timeout: 4_000)) end)
+      caller = spawn_link(fn -> end_of.(Lookout.list(watcher, timeout: 2_000)) end)
       eventually(fn -> match?([_], open(watcher)) end)
       true = :erlang.suspend_process(caller)
-      eventually(fn -> Process.info(caller, :message_queue_len) == {:message_queue_len, 1} end)
+      # Its timer goes off before this one.
+      Process.send_after(self(), :timed_out, 2_100)
+      assert_receive :timed_out, 30_000
 
       [{id, _list} | _] = open(watcher)
       say(watcher, {:entries, id, [{:file, "/a", 1}]})
-      eventually(fn -> Process.info(caller, :message_queue_len) == {:message_queue_len, 2} end)
+      _state = :sys.get_state(watcher)
       true = :erlang.resume_process(caller)
       assert_receive {:result, {:error, %Error{reason: :timeout}}, {:messages, []}}
     end

@@ -29,7 +29,10 @@ defmodule Lookout.RunnerTest do
 
       writer =
         spawn_link(fn ->
-          Enum.each(Stream.iterate(1, &(&1 + 1)), fn n -> change!(context, "#{n}") && Process.sleep(5) end)
+          for n <- Stream.iterate(1, &(&1 + 1)) do
+            change!(context, Integer.to_string(n))
+            Process.sleep(5)
+          end
         end)
 
       started(runner)

@@ -7,7 +7,7 @@ defmodule Lookout.Runner.TextTest do
     text = "é文🙂"
 
     for at <- 0..byte_size(text) do
-      <<one::binary-size(at), other::binary>> = text
+      {one, other} = :erlang.split_binary(text, at)
       {begin, rest} = Text.decode("", one)
       assert {finish, ""} = Text.decode(rest, other)
       assert begin <> finish == text

@@ -21,8 +21,8 @@ constexpr std::chrono::seconds kPatience{60};
 
 }  // namespace
 
-Observer::Observer(boost::asio::io_context& io, Fault fault, std::uint64_t seed)
-    : io_(io), timer_(io), fault_(fault), random_(seed) {
+Observer::Observer(boost::asio::io_context& io, Fault fault, Backend backend, std::uint64_t seed)
+    : io_(io), timer_(io), fault_(fault), backend_(backend), random_(seed) {
   ::getrlimit(RLIMIT_NOFILE, &descriptors_);
   renew();
   tick();
@@ -142,7 +142,7 @@ void Observer::start(const std::vector<std::string>& roots,
 WatchOptions Observer::options(bool report_existing) const {
   return {.report_existing = report_existing,
           .wait_for_missing = fault_ == Fault::lost_roots,
-          .backend = fault_ == Fault::poll ? Backend::poll : Backend::automatic};
+          .backend = fault_ == Fault::poll ? Backend::poll : backend_};
 }
 
 void Observer::restart() {

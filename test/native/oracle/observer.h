@@ -33,7 +33,7 @@ struct Batch {
 
 class Observer : public Listener {
  public:
-  Observer(boost::asio::io_context& io, Fault fault, std::uint64_t seed);
+  Observer(boost::asio::io_context& io, Fault fault, Backend backend, std::uint64_t seed);
   ~Observer() override;
 
   // Begins to watch; the mirror is complete when this returns. `mirrored` are those of the roots
@@ -82,6 +82,7 @@ class Observer : public Listener {
   boost::asio::io_context& io_;
   boost::asio::steady_timer timer_;
   Fault fault_;
+  Backend backend_;
   Random random_;
   std::unique_ptr<Engine> engine_;
   std::vector<std::string> watched_;

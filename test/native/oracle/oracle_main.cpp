@@ -25,13 +25,14 @@ using namespace lookout::oracle;
 
 constexpr const char* kUsage =
     "usage: lookout_oracle [--seed N | --seeds A..B | --script FILE] [--ops N] [--dir D]\n"
-    "                      [--fault FAULT] [--roots N] [--writers N]\n"
+    "                      [--fault FAULT] [--fanotify] [--roots N] [--writers N]\n"
     "                      [--repeat N] [--save FILE] [--shrink SECONDS] "
     "[--keep-on]\n"
     "  --seeds A..B    these seeds, both included; LOOKOUT_ORACLE_SEEDS=N makes it 1..N\n"
     "  --fault FAULT   none, overflow, credit, asleep, settle, stall, killed, watches,\n"
     "                  descriptors, denied, lost_roots, poll, mounts; or mix (the default):\n"
     "                  drawn from the seed\n"
+    "  --fanotify      watches by fanotify, which needs privileges\n"
     "  --roots N       0 (the default): drawn from the seed\n"
     "  --script FILE   these operations instead of drawn ones, --repeat times\n"
     "  --save FILE     where the script of a failed trial is written\n"
@@ -93,6 +94,8 @@ Settings parse(int argc, char** argv) {
       settings.trial.operations = number();
     else if (word == "--dir")
       settings.trial.directory = text();
+    else if (word == "--fanotify")
+      settings.trial.backend = lookout::Backend::fanotify;
     else if (word == "--fault")
       parse_fault(settings, text());
     else if (word == "--roots")
@@ -204,9 +207,10 @@ bool run_one(const Settings& settings, std::uint64_t seed) {
       static_cast<unsigned long long>(outcome.overflows));
   std::fflush(stdout);
   if (outcome.failure.empty()) return true;
-  std::printf("%s\n-- again: --seed %llu --ops %zu --fault %s --roots %d --writers %d\n",
+  std::printf("%s\n-- again: --seed %llu --ops %zu --fault %s%s --roots %d --writers %d\n",
               outcome.failure.c_str(), static_cast<unsigned long long>(seed), trial.operations,
-              fault_name(trial.fault).data(), trial.roots, trial.writers);
+              fault_name(trial.fault).data(),
+              trial.backend == lookout::Backend::fanotify ? " --fanotify" : "", trial.roots, trial.writers);
   if (!settings.save.empty()) std::ofstream(settings.save, std::ios::binary) << outcome.script;
   if (settings.shrink.count() > 0)
     Shrinker(trial, outcome.failure).print(outcome.script, settings.shrink);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "mutator/operation.h"
+#include "watch/hint_source.h"
 
 namespace lookout::oracle {
 
@@ -38,6 +39,7 @@ struct TrialOptions {
   std::size_t operations = 2000;
   std::string directory = "/tmp";  // where the workspace is made, and removed from at the end
   Fault fault = Fault::none;
+  Backend backend = Backend::automatic;
   int writers = 1;
   bool lenient = false;  // a rename of a file excuses an untold change of its content
   int roots = 0;         // 0: drawn from the seed

@@ -41,7 +41,7 @@ TEST_F(PollTest, PollingTakesNoWatches) {
 TEST_F(PollTest, TheSourceOfEachRootIsTold) {
   watch({"in/sub"});
   const auto source = watcher_.engine().info().roots.at(0).second;
-  EXPECT_EQ(source, make_hint_source()->name());
+  EXPECT_EQ(source, make_hint_source()->name(0));
   home_.remove("in/sub");
   watcher_.until("the root was gone", [&] { return watcher_.has_told("root_deleted in/sub"); });
   EXPECT_EQ(watcher_.engine().info().roots.at(0).second, "");

@@ -25,7 +25,7 @@ class InotifySourceTest : public testing::Test {
  protected:
   int watch(const std::string& path) {
     const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    const int watch = source_.watch(fd.get());
+    const int watch = source_.watch(fd.get(), Backend::inotify);
     source_.leave();
     return watch;
   }
@@ -199,7 +199,7 @@ TEST_F(InotifySourceTest, SaysWhyADirectoryCannotBeWatched) {
   EXPECT_EQ(errno, ENOENT);
   EXPECT_EQ(source_.watch_place(home_.at("file").c_str(), false), -1);
   EXPECT_EQ(errno, ENOTDIR);
-  EXPECT_EQ(source_.watch(-1), -1);
+  EXPECT_EQ(source_.watch(-1, Backend::inotify), -1);
   EXPECT_EQ(errno, EBADF);
 }
 
