@@ -11,7 +11,8 @@ void Blockade::add(NodeId blocker, Blocked blocked) {
   if (added) return;
   want_no_more(known->second.identity);
   known->second.identity = blocked.identity;
-  known->second.place.hints |= blocked.place.hints;
+  Hints& hints = known->second.place.hints;
+  hints = hint::merged(hints, blocked.place.hints);
 }
 
 std::optional<Blocked> Blockade::release(NodeId blocker) {

@@ -16,7 +16,8 @@ DirtySet::DirtySet() : index_(KeyHash{this}) {}
 void DirtySet::add(NodeId directory, std::string_view name, Hints hints) {
   const std::uint32_t known = find(directory, name);
   if (known != 0) {
-    names_[known - 1].hints |= hints;
+    Hints& before = names_[known - 1].hints;
+    before = hint::merged(before, hints);
     return;
   }
   names_.push_back({directory, std::string(name), hints});

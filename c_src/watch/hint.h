@@ -22,9 +22,16 @@ inline constexpr Hints kPassedOn = 1U << 7;    // comes from another link of the
 inline constexpr Hints kSuspect = 1U << 8;     // hints were lost: compare times too
 inline constexpr Hints kRootGone = 1U << 9;    // of a watched directory itself: look at its place
 inline constexpr Hints kUnpaired = 1U << 10;   // moved here from where no hint speaks of it
+inline constexpr Hints kCompare = 1U << 11;    // passed on with no more than a doubt
 
 inline constexpr Hints kContent = kWritten | kAttributes;
 inline constexpr Hints kPlace = kCreated | kMovedTo | kDeleted | kMovedFrom;
+
+// What two hints of one place say together: what comes from another link as well as from here is
+// this one's own.
+inline constexpr Hints merged(Hints one, Hints other) {
+  return ((one | other) & ~kPassedOn) | (one & other & kPassedOn);
+}
 }  // namespace hint
 
 // One message of a hint source.

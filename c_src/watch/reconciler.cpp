@@ -113,7 +113,7 @@ void Reconciler::look(const DirtyName& hinted) {
   DirtyName dirty = hinted;
   held_since_.reset();
   if (const auto held = held_.find({dirty.directory, dirty.name}); held != held_.end()) {
-    dirty.hints |= held->second.hints;
+    dirty.hints = hint::merged(dirty.hints, held->second.hints);
     held_since_ = held->second.since;
     held_.erase(held);
   }
@@ -178,7 +178,7 @@ void Reconciler::left_place(NodeId node, Hints hints) {
     pass_on(node, hints & hint::kContent);
   }
   // Wherever it turns up, it was to be compared.
-  if ((hints & hint::kPassedOn) != 0 && (hints & hint::kClosed) != 0) mark(node, hint::kWritten);
+  if ((hints & hint::kCompare) != 0) mark(node, hint::kWritten);
   park(node);
 }
 
@@ -296,6 +296,8 @@ void Reconciler::appeared(const DirtyName& place, const Look& seen) {
 
 void Reconciler::rename(NodeId source, const DirtyName& place, const Look& seen) {
   Hints hints = place.hints & ~hint::kDeleted;
+  // What was passed on was for the entry that stood there before.
+  if ((hints & hint::kPassedOn) != 0) hints &= ~(hint::kContent | hint::kPassedOn | hint::kCompare);
   if (tree_.has(tree_.parent(source), DirMark::suspect)) hints |= hint::kSuspect;
   std::string from = tree_.path(source);
   // The hint that something was moved here does not say what: the number of an inode that was
@@ -338,7 +340,7 @@ void Reconciler::settle_new(NodeId node, const Look& seen, Hints hints) {
     pass_on(node, hints & hint::kContent);
   } else if ((hints & hint::kCreated) == 0 && links_compared_.insert(seen.identity.inode).second) {
     // A link may have been written through before it was moved here, or met in a listing.
-    pass_on(node, hint::kClosed);
+    pass_on(node, hint::kClosed | hint::kCompare);
   }
 }
 

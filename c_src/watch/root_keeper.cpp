@@ -55,7 +55,8 @@ std::optional<Error> RootKeeper::add(const std::vector<std::string>& paths,
   }
   if (const int code = reconciler_.refusal(options.backend); code != 0) {
     Error error = errno_error(code, "watch", paths.empty() ? "" : paths.front());
-    error.detail = "fanotify needs the capability CAP_SYS_ADMIN and Linux 5.17; use another backend";
+    error.detail =
+        "fanotify needs the capability CAP_SYS_ADMIN and Linux 5.17; use another backend";
     return error;
   }
   const Filter filter(options);

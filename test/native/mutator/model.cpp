@@ -79,14 +79,12 @@ void Model::move(Node& node, Node& directory, const std::string& name) {
   bool was_inside = in_roots(node);
   std::unique_ptr<Node> held = detach(node);
   attach(std::move(held), directory, name);
-  if (node.kind != Kind::directory) {
-    node.known = false;
-  } else if (was_inside != in_roots(node)) {
-    oracle::visit(node, [was_inside](Node& each) {
-      each.known = false;
-      each.carried_out = each.carried_out || was_inside;
-    });
-  }
+  // What is in a directory that was moved may be unknown where the watcher has not found it yet.
+  const bool carried_out = node.kind == Kind::directory && was_inside && !in_roots(node);
+  oracle::visit(node, [carried_out](Node& each) {
+    each.known = false;
+    each.carried_out = each.carried_out || carried_out;
+  });
 }
 
 void Model::exchange(Node& one, Node& two) {

@@ -29,6 +29,17 @@ TEST(DirtySet, MergesTheHintsOfAnEntryAndKeepsItsFirstPlaceInLine) {
   EXPECT_EQ(taken[1].hints, hint::kDeleted);
 }
 
+TEST(DirtySet, WhatIsHintedHereAndPassedOnByAnotherLinkIsItsOwn) {
+  DirtySet set;
+  set.add(1, "a", hint::kWritten | hint::kPassedOn);
+  set.add(1, "a", hint::kWritten | hint::kPassedOn);
+  EXPECT_EQ(set.hints(1, "a"), hint::kWritten | hint::kPassedOn);
+  set.add(1, "a", hint::kMovedTo);
+  EXPECT_EQ(set.hints(1, "a"), hint::kWritten | hint::kMovedTo);
+  set.add(1, "a", hint::kWritten | hint::kPassedOn);
+  EXPECT_EQ(set.hints(1, "a"), hint::kWritten | hint::kMovedTo);
+}
+
 TEST(DirtySet, TellsTheSameNameInTwoDirectoriesApart) {
   DirtySet set;
   set.add(1, "a", hint::kCreated);
