@@ -11,7 +11,11 @@ using boost::asio::posix::stream_descriptor;
 
 namespace {
 constexpr char kEndOfFile = '\x04';  // VEOF of a terminal as it is by default
+
+bool ends_line(char last) {
+  return last == '\n' || last == '\r' || last == kEndOfFile;
 }
+}  // namespace
 
 InputStream::InputStream(boost::asio::io_context& io, UniqueFd fd, Ending ending, Handlers handlers)
     : ending_(ending), handlers_(std::move(handlers)) {
@@ -20,12 +24,14 @@ InputStream::InputStream(boost::asio::io_context& io, UniqueFd fd, Ending ending
 
 void InputStream::write(std::string_view bytes) {
   waiting_ += bytes;
+  if (!bytes.empty()) in_line_ = !ends_line(bytes.back());
   wait_writable();
 }
 
 void InputStream::close() {
   if (!open()) return;
-  if (ending_ == Ending::terminal) waiting_ += kEndOfFile;
+  // Within a line the first one only hands over what there is of it (termios(3), VEOF).
+  if (ending_ == Ending::terminal) waiting_.append(in_line_ ? 2 : 1, kEndOfFile);
   closing_ = true;
   wait_writable();
 }

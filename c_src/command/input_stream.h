@@ -58,6 +58,7 @@ class InputStream {
   Handlers handlers_;
   std::string waiting_;  // from written_ on
   std::size_t written_ = 0;
+  bool in_line_ = false;  // what was taken last does not end a line
   bool closing_ = false;
   bool wait_pending_ = false;
 };

@@ -221,7 +221,9 @@ defmodule Lookout.Command do
     Calls.write(command, IO.iodata_to_binary(iodata), timeout)
   end
 
-  @doc "Closes standard input, after what was written. A terminal gets its end-of-file character (^D)."
+  @doc """
+  Closes standard input, after what was written. A terminal gets its end-of-file character: ^D, and two of them within a line.
+  """
   @spec close_stdin(GenServer.server(), timeout) :: :ok | {:error, Error.t()}
   def close_stdin(command, timeout \\ 5_000), do: Calls.close_stdin(command, timeout)
 

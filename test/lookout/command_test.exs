@@ -195,6 +195,13 @@ defmodule Lookout.CommandTest do
       assert output(pid) == "word\r\ngot word\r\n30 40\r\n"
     end
 
+    test "a terminal whose input ends within a line is at its end for the reader" do
+      options = [shell: true, pty: true, timeout: 10_000]
+      assert {:ok, "word" <> _echoed, 4} = Command.run("cat; exit 4", [input: "word"] ++ options)
+      assert {:ok, output, 0} = Command.run("cat >/dev/null; cat | wc -c", [input: ["line\n", 4, "word"]] ++ options)
+      assert String.ends_with?(output, "4\r\n")
+    end
+
     test "limits and niceness" do
       pid = start!("ulimit -n; nice", shell: true, rlimits: [nofile: 99], nice: 5)
       assert exit_of(pid) == 0
