@@ -285,9 +285,15 @@ defmodule Lookout.Runner.Server do
   # Its command is linked to it, or about to be.
   defp end_run(%{launched: false, pid: pid}, grace) do
     receive do
-      {:run, ^pid, {:launched, command, _os_pid}} -> end_run(%{launched: true, command: command, pid: pid}, grace)
-      {:run, ^pid, _ended} -> :ok
-      {:EXIT, ^pid, _reason} -> :ok
+      {:run, ^pid, {:launched, command, _os_pid}} ->
+        send(pid, :go)
+        end_run(%{launched: true, command: command, pid: pid}, grace)
+
+      {:run, ^pid, _ended} ->
+        :ok
+
+      {:EXIT, ^pid, _reason} ->
+        :ok
     after
       1_000 -> Process.exit(pid, :kill)
     end

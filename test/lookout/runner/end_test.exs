@@ -109,6 +109,15 @@ defmodule Lookout.Runner.EndTest do
       for pid <- pids, do: assert(gone?(pid))
     end
 
+    test "of the command when the runner is stopped while it is launched, and the run itself is not waited for in vain",
+         context do
+      runner = start!(context, command: ["sleep", "100"], run_at_start: true)
+      :sys.suspend(runner)
+      ref = Process.monitor(:sys.get_state(runner).run.pid)
+      assert Runner.stop(runner) == :ok
+      assert_received {:DOWN, ^ref, :process, _pid, :normal}
+    end
+
     test "when the runner is killed, or its supervisor ends it", context do
       Process.flag(:trap_exit, true)
 
