@@ -29,6 +29,22 @@ defmodule Lookout.Console.Output do
     ArgumentError -> :closed
   end
 
+  # Milliseconds between two looks at what is left.
+  @look 5
+
+  @doc "Waits until standard output has taken all that was written, or fails."
+  @spec flush(t) :: :ok
+  def flush(%__MODULE__{stdout: port} = output) do
+    case Port.info(port, :queue_size) do
+      {:queue_size, left} when left > 0 ->
+        Process.sleep(@look)
+        flush(output)
+
+      _all_or_failed ->
+        :ok
+    end
+  end
+
   @spec terminal?(t, stream) :: boolean
   def terminal?(%__MODULE__{terminals: terminals}, stream), do: Map.fetch!(terminals, stream)
 

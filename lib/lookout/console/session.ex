@@ -124,7 +124,7 @@ defmodule Lookout.Console.Session do
   defp handle({:EXIT, runner, _reason}, %{runner: runner, status: status} = state) when status != nil, do: over(state)
   defp handle({:EXIT, pid, reason}, %{watcher: pid} = state), do: ended(state, reason)
   defp handle({:EXIT, pid, reason}, %{runner: pid} = state), do: ended(%{state | runner: nil}, reason)
-  defp handle({:EXIT, port, _reason}, %{output: %{stdout: port}} = state), do: finish(state, @closed)
+  defp handle({:EXIT, port, reason}, %{output: %{stdout: port}} = state), do: unwritten(state, reason)
 
   defp handle(:progress, %{live: false} = state), do: progress(state)
   defp handle(:stats, state), do: stats(state)
@@ -241,10 +241,28 @@ defmodule Lookout.Console.Session do
 
   defp finish(state, _status), do: state
 
+  # Nobody reads any more, or it could not be written: a disk is full.
+  defp unwritten(state, :epipe), do: finish(state, @closed)
+  defp unwritten(state, reason), do: finish(cannot_write(state, reason), 1)
+
+  defp cannot_write(state, reason), do: complain(state, "standard output cannot be written (#{reason})")
+
   defp over(state) do
+    state = written(state)
     if state.arguments.stats, do: stats(%{state | told: nil})
     Lookout.stop(state.watcher)
     state.status
+  end
+
+  # The last words count, too.
+  defp written(%{output: %{stdout: port}} = state) do
+    Output.flush(state.output)
+
+    receive do
+      {:EXIT, ^port, reason} when reason != :epipe -> %{cannot_write(state, reason) | status: 1}
+    after
+      0 -> state
+    end
   end
 
   defp fail(state, message) do

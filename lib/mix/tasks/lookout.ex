@@ -51,9 +51,10 @@ defmodule Mix.Tasks.Lookout do
 
   ## The end
 
-  Ctrl-C, a TERM signal and a closed standard output end the command and all that it has started, too. In `mix`, Ctrl-C first shows Erlang's menu; a second one
+  Ctrl-C, a TERM signal and a closed standard output end the command and all that it has started, too. A TERM signal and a closed output give the command TERM,
+  and after 5 seconds KILL; Ctrl-C gives it KILL at once. In `mix`, Ctrl-C first shows Erlang's menu; a second one
   ends, and with `ELIXIR_ERL_OPTIONS=+Bd` the first one does, as in `bin/watch`. The exit status is 0 at the end of `--once` without a command; 128 and the number of a signal that
-  ended it; 1 where a directory cannot be watched; 2 where an option makes no sense.
+  ended it; 1 where a directory cannot be watched or standard output cannot be written; 2 where an option makes no sense.
 
   A project that depends on Lookout is not compiled for this, so that a broken one can be watched as well.
   """

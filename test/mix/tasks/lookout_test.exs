@@ -19,7 +19,7 @@ defmodule Mix.Tasks.LookoutTest do
     line =
       if options[:tty],
         do: "exec script -qec #{quoted("stty rows 33 cols 77; " <> line)} /dev/null </dev/null",
-        else: line <> " 2>words"
+        else: line <> " 2>words" <> if(options[:stdout], do: " >" <> options[:stdout], else: "")
 
     port = Port.open({:spawn_executable, "/bin/sh"}, [:binary, :exit_status, args: ["-c", line], cd: context.dir])
     {:os_pid, os_pid} = Port.info(port, :os_pid)
@@ -30,8 +30,8 @@ defmodule Mix.Tasks.LookoutTest do
   defp quoted(word), do: "'" <> String.replace(word, "'", "'\\''") <> "'"
 
   # A program that is live has said so.
-  defp watching!(context, words) do
-    program = start!(context, words)
+  defp watching!(context, words, options \\ []) do
+    program = start!(context, words, options)
     eventually(fn -> words(context) =~ "Watching" end, 6_000)
     program
   end
@@ -109,6 +109,15 @@ defmodule Mix.Tasks.LookoutTest do
       output(program, &(&1 =~ "Watching"))
       File.mkdir!(context.dir <> "/in/a")
       output(program, &(&1 =~ "\e[32mcreated     a/\e[0m"))
+    end
+
+    for {name, once} <- [{"the last", ["--once"]}, {"others", []}] do
+      test "that cannot be written are not lost in silence: #{name}", context do
+        program = watching!(context, ["in" | unquote(once)], stdout: "/dev/full")
+        write!(context, "a")
+        assert {1, ""} = ended(program)
+        assert words(context) =~ "lookout: standard output cannot be written (enospc)\n"
+      end
     end
 
     test "end where nobody reads them any more", context do
