@@ -36,15 +36,27 @@ defmodule Lookout.Signals do
     sys: 31
   }
 
+  # SIGRTMIN of glibc, which keeps 32 and 33 for itself.
+  @first_real_time 34
+
   @spec known?(term) :: boolean
   def known?(signal), do: is_map_key(@numbers, signal) or signal in 1..64
 
   @doc "Whether both are the same signal, by name or number."
   @spec same?(atom | 1..64, atom | 1..64) :: boolean
-  def same?(one, other), do: Map.get(@numbers, one, one) == Map.get(@numbers, other, other)
+  def same?(one, other), do: number(one) == number(other)
 
   @doc "The status that a shell gives: a code, or 128 and the number of the signal."
   @spec exit_code(Lookout.Command.status()) :: 0..255
-  def exit_code({:signal, name}), do: 128 + Map.get(@numbers, name, 0)
+  def exit_code({:signal, name}), do: 128 + number(name)
   def exit_code(code), do: code
+
+  # What is sent by its number may be told by a name: rtmin_3 is SIGRTMIN + 3.
+  defp number(number) when is_integer(number), do: number
+  defp number(name) when is_map_key(@numbers, name), do: @numbers[name]
+
+  defp number(name) do
+    "rtmin_" <> n = Atom.to_string(name)
+    @first_real_time + String.to_integer(n)
+  end
 end

@@ -3,8 +3,8 @@ defmodule Lookout.Console.Session do
   # One call of `mix lookout`, from the first look at the directories to the exit status. The calling process is the only
   # one that writes; it is told all by messages.
 
-  alias Lookout.{Error, Runner, Signals}
-  alias Lookout.Console.{Arguments, Json, Lines, Output, Stats}
+  alias Lookout.{Error, Runner}
+  alias Lookout.Console.{Arguments, Json, Lines, Output, Stats, Status}
 
   # Milliseconds.
   @progress 1_000
@@ -147,27 +147,17 @@ defmodule Lookout.Console.Session do
   defp ran({:started, _os_pid, _paths}, state), do: state
 
   defp ran({:finished, status}, state) do
-    state = if state.arguments.notify_exit, do: say(state, "lookout: #{how(status)}"), else: state
-    if state.arguments.once, do: finish(state, exit_code(status)), else: state
+    state = if state.arguments.notify_exit, do: say(state, "lookout: " <> Status.words(status)), else: state
+    if state.arguments.once, do: finish(state, Status.exit_code(status)), else: state
   end
 
   defp ran({:failed, error}, state) do
     state = complain(state, reason(error))
-    if state.arguments.once, do: finish(state, exit_code({:failed, error})), else: state
+    if state.arguments.once, do: finish(state, Status.exit_code({:failed, error})), else: state
   end
 
   defp ran({:notice, :ready}, state), do: state
   defp ran({:notice, notice}, state), do: tell_notice(state, notice)
-
-  defp how({:signal, name}), do: "the command was ended by SIG#{name |> to_string() |> String.upcase()}"
-  defp how({:error, error}), do: "the command was ended: #{reason(error)}"
-  defp how(code), do: "the command ended with status #{code}"
-
-  # As a shell has it.
-  defp exit_code({:failed, %Error{reason: :enoent}}), do: 127
-  defp exit_code({:failed, _error}), do: 126
-  defp exit_code({:error, _error}), do: 1
-  defp exit_code(status), do: Signals.exit_code(status)
 
   ## What is printed
 

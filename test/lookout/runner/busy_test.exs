@@ -104,14 +104,16 @@ defmodule Lookout.Runner.BusyTest do
       assert :sys.get_state(runner).changes == Lookout.Runner.Changes.new()
     end
 
-    test ":signal: a command that dies of it runs again, with what has changed", context do
-      runner = start!(context, command: ["sleep", "1000"], on_busy: :signal, signal: :usr1)
-      change!(context, "a")
-      started(runner)
-      change!(context, "b")
-      assert finished(runner) == {:signal, :usr1}
-      {_os_pid, paths} = started(runner)
-      assert names(paths) == ["b"]
+    for {signal, name} <- [{:usr1, :usr1}, {37, :rtmin_3}] do
+      test ":signal: a command that dies of #{signal} runs again, with what has changed", context do
+        runner = start!(context, command: ["sleep", "1000"], on_busy: :signal, signal: unquote(signal))
+        change!(context, "a")
+        started(runner)
+        change!(context, "b")
+        assert finished(runner) == {:signal, unquote(name)}
+        {_os_pid, paths} = started(runner)
+        assert names(paths) == ["b"]
+      end
     end
 
     test "changes at the moment of an end are told to a run, in every mode but :ignore", context do

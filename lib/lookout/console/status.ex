@@ -1,0 +1,20 @@
+defmodule Lookout.Console.Status do
+  @moduledoc false
+  # How a run ended (`t:Lookout.Runner.status/0`), in words and as an exit status. Pure.
+
+  alias Lookout.{Error, Runner, Signals}
+
+  @spec words(Runner.status()) :: binary
+  def words({:signal, name}), do: "the command was ended by SIG#{name |> to_string() |> String.upcase()}"
+  def words({:error, error}), do: "the command was ended: #{Exception.message(error)}"
+  # Its output waits for a reader, and a restart does not wait for that.
+  def words({:exit, reason}), do: "the run was ended before its output was taken (#{inspect(reason)})"
+  def words(code), do: "the command ended with status #{code}"
+
+  @doc "As a shell has it."
+  @spec exit_code(Runner.status() | {:failed, Error.t()}) :: 0..255
+  def exit_code({:failed, %Error{reason: :enoent}}), do: 127
+  def exit_code({:failed, _error}), do: 126
+  def exit_code({kind, _reason}) when kind in [:error, :exit], do: 1
+  def exit_code(status), do: Signals.exit_code(status)
+end
