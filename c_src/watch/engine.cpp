@@ -45,7 +45,8 @@ constexpr milliseconds kPollInterval{1000};
 constexpr milliseconds kHold{200};
 // After changes, until what they made counts as old: longer than a tick of the inode clock.
 constexpr milliseconds kConfirm{20};
-// Descriptors of directories are kept open so long after the last change.
+// After the last change, descriptors of directories are kept open so long, and all is confirmed once
+// more: what an overflow loses is told apart by times, some of which are whole seconds.
 constexpr milliseconds kKeepOpen{1000};
 // A sync that waits under steady changes ends after so many rounds: one to end the round under
 // way, one that takes what the kernel had queued, the others for what these put off.
@@ -230,6 +231,7 @@ class Engine::Impl : private ChangeSink {
   void drain() {
     source_->read([this](const Hint& hint) {
       last_hint_ = Clock::now();
+      calm_ = false;
       if (!hint.overflow) {
         reconciler_.take(hint);
         return;
@@ -391,10 +393,12 @@ class Engine::Impl : private ChangeSink {
         schedule();
       });
     }
-    if (reconciler_.keeps_directories()) {
+    if (reconciler_.keeps_directories() || !calm_) {
       rest_alarm_.set(kKeepOpen, [this] {
         reconciler_.age();
-        arm_timers();
+        calm_ = true;
+        observe();
+        schedule();
       });
     }
   }
@@ -463,6 +467,7 @@ class Engine::Impl : private ChangeSink {
   bool in_round_ = false;
   bool overflow_untold_ = false;
   bool must_wait_ = false;  // for hints
+  bool calm_ = false;       // nothing was hinted for kKeepOpen
   // When the kernel's queue was read, while nothing has been done since.
   std::optional<std::int64_t> drained_;
   milliseconds settle_{0};

@@ -171,7 +171,7 @@ defmodule Lookout.OracleTest do
   # A listing and the batches after it are as good as the mirror.
   defp compare_listing(%{watcher: watcher} = state) do
     {:ok, listed_at, entries} = Lookout.list(watcher)
-    state = take_all(state)
+    state = state |> catch_up(listed_at) |> take_all()
     later = state.batches |> Enum.reverse() |> Enum.filter(fn {seq, _events} -> seq > listed_at end)
 
     mirror =
@@ -184,6 +184,15 @@ defmodule Lookout.OracleTest do
     end
 
     state
+  end
+
+  # The batches that the listing holds may still wait to be asked for.
+  defp catch_up(%{seq: seq} = state, listed_at) when seq >= listed_at, do: state
+
+  defp catch_up(%{watcher: watcher} = state, listed_at) do
+    if active(state.seed) != true, do: :ok = Lookout.ask(watcher, 1)
+    assert_receive {:lookout, ^watcher, message}, 60_000
+    state |> take(message) |> catch_up(listed_at)
   end
 
   # The mutator rests: what was told must be what is on disk.
