@@ -104,7 +104,8 @@ constexpr std::array<OptionRule<WatchRequest>, 13> kWatchOptions{{
        if (atom == "fanotify") out.options.backend = Backend::fanotify;
        if (atom == "poll") out.options.backend = Backend::poll;
        if (atom == "fswatch") out.options.backend = Backend::fswatch;
-       return atom == "auto" || atom == "inotify" || atom == "fanotify" || atom == "poll" || atom == "fswatch";
+       return atom == "auto" || atom == "inotify" || atom == "fanotify" || atom == "poll" ||
+              atom == "fswatch";
      }},
     {"poll_interval", "milliseconds, 10 to 3600000",
      [](TermReader& in, WatchRequest& out) {

@@ -45,8 +45,8 @@ constexpr milliseconds kPollInterval{1000};
 constexpr milliseconds kHold{200};
 // After changes, until what they made counts as old: longer than a tick of the inode clock.
 constexpr milliseconds kConfirm{20};
-// After the last change, descriptors of directories are kept open so long, and all is confirmed once
-// more: what an overflow loses is told apart by times, some of which are whole seconds.
+// After the last change, descriptors of directories are kept open so long, and all is confirmed
+// once more: what an overflow loses is told apart by times, some of which are whole seconds.
 constexpr milliseconds kKeepOpen{1000};
 // A sync that waits under steady changes ends after so many rounds: one to end the round under
 // way, one that takes what the kernel had queued, the others for what these put off.

@@ -65,7 +65,9 @@ const std::map<std::string, RequestCheck>& watch_request_table() {
       {R"({:watch, 3, ["/srv/later"], [recursive: false, initial: true, missing: :wait, settle: 250, changes: [:created, :deleted]]})",
        expect<WatchRequest>([](const auto& r) {
          return r.id == 3 && r.paths == Paths{"/srv/later"} &&
-                r.options == WatchOptions{false, true, true} && r.settings == Settings{.changes = ChangeSet("01001"), .settle = 250U} && r.credit == 0;
+                r.options == WatchOptions{false, true, true} &&
+                r.settings == Settings{.changes = ChangeSet("01001"), .settle = 250U} &&
+                r.credit == 0;
        })},
       {R"({:watch, 4, ["/srv/in"], [gitignore: true, ignore: ["*.o", "build/", "!kept.o"], only: ["*.c", "*.h"]]})",
        expect<WatchRequest>([](const auto& r) {

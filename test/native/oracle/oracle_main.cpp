@@ -210,7 +210,8 @@ bool run_one(const Settings& settings, std::uint64_t seed) {
   std::printf("%s\n-- again: --seed %llu --ops %zu --fault %s%s --roots %d --writers %d\n",
               outcome.failure.c_str(), static_cast<unsigned long long>(seed), trial.operations,
               fault_name(trial.fault).data(),
-              trial.backend == lookout::Backend::fanotify ? " --fanotify" : "", trial.roots, trial.writers);
+              trial.backend == lookout::Backend::fanotify ? " --fanotify" : "", trial.roots,
+              trial.writers);
   if (!settings.save.empty()) std::ofstream(settings.save, std::ios::binary) << outcome.script;
   if (settings.shrink.count() > 0)
     Shrinker(trial, outcome.failure).print(outcome.script, settings.shrink);
