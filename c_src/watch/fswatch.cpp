@@ -1,11 +1,13 @@
 #include "watch/fswatch.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <utility>
 #include <variant>
 
+#include "command/environment.h"
 #include "command/program_search.h"
 
 namespace lookout {
@@ -38,8 +40,8 @@ Fswatch::Fswatch(boost::asio::io_context& io, std::function<void(const std::stri
     : printed_(std::move(printed)), ended_(std::move(ended)), command_(io, *this), again_(io) {}
 
 std::optional<Error> Fswatch::missing() {
-  const char* path = std::getenv("PATH");
-  auto found = find_program(kName, path != nullptr ? path : "", "/");
+  const auto environment = make_environment(::environ, {});
+  auto found = find_program(kName, value_of("PATH", environment), "/");
   auto* error = std::get_if<Error>(&found);
   if (error == nullptr) return std::nullopt;
   error->operation = "watch";
