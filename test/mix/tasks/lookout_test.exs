@@ -18,12 +18,19 @@ defmodule Mix.Tasks.LookoutTest do
 
     line =
       if options[:tty],
-        do: "exec script -qec #{quoted("stty rows 33 cols 77; " <> line)} /dev/null </dev/null",
+        do: "exec script -qec #{quoted("echo $$ >leader; stty rows 33 cols 77; " <> line)} /dev/null </dev/null",
         else: line <> " 2>words" <> if(options[:stdout], do: " >" <> options[:stdout], else: "")
 
     port = Port.open({:spawn_executable, "/bin/sh"}, [:binary, :exit_status, args: ["-c", line], cd: context.dir])
     {:os_pid, os_pid} = Port.info(port, :os_pid)
-    on_exit(fn -> System.cmd("kill", ["-KILL", "#{os_pid}"], stderr_to_stdout: true) end)
+
+    # What runs on the terminal may be told to ignore that it is gone (nohup).
+    on_exit(fn ->
+      leader = File.read(Path.join(context.dir, "leader"))
+      pids = with {:ok, pid} <- leader, do: [String.trim(pid)], else: (_none -> [])
+      System.cmd("kill", ["-KILL", "#{os_pid}" | pids], stderr_to_stdout: true)
+    end)
+
     %{port: port, os_pid: os_pid}
   end
 
