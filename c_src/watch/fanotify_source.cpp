@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/fanotify.h>
-#include <sys/ioctl.h>
 #include <sys/statfs.h>
 #include <unistd.h>
 
@@ -16,7 +15,6 @@
 namespace lookout {
 namespace {
 
-constexpr std::size_t kBuffer = 65536;
 constexpr std::size_t kLargestMessage = 4096;
 
 // With the handle of the entry itself, events of different files under one name are not merged. To
@@ -79,8 +77,9 @@ Hints translate(std::uint64_t mask) {
 
 }  // namespace
 
-FanotifySource::FanotifySource() : fd_(::fanotify_init(kFlags, O_RDONLY)), buffer_(kBuffer) {
-  if (!fd_) throw std::system_error(errno, std::generic_category(), "fanotify_init");
+FanotifySource::FanotifySource()
+    : queue_(UniqueFd(::fanotify_init(kFlags, O_RDONLY)), kLargestMessage) {
+  if (queue_.fd() < 0) throw std::system_error(errno, std::generic_category(), "fanotify_init");
 }
 
 int FanotifySource::watch(int directory_fd, Backend /*backend*/) {
@@ -108,7 +107,7 @@ int FanotifySource::watch(int directory_fd, Backend /*backend*/) {
 // Marked first, so that nothing slips between the mark and the look at the directory.
 std::optional<FanotifySource::Key> FanotifySource::file_system(int directory_fd, int mount) {
   if (const auto known = mounts_.find(mount); known != mounts_.end()) return known->second;
-  if (::fanotify_mark(fd_.get(), FAN_MARK_ADD | FAN_MARK_FILESYSTEM, kMask, directory_fd, ".") !=
+  if (::fanotify_mark(queue_.fd(), FAN_MARK_ADD | FAN_MARK_FILESYSTEM, kMask, directory_fd, ".") !=
       0) {
     return std::nullopt;
   }
@@ -135,12 +134,15 @@ int FanotifySource::find(Key key) const {
   return known == watches_.end() ? -1 : known->second;
 }
 
-void FanotifySource::tell(const char* event, const std::function<void(const Hint&)>& take) {
+std::size_t FanotifySource::tell(const char* event, const std::function<void(const Hint&)>& take) {
   fanotify_event_metadata meta;
   std::memcpy(&meta, event, sizeof meta);
   Hint hint;
   hint.overflow = (meta.mask & FAN_Q_OVERFLOW) != 0;
-  if (hint.overflow) return take(hint);
+  if (hint.overflow) {
+    take(hint);
+    return meta.event_len;
+  }
   if ((meta.mask & FAN_RENAME) != 0) hint.cookie = 0x80000000U | ++renames_;
   for (std::size_t at = meta.metadata_len; at < meta.event_len;) {
     fanotify_event_info_header info;
@@ -171,34 +173,11 @@ void FanotifySource::tell(const char* event, const std::function<void(const Hint
     if (hint.ended) unwatch(hint.watch);
     take(hint);
   }
+  return meta.event_len;
 }
 
 void FanotifySource::read(const std::function<void(const Hint&)>& take) {
-  long left = -1;  // bytes queued at the start and still to be read; -1: not asked yet
-  for (;;) {
-    const ssize_t got = ::read(fd_.get(), buffer_.data(), buffer_.size());
-    if (got <= 0) {
-      if (got < 0 && errno == EINTR) continue;
-      return;  // EAGAIN: the queue is empty
-    }
-    const auto end = static_cast<std::size_t>(got);
-    for (std::size_t at = 0; at < end;) {
-      fanotify_event_metadata meta;
-      std::memcpy(&meta, buffer_.data() + at, sizeof meta);
-      tell(buffer_.data() + at, take);
-      at += meta.event_len;
-    }
-    // A read that left room for any message has emptied the queue.
-    if (end + kLargestMessage <= buffer_.size()) return;
-    if (left < 0) {
-      int queued = 0;
-      if (::ioctl(fd_.get(), FIONREAD, &queued) != 0) return;
-      left = queued;
-    } else {
-      left -= got;
-    }
-    if (left <= 0) return;
-  }
+  queue_.read([this, &take](const char* message) { return tell(message, take); });
 }
 
 }  // namespace lookout

@@ -9,8 +9,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "support/unique_fd.h"
 #include "watch/hint_source.h"
+#include "watch/kernel_queue.h"
 
 namespace lookout {
 
@@ -20,7 +20,7 @@ class FanotifySource : public HintSource {
   FanotifySource();
 
   std::string_view name(int /*watch*/) const override { return "fanotify"; }
-  int fd() const override { return fd_.get(); }
+  int fd() const override { return queue_.fd(); }
   // What it watches are handles, and nothing is asked of the kernel but once for each file system.
   // -1 with errno EOPNOTSUPP, ENODEV or EXDEV where the file system cannot be marked.
   int watch(int directory_fd, Backend backend) override;
@@ -37,10 +37,10 @@ class FanotifySource : public HintSource {
 
   std::optional<Key> file_system(int directory_fd, int mount);
   int find(Key key) const;
-  void tell(const char* event, const std::function<void(const Hint&)>& take);
+  // Returns the size of the event.
+  std::size_t tell(const char* event, const std::function<void(const Hint&)>& take);
 
-  UniqueFd fd_;
-  std::vector<char> buffer_;
+  KernelQueue queue_;
   std::unordered_map<int, Key> mounts_;  // the file systems that are marked, by mount
   std::unordered_map<Key, int> watches_;
   std::vector<Key> keys_;  // by watch descriptor

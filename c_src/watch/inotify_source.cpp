@@ -1,7 +1,6 @@
 #include "watch/inotify_source.h"
 
 #include <sys/inotify.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -12,7 +11,6 @@
 namespace lookout {
 namespace {
 
-constexpr std::size_t kBuffer = 65536;
 constexpr std::size_t kLargestMessage = sizeof(inotify_event) + NAME_MAX + 1;
 
 // Never IN_OPEN, IN_ACCESS or IN_CLOSE_NOWRITE: our own looks would fill the queue. Never
@@ -46,15 +44,16 @@ Hint translate(const inotify_event& event, const char* name) {
 
 }  // namespace
 
-InotifySource::InotifySource() : fd_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)), buffer_(kBuffer) {
-  if (!fd_) throw std::system_error(errno, std::generic_category(), "inotify_init1");
+InotifySource::InotifySource()
+    : queue_(UniqueFd(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)), kLargestMessage) {
+  if (queue_.fd() < 0) throw std::system_error(errno, std::generic_category(), "inotify_init1");
 }
 
 int InotifySource::watch(int directory_fd, Backend /*backend*/) {
   // Through the descriptor and never by its path, which may lead elsewhere by now.
   if (::fchdir(directory_fd) != 0) return -1;
   inside_ = true;
-  return ::inotify_add_watch(fd_.get(), ".", kTreeMask);
+  return ::inotify_add_watch(queue_.fd(), ".", kTreeMask);
 }
 
 void InotifySource::leave() {
@@ -62,39 +61,20 @@ void InotifySource::leave() {
 }
 
 int InotifySource::watch_place(const char* path, bool entries) {
-  return ::inotify_add_watch(fd_.get(), path, kPlaceMask | (entries ? kPlaceEntriesMask : 0));
+  return ::inotify_add_watch(queue_.fd(), path, kPlaceMask | (entries ? kPlaceEntriesMask : 0));
 }
 
 void InotifySource::unwatch(int watch) {
-  ::inotify_rm_watch(fd_.get(), watch);
+  ::inotify_rm_watch(queue_.fd(), watch);
 }
 
 void InotifySource::read(const std::function<void(const Hint&)>& take) {
-  long left =
-      -1;  // bytes that were queued at the start and are still to be read; -1: not asked yet
-  for (;;) {
-    const ssize_t got = ::read(fd_.get(), buffer_.data(), buffer_.size());
-    if (got <= 0) {
-      if (got < 0 && errno == EINTR) continue;
-      return;  // EAGAIN: the queue is empty
-    }
-    for (std::size_t at = 0; at < static_cast<std::size_t>(got);) {
-      inotify_event event;
-      std::memcpy(&event, buffer_.data() + at, sizeof event);
-      take(translate(event, buffer_.data() + at + sizeof event));
-      at += sizeof event + event.len;
-    }
-    // A read that left room for any message has emptied the queue.
-    if (static_cast<std::size_t>(got) + kLargestMessage <= buffer_.size()) return;
-    if (left < 0) {
-      int queued = 0;
-      if (::ioctl(fd_.get(), FIONREAD, &queued) != 0) return;
-      left = queued;
-    } else {
-      left -= got;
-    }
-    if (left <= 0) return;
-  }
+  queue_.read([&take](const char* message) {
+    inotify_event event;
+    std::memcpy(&event, message, sizeof event);
+    take(translate(event, message + sizeof event));
+    return sizeof event + event.len;
+  });
 }
 
 }  // namespace lookout

@@ -1,10 +1,8 @@
 // The kernel's inotify queue as a source of hints (inotify(7), Linux 2.6.13 and newer).
 #pragma once
 
-#include <vector>
-
-#include "support/unique_fd.h"
 #include "watch/hint_source.h"
+#include "watch/kernel_queue.h"
 
 namespace lookout {
 
@@ -14,7 +12,7 @@ class InotifySource : public HintSource {
   InotifySource();
 
   std::string_view name(int /*watch*/) const override { return "inotify"; }
-  int fd() const override { return fd_.get(); }
+  int fd() const override { return queue_.fd(); }
   // By fchdir and ".", which take less time than a path below /proc/self/fd.
   int watch(int directory_fd, Backend backend) override;
   void leave() override;
@@ -23,8 +21,7 @@ class InotifySource : public HintSource {
   void read(const std::function<void(const Hint&)>& take) override;
 
  private:
-  UniqueFd fd_;
-  std::vector<char> buffer_;
+  KernelQueue queue_;
   bool inside_ = false;  // the working directory is one that was watched
 };
 

@@ -1,0 +1,42 @@
+#include "watch/kernel_queue.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+namespace lookout {
+namespace {
+
+constexpr std::size_t kBuffer = 65536;
+
+}  // namespace
+
+KernelQueue::KernelQueue(UniqueFd fd, std::size_t largest)
+    : fd_(std::move(fd)), largest_(largest), buffer_(kBuffer) {}
+
+void KernelQueue::read(const std::function<std::size_t(const char*)>& take) {
+  long left = -1;  // bytes queued at the start and still to be read; -1: not asked yet
+  for (;;) {
+    const ssize_t got = ::read(fd_.get(), buffer_.data(), buffer_.size());
+    if (got <= 0) {
+      if (got < 0 && errno == EINTR) continue;
+      return;  // EAGAIN: the queue is empty
+    }
+    const auto end = static_cast<std::size_t>(got);
+    for (std::size_t at = 0; at < end;) at += take(buffer_.data() + at);
+    // A read that left room for any message has emptied the queue.
+    if (end + largest_ <= buffer_.size()) return;
+    if (left < 0) {
+      int queued = 0;
+      if (::ioctl(fd_.get(), FIONREAD, &queued) != 0) return;
+      left = queued;
+    } else {
+      left -= got;
+    }
+    if (left <= 0) return;
+  }
+}
+
+}  // namespace lookout
