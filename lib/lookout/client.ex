@@ -19,6 +19,18 @@ defmodule Lookout.Client do
     :exit, {reason, {GenServer, :call, _arguments}} -> {:error, failed(reason, operation, watcher, timeout)}
   end
 
+  @doc """
+  Starts a process under the name in its options, linked to the caller, with `{options, caller}` for its `init`, and waits until
+  it is ready.
+  """
+  @spec start_link(module, %{:name => nil | GenServer.name(), optional(atom) => term}) ::
+          {:ok, pid} | {:error, Error.t() | {:already_started, pid}}
+  def start_link(module, %{name: name} = options) do
+    named = if name, do: [name: name], else: []
+
+    with {:ok, pid} <- GenServer.start_link(module, {options, self()}, named), do: await_start(pid)
+  end
+
   @doc "Waits until a watcher that has just been started is ready. One that fails is gone, and its name free, on return."
   @spec await_start(pid) :: {:ok, pid} | {:error, Error.t()}
   def await_start(pid) do

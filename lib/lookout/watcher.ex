@@ -28,11 +28,7 @@ defmodule Lookout.Watcher do
 
   @doc "As `Lookout.start_link/1`, with checked options."
   @spec start_link(Options.t()) :: GenServer.on_start()
-  def start_link(%Options{} = options) do
-    name = if options.name, do: [name: options.name], else: []
-
-    with {:ok, pid} <- GenServer.start_link(__MODULE__, {options, self()}, name), do: Client.await_start(pid)
-  end
+  def start_link(%Options{} = options), do: Client.start_link(__MODULE__, options)
 
   ## Start
 

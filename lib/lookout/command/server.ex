@@ -11,11 +11,7 @@ defmodule Lookout.Command.Server do
 
   @doc "Starts a command that ends with the calling process; returns when it runs."
   @spec start_link(Options.t()) :: {:ok, pid} | {:error, Error.t() | {:already_started, pid}}
-  def start_link(%Options{} = options) do
-    name = if options.name, do: [name: options.name], else: []
-
-    with {:ok, pid} <- GenServer.start_link(__MODULE__, {options, self()}, name), do: Client.await_start(pid)
-  end
+  def start_link(%Options{} = options), do: Client.start_link(__MODULE__, options)
 
   @doc "The same without a link, for a caller that takes the output by `next/2`."
   @spec start(Options.t()) :: {:ok, pid} | {:error, Error.t()}

@@ -44,11 +44,7 @@ defmodule Lookout.Runner.Server do
   }
 
   @spec start_link(Options.t()) :: {:ok, pid} | {:error, Error.t() | {:already_started, pid}}
-  def start_link(%Options{} = options) do
-    name = if options.name, do: [name: options.name], else: []
-
-    with {:ok, pid} <- GenServer.start_link(__MODULE__, {options, self()}, name), do: Client.await_start(pid)
-  end
+  def start_link(%Options{} = options), do: Client.start_link(__MODULE__, options)
 
   ## Start
 
