@@ -80,6 +80,12 @@ void Tree::move(NodeId node, NodeId parent, std::string_view name) {
 }
 
 NodeId Tree::child(NodeId parent, std::string_view name) const {
+  const Dir& directory = dir(parent);
+  if (directory.few != kMany) {
+    NodeId at = directory.first_child;
+    while (at != kNoNode && names_.get(nodes_[at].name) != name) at = nodes_[at].next;
+    return at;
+  }
   return by_name_.find(hash_place(parent, name), [&](NodeId node) {
     return nodes_[node].parent == parent && names_.get(nodes_[node].name) == name;
   });
@@ -214,17 +220,29 @@ void Tree::link(NodeId node, NodeId parent) {
   linked.previous = kNoNode;
   linked.next = dir(parent).first_child;
   if (linked.next != kNoNode) nodes_[linked.next].previous = node;
-  dir(parent).first_child = node;
-  by_name_.insert(node);
+  Dir& directory = dir(parent);
+  directory.first_child = node;
+  if (directory.few == kMany) {
+    by_name_.insert(node);
+  } else if (++directory.few > kFew) {
+    directory.few = kMany;
+    for (NodeId at = node; at != kNoNode; at = nodes_[at].next) by_name_.insert(at);
+  }
 }
 
 void Tree::unlink(NodeId node) {
-  by_name_.erase(node);
   Node& linked = nodes_[node];
+  Dir& directory = dir(linked.parent);
+  if (directory.few == kMany) {
+    by_name_.erase(node);
+  } else {
+    --directory.few;
+  }
   if (linked.previous != kNoNode) {
     nodes_[linked.previous].next = linked.next;
   } else {
-    dir(linked.parent).first_child = linked.next;
+    directory.first_child = linked.next;
+    if (linked.next == kNoNode) directory.few = 0;
   }
   if (linked.next != kNoNode) nodes_[linked.next].previous = linked.previous;
   linked.parent = linked.next = linked.previous = kNoNode;
