@@ -70,7 +70,7 @@ std::variant<DirectoryFd, OpenFailure> DirectoryCache::step(NodeId directory,
   } else if (tree_.identity(directory) != identity) {
     return OpenFailure{OpenFailure::Kind::moved, directory, ESTALE};
   }
-  return std::make_shared<const UniqueFd>(std::move(fd));
+  return std::make_shared<OpenDirectory>(std::move(fd));
 }
 
 const DirectoryCache::Slot* DirectoryCache::find(NodeId directory) {

@@ -117,16 +117,17 @@ void Reconciler::start_listing(Agenda& agenda, NodeId directory) {
     if (suspect) compared(directory, started);
     return;
   }
-  Listing listing{directory, DirectoryReader(fd->get()),      started, suspect, false,
-                  false,     tree_.identity(directory).device};
+  const std::uint64_t device = tree_.identity(directory).device;
+  const FileSystem system = file_systems_.of(fd->get(), device);
+  Listing listing{directory, DirectoryReader(fd, system.live), started, suspect, false, false,
+                  device};
   if (const int code = listing.reader.error(); code != 0) {
     listing_failed(directory, code);
     return;
   }
   listing.awaits = telling_ && longest_hold(directory) > 0;
   // Where hints will not come, entries are looked at from the first, to be compared later.
-  listing.trusted =
-      !tree_.has(directory, DirMark::polled) && file_systems_.of(fd->get(), listing.device).trusted;
+  listing.trusted = system.trusted && !tree_.has(directory, DirMark::polled);
   tree_.set(directory, DirMark::stale, false);
   tree_.set(directory, DirMark::suspect, false);
   agenda.listing.emplace(std::move(listing));

@@ -122,6 +122,7 @@ Identity Tree::identity(NodeId node) const {
 }
 
 void Tree::set_identity(NodeId node, Identity identity) {
+  if (this->identity(node) == identity) return;
   forget_identity(node);
   --devices_[nodes_[node].device].users;
   nodes_[node].device = use_device(identity.device);
