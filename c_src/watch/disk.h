@@ -46,7 +46,8 @@ std::int64_t inode_clock();
 // An open directory.
 struct OpenDirectory {
   UniqueFd fd;
-  bool listed = false;  // its offset is used, or was
+  std::uint16_t mode = 0;  // permission bits, when it was opened
+  bool listed = false;     // its offset is used, or was
 
   int get() const { return fd.get(); }
 };

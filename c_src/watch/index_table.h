@@ -32,12 +32,28 @@ class IndexTable {
     return kNone;
   }
 
-  void insert(std::uint32_t index) {
+  // Inserts `index`, whose key has this hash, unless there is one already for which
+  // `equal(index)` holds: that is returned, else kNone.
+  template <class Equal>
+  std::uint32_t find_or_insert(std::uint64_t hash, Equal equal, std::uint32_t index) {
     // Fuller, a search for what is not there would look at many slots.
     if ((size_ + 1) * 4 > slots_.size() * 3) grow();
     while (index > largest_) widen();
-    place(index);
+    const std::uint32_t tag = tag_of(hash);
+    std::size_t i = hash & mask();
+    for (; slots_[i] != kNone; i = (i + 1) & mask()) {
+      const std::uint32_t known = index_in(slots_[i]);
+      if ((slots_[i] ^ known) == tag && equal(known)) return known;
+    }
+    slots_[i] = index | tag;
     ++size_;
+    return kNone;
+  }
+
+  // Inserts `index`, which is not in it.
+  void insert(std::uint32_t index) {
+    find_or_insert(
+        hash_of_(index), [](std::uint32_t) { return false; }, index);
   }
 
   // Erases `index`; its key must still hash as when it was inserted.
@@ -76,18 +92,12 @@ class IndexTable {
     return static_cast<std::uint32_t>(hash >> 32) & ~largest_;
   }
 
-  void place(std::uint32_t index) {
-    const std::uint64_t hash = hash_of_(index);
-    std::size_t i = hash & mask();
-    while (slots_[i] != kNone) i = (i + 1) & mask();
-    slots_[i] = index | tag_of(hash);
-  }
-
   void grow() {
     std::vector<std::uint32_t> old(slots_.size() * 2, kNone);
     old.swap(slots_);
+    size_ = 0;
     for (const std::uint32_t slot : old) {
-      if (slot != kNone) place(index_in(slot));
+      if (slot != kNone) insert(index_in(slot));
     }
   }
 

@@ -268,20 +268,21 @@ std::uint16_t Tree::use_device(std::uint64_t number) {
   return static_cast<std::uint16_t>(unused);
 }
 
+bool Tree::has_identity(NodeId node, Identity identity) const {
+  return nodes_[node].inode == identity.inode &&
+         devices_[nodes_[node].device].number == identity.device;
+}
+
 NodeId Tree::head(Identity identity) const {
-  return by_identity_.find(hash_identity(identity), [&](NodeId node) {
-    return nodes_[node].inode == identity.inode &&
-           devices_[nodes_[node].device].number == identity.device;
-  });
+  return by_identity_.find(hash_identity(identity),
+                           [&](NodeId node) { return has_identity(node, identity); });
 }
 
 void Tree::index_identity(NodeId node) {
-  const NodeId first = head(identity(node));
-  if (first == kNoNode) {
-    by_identity_.insert(node);
-  } else {
-    links_[first].push_back(node);
-  }
+  const Identity shared = identity(node);
+  const NodeId first = by_identity_.find_or_insert(
+      hash_identity(shared), [&](NodeId other) { return has_identity(other, shared); }, node);
+  if (first != kNoNode) links_[first].push_back(node);
 }
 
 void Tree::forget_identity(NodeId node) {

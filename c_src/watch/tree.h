@@ -168,6 +168,7 @@ class Tree {
   void link(NodeId node, NodeId parent);
   void unlink(NodeId node);
   std::uint16_t use_device(std::uint64_t number);
+  bool has_identity(NodeId node, Identity identity) const;
   NodeId head(Identity identity) const;
   void index_identity(NodeId node);
   void forget_identity(NodeId node);
