@@ -63,14 +63,15 @@ std::variant<DirectoryFd, OpenFailure> DirectoryCache::step(NodeId directory,
   struct stat seen {};
   if (::fstat(fd.get(), &seen) != 0) return OpenFailure{classify(errno), directory, errno};
   const Identity identity{seen.st_dev, seen.st_ino};
+  const auto mode = static_cast<std::uint16_t>(seen.st_mode & 07777);
   if (tree_.has(directory, DirMark::provisional)) {
     tree_.set_identity(directory, identity);
     tree_.set(directory, DirMark::provisional, false);
-    tree_.set_mode(directory, static_cast<std::uint16_t>(seen.st_mode & 07777));
+    tree_.set_mode(directory, mode);
   } else if (tree_.identity(directory) != identity) {
     return OpenFailure{OpenFailure::Kind::moved, directory, ESTALE};
   }
-  return std::make_shared<const UniqueFd>(std::move(fd));
+  return std::make_shared<OpenDirectory>(std::move(fd), mode);
 }
 
 const DirectoryCache::Slot* DirectoryCache::find(NodeId directory) {

@@ -6,11 +6,10 @@
 
 #include <cstddef>
 #include <list>
-#include <memory>
 #include <unordered_map>
 #include <variant>
 
-#include "support/unique_fd.h"
+#include "watch/disk.h"
 #include "watch/tree.h"
 
 namespace lookout {
@@ -26,8 +25,6 @@ struct OpenFailure {
   NodeId node;  // the directory or the ancestor where it failed
   int code;     // errno
 };
-
-using DirectoryFd = std::shared_ptr<const UniqueFd>;
 
 class DirectoryCache {
  public:

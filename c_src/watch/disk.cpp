@@ -108,19 +108,23 @@ std::int64_t inode_clock() {
   return now.tv_sec * kNanoseconds + now.tv_nsec;
 }
 
-DirectoryReader::DirectoryReader(int directory_fd)
-    // Not a dup, which would share the offset; and opened after the watch was added, since a
-    // file system may fix the end of the listing when the directory is opened (btrfs, Linux 6.5).
-    : fd_(::openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)),
+DirectoryReader::DirectoryReader(DirectoryFd directory, bool live)
+    : directory_(std::move(directory)),
       buffer_(std::make_unique_for_overwrite<char[]>(kListingBuffer)) {
-  if (!fd_) error_ = errno;
+  if (!live || directory_->listed) {
+    // Not a dup, which would share the offset.
+    UniqueFd again(::openat(directory_->get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!again) error_ = errno;
+    directory_ = std::make_shared<OpenDirectory>(std::move(again));
+  }
+  directory_->listed = true;
 }
 
 bool DirectoryReader::next(Item& item) {
   for (;;) {
     if (at_ == filled_) {
       if (error_ != 0) return false;
-      const long got = ::syscall(SYS_getdents64, fd_.get(), buffer_.get(), kListingBuffer);
+      const long got = ::syscall(SYS_getdents64, directory_->get(), buffer_.get(), kListingBuffer);
       if (got < 0) error_ = errno;
       if (got <= 0) return false;
       at_ = 0;

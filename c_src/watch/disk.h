@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 
 #include "support/unique_fd.h"
@@ -42,7 +43,17 @@ bool is_passing(int code);
 // The clock that the kernel stamps inodes with, in nanoseconds since the epoch.
 std::int64_t inode_clock();
 
-// Reads the entries of a directory through a descriptor of its own, block by block.
+// An open directory.
+struct OpenDirectory {
+  UniqueFd fd;
+  std::uint16_t mode = 0;  // permission bits, when it was opened
+  bool listed = false;     // its offset is used, or was
+
+  int get() const { return fd.get(); }
+};
+using DirectoryFd = std::shared_ptr<OpenDirectory>;
+
+// Reads the entries of a directory, block by block.
 class DirectoryReader {
  public:
   struct Item {
@@ -51,15 +62,17 @@ class DirectoryReader {
     std::optional<EntryType> type;  // nullopt where the file system does not say
   };
 
-  // Throws nothing; check `error()`.
-  explicit DirectoryReader(int directory_fd);
+  // Opens the directory once more, after its watch was added, but where a listing is `live`, as in
+  // FileSystem, and none was made through the descriptor that there is. Throws nothing; check
+  // `error()`.
+  DirectoryReader(DirectoryFd directory, bool live);
 
   // The next entry but "." and ".."; false at the end or on an error.
   bool next(Item& item);
   int error() const { return error_; }  // errno, 0 if all went well
 
  private:
-  UniqueFd fd_;
+  DirectoryFd directory_;
   std::unique_ptr<char[]> buffer_;
   std::size_t at_ = 0;
   std::size_t filled_ = 0;

@@ -11,13 +11,15 @@ namespace {
 using Magic = std::pair<std::uint64_t, std::string_view>;
 
 // The types are those of statfs(2) and of linux/magic.h; not all of them are in every version.
-constexpr std::array<std::uint64_t, 6> kTrusted{
-    0xef53,      // ext4
+constexpr std::array<std::uint64_t, 4> kTrusted{
     0x01021994,  // tmpfs
     0x9123683e,  // btrfs
     0xf2f52010,  // F2FS
-    0x58465342,  // XFS
     0x2fc12fc1,  // ZFS
+};
+constexpr std::array<std::uint64_t, 2> kTrustedAndLive{
+    0xef53,      // ext4
+    0x58465342,  // XFS
 };
 
 // Of these a change made elsewhere is not told to this kernel. Other hosts may change the first
@@ -42,11 +44,14 @@ constexpr std::array<Magic, 14> kRemote{{
 }  // namespace
 
 FileSystem file_system_of_type(std::uint64_t type) {
+  for (const std::uint64_t magic : kTrustedAndLive) {
+    if (magic == type) return {true, true, {}};
+  }
   for (const std::uint64_t magic : kTrusted) {
-    if (magic == type) return {true, {}};
+    if (magic == type) return {true, false, {}};
   }
   for (const auto& [magic, name] : kRemote) {
-    if (magic == type) return {false, name};
+    if (magic == type) return {false, false, name};
   }
   return {};
 }

@@ -258,12 +258,12 @@ bool Reconciler::is_suspect(NodeId node, const Look& seen) const {
 
 void Reconciler::unchanged_directory(NodeId node, const Look& seen, Hints hints) {
   const auto mode = static_cast<std::uint16_t>(seen.mode & 07777);
-  const bool provisional = tree_.has(node, DirMark::provisional);
-  const bool differs = !provisional && tree_.mode(node) != mode;
-  tree_.set_mode(node, mode);
-  if (differs || (hints & hint::kAttributes) != 0) {
+  if ((hints & hint::kAttributes) != 0) {
+    tree_.set_mode(node, mode);
     tell(Change::attributes, node);
     revive(node);
+  } else {
+    compare_mode(node, mode);
   }
   if (tree_.has(node, DirMark::opaque) || tree_.has(node, DirMark::polled)) return;
   if (tree_.watch(node) < 0 || tree_.has(node, DirMark::stale)) queue_listing(node, false);

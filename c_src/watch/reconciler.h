@@ -216,6 +216,8 @@ class Reconciler {
   void start_polling(NodeId directory);
   void list_item(const Listing& listing, const DirectoryReader::Item& item);
   bool needs_listing(NodeId node) const;
+  bool is_to_be_compared(NodeId node) const;
+  void compare_mode(NodeId directory, std::uint16_t mode);
   void learn(NodeId directory, const std::string& name);
   void finish_listing(const Listing& listing);
   void compared(NodeId directory, std::int64_t started);

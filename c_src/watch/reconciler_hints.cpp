@@ -50,6 +50,7 @@ void Reconciler::bound_trail() {
 // Follows a rename from the place that was left to where it came to, with what had been hinted of
 // the content there. Returns the hints to add at the place that this one speaks of.
 Hints Reconciler::follow_move(const Hint& hint, NodeId directory) {
+  if ((hint.hints & (hint::kMovedFrom | hint::kMovedTo)) == 0) return 0;
   const Place here{directory, std::string(hint.name)};
   if ((hint.hints & hint::kMovedFrom) != 0) trail_.left(hint.cookie, here);
   if ((hint.hints & hint::kMovedTo) == 0) return 0;

@@ -75,6 +75,8 @@ bool Reconciler::list_step(Agenda& agenda) {
 }
 
 void Reconciler::start_listing(Agenda& agenda, NodeId directory) {
+  const bool suspect = tree_.has(directory, DirMark::suspect);
+  if (suspect) directories_.drop(directory);  // its mode is compared as it is now
   const auto opened = directories_.open(directory);
   if (const auto* failure = std::get_if<OpenFailure>(&opened)) {
     switch (failure->kind) {
@@ -104,7 +106,7 @@ void Reconciler::start_listing(Agenda& agenda, NodeId directory) {
   }
   const DirectoryFd& fd = std::get<DirectoryFd>(opened);
   progressed_ = true;
-  const bool suspect = tree_.has(directory, DirMark::suspect);
+  if (suspect && !tree_.is_root(directory)) compare_mode(directory, fd->mode);
   const std::int64_t started = inode_clock();
   if (!watch_directory(directory, fd)) return;
   if (const int code = learn_rules(directory, fd); code != 0) {
@@ -117,16 +119,17 @@ void Reconciler::start_listing(Agenda& agenda, NodeId directory) {
     if (suspect) compared(directory, started);
     return;
   }
-  Listing listing{directory, DirectoryReader(fd->get()),      started, suspect, false,
-                  false,     tree_.identity(directory).device};
+  const std::uint64_t device = tree_.identity(directory).device;
+  const FileSystem system = file_systems_.of(fd->get(), device);
+  Listing listing{directory, DirectoryReader(fd, system.live), started, suspect, false, false,
+                  device};
   if (const int code = listing.reader.error(); code != 0) {
     listing_failed(directory, code);
     return;
   }
   listing.awaits = telling_ && longest_hold(directory) > 0;
   // Where hints will not come, entries are looked at from the first, to be compared later.
-  listing.trusted =
-      !tree_.has(directory, DirMark::polled) && file_systems_.of(fd->get(), listing.device).trusted;
+  listing.trusted = system.trusted && !tree_.has(directory, DirMark::polled);
   tree_.set(directory, DirMark::stale, false);
   tree_.set(directory, DirMark::suspect, false);
   agenda.listing.emplace(std::move(listing));
@@ -277,7 +280,7 @@ void Reconciler::list_item(const Listing& listing, const DirectoryReader::Item& 
     const bool same = believed && tree_.type(known) == *item.type &&
                       tree_.identity(known) == listed && !tree_.has(known, Mark::parked);
     if (needs_listing(known)) queue_listing(known, true);
-    if (same && !listing.suspect) {
+    if (same && (!listing.suspect || is_to_be_compared(known))) {
       tree_.set(known, Mark::seen);
       return;
     }
@@ -287,6 +290,21 @@ void Reconciler::list_item(const Listing& listing, const DirectoryReader::Item& 
   if (const NodeId child = tree_.child(directory, item.name); child != kNoNode) {
     tree_.set(child, Mark::seen);
   }
+}
+
+// A directory whose mode is compared when it is opened to be listed, which will be.
+bool Reconciler::is_to_be_compared(NodeId node) const {
+  return tree_.is_directory(node) && tree_.has(node, DirMark::queued) &&
+         tree_.has(node, DirMark::suspect) && !tree_.has(node, DirMark::linked);
+}
+
+void Reconciler::compare_mode(NodeId directory, std::uint16_t mode) {
+  const bool known = !tree_.has(directory, DirMark::provisional);
+  const bool differs = known && tree_.mode(directory) != mode;
+  tree_.set_mode(directory, mode);
+  if (!differs) return;
+  tell(Change::attributes, directory);
+  revive(directory);
 }
 
 // A directory that was given up before and may be listed again.
