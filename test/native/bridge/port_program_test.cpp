@@ -144,7 +144,7 @@ TEST(PortProgram, AnswersARequestAndWhatIsNone) {
 // P5. LOOKOUT_CRAWL_ENTRIES=610000 makes it the size that the promise was measured with.
 TEST(PortProgram, AnswersInTheMiddleOfACrawl) {
   const char* const wanted = std::getenv("LOOKOUT_CRAWL_ENTRIES");
-  const long entries = wanted != nullptr ? std::atol(wanted) : 20'000;
+  const long entries = wanted != nullptr ? std::atol(wanted) : 40'000;
   std::string home = testing::TempDir() + "lookout-crawl-XXXXXX";
   ASSERT_NE(::mkdtemp(home.data()), nullptr);
   for (long i = 0; i < entries; ++i) {
