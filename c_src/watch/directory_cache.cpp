@@ -71,7 +71,8 @@ std::variant<DirectoryFd, OpenFailure> DirectoryCache::step(NodeId directory,
   } else if (tree_.identity(directory) != identity) {
     return OpenFailure{OpenFailure::Kind::moved, directory, ESTALE};
   }
-  return std::make_shared<OpenDirectory>(std::move(fd), mode);
+  const bool mounted = is_top(directory) && is_mount_root(fd.get());
+  return std::make_shared<OpenDirectory>(std::move(fd), mode, mounted);
 }
 
 const DirectoryCache::Slot* DirectoryCache::find(NodeId directory) {
@@ -95,10 +96,16 @@ void DirectoryCache::drop(NodeId directory) {
   slots_.erase(found);
 }
 
+bool DirectoryCache::is_top(NodeId directory) const {
+  return tree_.is_root(directory) || tree_.has(directory, DirMark::linked);
+}
+
 void DirectoryCache::drop_tops() {
   for (auto at = recency_.begin(); at != recency_.end();) {
     const NodeId directory = *at++;
-    if (tree_.is_root(directory) || tree_.has(directory, DirMark::linked)) drop(directory);
+    if (!is_top(directory)) continue;
+    const bool removable = tree_.first_child(directory) == kNoNode;
+    if (removable || slots_.at(directory).fd->mounted) drop(directory);
   }
 }
 

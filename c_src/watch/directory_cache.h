@@ -37,7 +37,9 @@ class DirectoryCache {
   std::variant<DirectoryFd, OpenFailure> open(NodeId directory);
 
   void drop(NodeId directory);
-  // Roots are not kept over quiet times: an open descriptor holds back IN_DELETE_SELF.
+  // Of roots and followed links those are closed at once whose removal would be held back: an open
+  // descriptor holds back IN_DELETE_SELF, which comes only of what is empty, and keeps the file
+  // system busy that is mounted there.
   void drop_tops();
   // Drops what was not used since the last call.
   void age();
@@ -50,6 +52,7 @@ class DirectoryCache {
     bool used = true;  // since the last age()
   };
 
+  bool is_top(NodeId directory) const;
   const Slot* find(NodeId directory);
   std::variant<DirectoryFd, OpenFailure> step(NodeId directory, const DirectoryFd& parent);
   void keep(NodeId directory, DirectoryFd fd);

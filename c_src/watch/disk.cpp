@@ -98,6 +98,12 @@ std::variant<Look, int> look_through(int directory_fd, const std::string& name) 
   return looked;
 }
 
+bool is_mount_root(int directory_fd) {
+  struct statx seen {};
+  return ::statx(directory_fd, "", AT_EMPTY_PATH, 0, &seen) == 0 &&
+         (seen.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
 bool is_passing(int code) {
   return code == EMFILE || code == ENFILE || code == ENOMEM || code == EINTR || code == EAGAIN;
 }

@@ -37,6 +37,9 @@ std::variant<Look, int> look_at(int directory_fd, const std::string& name);
 // What stands where a symbolic link leads.
 std::variant<Look, int> look_through(int directory_fd, const std::string& name);
 
+// Whether a file system is mounted at this directory (since Linux 5.8; false before).
+bool is_mount_root(int directory_fd);
+
 // Whether a failure with this errno is likely to pass by itself: no descriptors, no memory.
 bool is_passing(int code);
 
@@ -47,6 +50,7 @@ std::int64_t inode_clock();
 struct OpenDirectory {
   UniqueFd fd;
   std::uint16_t mode = 0;  // permission bits, when it was opened
+  bool mounted = false;    // a top at which a file system is mounted
   bool listed = false;     // its offset is used, or was
 
   int get() const { return fd.get(); }
