@@ -261,6 +261,8 @@ void Reconciler::unchanged_directory(NodeId node, const Look& seen, Hints hints)
   const bool provisional = tree_.has(node, DirMark::provisional);
   const bool differs = !provisional && tree_.mode(node) != mode;
   tree_.set_mode(node, mode);
+  // A link may have taken the place of what it leads to, or given way to it.
+  tree_.set(node, DirMark::linked, seen.linked);
   if (differs || (hints & hint::kAttributes) != 0) {
     tell(Change::attributes, node);
     revive(node);
@@ -330,6 +332,7 @@ void Reconciler::settle_new(NodeId node, const Look& seen, Hints hints) {
   if (tree_.is_directory(node)) {
     tree_.set_mode(node, static_cast<std::uint16_t>(seen.mode & 07777));
     tree_.set(node, DirMark::linked, seen.linked);
+    if (!seen.linked) unfollow(node);
     queue_listing(node, false);
     return;
   }

@@ -203,7 +203,8 @@ class Reconciler {
   // symbolic links (reconciler_links.cpp)
   bool follows(NodeId directory) const;
   Look follow(const Place& place, int fd, const Look& link);
-  bool is_told_elsewhere(NodeId known, Identity target);
+  bool is_told_elsewhere(NodeId known, Identity target, bool stays);
+  void unfollow(NodeId directory);
   void doubt_links();
   bool learn_link();
 

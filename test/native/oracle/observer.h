@@ -33,7 +33,8 @@ struct Batch {
 
 class Observer : public Listener {
  public:
-  Observer(boost::asio::io_context& io, Fault fault, Backend backend, std::uint64_t seed);
+  // `base`: how it watches, but for what the fault changes of it.
+  Observer(boost::asio::io_context& io, Fault fault, WatchOptions base, std::uint64_t seed);
   ~Observer() override;
 
   // Begins to watch; the mirror is complete when this returns. `mirrored` are those of the roots
@@ -82,7 +83,7 @@ class Observer : public Listener {
   boost::asio::io_context& io_;
   boost::asio::steady_timer timer_;
   Fault fault_;
-  Backend backend_;
+  WatchOptions base_;
   Random random_;
   std::unique_ptr<Engine> engine_;
   std::vector<std::string> watched_;
