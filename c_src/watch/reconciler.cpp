@@ -267,7 +267,8 @@ void Reconciler::unchanged_directory(NodeId node, const Look& seen, Hints hints)
     tell(Change::attributes, node);
     revive(node);
   }
-  if (tree_.has(node, DirMark::opaque) || tree_.has(node, DirMark::polled)) return;
+  if (tree_.has(node, DirMark::opaque)) return watch_opaque(node);
+  if (tree_.has(node, DirMark::polled)) return;
   if (tree_.watch(node) < 0 || tree_.has(node, DirMark::stale)) queue_listing(node, false);
 }
 
@@ -333,6 +334,7 @@ void Reconciler::settle_new(NodeId node, const Look& seen, Hints hints) {
     tree_.set_mode(node, static_cast<std::uint16_t>(seen.mode & 07777));
     tree_.set(node, DirMark::linked, seen.linked);
     if (!seen.linked) unfollow(node);
+    if (tree_.has(node, DirMark::opaque)) return watch_opaque(node);
     queue_listing(node, false);
     return;
   }

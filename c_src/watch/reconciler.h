@@ -78,7 +78,7 @@ class Reconciler {
   void retry();
   // Files whose events wait for their writers are looked at again.
   void look_at_held();
-  bool has_held() const { return !held_.empty(); }
+  std::uint64_t held() const { return held_.size(); }
 
   // --- roots ---
   NodeId plant(const std::string& path, Identity identity, RootOptions options);
@@ -205,6 +205,7 @@ class Reconciler {
   Look follow(const Place& place, int fd, const Look& link);
   bool is_told_elsewhere(NodeId known, Identity target, bool stays);
   void unfollow(NodeId directory);
+  void watch_opaque(NodeId directory);
   void doubt_links();
   bool learn_link();
 

@@ -57,6 +57,26 @@ void Reconciler::unfollow(NodeId directory) {
   }
 }
 
+// A directory whose entries are not told is hinted at by the one that it is in; where a link leads
+// there, it is watched itself. Watched first and looked at second.
+void Reconciler::watch_opaque(NodeId directory) {
+  if (!tree_.has(directory, DirMark::linked) || tree_.watch(directory) >= 0 ||
+      tree_.has(directory, DirMark::polled)) {
+    return;
+  }
+  const DirtyName link{tree_.parent(directory), std::string(tree_.name(directory)), 0};
+  const auto opened = directories_.open(directory);
+  if (const auto* failure = std::get_if<OpenFailure>(&opened)) {
+    if (failure->kind == OpenFailure::Kind::moved || is_passing(failure->code)) {
+      later_names_.push_back(link);
+    } else {
+      failed_.insert(link.directory);
+    }
+  } else if (watch_directory(directory, std::get<DirectoryFd>(opened))) {
+    next_.add(link.directory, link.name, 0);
+  }
+}
+
 void Reconciler::doubt_links() {
   std::erase_if(links_, [this](const Place& place) {
     return !tree_.alive(place.first) || !tree_.is_directory(place.first);

@@ -141,6 +141,7 @@ int Reconciler::learn_rules(NodeId directory, const DirectoryFd& fd) {
   RuleFiles files = read_rule_files(fd->get(), failures);
   for (const RuleFailure& failure : failures) {
     if (is_passing(failure.code)) return failure.code;
+    if (is_denied(failure.code)) denied_.insert(directory);  // its mode may be what is in the way
   }
   if (failures.empty()) {
     rules_unreadable_.erase(directory);
@@ -317,6 +318,7 @@ void Reconciler::learn(NodeId directory, const std::string& name) {
     tree_.set_mode(made, static_cast<std::uint16_t>(seen->mode & 07777));
     tree_.set(made, DirMark::linked, seen->linked);
     if (!seen->linked) unfollow(made);
+    if (tree_.has(made, DirMark::opaque)) watch_opaque(made);
     queue_listing(made, false);
   } else {
     tree_.set_signature(made, seen->signature());

@@ -185,6 +185,11 @@ void Observer::sync() {
   pump_awake("sync", [&] { return answered; });
 }
 
+void Observer::await_writers() {
+  pump_awake("the writers are done", [this] { return engine_->info().held == 0; });
+  sync();
+}
+
 std::uint64_t Observer::list(std::optional<std::string> under, bool with_stat,
                              std::vector<Entry>& entries) {
   std::optional<std::uint64_t> seq;

@@ -44,6 +44,8 @@ class Observer : public Listener {
   void watch(const std::string& root, bool mirrored);
   void unwatch(const std::string& root, bool mirrored);
   void sync();
+  // Waits until no event of a file waits for its writers.
+  void await_writers();
   // A mirror made from a listing and the batches after it, and the listing itself.
   Mirror listing(bool with_stat, std::vector<Entry>& entries);
   std::vector<Entry> listing_below(const std::string& directory);

@@ -125,6 +125,8 @@ class Trial {
         workspace_(options.directory),
         watching_(watch_options(options.filters, options.seed)) {
     watching_.backend = options.backend;
+    if (is(Fault::denied) || is(Fault::descriptors))
+      watching_.await = std::min(watching_.await, 20u);
     Random layout(options.seed * 4 + 3);
     int roots = options.roots > 0 ? options.roots : (layout.one_in(3) ? 2 : 1);
     for (int i = 0; i < roots; ++i) roots_.push_back(workspace_.path() + "/r" + std::to_string(i));
@@ -274,6 +276,9 @@ class Trial {
   void compare(Recall recall) {
     ++outcome_.rests;
     observer_->sync();
+    // Where a file cannot be opened nothing tells that nobody writes, but its being closed.
+    if (with(Filter::await) && (is(Fault::denied) || is(Fault::descriptors)))
+      observer_->await_writers();
     const std::uint64_t seq = observer_->last_seq();
     Beyond beyond;
     Disk disk = walk_disk(with(Filter::links) ? &beyond : nullptr);

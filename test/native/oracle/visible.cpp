@@ -104,7 +104,7 @@ class Ignored {
 
   RulesPtr rules_of(const SnapshotNode* file) const {
     if (!file || file->rules.empty()) return nullptr;
-    if (viewpoint_.unprivileged && (file->mode & S_IROTH) == 0) return nullptr;
+    if (viewpoint_.unprivileged && (file->mode & S_IRGRP) == 0) return nullptr;
     return Rules::parse(file->rules);
   }
 

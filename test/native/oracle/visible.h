@@ -14,7 +14,7 @@ namespace lookout::oracle {
 
 struct Viewpoint {
   WatchOptions options{};
-  bool unprivileged = false;  // reads what all users may read
+  bool unprivileged = false;  // without privileges, but of the group that all belongs to
   std::string inner{};        // a root in another that is not recursive; empty: there is none
 };
 
