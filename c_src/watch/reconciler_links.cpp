@@ -20,8 +20,11 @@ bool Reconciler::follows(NodeId directory) const {
 Look Reconciler::follow(const Place& place, int fd, const Look& link) {
   const auto& [directory, name] = place;
   // Watched first and looked at second, as any directory.
-  if (links_.insert(place).second) places_.follow(tree_.path(directory) + '/' + name);
-  const auto looked = look_through(fd, name);
+  const std::string path = tree_.path(directory) + '/' + name;
+  if (links_.insert(place).second) places_.follow(path);
+  auto looked = look_through(fd, name);
+  // What has left the end of the way is not watched for there yet.
+  if (std::holds_alternative<int>(looked) && places_.follow(path)) looked = look_through(fd, name);
   const Look* target = std::get_if<Look>(&looked);
   if (target == nullptr) return link;
   if (target->type != EntryType::directory) {
