@@ -70,7 +70,7 @@ class Reconciler {
   void touch(NodeId directory, std::string_view name, Hints hints);
   // Hints were lost: every directory is listed again and the times of its entries compared.
   void distrust_everything();
-  // Where the tree has a mounted file system, none may stand any more.
+  // Where the tree has a mounted file system, none may stand any more; links may lead elsewhere.
   void doubt_mounts();
   // Directories without a watch, and those that failed, are listed again.
   void poll();
@@ -269,8 +269,8 @@ class Reconciler {
   // now has been among them.
   std::map<Place, Held> held_;
   std::optional<std::int64_t> held_since_;
-  // Symbolic links that lead to a directory or nowhere, and those that are to be learnt at the end
-  // of a crawl: whether they are followed depends on what else is known.
+  // Symbolic links where they are followed, and those that are to be learnt at the end of a crawl:
+  // whether one stands for a directory depends on what else is known.
   std::set<Place> links_;
   std::vector<Place> crawled_links_;
   bool following_ = false;  // a root was planted that follows links

@@ -142,6 +142,7 @@ void Reconciler::distrust_everything() {
 }
 
 void Reconciler::doubt_mounts() {
+  if (!links_.empty()) links_doubted_ = roots_in_doubt_ = true;
   tree_.for_each_directory([&](NodeId node) {
     if (tree_.is_root(node)) return;
     const NodeId parent = tree_.parent(node);

@@ -27,10 +27,7 @@ Look Reconciler::follow(const Place& place, int fd, const Look& link) {
   if (std::holds_alternative<int>(looked) && places_.follow(path)) looked = look_through(fd, name);
   const Look* target = std::get_if<Look>(&looked);
   if (target == nullptr) return link;
-  if (target->type != EntryType::directory) {
-    links_.erase(place);
-    return link;
-  }
+  if (target->type != EntryType::directory) return link;
   const NodeId known = tree_.child(directory, name);
   const bool stays =
       known != kNoNode && tree_.is_directory(known) && tree_.identity(known) == target->identity;
