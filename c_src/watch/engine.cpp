@@ -119,7 +119,8 @@ class Engine::Impl : private ChangeSink {
     observe();
     reconciler_.poll();
     reconciler_.retry();
-    reconciler_.look_at_held();  // the kernel hints that a file is closed before it counts as closed
+    reconciler_
+        .look_at_held();  // the kernel hints that a file is closed before it counts as closed
     syncs_.push_back({reconciler_.round() + kSyncRounds, std::move(done)});
     schedule();
   }

@@ -158,7 +158,8 @@ void Reconciler::poll() {
   std::vector<NodeId> polled(polled_.begin(), polled_.end());
   std::sort(polled.begin(), polled.end(), std::greater<>());
   for (const NodeId directory : polled) {
-    if (tree_.has(directory, DirMark::opaque)) touch(tree_.parent(directory), tree_.name(directory), 0);
+    if (tree_.has(directory, DirMark::opaque))
+      touch(tree_.parent(directory), tree_.name(directory), 0);
     queue_listing(directory, true);
   }
   for (const NodeId directory : std::exchange(failed_, {})) queue_listing(directory, true);

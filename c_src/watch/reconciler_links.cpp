@@ -3,7 +3,8 @@
 // A directory is told once. A link to one that is told already stays a link, so that links in a
 // circle, or many to the same directory, come to an end; when that one goes, the links are looked
 // at again. One that turns up where it stands itself is told there, and a link no longer stands for
-// it, unless it was only reached through that link. What a link leads to depends on every step of its way, so all of them are watched.
+// it, unless it was only reached through that link. What a link leads to depends on every step of
+// its way, so all of them are watched.
 #include <utility>
 
 #include "watch/reconciler.h"

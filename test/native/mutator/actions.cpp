@@ -179,7 +179,7 @@ void Generator::rename_between_links() {
 void Generator::symbolic_link() {
   static const std::vector<std::string> targets{".", "..",      "a",     "../b", "nowhere/at/all",
                                                 "/", "../side", "\xff\n"};
-  static const std::vector<std::string> not_above{".",   "a/b",  "a", "../b", "nowhere/at/all",
+  static const std::vector<std::string> not_above{".",   "a/b",  "a",     "../b", "nowhere/at/all",
                                                   "b/c", "../a", "\xff\n"};
   Node* directory = any_directory();
   if (!directory) return;

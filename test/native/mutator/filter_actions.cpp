@@ -18,7 +18,7 @@ bool may_come_to(const Node& directory, const std::string& name) {
 
 std::string draw_pattern(Random& random) {
   constexpr const char* kNames[] = {"a", "b", "c", "d", "e", "f"};
-  constexpr const char* kGlobs[] = {"t*", "m?", "m1*",    "[ab]",  "[!a-e]", "L*",    ".hid*",
+  constexpr const char* kGlobs[] = {"t*", "m?",  "m1*",   "[ab]",  "[!a-e]", "L*",     ".hid*",
                                     "-*", "\\#", "busy*", "a\\ *", "\\\\*",  "*\xc3*", ".g*"};
   const std::string name = random.one_in(4) ? kGlobs[random.below(std::size(kGlobs))]
                                             : kNames[random.below(std::size(kNames))];
@@ -59,8 +59,9 @@ std::vector<std::string> draw_rules(Random& random) {
 
 void Generator::act_on_filter() {
   static const std::vector<Weighted> rules{
-      {5, &Generator::write_rules},  {3, &Generator::replace_rules},     {3, &Generator::move_rules},
-      {3, &Generator::remove_rules}, {1, &Generator::change_repository},
+      {5, &Generator::write_rules},       {3, &Generator::replace_rules},
+      {3, &Generator::move_rules},        {3, &Generator::remove_rules},
+      {1, &Generator::change_repository},
   };
   static const std::vector<Weighted> leads{
       {5, &Generator::lead_somewhere},
@@ -177,8 +178,7 @@ void Generator::change_outside() {
       write_new(*directory, free_name(*directory));
       break;
     default:
-      if (Model::removable(*directory))
-        rename(*directory, model_.side(), free_name(model_.side()));
+      if (Model::removable(*directory)) rename(*directory, model_.side(), free_name(model_.side()));
   }
 }
 

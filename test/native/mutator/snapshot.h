@@ -24,7 +24,7 @@ struct SnapshotNode {
   std::int64_t ctime_ns = 0;
   std::uint32_t mode = 0;  // with the type, as in inode(7)
   std::map<std::string, std::unique_ptr<SnapshotNode>> children{};
-  std::string rules{};  // what a file holds that is named .gitignore or exclude
+  std::string rules{};               // what a file holds that is named .gitignore or exclude
   std::optional<FileId> leads_to{};  // the directory that a symbolic link leads to
 
   FileId id() const { return {device, inode}; }

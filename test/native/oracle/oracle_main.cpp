@@ -25,7 +25,8 @@ using namespace lookout::oracle;
 
 constexpr const char* kUsage =
     "usage: lookout_oracle [--seed N | --seeds A..B | --script FILE] [--ops N] [--dir D]\n"
-    "                      [--fault FAULT] [--filter FILTER] [--fanotify] [--roots N] [--writers N]\n"
+    "                      [--fault FAULT] [--filter FILTER] [--fanotify] [--roots N] [--writers "
+    "N]\n"
     "                      [--repeat N] [--save FILE] [--shrink SECONDS] "
     "[--keep-on]\n"
     "  --seeds A..B    these seeds, both included; LOOKOUT_ORACLE_SEEDS=N makes it 1..N\n"
@@ -223,11 +224,11 @@ bool run_one(const Settings& settings, std::uint64_t seed) {
       static_cast<unsigned long long>(outcome.overflows));
   std::fflush(stdout);
   if (outcome.failure.empty()) return true;
-  std::printf("%s\n-- again: --seed %llu --ops %zu --fault %s --filter %s%s --roots %d --writers %d\n",
-              outcome.failure.c_str(), static_cast<unsigned long long>(seed), trial.operations,
-              fault_name(trial.fault).data(), filters.c_str(),
-              trial.backend == lookout::Backend::fanotify ? " --fanotify" : "", trial.roots,
-              trial.writers);
+  std::printf(
+      "%s\n-- again: --seed %llu --ops %zu --fault %s --filter %s%s --roots %d --writers %d\n",
+      outcome.failure.c_str(), static_cast<unsigned long long>(seed), trial.operations,
+      fault_name(trial.fault).data(), filters.c_str(),
+      trial.backend == lookout::Backend::fanotify ? " --fanotify" : "", trial.roots, trial.writers);
   if (!settings.save.empty()) std::ofstream(settings.save, std::ios::binary) << outcome.script;
   if (settings.shrink.count() > 0)
     Shrinker(trial, outcome.failure).print(outcome.script, settings.shrink);

@@ -225,8 +225,7 @@ class Trial {
     start_writers();
     std::optional<Unprivileged> unprivileged;
     if (is(Fault::denied)) unprivileged.emplace();
-    observer_ =
-        std::make_unique<Observer>(io_, options_.fault, watching_, options_.seed * 8 + 5);
+    observer_ = std::make_unique<Observer>(io_, options_.fault, watching_, options_.seed * 8 + 5);
     const bool resting = options_.script || random_.one_in(2);
     if (!resting) go();
     std::vector<std::string> watched = roots_;

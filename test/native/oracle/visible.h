@@ -1,5 +1,5 @@
-// What of the disk is to be told with `ignore`, `only`, `follow_symlinks` and the like: found anew at
-// every rest, from the top, with nothing kept. Only what a pattern matches is asked of
+// What of the disk is to be told with `ignore`, `only`, `follow_symlinks` and the like: found anew
+// at every rest, from the top, with nothing kept. Only what a pattern matches is asked of
 // c_src/ignore, which is compared with git in ignore/.
 #pragma once
 

@@ -1,5 +1,6 @@
 // The visible subtree with `gitignore`: what git's own files say, as it changes (P1, P2).
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cstdlib>
 
@@ -141,6 +142,31 @@ TEST_F(GitignoreTest, ARootThatComesIntoSightIsToldByTheOuterOneFromThenOn) {
   EXPECT_EQ(sorted(told), (Told{"created directory in/build", "created directory in/build/docs",
                                 "created file in/build/docs/x", "deleted file in/build/docs/x",
                                 "modified file in/.gitignore"}));
+}
+
+TEST_F(GitignoreTest, ASocketOfThatNameHoldsNoRules) {
+  ASSERT_EQ(::mknod(home_.at("in/.gitignore").c_str(), S_IFSOCK | 0644, 0), 0);
+  watch({"in"}, options_);
+  EXPECT_EQ(synced(), Told{});
+}
+
+TEST_F(GitignoreTest, RulesThatCouldNotBeReadCountWhenTheirDirectoryCanBeEntered) {
+  if (!Unprivileged::reaches(home_.path())) GTEST_SKIP() << "only root can reach " << home_.path();
+  home_.directory("in/d");
+  home_.write("in/d/.gitignore", "x\n");
+  home_.write("in/d/x");
+  home_.set_mode("in/d", 0744);
+  {
+    const Unprivileged user;
+    ASSERT_EQ(watcher_.watch({home_.at("in")}, options_), std::nullopt);
+    synced();
+  }
+  home_.set_mode("in/d", 0755);
+  const Unprivileged user;
+  synced();
+  std::vector<std::string> names;
+  for (const Entry& entry : watcher_.list(home_.at("in/d")).entries) names.push_back(entry.path);
+  EXPECT_EQ(names, std::vector<std::string>{home_.at("in/d/.gitignore")});
 }
 
 }  // namespace
