@@ -119,8 +119,7 @@ class Engine::Impl : private ChangeSink {
     observe();
     reconciler_.poll();
     reconciler_.retry();
-    reconciler_
-        .look_at_held();  // the kernel hints that a file is closed before it counts as closed
+    reconciler_.look_at_held();  // a close is hinted a moment before it counts
     syncs_.push_back({reconciler_.round() + kSyncRounds, std::move(done)});
     schedule();
   }

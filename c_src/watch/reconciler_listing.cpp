@@ -141,7 +141,6 @@ int Reconciler::learn_rules(NodeId directory, const DirectoryFd& fd) {
   RuleFiles files = read_rule_files(fd->get(), failures);
   for (const RuleFailure& failure : failures) {
     if (is_passing(failure.code)) return failure.code;
-    if (is_denied(failure.code)) denied_.insert(directory);  // its mode may be what is in the way
   }
   if (failures.empty()) {
     rules_unreadable_.erase(directory);

@@ -150,24 +150,5 @@ TEST_F(GitignoreTest, ASocketOfThatNameHoldsNoRules) {
   EXPECT_EQ(synced(), Told{});
 }
 
-TEST_F(GitignoreTest, RulesThatCouldNotBeReadCountWhenTheirDirectoryCanBeEntered) {
-  if (!Unprivileged::reaches(home_.path())) GTEST_SKIP() << "only root can reach " << home_.path();
-  home_.directory("in/d");
-  home_.write("in/d/.gitignore", "x\n");
-  home_.write("in/d/x");
-  home_.set_mode("in/d", 0744);
-  {
-    const Unprivileged user;
-    ASSERT_EQ(watcher_.watch({home_.at("in")}, options_), std::nullopt);
-    synced();
-  }
-  home_.set_mode("in/d", 0755);
-  const Unprivileged user;
-  synced();
-  std::vector<std::string> names;
-  for (const Entry& entry : watcher_.list(home_.at("in/d")).entries) names.push_back(entry.path);
-  EXPECT_EQ(names, std::vector<std::string>{home_.at("in/d/.gitignore")});
-}
-
 }  // namespace
 }  // namespace lookout

@@ -166,10 +166,11 @@ TEST_F(LinksTest, ADirectoryInWhosePlaceALinkToItIsPutGoesOn) {
   home_.move("in/d", "out/d");
   home_.symlink("../out/d", "in/d");
   EXPECT_EQ(synced(), Told{});
-  let_a_tick_pass();
+  // More than are kept open.
+  for (int i = 0; i < 300; ++i) home_.directory("in/e/" + std::to_string(i));
+  synced();
   home_.write("out/d/new");
   EXPECT_EQ(synced(), (Told{"created file in/d/new"}));
-  EXPECT_EQ(listed(), (Told{"directory in/d", "file in/d/new", "file in/d/x"}));
 }
 
 TEST_F(LinksTest, ATargetThatIsMovedAwayAndComesBackIsFollowedAgain) {
