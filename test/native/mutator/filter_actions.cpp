@@ -127,6 +127,7 @@ void Generator::change_repository() {
 
 // A directory, or the way to one through a link; sometimes what stands there later, or never.
 std::string Generator::any_target() {
+  if (random_.one_in(20)) return ".";  // the workspace: all roots are in it
   const bool outside = random_.one_in(2);
   Node& top = outside ? model_.side() : *model_.roots()[random_.below(model_.roots().size())];
   const bool through = random_.one_in(4);
