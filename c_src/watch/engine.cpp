@@ -119,6 +119,7 @@ class Engine::Impl : private ChangeSink {
     observe();
     reconciler_.poll();
     reconciler_.retry();
+    reconciler_.look_at_held();  // a close is hinted a moment before it counts
     syncs_.push_back({reconciler_.round() + kSyncRounds, std::move(done)});
     schedule();
   }
@@ -157,6 +158,7 @@ class Engine::Impl : private ChangeSink {
     info.overflows = overflows_;
     info.rescans = reconciler_.rescans();
     info.dirty = reconciler_.dirty();
+    info.held = reconciler_.held();
     info.credit = batcher_.credit();
     info.memory = resident_bytes();
     for (const Roots::Pointer& root : roots_.roots().all()) {
@@ -381,7 +383,7 @@ class Engine::Impl : private ChangeSink {
         schedule();
       });
     }
-    if (reconciler_.has_held()) {
+    if (reconciler_.held() > 0) {
       hold_alarm_.set(kHold, [this] {
         reconciler_.look_at_held();
         schedule();

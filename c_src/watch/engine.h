@@ -43,6 +43,7 @@ struct EngineInfo {
   std::uint64_t overflows = 0;
   std::uint64_t rescans = 0;
   std::uint64_t dirty = 0;              // entries and directories that wait to be looked at
+  std::uint64_t held = 0;               // files whose events wait for their writers
   std::optional<std::uint64_t> credit;  // batches; nullopt is unlimited
   std::uint64_t memory = 0;             // resident bytes of the program
   // The source of hints of each root's own directory; empty where nothing stands at its path.

@@ -48,7 +48,8 @@ bool PlaceWatches::follow(const std::string& path) {
       return add(at, &name) || more;
     }
     if (!S_ISLNK(seen.st_mode)) {
-      more = add(at, nullptr) || more;
+      // A directory tells itself when it goes; what stands in its place does not.
+      more = add(at, S_ISDIR(seen.st_mode) ? nullptr : &name) || more;
       at = next;
       continue;
     }
@@ -68,7 +69,7 @@ bool PlaceWatches::concerns(const Hint& hint) const {
   const auto place = places_.find(hint.watch);
   if (place == places_.end()) return false;
   if (hint.name.empty()) return hint.ended || (hint.hints & hint::kRootGone) != 0;
-  return place->second.contains(std::string(hint.name));
+  return (hint.hints & hint::kPlace) != 0 && place->second.contains(std::string(hint.name));
 }
 
 bool PlaceWatches::add(const std::string& directory, const std::string* name) {

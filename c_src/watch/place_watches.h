@@ -19,7 +19,7 @@ class PlaceWatches {
   bool live() const { return source_.fd() >= 0; }
 
   // Watches every directory that `path` leads through, as far as it exists: for its own move or
-  // deletion, and where the next step is a symbolic link or missing, for names as well.
+  // deletion, and where the next step is missing or no directory, for names as well.
   // Directories that may not be read are passed over. Returns whether something is watched that was
   // not before.
   bool follow(const std::string& path);

@@ -258,6 +258,8 @@ bool Reconciler::is_suspect(NodeId node, const Look& seen) const {
 
 void Reconciler::unchanged_directory(NodeId node, const Look& seen, Hints hints) {
   const auto mode = static_cast<std::uint16_t>(seen.mode & 07777);
+  // A link may have taken the place of what it leads to, or given way to it.
+  tree_.set(node, DirMark::linked, seen.linked);
   if ((hints & hint::kAttributes) != 0) {
     tree_.set_mode(node, mode);
     tell(Change::attributes, node);
@@ -265,7 +267,8 @@ void Reconciler::unchanged_directory(NodeId node, const Look& seen, Hints hints)
   } else {
     compare_mode(node, mode);
   }
-  if (tree_.has(node, DirMark::opaque) || tree_.has(node, DirMark::polled)) return;
+  if (tree_.has(node, DirMark::opaque)) return watch_opaque(node);
+  if (tree_.has(node, DirMark::polled)) return;
   if (tree_.watch(node) < 0 || tree_.has(node, DirMark::stale)) queue_listing(node, false);
 }
 
@@ -330,6 +333,8 @@ void Reconciler::settle_new(NodeId node, const Look& seen, Hints hints) {
   if (tree_.is_directory(node)) {
     tree_.set_mode(node, static_cast<std::uint16_t>(seen.mode & 07777));
     tree_.set(node, DirMark::linked, seen.linked);
+    if (!seen.linked) unfollow(node);
+    if (tree_.has(node, DirMark::opaque)) return watch_opaque(node);
     queue_listing(node, false);
     return;
   }

@@ -70,7 +70,7 @@ class Reconciler {
   void touch(NodeId directory, std::string_view name, Hints hints);
   // Hints were lost: every directory is listed again and the times of its entries compared.
   void distrust_everything();
-  // Where the tree has a mounted file system, none may stand any more.
+  // Where the tree has a mounted file system, none may stand any more; links may lead elsewhere.
   void doubt_mounts();
   // Directories without a watch, and those that failed, are listed again.
   void poll();
@@ -78,7 +78,7 @@ class Reconciler {
   void retry();
   // Files whose events wait for their writers are looked at again.
   void look_at_held();
-  bool has_held() const { return !held_.empty(); }
+  std::uint64_t held() const { return held_.size(); }
 
   // --- roots ---
   NodeId plant(const std::string& path, Identity identity, RootOptions options);
@@ -203,7 +203,9 @@ class Reconciler {
   // symbolic links (reconciler_links.cpp)
   bool follows(NodeId directory) const;
   Look follow(const Place& place, int fd, const Look& link);
-  bool is_told_elsewhere(NodeId known, Identity target);
+  bool is_told_elsewhere(NodeId known, Identity target, bool stays);
+  void unfollow(NodeId directory);
+  void watch_opaque(NodeId directory);
   void doubt_links();
   bool learn_link();
 
@@ -269,8 +271,8 @@ class Reconciler {
   // now has been among them.
   std::map<Place, Held> held_;
   std::optional<std::int64_t> held_since_;
-  // Symbolic links that lead to a directory or nowhere, and those that are to be learnt at the end
-  // of a crawl: whether they are followed depends on what else is known.
+  // Symbolic links where they are followed, and those that are to be learnt at the end of a crawl:
+  // whether one stands for a directory depends on what else is known.
   std::set<Place> links_;
   std::vector<Place> crawled_links_;
   bool following_ = false;  // a root was planted that follows links

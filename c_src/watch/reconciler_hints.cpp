@@ -143,6 +143,7 @@ void Reconciler::distrust_everything() {
 }
 
 void Reconciler::doubt_mounts() {
+  if (!links_.empty()) links_doubted_ = roots_in_doubt_ = true;
   tree_.for_each_directory([&](NodeId node) {
     if (tree_.is_root(node)) return;
     const NodeId parent = tree_.parent(node);
@@ -157,7 +158,11 @@ void Reconciler::poll() {
   // its end.
   std::vector<NodeId> polled(polled_.begin(), polled_.end());
   std::sort(polled.begin(), polled.end(), std::greater<>());
-  for (const NodeId directory : polled) queue_listing(directory, true);
+  for (const NodeId directory : polled) {
+    if (tree_.has(directory, DirMark::opaque))
+      touch(tree_.parent(directory), tree_.name(directory), 0);
+    queue_listing(directory, true);
+  }
   for (const NodeId directory : std::exchange(failed_, {})) queue_listing(directory, true);
 }
 

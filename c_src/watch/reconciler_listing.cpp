@@ -22,6 +22,7 @@ NodeId Reconciler::plant(const std::string& path, Identity identity, RootOptions
   awaiting_ = awaiting_ || options.await > 0;
   visibility_.plant(root, options.only, options.filter, options.above);
   roots_[root] = std::move(options);
+  unfollow(root);
   confirmed_ = false;
   Agenda* const before = std::exchange(active_, &crawling_);
   queue_listing(root, false);
@@ -264,6 +265,7 @@ void Reconciler::list_item(const Listing& listing, const DirectoryReader::Item& 
       tree_.set(made, Mark::seen);
       tell(Change::created, made);
       if (*item.type == EntryType::directory) {
+        unfollow(made);
         tree_.set(made, DirMark::provisional);
         queue_listing(made, false);
       }
@@ -332,6 +334,8 @@ void Reconciler::learn(NodeId directory, const std::string& name) {
   if (seen->type == EntryType::directory) {
     tree_.set_mode(made, static_cast<std::uint16_t>(seen->mode & 07777));
     tree_.set(made, DirMark::linked, seen->linked);
+    if (!seen->linked) unfollow(made);
+    if (tree_.has(made, DirMark::opaque)) watch_opaque(made);
     queue_listing(made, false);
   } else {
     tree_.set_signature(made, seen->signature());

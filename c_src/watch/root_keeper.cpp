@@ -129,17 +129,26 @@ void RootKeeper::mounted(const std::vector<std::string>& places, bool changed) {
     const std::string stands = real_path(root->target.directory);
     for (const std::string& place : places) {
       if (!stands.empty() && is_path_below(place, stands)) {
-        look_below(*root, place.substr(stands == "/" ? 1 : stands.size() + 1));
+        look_below(root->node, place.substr(stands == "/" ? 1 : stands.size() + 1));
       } else if (changed && (stands.empty() || stands == place || is_path_below(stands, place))) {
         check_now();
       }
     }
   }
+  tree_.for_each_directory([&](NodeId node) {
+    if (!tree_.has(node, DirMark::linked)) return;
+    const std::string stands = real_path(tree_.path(node));
+    for (const std::string& place : places) {
+      if (!stands.empty() && is_path_below(place, stands)) {
+        look_below(node, place.substr(stands.size() + 1));
+      }
+    }
+  });
 }
 
 // What has appeared above it leads to it.
-void RootKeeper::look_below(const Root& root, const std::string& below) {
-  NodeId at = root.node;
+void RootKeeper::look_below(NodeId directory, const std::string& below) {
+  NodeId at = directory;
   for (std::size_t begin = 0; at != kNoNode && tree_.is_directory(at);) {
     const std::size_t end = std::min(below.find('/', begin), below.size());
     const std::string name = below.substr(begin, end - begin);
@@ -165,7 +174,7 @@ void RootKeeper::printed(const std::string& path) {
     if (root->backend != Backend::fswatch) continue;
     const std::string stands = real_path(root->target.directory);
     if (!stands.empty() && is_path_below(path, stands)) {
-      look_below(*root, path.substr(stands == "/" ? 1 : stands.size() + 1));
+      look_below(root->node, path.substr(stands == "/" ? 1 : stands.size() + 1));
     }
   }
 }

@@ -70,7 +70,7 @@ class RootKeeper {
  private:
   // Watches the places on the way to the roots; whether that are others than before.
   bool follow_roots();
-  void look_below(const Root& root, const std::string& below);
+  void look_below(NodeId directory, const std::string& below);
   void drop(const Roots::Pointer& root);
   void check_planted(Root& root);
   bool plant(Root& root);

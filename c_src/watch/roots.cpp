@@ -105,7 +105,9 @@ bool Roots::covered(const Root& root) const {
 }
 
 NodeId Roots::resolve(const std::string& path) const {
-  for (const Pointer& root : roots_) {
+  // An inner root that has a node of its own knows more than an outer one that ends there.
+  for (auto each = roots_.rbegin(); each != roots_.rend(); ++each) {
+    const Pointer& root = *each;
     if (root->node == kNoNode || root->phase == Root::Phase::crawling) continue;
     if (path == root->path && root->target.only.empty()) return root->node;
     if (!is_path_below(path, root->target.directory)) continue;

@@ -17,8 +17,9 @@
 namespace lookout {
 namespace {
 
+// Nothing stands there, or a socket.
 bool is_absent(int code) {
-  return code == ENOENT || code == ENOTDIR || code == ENAMETOOLONG;
+  return code == ENOENT || code == ENOTDIR || code == ENAMETOOLONG || code == ENXIO;
 }
 
 // The content of a regular file; empty where there is none. `shown` is its name in a failure.

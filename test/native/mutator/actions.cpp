@@ -179,10 +179,13 @@ void Generator::rename_between_links() {
 void Generator::symbolic_link() {
   static const std::vector<std::string> targets{".", "..",      "a",     "../b", "nowhere/at/all",
                                                 "/", "../side", "\xff\n"};
+  static const std::vector<std::string> not_above{".",   "a/b",  "a",     "../b", "nowhere/at/all",
+                                                  "b/c", "../a", "\xff\n"};
   Node* directory = any_directory();
   if (!directory) return;
   Node& link = model_.add(*directory, free_name(*directory), Kind::symlink);
-  std::string target = random_.one_in(4) ? link.name : targets[random_.below(targets.size())];
+  const std::vector<std::string>& drawn = options_.leads ? not_above : targets;
+  std::string target = random_.one_in(4) ? link.name : drawn[random_.below(drawn.size())];
   drawn_.push_back({.verb = Verb::symlink, .path = Model::path(link), .other = target});
   if (random_.one_in(4)) emit(Verb::utimes, link, 1'000'000'000);
 }

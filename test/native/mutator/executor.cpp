@@ -24,6 +24,15 @@ int outcome(int result) {
   return result < 0 ? errno : 0;
 }
 
+// A watcher that waits for writers (watch/writers.h) holds a lease on a file for a moment.
+Descriptor open_to_write(const Place& place, int flags) {
+  int fd = -1;
+  do {
+    fd = ::openat(place.at(), place.name(), kOpen | flags, 0644);
+  } while (fd < 0 && errno == EWOULDBLOCK);
+  return Descriptor(fd);
+}
+
 int write_bytes(int fd, std::uint64_t bytes) {
   static const std::string content(4096, 'x');
   while (bytes > 0) {
@@ -58,14 +67,20 @@ int set_mtime(const Place& place, std::uint64_t seconds) {
 
 }  // namespace
 
-Executor::Executor(const std::string& workspace) : workspace_(open_directory(AT_FDCWD, workspace)) {
+Executor::Executor(const std::string& workspace)
+    : path_(workspace), workspace_(open_directory(AT_FDCWD, workspace)) {
   if (!workspace_) throw std::system_error(errno, std::generic_category(), workspace);
 }
 
 int Executor::write_to(const Place& place, int flags, std::uint64_t bytes) {
-  Descriptor file(::openat(place.at(), place.name(), kOpen | flags, 0644));
+  Descriptor file = open_to_write(place, flags);
   if (!file) return errno;
   return write_bytes(file.get(), bytes);
+}
+
+int Executor::write_text(const Place& place, const std::string& text) {
+  Descriptor file = open_to_write(place, O_CREAT | O_TRUNC);
+  return file ? outcome(static_cast<int>(::write(file.get(), text.data(), text.size()))) : errno;
 }
 
 int Executor::flood(const Operation& operation) {
@@ -135,7 +150,7 @@ int Executor::run(const Operation& operation) {
     case Verb::overwrite:
       return write_to(place, 0, number);
     case Verb::truncate: {
-      Descriptor file(::openat(at, name, kOpen));
+      Descriptor file = open_to_write(place, 0);
       return file ? outcome(::ftruncate(file.get(), static_cast<off_t>(number))) : errno;
     }
     case Verb::chmod:
@@ -158,6 +173,10 @@ int Executor::run(const Operation& operation) {
     }
     case Verb::symlink:
       return outcome(::symlinkat(operation.other.c_str(), at, name));
+    case Verb::lead:
+      return outcome(::symlinkat((path_ + '/' + operation.other).c_str(), at, name));
+    case Verb::rules:
+      return write_text(place, operation.other);
     case Verb::fifo:
       return outcome(::mkfifoat(at, name, 0644));
     case Verb::socket:
@@ -165,7 +184,7 @@ int Executor::run(const Operation& operation) {
     case Verb::tmpfile:
       return link_tmpfile(place, number);
     case Verb::hold:
-      held_ = Descriptor(::openat(at, name, kOpen | O_APPEND));
+      held_ = open_to_write(place, O_APPEND);
       return held_ ? 0 : errno;
     case Verb::hold_write:
       return held_ ? write_bytes(held_.get(), number) : EBADF;

@@ -18,6 +18,7 @@ class Executor {
 
  private:
   int write_to(const Place& place, int flags, std::uint64_t bytes);
+  int write_text(const Place& place, const std::string& text);
   int flood(const Operation& operation);
   int link_tmpfile(const Place& place, std::uint64_t bytes);
   int fill(const Place& place, std::uint64_t count);
@@ -25,6 +26,7 @@ class Executor {
   int mount_over(const Place& place);
   int unmount(const Place& place);
 
+  std::string path_;
   Descriptor workspace_;
   Descriptor held_;
 };

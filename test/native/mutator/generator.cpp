@@ -139,16 +139,22 @@ const std::vector<Generator::Weighted>& Generator::actions() {
 
 void Generator::act() {
   if (full() && random_.one_in(2)) return remove_directory();
+  if ((options_.rules || options_.leads) && random_.one_in(6)) return act_on_filter();
+  act_from(actions());
+}
+
+void Generator::act_from(const std::vector<Weighted>& table) {
   unsigned total = 0;
-  for (const Weighted& each : actions()) total += each.weight;
+  for (const Weighted& each : table) total += each.weight;
   std::uint64_t drawn = random_.below(total);
-  for (const Weighted& each : actions()) {
+  for (const Weighted& each : table) {
     if (drawn < each.weight) return (this->*each.action)();
     drawn -= each.weight;
   }
 }
 
 std::string Generator::any_name() {
+  if (options_.rules && random_.one_in(20)) return random_.one_in(5) ? ".git" : ".gitignore";
   const auto& names = random_.one_in(5) ? odd_names() : plain_names();
   return names[random_.below(names.size())];
 }

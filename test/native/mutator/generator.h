@@ -22,8 +22,13 @@ struct GeneratorOptions {
   bool locks = false;   // directories that other users may not read, until the rest at the latest
   bool lost_roots = false;  // roots are removed or renamed away, and stand again at the rest
   bool mounts = false;  // file systems are mounted over directories and taken away (wants `shared`)
+  bool rules = false;   // files named .gitignore, and directories named .git
+  bool leads = false;   // links to directories, inside and outside, and to the workspace
   std::uint64_t flood = 17'000;  // operations that overflow the queue
 };
+
+// Lines as in a .gitignore file, about the names that are drawn.
+std::vector<std::string> draw_rules(Random& random);
 
 class Generator {
  public:
@@ -43,6 +48,7 @@ class Generator {
     Action action;
   };
   static const std::vector<Weighted>& actions();
+  void act_from(const std::vector<Weighted>& table);
 
   void add_inner();
   void act();
@@ -104,6 +110,19 @@ class Generator {
   void lock_directory();
   void lose_root();
   void mount_or_unmount();
+
+  // What only a trial with a filter asks for (filter_actions.cpp).
+  void act_on_filter();
+  Node* any_rules();
+  void write_rules();
+  void replace_rules();
+  void move_rules();
+  void remove_rules();
+  void change_repository();
+  std::string any_target();
+  void lead_somewhere();
+  void lead_elsewhere();
+  void change_outside();
 
   GeneratorOptions options_;
   Random random_;

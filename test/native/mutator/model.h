@@ -21,6 +21,7 @@ struct Node;
 // What several names may share: a file's names are its hard links.
 struct Inode {
   std::vector<Node*> names{};
+  std::string text{};  // what a file of rules holds, where a link leads
 };
 
 struct Node {

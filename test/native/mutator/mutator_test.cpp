@@ -91,6 +91,7 @@ TEST_F(OnDisk, AllOperationsAreDrawn) {
   options.log = workspace + "/log";
   options.generator.stalls = true;
   options.generator.flood = 4;
+  options.generator.rules = options.generator.leads = true;
   EXPECT_EQ(run(options), 0);
   std::set<Verb> drawn;
   for (const Operation& operation : parse_script(text_of(options.log)))

@@ -29,6 +29,8 @@ constexpr std::array kShapes{
     Shape{Verb::exchange, "exchange", 2, false},
     Shape{Verb::link, "link", 2, false},
     Shape{Verb::symlink, "symlink", 2, false},
+    Shape{Verb::lead, "lead", 2, false},
+    Shape{Verb::rules, "rules", 2, false},
     Shape{Verb::fifo, "fifo", 1, false},
     Shape{Verb::socket, "socket", 1, false},
     Shape{Verb::tmpfile, "tmpfile", 1, true},

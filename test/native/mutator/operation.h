@@ -28,6 +28,8 @@ enum class Verb : std::uint8_t {
   exchange,    // path, other: RENAME_EXCHANGE
   link,        // path, other: another name for path
   symlink,     // path, other: a link at path whose text is other
+  lead,        // path, other: a link at path that leads to other, by an absolute path
+  rules,       // path, other: created or truncated, then other is written into it
   fifo,        // path
   socket,      // path
   tmpfile,     // path, bytes: written before it has a name (O_TMPFILE), then linked

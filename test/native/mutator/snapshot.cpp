@@ -61,7 +61,36 @@ std::vector<std::string> names_in(int fd, const std::string& what, Vanished vani
   }
 }
 
-void descend(SnapshotNode& node, int fd, const std::string& what, Vanished vanished) {
+std::string content_of(int directory, const std::string& name) {
+  Descriptor file(
+      ::openat(directory, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  std::string content;
+  std::array<char, 4096> buffer;
+  for (ssize_t got = 0; file && (got = ::read(file.get(), buffer.data(), buffer.size())) > 0;)
+    content.append(buffer.data(), static_cast<std::size_t>(got));
+  return content;
+}
+
+void descend(SnapshotNode& node, int fd, const std::string& what, Vanished vanished,
+             Beyond* beyond);
+
+// Notes where the symbolic link `name` leads, if that is a directory, and what is there.
+void look_beyond(SnapshotNode& link, int fd, const std::string& name, const std::string& what,
+                 Beyond& beyond) {
+  Descriptor target(::openat(fd, name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  struct stat status {};
+  if (!target || ::fstat(target.get(), &status) < 0) return;
+  link.leads_to = FileId{status.st_dev, status.st_ino};
+  auto [place, added] = beyond.try_emplace(*link.leads_to);
+  if (!added) return;
+  place->second = std::make_unique<SnapshotNode>();
+  SnapshotNode& found = *place->second;
+  fill(found, status);
+  descend(found, target.get(), what, Vanished::fail, &beyond);
+}
+
+void descend(SnapshotNode& node, int fd, const std::string& what, Vanished vanished,
+             Beyond* beyond) {
   for (std::string& name : names_in(fd, what, vanished)) {
     struct stat status {};
     if (::fstatat(fd, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) < 0) {
@@ -74,7 +103,11 @@ void descend(SnapshotNode& node, int fd, const std::string& what, Vanished vanis
       Descriptor below = open_directory(fd, name);
       if (!below && vanished == Vanished::skip) continue;
       if (!below) fail(what + '/' + name);
-      descend(*child, below.get(), what + '/' + name, vanished);
+      descend(*child, below.get(), what + '/' + name, vanished, beyond);
+    } else if (child->type == FileType::symlink && beyond) {
+      look_beyond(*child, fd, name, what + '/' + name, *beyond);
+    } else if (child->type == FileType::file && (name == ".gitignore" || name == "exclude")) {
+      child->rules = content_of(fd, name);
     }
     node.children.emplace(std::move(name), std::move(child));
   }
@@ -82,13 +115,13 @@ void descend(SnapshotNode& node, int fd, const std::string& what, Vanished vanis
 
 }  // namespace
 
-std::unique_ptr<SnapshotNode> walk(const std::string& root, Vanished vanished) {
+std::unique_ptr<SnapshotNode> walk(const std::string& root, Vanished vanished, Beyond* beyond) {
   auto node = std::make_unique<SnapshotNode>();
   Descriptor fd = open_directory(AT_FDCWD, root);
   struct stat status {};
   if (!fd || ::fstat(fd.get(), &status) < 0) fail(root);
   fill(*node, status);
-  descend(*node, fd.get(), root, vanished);
+  descend(*node, fd.get(), root, vanished, beyond);
   return node;
 }
 

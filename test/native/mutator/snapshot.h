@@ -5,11 +5,15 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 
 namespace lookout::oracle {
 
 enum class FileType : std::uint8_t { file, directory, symlink, other };
+
+using FileId = std::pair<std::uint64_t, std::uint64_t>;  // device and inode
 
 struct SnapshotNode {
   FileType type = FileType::directory;
@@ -20,13 +24,22 @@ struct SnapshotNode {
   std::int64_t ctime_ns = 0;
   std::uint32_t mode = 0;  // with the type, as in inode(7)
   std::map<std::string, std::unique_ptr<SnapshotNode>> children{};
+  std::string rules{};               // what a file holds that is named .gitignore or exclude
+  std::optional<FileId> leads_to{};  // the directory that a symbolic link leads to
+
+  FileId id() const { return {device, inode}; }
 };
+
+// The directories that symbolic links lead to, each once. Links in them are not followed in place.
+using Beyond = std::map<FileId, std::unique_ptr<SnapshotNode>>;
 
 // What to do where an entry is gone before it was looked at: `skip` it where the directory does not
 // rest.
 enum class Vanished : std::uint8_t { fail, skip };
 
-// Throws std::system_error where the directory, or something below it, cannot be read.
-std::unique_ptr<SnapshotNode> walk(const std::string& root, Vanished vanished = Vanished::fail);
+// With `beyond`, also finds what symbolic links lead to. Throws std::system_error where a directory
+// cannot be read.
+std::unique_ptr<SnapshotNode> walk(const std::string& root, Vanished vanished = Vanished::fail,
+                                   Beyond* beyond = nullptr);
 
 }  // namespace lookout::oracle

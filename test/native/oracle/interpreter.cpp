@@ -25,6 +25,10 @@ class Interpreter {
         return make(operation.path, Kind::directory);
       case Verb::symlink:
         return make(operation.path, Kind::symlink);
+      case Verb::lead:
+        return make_with(operation, Kind::symlink);
+      case Verb::rules:
+        return make_with(operation, Kind::file);
       case Verb::fifo:
       case Verb::socket:
         return make(operation.path, Kind::other);
@@ -123,6 +127,14 @@ class Interpreter {
     return true;
   }
 
+  bool make_with(const Operation& operation, Kind kind) {
+    if (Node* node = at(operation.path); node && !change(node)) return false;
+    make(operation.path, kind);
+    if (Node* node = at(operation.path); node && node->kind == kind)
+      node->inode->text = operation.other;
+    return true;
+  }
+
   bool fill(const Operation& operation) {
     make(operation.path, Kind::directory);
     return add_files(operation.path, "m", operation.number);
@@ -209,10 +221,16 @@ void rebuild(const Node& directory, std::vector<Operation>& script) {
         if (!node->fixed) script.push_back({.verb = Verb::mkdir, .path = path});
         break;
       case Kind::file:
-        script.push_back({.verb = Verb::write, .path = path, .number = 100});
+        if (const std::string& text = node->inode->text; text.empty())
+          script.push_back({.verb = Verb::write, .path = path, .number = 100});
+        else
+          script.push_back({.verb = Verb::rules, .path = path, .other = text});
         break;
       case Kind::symlink:
-        script.push_back({.verb = Verb::symlink, .path = path, .other = "nowhere"});
+        if (const std::string& text = node->inode->text; text.empty())
+          script.push_back({.verb = Verb::symlink, .path = path, .other = "nowhere"});
+        else
+          script.push_back({.verb = Verb::lead, .path = path, .other = text});
         break;
       case Kind::other:
         script.push_back({.verb = Verb::fifo, .path = path});

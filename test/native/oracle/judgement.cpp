@@ -74,9 +74,9 @@ void begin_interval(MirrorNode& told, const SnapshotNode& found) {
 
 }  // namespace
 
-Disk walk_all(const std::vector<std::string>& roots) {
+Disk walk_all(const std::vector<std::string>& roots, Beyond* beyond) {
   Disk disk;
-  for (const std::string& root : roots) disk.emplace(root, walk(root));
+  for (const std::string& root : roots) disk.emplace(root, walk(root, Vanished::fail, beyond));
   return disk;
 }
 

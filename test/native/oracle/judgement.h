@@ -20,7 +20,8 @@ struct Judgement {
 
 // What is on the disk below one root, taken while the mutator rested.
 using Disk = std::map<std::string, std::unique_ptr<SnapshotNode>>;  // by root
-Disk walk_all(const std::vector<std::string>& roots);
+// With `beyond`, also finds what symbolic links lead to.
+Disk walk_all(const std::vector<std::string>& roots, Beyond* beyond = nullptr);
 
 enum class Recall : std::uint8_t {
   none,     // only paths and types (P2)

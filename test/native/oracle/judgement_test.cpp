@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "oracle/visible.h"
+
 namespace lookout::oracle {
 namespace {
 
@@ -133,6 +135,70 @@ TEST_F(P1Complete, WhatWasToldBeforeTheLastRestDoesNotCount) {
 TEST_F(P1Complete, AReportOfAnUntouchedFileIsCounted) {
   tell(Change::modified, EntryType::file, "/w/d/f");
   EXPECT_EQ(judge(mirror, now, Recall::strict).false_reports, 1u);
+}
+
+// "/w" with the directory "d", and the links "k" and "l" to it.
+class FollowedLinks : public testing::Test {
+ protected:
+  FollowedLinks() : mirror({"/w"}) {
+    auto root = entry(FileType::directory, 1);
+    root->children["d"] = entry(FileType::directory, 2);
+    for (const char* link : {"k", "l"}) {
+      root->children[link] = entry(FileType::symlink, 5);
+      root->children[link]->leads_to = FileId{0, 2};
+    }
+    beyond[{0, 2}] = entry(FileType::directory, 2);
+    beyond[{0, 2}]->children["f"] = entry(FileType::file, 3);
+    now["/w"] = std::move(root);
+  }
+  void tell(EntryType type, std::string path) {
+    ASSERT_EQ(mirror.apply({Change::created, type, path, ""}), std::nullopt);
+  }
+  std::size_t violations() {
+    const std::size_t links = follow_links(now, beyond, mirror).size();
+    return links + judge(mirror, now, Recall::strict).violations.size();
+  }
+
+  Mirror mirror;
+  Disk now;
+  Beyond beyond;
+};
+
+TEST_F(FollowedLinks, AreLinksWhereTheirDirectoryIsTold) {
+  tell(EntryType::directory, "/w/d");
+  tell(EntryType::symlink, "/w/k");
+  tell(EntryType::symlink, "/w/l");
+  EXPECT_EQ(violations(), 0u);
+}
+
+TEST_F(FollowedLinks, AnyOfThemMayBeTheDirectoryWhereItIsNotTold) {
+  now["/w"]->children.erase("d");
+  tell(EntryType::symlink, "/w/k");
+  tell(EntryType::directory, "/w/l");
+  tell(EntryType::file, "/w/l/f");
+  EXPECT_EQ(violations(), 0u);
+}
+
+TEST_F(FollowedLinks, ADirectoryThatIsToldUnderNoneIsSeen) {
+  now["/w"]->children.erase("d");
+  tell(EntryType::symlink, "/w/k");
+  tell(EntryType::symlink, "/w/l");
+  EXPECT_EQ(violations(), 2u);
+}
+
+TEST_F(FollowedLinks, ADirectoryThatIsToldTwiceIsSeen) {
+  tell(EntryType::directory, "/w/d");
+  tell(EntryType::symlink, "/w/k");
+  tell(EntryType::directory, "/w/l");
+  tell(EntryType::file, "/w/l/f");
+  EXPECT_EQ(violations(), 1u);
+}
+
+TEST_F(FollowedLinks, WhatIsMissingBelowOneIsSeen) {
+  now["/w"]->children.erase("d");
+  tell(EntryType::symlink, "/w/k");
+  tell(EntryType::directory, "/w/l");
+  EXPECT_EQ(violations(), 1u);
 }
 
 }  // namespace

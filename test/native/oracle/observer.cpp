@@ -21,8 +21,8 @@ constexpr std::chrono::seconds kPatience{60};
 
 }  // namespace
 
-Observer::Observer(boost::asio::io_context& io, Fault fault, Backend backend, std::uint64_t seed)
-    : io_(io), timer_(io), fault_(fault), backend_(backend), random_(seed) {
+Observer::Observer(boost::asio::io_context& io, Fault fault, WatchOptions base, std::uint64_t seed)
+    : io_(io), timer_(io), fault_(fault), base_(std::move(base)), random_(seed) {
   ::getrlimit(RLIMIT_NOFILE, &descriptors_);
   renew();
   tick();
@@ -68,7 +68,12 @@ void Observer::on_notice(Notice notice) {
 bool Observer::expects(const Notice& notice) const {
   if (std::holds_alternative<OverflowNotice>(notice)) return true;
   if (std::holds_alternative<WatchLimitNotice>(notice)) return fault_ == Fault::watches;
-  if (std::holds_alternative<UnreadableNotice>(notice)) return fault_ == Fault::denied;
+  if (const auto* unreadable = std::get_if<UnreadableNotice>(&notice)) {
+    // Git does not follow a .gitignore that is a link, and says so too.
+    const bool link = base_.gitignore && unreadable->reason == "eloop" &&
+                      unreadable->dir.find("/.git") != std::string::npos;
+    return link || fault_ == Fault::denied;
+  }
   return fault_ == Fault::lost_roots || fault_ == Fault::mounts;
 }
 
@@ -140,14 +145,17 @@ void Observer::start(const std::vector<std::string>& roots,
 }
 
 WatchOptions Observer::options(bool report_existing) const {
-  return {.report_existing = report_existing,
-          .wait_for_missing = fault_ == Fault::lost_roots,
-          .backend = fault_ == Fault::poll ? Backend::poll : backend_};
+  WatchOptions options = base_;
+  options.report_existing = report_existing;
+  options.wait_for_missing = fault_ == Fault::lost_roots;
+  if (fault_ == Fault::poll) options.backend = Backend::poll;
+  return options;
 }
 
 void Observer::restart() {
   renew();
-  start(std::vector<std::string>(watched_), std::vector<std::string>(mirrored_), false);
+  start(std::vector<std::string>(watched_), std::vector<std::string>(mirrored_),
+        base_.report_existing);
 }
 
 void Observer::watch(const std::string& root, bool mirrored) {
@@ -175,6 +183,11 @@ void Observer::sync() {
     check_seq("sync", result);
   });
   pump_awake("sync", [&] { return answered; });
+}
+
+void Observer::await_writers() {
+  pump_awake("the writers are done", [this] { return engine_->info().held == 0; });
+  sync();
 }
 
 std::uint64_t Observer::list(std::optional<std::string> under, bool with_stat,

@@ -33,7 +33,8 @@ struct Batch {
 
 class Observer : public Listener {
  public:
-  Observer(boost::asio::io_context& io, Fault fault, Backend backend, std::uint64_t seed);
+  // `base`: how it watches, but for what the fault changes of it.
+  Observer(boost::asio::io_context& io, Fault fault, WatchOptions base, std::uint64_t seed);
   ~Observer() override;
 
   // Begins to watch; the mirror is complete when this returns. `mirrored` are those of the roots
@@ -43,6 +44,8 @@ class Observer : public Listener {
   void watch(const std::string& root, bool mirrored);
   void unwatch(const std::string& root, bool mirrored);
   void sync();
+  // Waits until no event of a file waits for its writers.
+  void await_writers();
   // A mirror made from a listing and the batches after it, and the listing itself.
   Mirror listing(bool with_stat, std::vector<Entry>& entries);
   std::vector<Entry> listing_below(const std::string& directory);
@@ -82,7 +85,7 @@ class Observer : public Listener {
   boost::asio::io_context& io_;
   boost::asio::steady_timer timer_;
   Fault fault_;
-  Backend backend_;
+  WatchOptions base_;
   Random random_;
   std::unique_ptr<Engine> engine_;
   std::vector<std::string> watched_;

@@ -25,13 +25,16 @@ using namespace lookout::oracle;
 
 constexpr const char* kUsage =
     "usage: lookout_oracle [--seed N | --seeds A..B | --script FILE] [--ops N] [--dir D]\n"
-    "                      [--fault FAULT] [--fanotify] [--roots N] [--writers N]\n"
+    "                      [--fault FAULT] [--filter FILTER] [--fanotify] [--roots N] [--writers "
+    "N]\n"
     "                      [--repeat N] [--save FILE] [--shrink SECONDS] "
     "[--keep-on]\n"
     "  --seeds A..B    these seeds, both included; LOOKOUT_ORACLE_SEEDS=N makes it 1..N\n"
     "  --fault FAULT   none, overflow, credit, asleep, settle, stall, killed, watches,\n"
     "                  descriptors, denied, lost_roots, poll, mounts; or mix (the default):\n"
     "                  drawn from the seed\n"
+    "  --filter FILTER none (the default), ignore, only, gitignore, links, flat, await, initial,\n"
+    "                  or several with commas between; or mix: one to three, drawn from the seed\n"
     "  --fanotify      watches by fanotify, which needs privileges\n"
     "  --roots N       0 (the default): drawn from the seed\n"
     "  --script FILE   these operations instead of drawn ones, --repeat times\n"
@@ -46,6 +49,7 @@ struct Settings {
   std::uint64_t last = 1;
   std::uint64_t repeat = 1;
   bool mix = true;
+  bool mix_filters = false;
   bool keep_on = false;
   std::string save;
   std::chrono::seconds shrink{0};
@@ -76,6 +80,14 @@ void parse_fault(Settings& settings, const std::string& name) {
   settings.trial.fault = *fault;
 }
 
+void parse_filter(Settings& settings, const std::string& names) {
+  settings.mix_filters = names == "mix";
+  if (settings.mix_filters) return;
+  std::optional<Filters> filters = filters_named(names);
+  if (!filters) throw std::runtime_error("no such filter: " + names);
+  settings.trial.filters = *filters;
+}
+
 Settings parse(int argc, char** argv) {
   Settings settings;
   int at = 1;
@@ -98,6 +110,8 @@ Settings parse(int argc, char** argv) {
       settings.trial.backend = lookout::Backend::fanotify;
     else if (word == "--fault")
       parse_fault(settings, text());
+    else if (word == "--filter")
+      parse_filter(settings, text());
     else if (word == "--roots")
       settings.trial.roots = static_cast<int>(number());
     else if (word == "--writers")
@@ -189,16 +203,19 @@ bool run_one(const Settings& settings, std::uint64_t seed) {
   TrialOptions trial = settings.trial;
   trial.seed = seed;
   if (settings.mix && !trial.script) trial.fault = static_cast<Fault>(seed % kFaults);
+  if (settings.mix_filters) trial.filters = draw_filters(seed);
+  const std::string filters = filter_names(trial.filters);
   Outcome outcome = run(trial);
   if (!outcome.skipped.empty()) {
-    std::printf("seed %llu fault %s: skipped, %s\n", static_cast<unsigned long long>(seed),
-                fault_name(trial.fault).data(), outcome.skipped.c_str());
+    std::printf("seed %llu fault %s filter %s: skipped, %s\n",
+                static_cast<unsigned long long>(seed), fault_name(trial.fault).data(),
+                filters.c_str(), outcome.skipped.c_str());
     return true;
   }
   std::printf(
-      "seed %llu fault %s: %s; %llu batches, %llu events (%llu false), %llu rests, %llu "
+      "seed %llu fault %s filter %s: %s; %llu batches, %llu events (%llu false), %llu rests, %llu "
       "overflows\n",
-      static_cast<unsigned long long>(seed), fault_name(trial.fault).data(),
+      static_cast<unsigned long long>(seed), fault_name(trial.fault).data(), filters.c_str(),
       outcome.failure.empty() ? "passed" : "FAILED",
       static_cast<unsigned long long>(outcome.batches),
       static_cast<unsigned long long>(outcome.events),
@@ -207,11 +224,11 @@ bool run_one(const Settings& settings, std::uint64_t seed) {
       static_cast<unsigned long long>(outcome.overflows));
   std::fflush(stdout);
   if (outcome.failure.empty()) return true;
-  std::printf("%s\n-- again: --seed %llu --ops %zu --fault %s%s --roots %d --writers %d\n",
-              outcome.failure.c_str(), static_cast<unsigned long long>(seed), trial.operations,
-              fault_name(trial.fault).data(),
-              trial.backend == lookout::Backend::fanotify ? " --fanotify" : "", trial.roots,
-              trial.writers);
+  std::printf(
+      "%s\n-- again: --seed %llu --ops %zu --fault %s --filter %s%s --roots %d --writers %d\n",
+      outcome.failure.c_str(), static_cast<unsigned long long>(seed), trial.operations,
+      fault_name(trial.fault).data(), filters.c_str(),
+      trial.backend == lookout::Backend::fanotify ? " --fanotify" : "", trial.roots, trial.writers);
   if (!settings.save.empty()) std::ofstream(settings.save, std::ios::binary) << outcome.script;
   if (settings.shrink.count() > 0)
     Shrinker(trial, outcome.failure).print(outcome.script, settings.shrink);

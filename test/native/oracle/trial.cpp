@@ -23,6 +23,7 @@
 #include "mutator/random.h"
 #include "oracle/judgement.h"
 #include "oracle/observer.h"
+#include "oracle/visible.h"
 #include "oracle/writers.h"
 
 namespace lookout::oracle {
@@ -119,16 +120,28 @@ class Unprivileged {
 class Trial {
  public:
   explicit Trial(const TrialOptions& options)
-      : options_(options), random_(options.seed * 2 + 1), workspace_(options.directory) {
+      : options_(options),
+        random_(options.seed * 2 + 1),
+        workspace_(options.directory),
+        watching_(watch_options(options.filters, options.seed)) {
+    watching_.backend = options.backend;
+    if (is(Fault::denied) || is(Fault::descriptors))
+      watching_.await = std::min(watching_.await, 20u);
     Random layout(options.seed * 4 + 3);
     int roots = options.roots > 0 ? options.roots : (layout.one_in(3) ? 2 : 1);
     for (int i = 0; i < roots; ++i) roots_.push_back(workspace_.path() + "/r" + std::to_string(i));
     active_ = roots_;
-    nested_ = layout.one_in(4) && !is(Fault::lost_roots) && !is(Fault::mounts);
+    // Whether the inner root is told by the outer one must not depend on rules.
+    nested_ = layout.one_in(4) && !is(Fault::lost_roots) && !is(Fault::mounts) &&
+              !with(Filter::ignore) && !with(Filter::gitignore);
     changing_ = roots > 1 && layout.one_in(2) && !options.script && !is(Fault::lost_roots);
   }
 
   Outcome run() {
+    ::signal(SIGIO, SIG_IGN);  // a lease that is broken (watch/writers.h), as the program does
+    // What the user has told git does not count.
+    ::setenv("HOME", workspace_.path().c_str(), 1);
+    ::unsetenv("XDG_CONFIG_HOME");
     signals_.async_wait(
         [this](const boost::system::error_code& error, int) { outcome_.interrupted = !error; });
     if (is(Fault::denied) && (::geteuid() != 0 || !reaches(workspace_.path()))) {
@@ -157,6 +170,7 @@ class Trial {
 
  private:
   bool is(Fault fault) const { return options_.fault == fault; }
+  bool with(Filter filter) const { return has(options_.filters, filter); }
 
   std::string log_of(int writer) const {
     return workspace_.path() + "/log" + std::to_string(writer);
@@ -189,7 +203,10 @@ class Trial {
       mutator.generator.nested = nested_;
       mutator.generator.shared = options_.writers > 1 || is(Fault::mounts);
       // No writer knows another's links, and a root that is not watched may hold one.
-      mutator.generator.hard_links = options_.writers == 1 && !changing_ && hints_of_all_links();
+      mutator.generator.hard_links =
+          options_.writers == 1 && !changing_ && hints_of_all_links() && sees_all_names();
+      mutator.generator.rules = with(Filter::gitignore);
+      mutator.generator.leads = with(Filter::links);
       mutator.generator.locks = is(Fault::denied) && i == 0;
       mutator.generator.lost_roots = is(Fault::lost_roots) && i == 0;
       mutator.generator.mounts = is(Fault::mounts) && i == 0;
@@ -209,13 +226,13 @@ class Trial {
     start_writers();
     std::optional<Unprivileged> unprivileged;
     if (is(Fault::denied)) unprivileged.emplace();
-    observer_ =
-        std::make_unique<Observer>(io_, options_.fault, options_.backend, options_.seed * 8 + 5);
+    observer_ = std::make_unique<Observer>(io_, options_.fault, watching_, options_.seed * 8 + 5);
     const bool resting = options_.script || random_.one_in(2);
     if (!resting) go();
     std::vector<std::string> watched = roots_;
     if (nested_) watched.push_back(inner());
-    observer_->start(watched, roots_, !options_.script && random_.one_in(4));
+    observer_->start(watched, roots_,
+                     with(Filter::initial) || (!options_.script && random_.one_in(4)));
     if (resting) {
       compare(Recall::none);
       go();
@@ -239,6 +256,11 @@ class Trial {
            !is(Fault::mounts);
   }
 
+  // A write through a name that is not told of counts for those that are.
+  bool sees_all_names() const {
+    return (options_.filters & ~*filters_named("await,initial")).none();
+  }
+
   std::string inner() const { return roots_[0] + "/inner"; }
 
   void take_batches() {
@@ -254,11 +276,21 @@ class Trial {
   void compare(Recall recall) {
     ++outcome_.rests;
     observer_->sync();
+    // Where a file cannot be opened nothing tells that nobody writes, but its being closed.
+    if (with(Filter::await) && (is(Fault::denied) || is(Fault::descriptors)))
+      observer_->await_writers();
     const std::uint64_t seq = observer_->last_seq();
-    Disk disk = walk_disk();
+    Beyond beyond;
+    Disk disk = walk_disk(with(Filter::links) ? &beyond : nullptr);
+    std::vector<std::string> wrong_links;
+    if (with(Filter::links)) wrong_links = follow_links(disk, beyond, observer_->mirror());
+    const Viewpoint viewpoint{watching_, is(Fault::denied),
+                              nested_ && inner_active_ ? inner() : ""};
+    for (const auto& [root, found] : disk) keep_visible(*found, root, viewpoint);
     Judgement judgement = judge(observer_->mirror(), disk, recall);
     outcome_.false_reports += judgement.false_reports;
     std::string all;
+    for (const std::string& each : wrong_links) all += (all.empty() ? "" : "\n  ") + each;
     for (const std::string& each : judgement.violations) all += (all.empty() ? "" : "\n  ") + each;
     if (!all.empty()) throw Broken(all);
     before_ = std::move(disk);
@@ -270,10 +302,10 @@ class Trial {
       throw Broken("a batch came though nothing changed");
   }
 
-  Disk walk_disk() {
-    if (!is(Fault::denied)) return walk_all(active_);
+  Disk walk_disk(Beyond* beyond) {
+    if (!is(Fault::denied)) return walk_all(active_, beyond);
     Unprivileged::check(::seteuid(0));
-    Disk disk = walk_all(active_);
+    Disk disk = walk_all(active_, beyond);
     Unprivileged::check(::seteuid(kNobody));
     return disk;
   }
@@ -345,7 +377,10 @@ class Trial {
   }
 
   std::string report(const std::string& what) const {
-    std::string text = what + "\n-- batches since the last rest:\n";
+    std::string text = what + '\n';
+    if (const std::string drawn = describe(watching_); !drawn.empty())
+      text += "-- watched with" + drawn + '\n';
+    text += "-- batches since the last rest:\n";
     for (const Batch& batch : batches_) {
       text += "batch " + std::to_string(batch.seq) + '\n';
       for (const Event& event : batch.events) text += "  " + describe(event) + '\n';
@@ -360,6 +395,7 @@ class Trial {
   const TrialOptions& options_;
   Random random_;
   Workspace workspace_;
+  WatchOptions watching_;
   boost::asio::io_context io_;
   boost::asio::signal_set signals_{io_, SIGINT, SIGTERM};
   std::vector<std::string> roots_;

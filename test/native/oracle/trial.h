@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "mutator/operation.h"
+#include "oracle/filter.h"
 #include "watch/hint_source.h"
 
 namespace lookout::oracle {
@@ -39,6 +40,7 @@ struct TrialOptions {
   std::size_t operations = 2000;
   std::string directory = "/tmp";  // where the workspace is made, and removed from at the end
   Fault fault = Fault::none;
+  Filters filters{};
   Backend backend = Backend::automatic;
   int writers = 1;
   bool lenient = false;  // a rename of a file excuses an untold change of its content

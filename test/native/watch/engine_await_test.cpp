@@ -136,6 +136,16 @@ TEST_F(AwaitTest, NothingWaitsLongerThanTheLongestHold) {
   impatient.until("it was told", [&] { return impatient.has_told("created file other/new"); });
 }
 
+TEST_F(AwaitTest, ASyncTellsWhatNobodyWritesAnyMoreThoughNoHintSaidSo) {
+  home_.directory("out");
+  home_.link("in/old", "out/other");
+  UniqueFd writer = open_to_write("out/other");
+  home_.append("in/old", "y");
+  EXPECT_EQ(told_now(), Told{});
+  writer.reset();
+  EXPECT_EQ(synced(), (Told{"modified file in/old"}));
+}
+
 TEST(WritersTest, ALeaseTellsWhetherAFileHasWriters) {
   TempDirectory home;
   home.write("file", "x");

@@ -1,5 +1,6 @@
 // The visible subtree with `gitignore`: what git's own files say, as it changes (P1, P2).
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cstdlib>
 
@@ -141,6 +142,12 @@ TEST_F(GitignoreTest, ARootThatComesIntoSightIsToldByTheOuterOneFromThenOn) {
   EXPECT_EQ(sorted(told), (Told{"created directory in/build", "created directory in/build/docs",
                                 "created file in/build/docs/x", "deleted file in/build/docs/x",
                                 "modified file in/.gitignore"}));
+}
+
+TEST_F(GitignoreTest, ASocketOfThatNameHoldsNoRules) {
+  ASSERT_EQ(::mknod(home_.at("in/.gitignore").c_str(), S_IFSOCK | 0644, 0), 0);
+  watch({"in"}, options_);
+  EXPECT_EQ(synced(), Told{});
 }
 
 }  // namespace

@@ -143,5 +143,67 @@ TEST_F(LinksTest, TheModeOfATargetIsTold) {
   EXPECT_EQ(synced(), (Told{"attributes directory in/l"}));
 }
 
+TEST_F(LinksTest, ADirectoryThatTurnsUpItselfIsToldThereAndNoLongerUnderALink) {
+  home_.symlink("../out/d", "in/l");
+  follow();
+  home_.symlink("../out", "in/all");
+  synced();
+  EXPECT_EQ(listed(),
+            (Told{"directory in/all", "directory in/all/d", "file in/all/d/x", "symlink in/l"}));
+}
+
+TEST_F(LinksTest, ARootIsToldThereAndNoLongerUnderALink) {
+  home_.symlink("../out/d", "in/l");
+  follow();
+  ASSERT_EQ(watcher_.watch({home_.at("out/d")}, {}), std::nullopt);
+  synced();
+  EXPECT_EQ(listed(), (Told{"file out/d/x", "symlink in/l"}));
+}
+
+TEST_F(LinksTest, ADirectoryInWhosePlaceALinkToItIsPutGoesOn) {
+  home_.move("out/d", "in/d");
+  follow();
+  home_.move("in/d", "out/d");
+  home_.symlink("../out/d", "in/d");
+  EXPECT_EQ(synced(), Told{});
+  // More than are kept open.
+  for (int i = 0; i < 300; ++i) home_.directory("in/e/" + std::to_string(i));
+  synced();
+  home_.write("out/d/new");
+  EXPECT_EQ(synced(), (Told{"created file in/d/new"}));
+}
+
+TEST_F(LinksTest, ATargetThatIsMovedAwayAndComesBackIsFollowedAgain) {
+  home_.symlink("../out/d", "in/l");
+  follow();
+  home_.move("out/d", "out/e");
+  EXPECT_EQ(synced(),
+            (Told{"deleted file in/l/x", "deleted directory in/l", "created symlink in/l"}));
+  home_.move("out/e", "out/d");
+  EXPECT_EQ(synced(),
+            (Told{"deleted symlink in/l", "created directory in/l", "created file in/l/x"}));
+}
+
+TEST_F(LinksTest, ALinkToAFileIsFollowedWhenADirectoryTakesItsPlace) {
+  home_.symlink("../out/d/x", "in/l");
+  follow();
+  home_.remove("out/d/x");
+  home_.directory("out/d/x/y");
+  EXPECT_EQ(synced(),
+            (Told{"deleted symlink in/l", "created directory in/l", "created directory in/l/y"}));
+}
+
+TEST_F(LinksTest, WithoutRecursionTheTargetItselfIsWatched) {
+  home_.symlink("../out/d", "in/l");
+  const WatchOptions flat{.recursive = false, .follow_symlinks = true};
+  ASSERT_EQ(watcher_.watch({home_.at("in")}, flat), std::nullopt);
+  EXPECT_EQ(synced(), Told{});
+  home_.write("out/d/new");
+  home_.set_mode("out/d", 0700);
+  EXPECT_EQ(synced(), (Told{"attributes directory in/l"}));
+  home_.move("out/d", "out/e");
+  EXPECT_EQ(synced(), (Told{"deleted directory in/l", "created symlink in/l"}));
+}
+
 }  // namespace
 }  // namespace lookout

@@ -64,6 +64,13 @@ TEST_F(ListTest, ListsWhatIsBelowADirectoryOnly) {
   EXPECT_EQ(watcher_.list(home_.at("in")).entries.size(), 6U);
 }
 
+TEST_F(ListTest, ListsARootBelowOneThatIsNotRecursive) {
+  ASSERT_EQ(watcher_.watch({home_.at("in")}, {.recursive = false}), std::nullopt);
+  ASSERT_EQ(watcher_.watch({home_.at("in/a")}), std::nullopt);
+  EXPECT_EQ(names(watcher_.list(home_.at("in/a")).entries),
+            (std::set<std::string>{"in/a/b", "in/a/b/y", "in/a/link", "in/a/x"}));
+}
+
 TEST_F(ListTest, RefusesWhatIsNoDirectoryOfTheTree) {
   watch({"in"});
   const auto expect_refused = [&](const char* name, const char* reason) {

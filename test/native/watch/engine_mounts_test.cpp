@@ -51,16 +51,16 @@ class MountsTest : public testing::Test {
 
   // Runs `body` where it may mount, with a watcher of what it names.
   template <class Body>
-  void apart(Body body) {
-    EXPECT_EXIT(std::_Exit(run(body)), testing::ExitedWithCode(0), "");
+  void apart(Body body, const WatchOptions& options = {}) {
+    EXPECT_EXIT(std::_Exit(run(body, options)), testing::ExitedWithCode(0), "");
   }
 
   template <class Body>
-  int run(Body body) {
+  int run(Body body, const WatchOptions& options) {
     if (!may_mount()) return 2;
     Watcher watcher(home_.path());
-    EXPECT_EQ(watcher.watch({home_.at("in")}), std::nullopt);
-    watcher.mirror_from_listing({home_.at("in")});
+    EXPECT_EQ(watcher.watch({home_.at("in")}, options), std::nullopt);
+    if (!options.follow_symlinks) watcher.mirror_from_listing({home_.at("in")});
     body(watcher);
     const auto& result = *testing::UnitTest::GetInstance()->current_test_info()->result();
     for (int i = 0; i < result.total_part_count(); ++i) {
@@ -91,6 +91,24 @@ TEST_F(MountsTest, WhatIsMountedOverADirectoryIsToldAndWhatItHidComesBack) {
     EXPECT_EQ(sorted(synced(watcher)), (Told{"created directory in/d", "created file in/d/hidden",
                                              "deleted directory in/d", "deleted file in/d/shown"}));
   });
+}
+
+TEST_F(MountsTest, WhatIsMountedWhereALinkLeadsIsTold) {
+  home_.directory("out/d/e");
+  home_.write("out/d/e/hidden");
+  home_.symlink("../out", "in/l");
+  const auto body = [&](Watcher& watcher) {
+    for (const char* place : {"out/d", "out/d/e"}) {
+      mount_over(home_.at(place));
+      watcher.sync();
+      EXPECT_TRUE(watcher.has_told("deleted file in/l/d/e/hidden")) << place;
+      unmount(home_.at(place));
+      watcher.sync();
+      EXPECT_TRUE(watcher.has_told("created file in/l/d/e/hidden")) << place;
+      watcher.told();
+    }
+  };
+  apart(body, {.follow_symlinks = true});
 }
 
 TEST_F(MountsTest, AMountIsToldWithoutBeingAskedFor) {

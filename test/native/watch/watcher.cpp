@@ -125,7 +125,7 @@ void Watcher::expect_mirror_is_disk() {
   oracle::Disk now;  // a root may be a link; the walker follows none
   for (const std::string& root : standing) {
     const auto& found = now.emplace(root, oracle::walk(std::filesystem::canonical(root))).first;
-    oracle::keep_visible(*found->second, root, options_[root]);
+    oracle::keep_visible(*found->second, root, {options_[root]});
   }
   for (const std::string& wrong : oracle::judge(*mirror_, now, oracle::Recall::strict).violations) {
     ADD_FAILURE() << wrong;
