@@ -79,7 +79,9 @@ void Reconciler::touch(NodeId directory, std::string_view name, Hints hints) {
       }
     }
   }
-  if (visibility_.may_show(directory, name) || visibility_.names_rules(directory, name)) {
+  // What the tree still has there may be on its way to where it is visible again.
+  if (visibility_.may_show(directory, name) || visibility_.names_rules(directory, name) ||
+      tree_.child(directory, name) != kNoNode) {
     next_.add(directory, name, hints);
   }
 }

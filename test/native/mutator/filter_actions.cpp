@@ -20,8 +20,8 @@ std::string draw_pattern(Random& random) {
   constexpr const char* kNames[] = {"a", "b", "c", "d", "e", "f"};
   constexpr const char* kGlobs[] = {"t*", "m?",  "m1*",   "[ab]",  "[!a-e]", "L*",     ".hid*",
                                     "-*", "\\#", "busy*", "a\\ *", "\\\\*",  "*\xc3*", ".g*"};
-  const std::string name = random.one_in(4) ? kGlobs[random.below(std::size(kGlobs))]
-                                            : kNames[random.below(std::size(kNames))];
+  std::string name = random.one_in(4) ? kGlobs[random.below(std::size(kGlobs))]
+                                      : kNames[random.below(std::size(kNames))];
   const std::string other = kNames[random.below(std::size(kNames))];
   switch (random.below(10)) {
     case 0:
@@ -127,7 +127,6 @@ void Generator::change_repository() {
 
 // A directory, or the way to one through a link; sometimes what stands there later, or never.
 std::string Generator::any_target() {
-  if (random_.one_in(20)) return ".";  // the workspace: all roots are in it
   const bool outside = random_.one_in(2);
   Node& top = outside ? model_.side() : *model_.roots()[random_.below(model_.roots().size())];
   const bool through = random_.one_in(4);

@@ -23,7 +23,7 @@ struct GeneratorOptions {
   bool lost_roots = false;  // roots are removed or renamed away, and stand again at the rest
   bool mounts = false;  // file systems are mounted over directories and taken away (wants `shared`)
   bool rules = false;   // files named .gitignore, and directories named .git
-  bool leads = false;   // links to directories, inside and outside, and to the workspace
+  bool leads = false;   // links to directories, inside and outside; none leads above a root
   std::uint64_t flood = 17'000;  // operations that overflow the queue
 };
 

@@ -46,7 +46,7 @@ std::vector<std::string> names_in(int fd, const std::string& what, Vanished vani
   constexpr std::size_t kLength = 2 * kInode;     // offset of d_reclen in linux_dirent64
   constexpr std::size_t kName = kLength + 2 + 1;  // offset of d_name
   std::vector<std::string> names;
-  alignas(8) std::array<char, 32768> buffer;
+  std::vector<char> buffer(32768);  // not on the stack: trees are deep
   for (;;) {
     long got = ::syscall(SYS_getdents64, fd, buffer.data(), buffer.size());
     if (got < 0 && vanished == Vanished::fail) fail(what);
