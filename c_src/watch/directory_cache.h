@@ -10,7 +10,8 @@
 #include <unordered_map>
 #include <variant>
 
-#include "support/unique_fd.h"
+#include "watch/open_directory.h"
+#include "watch/remote_mounts.h"
 #include "watch/tree.h"
 
 namespace lookout {
@@ -20,19 +21,18 @@ struct OpenFailure {
   enum class Kind {
     moved,   // another entry or none stands at the place of `node`: look there first
     denied,  // `node` stands at its place but may not be opened
-    failed   // a passing condition (no descriptors, no memory, an I/O error): try again later
+    failed   // a passing condition (no descriptors, no memory, an I/O error, no answer): try again
   };
   Kind kind;
   NodeId node;  // the directory or the ancestor where it failed
   int code;     // errno
 };
 
-using DirectoryFd = std::shared_ptr<const UniqueFd>;
-
 class DirectoryCache {
  public:
   // Keeps at most `capacity` descriptors open.
-  DirectoryCache(Tree& tree, std::size_t capacity) : tree_(tree), capacity_(capacity) {}
+  DirectoryCache(Tree& tree, std::size_t capacity, const RemoteMounts& mounts)
+      : tree_(tree), capacity_(capacity), mounts_(mounts) {}
 
   // Opens a directory from its nearest ancestor that is open, verifying each step. The first open
   // of a directory with a provisional identity confirms it; every open notes its mode when it was
@@ -59,6 +59,7 @@ class DirectoryCache {
 
   Tree& tree_;
   std::size_t capacity_;
+  const RemoteMounts& mounts_;
   std::unordered_map<NodeId, Slot> slots_;
   std::list<NodeId> recency_;  // the latest used first
 };

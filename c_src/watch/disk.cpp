@@ -7,6 +7,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
@@ -108,18 +109,47 @@ std::int64_t inode_clock() {
   return now.tv_sec * kNanoseconds + now.tv_nsec;
 }
 
+namespace {
+
+// Not a dup, which would share the offset; and opened after the watch was added, since a file
+// system may fix the end of the listing when the directory is opened (btrfs, Linux 6.5).
+UniqueFd open_to_list(int directory_fd) {
+  return UniqueFd(::openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
+}  // namespace
+
+DirectoryRecords read_records(int directory_fd) {
+  const UniqueFd fd = open_to_list(directory_fd);
+  DirectoryRecords records;
+  long got = fd ? 1 : -1;
+  for (std::size_t filled = 0; got > 0; filled += static_cast<std::size_t>(got)) {
+    records.bytes.resize(filled + kListingBuffer);
+    got = ::syscall(SYS_getdents64, fd.get(), records.bytes.data() + filled, kListingBuffer);
+    records.bytes.resize(filled + static_cast<std::size_t>(std::max(got, 0L)));
+    if (got <= 0) break;
+  }
+  if (got < 0) records.error = errno;
+  return records;
+}
+
 DirectoryReader::DirectoryReader(int directory_fd)
-    // Not a dup, which would share the offset; and opened after the watch was added, since a
-    // file system may fix the end of the listing when the directory is opened (btrfs, Linux 6.5).
-    : fd_(::openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)),
+    : fd_(open_to_list(directory_fd)),
       buffer_(std::make_unique_for_overwrite<char[]>(kListingBuffer)) {
   if (!fd_) error_ = errno;
+}
+
+DirectoryReader::DirectoryReader(const DirectoryRecords& records)
+    : buffer_(std::make_unique_for_overwrite<char[]>(records.bytes.size())),
+      filled_(records.bytes.size()),
+      error_(records.error) {
+  std::memcpy(buffer_.get(), records.bytes.data(), records.bytes.size());
 }
 
 bool DirectoryReader::next(Item& item) {
   for (;;) {
     if (at_ == filled_) {
-      if (error_ != 0) return false;
+      if (error_ != 0 || !fd_) return false;
       const long got = ::syscall(SYS_getdents64, fd_.get(), buffer_.get(), kListingBuffer);
       if (got < 0) error_ = errno;
       if (got <= 0) return false;

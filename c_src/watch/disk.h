@@ -42,6 +42,13 @@ bool is_passing(int code);
 // The clock that the kernel stamps inodes with, in nanoseconds since the epoch.
 std::int64_t inode_clock();
 
+// The records of a whole listing, as getdents64(2) gives them.
+struct DirectoryRecords {
+  std::string bytes;
+  int error = 0;  // errno of what cut it short
+};
+DirectoryRecords read_records(int directory_fd);
+
 // Reads the entries of a directory through a descriptor of its own, block by block.
 class DirectoryReader {
  public:
@@ -53,6 +60,8 @@ class DirectoryReader {
 
   // Throws nothing; check `error()`.
   explicit DirectoryReader(int directory_fd);
+  // Of what was read before.
+  explicit DirectoryReader(const DirectoryRecords& records);
 
   // The next entry but "." and ".."; false at the end or on an error.
   bool next(Item& item);

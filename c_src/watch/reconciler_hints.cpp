@@ -15,6 +15,7 @@ void Reconciler::take(const Hint& hint) {
     links_doubted_ = !links_.empty();
   }
   for (const NodeId node : tree_.with_watch(hint.watch)) {
+    if (tree_.has(node, DirMark::remote)) mounts_.forget_answers();
     if (hint.ended) {
       tree_.set_watch(node, -1);
       tree_.set(node, DirMark::stale);
@@ -157,7 +158,7 @@ void Reconciler::poll() {
   std::vector<NodeId> polled(polled_.begin(), polled_.end());
   std::sort(polled.begin(), polled.end(), std::greater<>());
   for (const NodeId directory : polled) queue_listing(directory, true);
-  for (const NodeId directory : std::exchange(failed_, {})) queue_listing(directory, true);
+  look_again();
 }
 
 void Reconciler::look_at_held() {

@@ -3,6 +3,7 @@
 // A directory is told once. A link to one that is told already stays a link, so that links in a
 // circle, or many to the same directory, come to an end; when that one goes, the links are looked
 // at again. What a link leads to depends on every step of its way, so all of them are watched.
+#include <cerrno>
 #include <utility>
 
 #include "watch/reconciler.h"
@@ -16,13 +17,17 @@ bool Reconciler::follows(NodeId directory) const {
 }
 
 // The directory that a link leads to, or the link itself where it is not followed.
-Look Reconciler::follow(const Place& place, int fd, const Look& link) {
+std::variant<Look, int> Reconciler::follow(const Place& place, const DirectoryFd& fd,
+                                           const Look& link) {
   const auto& [directory, name] = place;
   // Watched first and looked at second, as any directory.
   if (links_.insert(place).second) places_.follow(tree_.path(directory) + '/' + name);
-  const auto looked = look_through(fd, name);
+  const auto looked = look_through(mounts_, fd, name);
   const Look* target = std::get_if<Look>(&looked);
-  if (target == nullptr) return link;
+  if (target == nullptr) {
+    const int code = std::get<int>(looked);
+    return is_passing(code) || code == ETIMEDOUT ? looked : link;
+  }
   if (target->type != EntryType::directory) {
     links_.erase(place);
     return link;
