@@ -154,6 +154,8 @@ class Engine::Impl : private ChangeSink {
 
   void resume() { schedule(); }
 
+  bool is_stuck() const { return remotes_.wait(); }
+
   EngineInfo info() const {
     EngineInfo info;
     info.directories = tree_.directories();
@@ -519,6 +521,9 @@ void Engine::resume() {
 }
 EngineInfo Engine::info() const {
   return impl_->info();
+}
+bool Engine::is_stuck() const {
+  return impl_->is_stuck();
 }
 
 }  // namespace lookout

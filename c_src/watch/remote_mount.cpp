@@ -152,6 +152,11 @@ bool RemoteMount::hung() const {
   return state_->out && Clock::now() - state_->since >= kHung;
 }
 
+bool RemoteMount::waits() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->out;
+}
+
 bool RemoteMount::prompt() const {
   const std::lock_guard lock(state_->mutex);
   return state_->patient;

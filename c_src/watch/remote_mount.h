@@ -56,6 +56,8 @@ class RemoteMount {
   // Why there is no answer, an errno: EAGAIN, or ETIMEDOUT where the mount is hung.
   int code() const;
   bool hung() const;
+  // Whether a call has not been answered.
+  bool waits() const;
   // Whether the last answer came in time.
   bool prompt() const;
 

@@ -35,8 +35,11 @@ void RemoteMounts::learn(const Mounts& mounts, const MountTypes& types) {
     }
     places_.emplace(place, std::move(mounted));
   }
+  std::erase_if(left_, [](const Pointer& mount) { return !mount->waits(); });
   for (const auto& [place, mounted] : before) {
-    if (mounted.mount) mounted.mount->end();
+    if (!mounted.mount) continue;
+    mounted.mount->end();
+    if (mounted.mount->waits()) left_.push_back(mounted.mount);
   }
   if (none_) return;
   for (const auto& [place, mounted] : places_) {
@@ -50,6 +53,13 @@ bool RemoteMounts::all_prompt() const {
   return std::all_of(places_.begin(), places_.end(), [](const auto& place) {
     return !place.second.mount || place.second.mount->prompt();
   });
+}
+
+bool RemoteMounts::wait() const {
+  const auto waits = [](const Pointer& mount) { return mount && mount->waits(); };
+  return std::any_of(left_.begin(), left_.end(), waits) ||
+         std::any_of(places_.begin(), places_.end(),
+                     [&](const auto& place) { return waits(place.second.mount); });
 }
 
 void RemoteMounts::forget_answers() {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <unordered_set>
+#include <vector>
 
 #include "watch/mount_watch.h"
 #include "watch/open_directory.h"
@@ -32,6 +33,8 @@ class RemoteMounts {
   // Whether there are none: then nothing need be asked here.
   bool none() const { return none_; }
   bool all_prompt() const;
+  // Whether some call has not been answered, also where what it was made on is mounted no more.
+  bool wait() const;
   void forget_answers();
 
   // The mount on which an entry of a directory stands, symbolic links not followed; null for a
@@ -67,6 +70,7 @@ class RemoteMounts {
   std::function<void()> answered_ = [] {};
   bool none_ = true;
   std::map<std::string, Mounted> places_;
+  std::vector<Pointer> left_;  // with a call that had not been answered when they were unmounted
   std::unordered_set<std::string> names_;  // the last parts of places at or below a remote mount
 };
 
