@@ -11,6 +11,11 @@
 #include <fstream>
 
 namespace lookout {
+namespace {
+
+constexpr unsigned kLongest = 100;  // seconds
+
+}  // namespace
 
 bool enter_own_mounts() {
   const std::string user = std::to_string(::geteuid());
@@ -40,6 +45,7 @@ void OwnMountsTest::SetUp() {
 
 int OwnMountsTest::run(const std::function<void()>& body) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  ::alarm(kLongest);  // a call that nothing ends is a failure
   if (!enter_own_mounts()) return 2;
   try {
     body();
