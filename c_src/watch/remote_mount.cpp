@@ -62,7 +62,7 @@ RemoteMount::~RemoteMount() {
   end();
 }
 
-std::shared_ptr<void> RemoteMount::ask_for(std::string what, bool once, Call call) {
+std::shared_ptr<void> RemoteMount::ask_for(const std::string& what, bool once, Call call) {
   State& state = *state_;
   std::unique_lock lock(state.mutex);
   if (const auto known = state.answers.find(what); known != state.answers.end()) {
@@ -76,7 +76,7 @@ std::shared_ptr<void> RemoteMount::ask_for(std::string what, bool once, Call cal
   if (state.out || state.ended || !start(state_)) return nullptr;
   if (Clock::now() >= state.rests_until) state.patient = true;
   state.call = std::move(call);
-  state.what = std::move(what);
+  state.what = what;
   state.epoch = state.now;
   state.since = Clock::now();
   state.out = true;

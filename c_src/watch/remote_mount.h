@@ -38,11 +38,11 @@ class RemoteMount {
   // an answer that was not waited for is given to those that ask the same within kValid. The call
   // must own all that it uses, and may be made on any thread.
   template <class Call>
-  std::optional<std::invoke_result_t<Call>> ask(std::string what, Call call) {
+  std::optional<std::invoke_result_t<Call>> ask(const std::string& what, Call call) {
     using Answer = std::invoke_result_t<Call>;
     constexpr bool kOnce = !std::is_copy_constructible_v<Answer>;
-    const std::shared_ptr<void> answer = ask_for(
-        std::move(what), kOnce, [call = std::move(call)]() mutable -> std::shared_ptr<void> {
+    const std::shared_ptr<void> answer =
+        ask_for(what, kOnce, [call = std::move(call)]() mutable -> std::shared_ptr<void> {
           return std::make_shared<Answer>(call());
         });
     if (!answer) return std::nullopt;
@@ -75,7 +75,7 @@ class RemoteMount {
   using Call = std::function<std::shared_ptr<void>()>;
 
   // `once`: an answer is for one who asks.
-  std::shared_ptr<void> ask_for(std::string what, bool once, Call call);
+  std::shared_ptr<void> ask_for(const std::string& what, bool once, Call call);
   static bool start(const std::shared_ptr<State>& state);
   static void serve(const std::shared_ptr<State>& state);
 
