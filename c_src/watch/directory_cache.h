@@ -9,7 +9,8 @@
 #include <unordered_map>
 #include <variant>
 
-#include "watch/disk.h"
+#include "watch/open_directory.h"
+#include "watch/remote_mounts.h"
 #include "watch/tree.h"
 
 namespace lookout {
@@ -19,7 +20,7 @@ struct OpenFailure {
   enum class Kind {
     moved,   // another entry or none stands at the place of `node`: look there first
     denied,  // `node` stands at its place but may not be opened
-    failed   // a passing condition (no descriptors, no memory, an I/O error): try again later
+    failed   // a passing condition (no descriptors, no memory, an I/O error, no answer): try again
   };
   Kind kind;
   NodeId node;  // the directory or the ancestor where it failed
@@ -29,7 +30,8 @@ struct OpenFailure {
 class DirectoryCache {
  public:
   // Keeps at most `capacity` descriptors open.
-  DirectoryCache(Tree& tree, std::size_t capacity) : tree_(tree), capacity_(capacity) {}
+  DirectoryCache(Tree& tree, std::size_t capacity, const RemoteMounts& mounts)
+      : tree_(tree), capacity_(capacity), mounts_(mounts) {}
 
   // Opens a directory from its nearest ancestor that is open, verifying each step. The first open
   // of a directory with a provisional identity confirms it; every open notes its mode when it was
@@ -49,6 +51,7 @@ class DirectoryCache {
   struct Slot {
     DirectoryFd fd;
     std::list<NodeId>::iterator recency;
+    bool mounted;      // of a root or a followed link: a file system is mounted there
     bool used = true;  // since the last age()
   };
 
@@ -59,6 +62,7 @@ class DirectoryCache {
 
   Tree& tree_;
   std::size_t capacity_;
+  const RemoteMounts& mounts_;
   std::unordered_map<NodeId, Slot> slots_;
   std::list<NodeId> recency_;  // the latest used first
 };

@@ -7,6 +7,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
@@ -114,23 +115,55 @@ std::int64_t inode_clock() {
   return now.tv_sec * kNanoseconds + now.tv_nsec;
 }
 
-DirectoryReader::DirectoryReader(DirectoryFd directory, bool live)
-    : directory_(std::move(directory)),
-      buffer_(std::make_unique_for_overwrite<char[]>(kListingBuffer)) {
-  if (!live || directory_->listed) {
-    // Not a dup, which would share the offset.
-    UniqueFd again(::openat(directory_->get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!again) error_ = errno;
-    directory_ = std::make_shared<OpenDirectory>(std::move(again));
+namespace {
+
+// Not a dup, which would share the offset; and opened after the watch was added, since a file
+// system may fix the end of the listing when the directory is opened (btrfs, Linux 6.5).
+UniqueFd open_to_list(int directory_fd) {
+  return UniqueFd(::openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
+}  // namespace
+
+DirectoryRecords read_records(int directory_fd) {
+  const UniqueFd fd = open_to_list(directory_fd);
+  DirectoryRecords records;
+  long got = fd ? 1 : -1;
+  for (std::size_t filled = 0; got > 0; filled += static_cast<std::size_t>(got)) {
+    records.bytes.resize(filled + kListingBuffer);
+    got = ::syscall(SYS_getdents64, fd.get(), records.bytes.data() + filled, kListingBuffer);
+    records.bytes.resize(filled + static_cast<std::size_t>(std::max(got, 0L)));
+    if (got <= 0) break;
   }
-  directory_->listed = true;
+  if (got < 0) records.error = errno;
+  return records;
+}
+
+DirectoryReader::DirectoryReader(int directory_fd)
+    : buffer_(std::make_unique_for_overwrite<char[]>(kListingBuffer)) {
+  auto opened = std::make_shared<UniqueFd>(open_to_list(directory_fd));
+  fd_ = opened->get();
+  if (fd_ < 0) error_ = errno;
+  owner_ = std::move(opened);
+}
+
+DirectoryReader::DirectoryReader(int directory_fd, std::shared_ptr<const void> owner)
+    : owner_(std::move(owner)),
+      fd_(directory_fd),
+      buffer_(std::make_unique_for_overwrite<char[]>(kListingBuffer)) {}
+
+DirectoryReader::DirectoryReader(const DirectoryRecords& records)
+    : buffer_(std::make_unique_for_overwrite<char[]>(records.bytes.size())),
+      filled_(records.bytes.size()),
+      error_(records.error) {
+  std::memcpy(buffer_.get(), records.bytes.data(), records.bytes.size());
 }
 
 bool DirectoryReader::next(Item& item) {
   for (;;) {
     if (at_ == filled_) {
-      if (error_ != 0) return false;
-      const long got = ::syscall(SYS_getdents64, directory_->get(), buffer_.get(), kListingBuffer);
+      if (error_ != 0 || fd_ < 0) return false;
+      const long got = ::syscall(SYS_getdents64, fd_, buffer_.get(), kListingBuffer);
       if (got < 0) error_ = errno;
       if (got <= 0) return false;
       at_ = 0;

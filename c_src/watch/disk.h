@@ -46,16 +46,12 @@ bool is_passing(int code);
 // The clock that the kernel stamps inodes with, in nanoseconds since the epoch.
 std::int64_t inode_clock();
 
-// An open directory.
-struct OpenDirectory {
-  UniqueFd fd;
-  std::uint16_t mode = 0;  // permission bits, when it was opened
-  bool mounted = false;    // a top at which a file system is mounted
-  bool listed = false;     // its offset is used, or was
-
-  int get() const { return fd.get(); }
+// The records of a whole listing, as getdents64(2) gives them.
+struct DirectoryRecords {
+  std::string bytes;
+  int error = 0;  // errno of what cut it short
 };
-using DirectoryFd = std::shared_ptr<OpenDirectory>;
+DirectoryRecords read_records(int directory_fd);
 
 // Reads the entries of a directory, block by block.
 class DirectoryReader {
@@ -66,17 +62,21 @@ class DirectoryReader {
     std::optional<EntryType> type;  // nullopt where the file system does not say
   };
 
-  // Opens the directory once more, after its watch was added, but where a listing is `live`, as in
-  // FileSystem, and none was made through the descriptor that there is. Throws nothing; check
-  // `error()`.
-  DirectoryReader(DirectoryFd directory, bool live);
+  // Opens the directory once more, after its watch was added. Throws nothing; check `error()`.
+  explicit DirectoryReader(int directory_fd);
+  // Through the descriptor itself, whose offset nobody else uses or has used; `owner` keeps it
+  // open.
+  DirectoryReader(int directory_fd, std::shared_ptr<const void> owner);
+  // Of what was read before.
+  explicit DirectoryReader(const DirectoryRecords& records);
 
   // The next entry but "." and ".."; false at the end or on an error.
   bool next(Item& item);
   int error() const { return error_; }  // errno, 0 if all went well
 
  private:
-  DirectoryFd directory_;
+  std::shared_ptr<const void> owner_;  // of the descriptor
+  int fd_ = -1;
   std::unique_ptr<char[]> buffer_;
   std::size_t at_ = 0;
   std::size_t filled_ = 0;

@@ -2,6 +2,7 @@
 
 #include <sys/statfs.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -41,7 +42,20 @@ constexpr std::array<Magic, 14> kRemote{{
     {0x65735546, "fuse"},
 }};
 
+// Their names in mountinfo, without those that begin with "fuse." (fuseblk is a local disk), and
+// the place where one will be mounted once it is opened.
+constexpr std::array<std::string_view, 22> kMayBlock{
+    "nfs",    "nfs4",  "smb",  "smb3",   "smbfs",    "cifs",   "afs",  "ceph",
+    "coda",   "9p",    "gpfs", "lustre", "vboxsf",   "vmhgfs", "fuse", "virtiofs",
+    "beegfs", "pvfs2", "ncp",  "ncpfs",  "orangefs", "autofs",
+};
+
 }  // namespace
+
+bool may_block(std::string_view type) {
+  return type.starts_with("fuse.") ||
+         std::find(kMayBlock.begin(), kMayBlock.end(), type) != kMayBlock.end();
+}
 
 FileSystem file_system_of_type(std::uint64_t type) {
   for (const std::uint64_t magic : kTrustedAndLive) {
@@ -56,14 +70,18 @@ FileSystem file_system_of_type(std::uint64_t type) {
   return {};
 }
 
+std::optional<FileSystem> file_system_of(int directory_fd) {
+  struct statfs system {};
+  if (::fstatfs(directory_fd, &system) != 0) return std::nullopt;
+  // The type is a signed number on some architectures.
+  return file_system_of_type(static_cast<std::uint64_t>(system.f_type) & 0xffffffffU);
+}
+
 const FileSystem& FileSystems::of(int directory_fd, std::uint64_t device) {
   static constexpr FileSystem kUnknown{};
   if (const auto known = known_.find(device); known != known_.end()) return known->second;
-  struct statfs system {};
-  if (::fstatfs(directory_fd, &system) != 0) return kUnknown;
-  // The type is a signed number on some architectures.
-  const auto type = static_cast<std::uint64_t>(system.f_type) & 0xffffffffU;
-  return known_.emplace(device, file_system_of_type(type)).first->second;
+  const auto system = file_system_of(directory_fd);
+  return system ? known_.emplace(device, *system).first->second : kUnknown;
 }
 
 }  // namespace lookout

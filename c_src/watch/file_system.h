@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <unordered_map>
 
@@ -19,6 +20,12 @@ struct FileSystem {
   std::string_view remote;
 };
 FileSystem file_system_of_type(std::uint64_t statfs_type);
+// Of an open directory; nullopt where statfs(2) fails.
+std::optional<FileSystem> file_system_of(int directory_fd);
+
+// Whether a call on a file system whose type has this name in /proc/self/mountinfo waits for
+// another host or process, for as long as that does not answer.
+bool may_block(std::string_view type);
 
 // The file systems of the devices met so far.
 class FileSystems {

@@ -36,13 +36,14 @@ std::int64_t clock_offset() {
 }  // namespace
 
 Reconciler::Reconciler(Tree& tree, Visibility& visibility, HintSource& source, PlaceWatches& places,
-                       ChangeSink& sink)
+                       RemoteMounts& mounts, ChangeSink& sink)
     : tree_(tree),
       visibility_(visibility),
       source_(source),
       places_(places),
+      mounts_(mounts),
       sink_(sink),
-      directories_(tree, directories_to_keep()),
+      directories_(tree, directories_to_keep(), mounts),
       drained_(inode_clock()),
       clean_(drained_),
       clock_offset_(clock_offset()) {}
@@ -137,12 +138,8 @@ void Reconciler::look(const DirtyName& hinted) {
     if (*code == ENOENT) {
       stray(dirty);
       if (known != kNoNode) left_place(known, dirty.hints);
-    } else if (*code == EACCES || *code == EPERM) {
-      denied(directory, directory, *code);
-    } else if (is_passing(*code)) {
-      later_names_.push_back(dirty);
     } else {
-      give_up(directory, *code);
+      not_looked_at(dirty, std::get<DirectoryFd>(opened), *code);
     }
     return;
   }
@@ -163,10 +160,11 @@ void Reconciler::look(const DirtyName& hinted) {
 // What is not visible does not stand there.
 std::variant<Look, int> Reconciler::look_in(NodeId directory, const DirectoryFd& fd,
                                             const std::string& name) {
-  auto looked = look_at(fd->get(), name);
+  auto looked = look_at(mounts_, fd, name);
   Look* seen = std::get_if<Look>(&looked);
   if (seen != nullptr && seen->type == EntryType::symlink && follows(directory)) {
-    *seen = follow({directory, name}, fd->get(), *seen);
+    looked = follow({directory, name}, fd, *seen);
+    seen = std::get_if<Look>(&looked);
   }
   if (seen != nullptr && !visibility_.shows(directory, name, seen->type)) return ENOENT;
   return looked;
@@ -453,7 +451,7 @@ bool Reconciler::hold(const DirtyName& place, const Look& seen) {
   if (now - since >= longest) return false;
   const auto opened = directories_.open(place.directory);
   if (!std::holds_alternative<DirectoryFd>(opened)) return false;
-  switch (writers_of(std::get<DirectoryFd>(opened)->get(), place.name)) {
+  switch (writers_of(std::get<DirectoryFd>(opened), place.name)) {
     case Writers::none:
       return false;
     case Writers::some:

@@ -15,6 +15,7 @@ void Reconciler::take(const Hint& hint) {
     links_doubted_ = !links_.empty();
   }
   for (const NodeId node : tree_.with_watch(hint.watch)) {
+    if (tree_.has(node, DirMark::remote)) mounts_.forget_answers();
     if (hint.ended) {
       tree_.set_watch(node, -1);
       tree_.set(node, DirMark::stale);
@@ -165,7 +166,7 @@ void Reconciler::poll() {
       touch(tree_.parent(directory), tree_.name(directory), 0);
     queue_listing(directory, true);
   }
-  for (const NodeId directory : std::exchange(failed_, {})) queue_listing(directory, true);
+  look_again();
 }
 
 void Reconciler::look_at_held() {

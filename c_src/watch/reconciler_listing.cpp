@@ -77,7 +77,8 @@ bool Reconciler::list_step(Agenda& agenda) {
 
 void Reconciler::start_listing(Agenda& agenda, NodeId directory) {
   const bool suspect = tree_.has(directory, DirMark::suspect);
-  if (suspect) directories_.drop(directory);  // its mode is compared as it is now
+  // The mode is compared as it is now.
+  if (suspect && !tree_.has(directory, DirMark::remote)) directories_.drop(directory);
   const auto opened = directories_.open(directory);
   if (const auto* failure = std::get_if<OpenFailure>(&opened)) {
     switch (failure->kind) {
@@ -107,8 +108,9 @@ void Reconciler::start_listing(Agenda& agenda, NodeId directory) {
   }
   const DirectoryFd& fd = std::get<DirectoryFd>(opened);
   progressed_ = true;
-  if (suspect && !tree_.is_root(directory)) compare_mode(directory, fd->mode);
-  const std::int64_t started = inode_clock();
+  // Of a remote one it may be an old descriptor.
+  if (suspect && !tree_.is_root(directory) && !fd->mount()) compare_mode(directory, fd->mode());
+  std::int64_t started = inode_clock();
   if (!watch_directory(directory, fd)) return;
   if (const int code = learn_rules(directory, fd); code != 0) {
     listing_failed(directory, code);
@@ -121,9 +123,9 @@ void Reconciler::start_listing(Agenda& agenda, NodeId directory) {
     return;
   }
   const std::uint64_t device = tree_.identity(directory).device;
-  const FileSystem system = file_systems_.of(fd->get(), device);
-  Listing listing{directory, DirectoryReader(fd, system.live), started, suspect, false, false,
-                  device};
+  const FileSystem system = fd->mount() ? FileSystem{} : file_systems_.of(fd->get(), device);
+  DirectoryReader reader = read_directory(fd, system.live, started);
+  Listing listing{directory, std::move(reader), started, suspect, false, false, device};
   if (const int code = listing.reader.error(); code != 0) {
     listing_failed(directory, code);
     return;
@@ -141,7 +143,8 @@ void Reconciler::start_listing(Agenda& agenda, NodeId directory) {
 int Reconciler::learn_rules(NodeId directory, const DirectoryFd& fd) {
   if (!visibility_.reads_rules(directory)) return 0;
   std::vector<RuleFailure> failures;
-  RuleFiles files = read_rule_files(fd->get(), failures);
+  auto files = read_rule_files(fd, failures);
+  if (!files) return fd->mount()->code();
   for (const RuleFailure& failure : failures) {
     if (is_passing(failure.code)) return failure.code;
   }
@@ -153,7 +156,7 @@ int Reconciler::learn_rules(NodeId directory, const DirectoryFd& fd) {
       sink_.notice(UnreadableNotice{file.starts_with('/') ? file : path, errno_name(code)});
     }
   }
-  if (visibility_.learn(directory, std::move(files))) {
+  if (visibility_.learn(directory, std::move(*files))) {
     list_below(directory);
     roots_in_doubt_ = true;  // others may be covered by this one now, or no more
   }
@@ -166,7 +169,8 @@ bool Reconciler::watch_directory(NodeId directory, const DirectoryFd& fd) {
     start_polling(directory);
     return true;
   }
-  const int watch = source_.watch(fd->get(), roots_.at(tree_.root_of(directory)).backend);
+  const int watch =
+      lookout::watch_directory(source_, fd, roots_.at(tree_.root_of(directory)).backend);
   if (watch >= 0) {
     tree_.set_watch(directory, watch);
     if (tree_.has(directory, DirMark::polled)) {
@@ -208,7 +212,8 @@ bool Reconciler::is_to_be_polled(NodeId directory, const DirectoryFd& fd) {
       break;
   }
   const std::uint64_t device = tree_.identity(directory).device;
-  const std::string_view remote = file_systems_.of(fd->get(), device).remote;
+  const FileSystem& system = fd->mount() ? fd->system() : file_systems_.of(fd->get(), device);
+  const std::string_view remote = system.remote;
   if (remote.empty()) return false;
   if (roots_polled_.emplace(root, device).second) {
     sink_.notice(PolledNotice{tree_.path(directory), std::string(remote)});
@@ -407,6 +412,10 @@ void Reconciler::give_up(NodeId directory, int code) {
 }
 
 void Reconciler::unreadable(NodeId directory, int code) {
+  if (code == ETIMEDOUT && tree_.has(directory, DirMark::remote)) {
+    say_unanswered(tree_.path(top_of_mount(directory)));
+    return;
+  }
   if (tree_.has(directory, DirMark::unreadable)) return;
   tree_.set(directory, DirMark::unreadable);
   sink_.notice(UnreadableNotice{tree_.path(directory), errno_name(code)});

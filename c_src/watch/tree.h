@@ -48,6 +48,7 @@ enum class DirMark : std::uint16_t {
   polled = 32,      // it has no watch and is looked at every interval
   queued = 64,      // it waits in the list of directories to be listed
   linked = 128,     // at its place stands a symbolic link that leads to it
+  remote = 256,     // it was last opened, or was to be, on a remote mount
 };
 
 class Tree {

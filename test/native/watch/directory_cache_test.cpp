@@ -62,7 +62,8 @@ class DirectoryCacheTest : public testing::Test {
   TempDirectory home_;
   Tree tree_;
   NodeId root_ = tree_.add_root(home_.path(), identity_at(home_.path()));
-  DirectoryCache cache_{tree_, 4};
+  RemoteMounts mounts_;
+  DirectoryCache cache_{tree_, 4, mounts_};
 };
 
 using Kind = OpenFailure::Kind;

@@ -12,6 +12,7 @@
 #include <variant>
 
 #include "watch/file_system.h"
+#include "watch/remote_calls.h"
 #include "watch/temp_directory.h"
 
 namespace lookout {
@@ -32,8 +33,12 @@ class DiskTest : public testing::Test {
   }
 
   DirectoryFd opened(const std::string& name = ".") const {
-    return std::make_shared<OpenDirectory>(
-        UniqueFd(::openat(fd_.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
+    return std::make_shared<const OpenDirectory>(
+        UniqueFd(::openat(fd_.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)), 0755);
+  }
+  static DirectoryReader listing_of(const DirectoryFd& directory, bool live) {
+    std::int64_t started = 0;
+    return read_directory(directory, live, started);
   }
 
   TempDirectory home_;
@@ -115,7 +120,7 @@ TEST_F(DiskTest, ListsEveryEntryOnceWithItsTypeAndInode) {
     home_.write(odd);
     expected[odd] = home_.inode(odd);
   }
-  DirectoryReader reader(opened(), false);
+  DirectoryReader reader(fd_.get());
   DirectoryReader::Item item;
   std::map<std::string, std::uint64_t> listed;
   while (reader.next(item)) {
@@ -131,10 +136,10 @@ TEST_F(DiskTest, TwoReadersOfOneDescriptorDoNotDisturbEachOther) {
   for (int i = 0; i < 50; ++i) home_.write(std::to_string(i));
   for (const bool live : {false, true}) {
     const DirectoryFd directory = opened();
-    DirectoryReader first(directory, live);
+    DirectoryReader first = listing_of(directory, live);
     DirectoryReader::Item item;
     EXPECT_TRUE(first.next(item));
-    DirectoryReader second(directory, live);
+    DirectoryReader second = listing_of(directory, live);
     int count = 0;
     while (second.next(item)) ++count;
     EXPECT_EQ(count, 50);
@@ -148,21 +153,21 @@ TEST_F(DiskTest, WhatIsMadeBetweenOpeningAndReadingIsListed) {
   const DirectoryFd directory = opened();
   home_.write("late");
   // The first reader may use the descriptor, where the file system is known to allow it.
-  DirectoryReader reader(directory, systems.of(directory->get(), 0).live);
+  DirectoryReader reader = listing_of(directory, systems.of(directory->get(), 0).live);
   DirectoryReader::Item item;
   ASSERT_TRUE(reader.next(item));
   EXPECT_EQ(item.name, "late");
 }
 
 TEST_F(DiskTest, AnEmptyDirectoryHasNoEntries) {
-  DirectoryReader reader(opened(), false);
+  DirectoryReader reader(fd_.get());
   DirectoryReader::Item item;
   EXPECT_FALSE(reader.next(item));
   EXPECT_EQ(reader.error(), 0);
 }
 
 TEST_F(DiskTest, AReaderSaysWhyItCannotRead) {
-  DirectoryReader closed(std::make_shared<OpenDirectory>(), false);
+  DirectoryReader closed(-1);
   DirectoryReader::Item item;
   EXPECT_FALSE(closed.next(item));
   EXPECT_EQ(closed.error(), EBADF);
@@ -172,7 +177,7 @@ TEST_F(DiskTest, AReaderSaysWhyItCannotRead) {
     home_.directory("gone");
     const DirectoryFd gone = opened("gone");
     home_.remove("gone");
-    DirectoryReader of_gone(gone, live);
+    DirectoryReader of_gone = listing_of(gone, live);
     EXPECT_FALSE(of_gone.next(item));
     EXPECT_EQ(of_gone.error(), ENOENT);
   }

@@ -41,5 +41,15 @@ TEST(FileSystemTest, WhatOthersMayChangeUnseenIsRemote) {
   EXPECT_FALSE(file_system_of_type(FUSE_SUPER_MAGIC).trusted);
 }
 
+TEST(FileSystemTest, CallsMayBlockOnWhatAnotherHostOrProcessServes) {
+  for (const char* type :
+       {"nfs", "nfs4", "cifs", "smb3", "ceph", "9p", "fuse", "fuse.sshfs", "virtiofs", "autofs"}) {
+    EXPECT_TRUE(may_block(type)) << type;
+  }
+  for (const char* type : {"ext4", "tmpfs", "overlay", "fuseblk", "fusectl", "proc", ""}) {
+    EXPECT_FALSE(may_block(type)) << type;
+  }
+}
+
 }  // namespace
 }  // namespace lookout
