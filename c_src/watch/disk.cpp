@@ -115,6 +115,10 @@ std::int64_t inode_clock() {
   return now.tv_sec * kNanoseconds + now.tv_nsec;
 }
 
+std::int64_t grain(std::int64_t stamp) {
+  return stamp % kNanoseconds == 0 ? kNanoseconds : kNanoseconds / 100;
+}
+
 namespace {
 
 // Not a dup, which would share the offset; and opened after the watch was added, since a file

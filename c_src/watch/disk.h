@@ -46,6 +46,11 @@ bool is_passing(int code);
 // The clock that the kernel stamps inodes with, in nanoseconds since the epoch.
 std::int64_t inode_clock();
 
+// How far the time stamp of an inode may lie before the moment that it stands for, in nanoseconds:
+// where whole seconds are kept, as on ext4 with small inodes, a second; elsewhere a tick of that
+// clock, which is at most 10 ms.
+std::int64_t grain(std::int64_t stamp);
+
 // The records of a whole listing, as getdents64(2) gives them.
 struct DirectoryRecords {
   std::string bytes;

@@ -241,7 +241,7 @@ bool Reconciler::was_written(NodeId node, const Look& seen, Hints hints) const {
   if ((hints & hint::kUnpaired) != 0) return differs;
   if ((hints & hint::kAttributes) != 0) return known == 0 && seen.links > 1;
   if (known != 0) return differs;
-  return (hints & hint::kClosed) != 0 && seen.ctime >= clean_ - kSecond;
+  return (hints & hint::kClosed) != 0 && seen.ctime >= clean_ - grain(seen.ctime);
 }
 
 // Whether a file of which hints may have been lost is to be told as written.
@@ -249,9 +249,9 @@ bool Reconciler::is_suspect(NodeId node, const Look& seen) const {
   const std::uint32_t known = tree_.signature(node);
   if (known != 0 && known != seen.signature()) return true;
   const auto blind = blind_.find(tree_.parent(node));
-  if (blind == blind_.end()) return seen.ctime >= clean_ - kSecond;
+  if (blind == blind_.end()) return seen.ctime >= clean_ - grain(seen.ctime);
   // What was compared may have changed again in the same tick of the clock.
-  return seen.ctime >= blind->second - (known != 0 ? 0 : kSecond);
+  return seen.ctime >= blind->second - (known != 0 ? 0 : grain(seen.ctime));
 }
 
 void Reconciler::unchanged_directory(NodeId node, const Look& seen, Hints hints) {

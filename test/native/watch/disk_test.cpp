@@ -105,6 +105,12 @@ TEST_F(DiskTest, TheInodeClockIsNotAheadOfWhatTheKernelStampsNext) {
   }
 }
 
+TEST_F(DiskTest, AStampOfWholeSecondsMayBeASecondOldAnyOtherNotMoreThanATick) {
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  EXPECT_EQ(grain(1'795'000'000 * kSecond), kSecond);
+  EXPECT_EQ(grain(1'795'000'000 * kSecond + 1), kSecond / 100);
+}
+
 TEST_F(DiskTest, ListsEveryEntryOnceWithItsTypeAndInode) {
   // More than one block of the kernel's.
   constexpr int kFiles = 3000;
