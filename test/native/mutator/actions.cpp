@@ -56,7 +56,7 @@ void Generator::change_directory() {
   Node* directory = any_directory();
   if (directory && !directory->fixed)
     emit(random_.one_in(3) ? Verb::utimes : Verb::chmod, *directory,
-         options_.locks ? 0755 : 0700 | random_.below(0100));
+         options_.readable ? 0755 : 0700 | random_.below(0100));
 }
 
 void Generator::remove_file() {

@@ -16,10 +16,11 @@ struct GeneratorOptions {
   std::uint64_t seed = 1;
   int roots = 1;
   bool hard_links = true;
-  bool shared = false;  // several writers change the same tree
-  bool nested = false;  // "r0/inner", a directory that stays, may be a root of its own
-  bool stalls = false;  // each interval overflows the kernel's queue while the judge is stalled
-  bool locks = false;   // directories that other users may not read, until the rest at the latest
+  bool shared = false;    // several writers change the same tree
+  bool nested = false;    // "r0/inner", a directory that stays, may be a root of its own
+  bool stalls = false;    // each interval overflows the kernel's queue while the judge is stalled
+  bool readable = false;  // directories may be read by other users, but for locks
+  bool locks = false;     // directories that other users may not read, until the rest at the latest
   bool lost_roots = false;  // roots are removed or renamed away, and stand again at the rest
   bool mounts = false;  // file systems are mounted over directories and taken away (wants `shared`)
   bool rules = false;   // files named .gitignore, and directories named .git

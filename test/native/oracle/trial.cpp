@@ -1,6 +1,7 @@
 #include "oracle/trial.h"
 
 #include <fcntl.h>
+#include <fts.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -207,6 +208,7 @@ class Trial {
           options_.writers == 1 && !changing_ && hints_of_all_links() && sees_all_names();
       mutator.generator.rules = with(Filter::gitignore);
       mutator.generator.leads = with(Filter::links);
+      mutator.generator.readable = is(Fault::denied);
       mutator.generator.locks = is(Fault::denied) && i == 0;
       mutator.generator.lost_roots = is(Fault::lost_roots) && i == 0;
       mutator.generator.mounts = is(Fault::mounts) && i == 0;
@@ -275,6 +277,7 @@ class Trial {
   // At a rest: what was told must be what is on the disk.
   void compare(Recall recall) {
     ++outcome_.rests;
+    if (is(Fault::denied) && options_.writers > 1) unlock_all();
     observer_->sync();
     // Where a file cannot be opened nothing tells that nobody writes, but its being closed.
     if (with(Filter::await) && (is(Fault::denied) || is(Fault::descriptors)))
@@ -300,6 +303,22 @@ class Trial {
     // Without a watch, what is looked at in the tick of its last change may be told twice.
     if (observer_->last_seq() != seq && !is(Fault::watches) && !is(Fault::poll))
       throw Broken("a batch came though nothing changed");
+  }
+
+  // What one writer has locked, another may have moved to where the first does not find it.
+  void unlock_all() {
+    Unprivileged::check(::seteuid(0));
+    std::vector<char*> tops;
+    for (std::string& root : roots_) tops.push_back(root.data());
+    tops.push_back(nullptr);
+    FTS* walk = ::fts_open(tops.data(), FTS_PHYSICAL, nullptr);
+    while (const FTSENT* entry = walk != nullptr ? ::fts_read(walk) : nullptr) {
+      constexpr mode_t kReadable = 0755;
+      if (entry->fts_info == FTS_D && (entry->fts_statp->st_mode & kReadable) != kReadable)
+        Unprivileged::check(::chmod(entry->fts_accpath, kReadable));
+    }
+    if (walk != nullptr) ::fts_close(walk);
+    Unprivileged::check(::seteuid(kNobody));
   }
 
   Disk walk_disk(Beyond* beyond) {
