@@ -60,8 +60,12 @@ defmodule Lookout.Bench.Machine do
     fields |> Enum.slice(index, 2) |> Enum.map(&String.to_integer/1) |> Enum.sum()
   end
 
-  @doc "The same of this VM."
-  def vm_cpu, do: cpu("self")
+  @doc "The same of this VM, to the nanosecond: all its threads live as long as it does."
+  def vm_cpu do
+    for path <- Path.wildcard("/proc/self/task/*/schedstat"), reduce: 0 do
+      sum -> sum + (path |> File.read!() |> String.split() |> hd() |> String.to_integer())
+    end
+  end
 
   @doc "Resident bytes: all, and what is no file's."
   def resident(os_pid) do

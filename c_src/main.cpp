@@ -75,6 +75,8 @@ int serve(StandardStreams streams) {
   transport.start(session);
   io.run();
   commanding.end_and_wait(kPatience);
+  // No thread is waited for, by whatever else would be done at the end.
+  if (watching.is_stuck()) std::_Exit(status);
   return status;
 }
 

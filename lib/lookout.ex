@@ -23,7 +23,8 @@ defmodule Lookout do
   where `pid` is the watcher's. A notice is one of
 
     * `{:overflow, dir}` - the kernel dropped events; a rescan has found the differences, and they are in the stream
-    * `{:unreadable, dir, reason}` - what is in the directory is not known until it can be read
+    * `{:unreadable, dir, reason}` - what is in the directory is not known until it can be read; `:etimedout` says that the mount it is
+      on does not answer
     * `{:watch_limit, dir, :poll}` - the kernel gives no more watches; the directory is looked at in intervals
     * `{:polled, dir, file_system}` - this file system (`:nfs`, `:fuse`, ...) may be changed unseen by the kernel; from the directory
       down it is looked at in intervals. With `:fswatch` in its place: that program has ended, and until it prints again only intervals serve

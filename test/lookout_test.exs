@@ -383,7 +383,7 @@ defmodule LookoutTest do
 
     assert {:ok, %{dirs: [^dir], files: 1, subscribers: 1, restarts: 0, held: 0, seq: 0} = info} = Lookout.info(watcher)
     assert is_integer(info.memory) and is_integer(info.os_pid) and is_binary(info.version)
-    assert info.credit in 4..8
+    assert info.credit in 16..32
   end
 
   defp changes_and_notices(watcher, dir) do

@@ -1,7 +1,7 @@
 defmodule Lookout.Bench.Parts.Storm do
   @moduledoc false
   # A native writer at full speed. The bare loop is a GenServer that owns the same program with unlimited credit, decodes its
-  # batches and sends them on.
+  # batches and sends them on. What gets them is the same on both sides: a process that keeps them.
 
   import Lookout.Bench.Report
   alias Lookout.Bench.{Chart, Forwarder, Machine}
@@ -49,7 +49,7 @@ defmodule Lookout.Bench.Parts.Storm do
          "CPU VM",
          "VM CPU an event to bare loop"
        ], Enum.map(cases, &row(&1, by_case[&1]))},
-      "The bare loop is a GenServer that owns `lookout_port` with unlimited credit, decodes each batch and sends it on.",
+      "The bare loop is a GenServer that owns `lookout_port` with unlimited credit, decodes each batch and sends it on to a subscriber that keeps it, too.",
       {:chart, "storm", Chart.bars("CPU of lookout_port, relative to the writer's", "ratio", bars(cases, by_case)),
        "CPU in a storm"}
     ]
@@ -58,14 +58,13 @@ defmodule Lookout.Bench.Parts.Storm do
   defp lookout(dir, kind, changes) do
     {:ok, watcher} = Lookout.start_link(dir)
     {:ok, %{os_pid: os_pid}} = Lookout.info(watcher)
-    {subscriber, monitor} = subscriber(watcher)
+    {subscriber, ^watcher} = subscriber(fn -> Lookout.subscribe(watcher) end)
     before = {Machine.cpu(os_pid), Machine.vm_cpu()}
     writer = Machine.write!([kind, dir, changes])
     sync = Machine.elapsed(fn -> :ok = Lookout.sync(watcher, 600_000) end)
     {:ok, info} = Lookout.info(watcher)
     {port_cpu, vm_cpu} = used(before, os_pid)
-    send(subscriber, :finish)
-    events = receive do: ({:DOWN, ^monitor, :process, ^subscriber, {:events, events}} -> events)
+    events = kept(subscriber)
     Lookout.stop(watcher)
 
     %{
@@ -80,49 +79,50 @@ defmodule Lookout.Bench.Parts.Storm do
   end
 
   defp bare(dir, kind, changes) do
-    pid = Forwarder.start!(Lookout.port_path(), [], :term, :bare)
+    {subscriber, pid} = subscriber(fn -> {:ok, Forwarder.start!(Lookout.port_path(), [], :term, :bare)} end)
     os_pid = Forwarder.os_pid(pid)
     Forwarder.command(pid, {:watch, 1, [dir], [credit: :infinity]})
-    receive do: ({:bare, {:reply, 1, :ok}} -> :ok)
+    receive do: ({:reply, 1, :ok} -> :ok)
     before = {Machine.cpu(os_pid), Machine.vm_cpu()}
     Machine.write!([kind, dir, changes])
     Forwarder.command(pid, {:sync, 2})
-    events = count_bare(0)
+    receive do: ({:reply, 2, {:ok, _seq}} -> :ok)
     {_port_cpu, vm_cpu} = used(before, os_pid)
+    events = kept(subscriber)
     Forwarder.stop(pid)
-    %{vm_cpu: vm_cpu, events: events}
-  end
-
-  defp count_bare(count) do
-    receive do
-      {:bare, {:events, _seq, events}} -> count_bare(count + length(events))
-      {:bare, {:reply, 2, {:ok, _seq}}} -> count
-      {:bare, _other} -> count_bare(count)
-    end
+    %{vm_cpu: vm_cpu, events: length(events)}
   end
 
   defp used({port, vm}, os_pid), do: {Machine.cpu(os_pid) - port, Machine.vm_cpu() - vm}
 
   # A process of its own, so that waiting for the writer does not fill its mailbox.
-  defp subscriber(watcher) do
+  defp subscriber(start) do
     parent = self()
 
-    {pid, monitor} =
-      spawn_monitor(fn ->
-        {:ok, watcher} = Lookout.subscribe(watcher)
-        send(parent, :subscribed)
-        exit({:events, keep(watcher, [])})
+    subscriber =
+      spawn(fn ->
+        {:ok, source} = start.()
+        send(parent, {:started, self(), source})
+        send(parent, {:kept, self(), keep(parent, [])})
       end)
 
-    receive do: (:subscribed -> {pid, monitor})
+    receive do: ({:started, ^subscriber, source} -> {subscriber, source})
   end
 
-  defp keep(watcher, batches) do
+  defp keep(parent, batches) do
     receive do
-      {:lookout, ^watcher, {:events, _seq, events}} -> keep(watcher, [events | batches])
-      {:lookout, ^watcher, {:notice, _notice}} -> keep(watcher, batches)
+      {:lookout, _watcher, {:events, _seq, events}} -> keep(parent, [events | batches])
+      {:lookout, _watcher, {:notice, _notice}} -> keep(parent, batches)
+      {:bare, {:events, _seq, events}} -> keep(parent, [events | batches])
+      {:bare, {:reply, _id, _result} = reply} -> send(parent, reply) && keep(parent, batches)
+      {:bare, _hello} -> keep(parent, batches)
       :finish -> batches |> Enum.reverse() |> Enum.concat()
     end
+  end
+
+  defp kept(subscriber) do
+    send(subscriber, :finish)
+    receive do: ({:kept, ^subscriber, events} -> events)
   end
 
   # The directories of the storm are made in it and stay, so a rename moves one path.

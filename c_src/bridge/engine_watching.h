@@ -26,6 +26,8 @@ class EngineWatching : public Watching {
   void set(const Settings& settings) override;
   void resume() override;
   EngineInfo info() override;
+  // As Engine::is_stuck().
+  bool is_stuck() const { return engine_ && engine_->is_stuck(); }
 
  private:
   // The reason why there is no engine; nothing when there is one.

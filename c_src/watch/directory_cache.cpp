@@ -1,12 +1,13 @@
 #include "watch/directory_cache.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 
 #include <cerrno>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "watch/remote_calls.h"
 
 namespace lookout {
 namespace {
@@ -57,25 +58,27 @@ std::variant<DirectoryFd, OpenFailure> DirectoryCache::step(NodeId directory,
                                                   : std::string(tree_.name(directory)));
   // A root may be named by a symbolic link; an entry is not followed but where the tree says so.
   const int links = tree_.has(directory, DirMark::linked) ? 0 : O_NOFOLLOW;
-  UniqueFd fd(parent ? ::openat(parent->get(), name.c_str(), kFlags | links)
-                     : ::open(name.c_str(), kFlags));
-  if (!fd) return OpenFailure{classify(errno), directory, errno};
-  struct stat seen {};
-  if (::fstat(fd.get(), &seen) != 0) return OpenFailure{classify(errno), directory, errno};
-  const Identity identity{seen.st_dev, seen.st_ino};
+  Opening opened = open_directory(mounts_, parent, name, kFlags | (parent ? links : 0));
+  if (opened.remote || !mounts_.none()) tree_.set(directory, DirMark::remote, opened.remote);
+  if (!opened.fd) return OpenFailure{classify(opened.code), directory, opened.code};
   if (tree_.has(directory, DirMark::provisional)) {
-    tree_.set_identity(directory, identity);
+    tree_.set_identity(directory, opened.identity);
     tree_.set(directory, DirMark::provisional, false);
-    tree_.set_mode(directory, static_cast<std::uint16_t>(seen.st_mode & 07777));
-  } else if (tree_.identity(directory) != identity) {
+    tree_.set_mode(directory, static_cast<std::uint16_t>(opened.mode & 07777));
+  } else if (tree_.identity(directory) != opened.identity) {
     return OpenFailure{OpenFailure::Kind::moved, directory, ESTALE};
   }
-  return std::make_shared<const UniqueFd>(std::move(fd));
+  return std::move(opened.fd);
 }
 
 const DirectoryCache::Slot* DirectoryCache::find(NodeId directory) {
   const auto found = slots_.find(directory);
   if (found == slots_.end()) return nullptr;
+  // Something else may stand there by now, and on this one nothing is to be looked at any more.
+  if (const auto& mount = found->second.fd->mount(); mount && mount->ended()) {
+    drop(directory);
+    return nullptr;
+  }
   recency_.splice(recency_.begin(), recency_, found->second.recency);
   found->second.used = true;
   return &found->second;
@@ -83,7 +86,8 @@ const DirectoryCache::Slot* DirectoryCache::find(NodeId directory) {
 
 void DirectoryCache::keep(NodeId directory, DirectoryFd fd) {
   recency_.push_front(directory);
-  slots_[directory] = {std::move(fd), recency_.begin(), true};
+  const bool mounted = is_top(directory) && (fd->mount() || is_mount_root(fd->get()));
+  slots_[directory] = {std::move(fd), recency_.begin(), mounted};
   if (slots_.size() > capacity_) drop(recency_.back());
 }
 
@@ -94,10 +98,16 @@ void DirectoryCache::drop(NodeId directory) {
   slots_.erase(found);
 }
 
+bool DirectoryCache::is_top(NodeId directory) const {
+  return tree_.is_root(directory) || tree_.has(directory, DirMark::linked);
+}
+
 void DirectoryCache::drop_tops() {
   for (auto at = recency_.begin(); at != recency_.end();) {
     const NodeId directory = *at++;
-    if (tree_.is_root(directory) || tree_.has(directory, DirMark::linked)) drop(directory);
+    if (!is_top(directory)) continue;
+    const bool removable = tree_.first_child(directory) == kNoNode;
+    if (removable || slots_.at(directory).mounted) drop(directory);
   }
 }
 

@@ -6,11 +6,11 @@
 
 #include <cstddef>
 #include <list>
-#include <memory>
 #include <unordered_map>
 #include <variant>
 
-#include "support/unique_fd.h"
+#include "watch/open_directory.h"
+#include "watch/remote_mounts.h"
 #include "watch/tree.h"
 
 namespace lookout {
@@ -20,19 +20,18 @@ struct OpenFailure {
   enum class Kind {
     moved,   // another entry or none stands at the place of `node`: look there first
     denied,  // `node` stands at its place but may not be opened
-    failed   // a passing condition (no descriptors, no memory, an I/O error): try again later
+    failed   // a passing condition (no descriptors, no memory, an I/O error, no answer): try again
   };
   Kind kind;
   NodeId node;  // the directory or the ancestor where it failed
   int code;     // errno
 };
 
-using DirectoryFd = std::shared_ptr<const UniqueFd>;
-
 class DirectoryCache {
  public:
   // Keeps at most `capacity` descriptors open.
-  DirectoryCache(Tree& tree, std::size_t capacity) : tree_(tree), capacity_(capacity) {}
+  DirectoryCache(Tree& tree, std::size_t capacity, const RemoteMounts& mounts)
+      : tree_(tree), capacity_(capacity), mounts_(mounts) {}
 
   // Opens a directory from its nearest ancestor that is open, verifying each step. The first open
   // of a directory with a provisional identity confirms it; every open notes its mode when it was
@@ -40,7 +39,9 @@ class DirectoryCache {
   std::variant<DirectoryFd, OpenFailure> open(NodeId directory);
 
   void drop(NodeId directory);
-  // Roots are not kept over quiet times: an open descriptor holds back IN_DELETE_SELF.
+  // Of roots and followed links those are closed at once whose removal would be held back: an open
+  // descriptor holds back IN_DELETE_SELF, which comes only of what is empty, and keeps the file
+  // system busy that is mounted there.
   void drop_tops();
   // Drops what was not used since the last call.
   void age();
@@ -50,15 +51,18 @@ class DirectoryCache {
   struct Slot {
     DirectoryFd fd;
     std::list<NodeId>::iterator recency;
+    bool mounted;      // of a root or a followed link: a file system is mounted there
     bool used = true;  // since the last age()
   };
 
+  bool is_top(NodeId directory) const;
   const Slot* find(NodeId directory);
   std::variant<DirectoryFd, OpenFailure> step(NodeId directory, const DirectoryFd& parent);
   void keep(NodeId directory, DirectoryFd fd);
 
   Tree& tree_;
   std::size_t capacity_;
+  const RemoteMounts& mounts_;
   std::unordered_map<NodeId, Slot> slots_;
   std::list<NodeId> recency_;  // the latest used first
 };

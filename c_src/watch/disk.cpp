@@ -7,6 +7,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
@@ -98,6 +99,12 @@ std::variant<Look, int> look_through(int directory_fd, const std::string& name) 
   return looked;
 }
 
+bool is_mount_root(int directory_fd) {
+  struct statx seen {};
+  return ::statx(directory_fd, "", AT_EMPTY_PATH, 0, &seen) == 0 &&
+         (seen.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
 bool is_passing(int code) {
   return code == EMFILE || code == ENFILE || code == ENOMEM || code == EINTR || code == EAGAIN;
 }
@@ -108,19 +115,55 @@ std::int64_t inode_clock() {
   return now.tv_sec * kNanoseconds + now.tv_nsec;
 }
 
+namespace {
+
+// Not a dup, which would share the offset; and opened after the watch was added, since a file
+// system may fix the end of the listing when the directory is opened (btrfs, Linux 6.5).
+UniqueFd open_to_list(int directory_fd) {
+  return UniqueFd(::openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
+}  // namespace
+
+DirectoryRecords read_records(int directory_fd) {
+  const UniqueFd fd = open_to_list(directory_fd);
+  DirectoryRecords records;
+  long got = fd ? 1 : -1;
+  for (std::size_t filled = 0; got > 0; filled += static_cast<std::size_t>(got)) {
+    records.bytes.resize(filled + kListingBuffer);
+    got = ::syscall(SYS_getdents64, fd.get(), records.bytes.data() + filled, kListingBuffer);
+    records.bytes.resize(filled + static_cast<std::size_t>(std::max(got, 0L)));
+    if (got <= 0) break;
+  }
+  if (got < 0) records.error = errno;
+  return records;
+}
+
 DirectoryReader::DirectoryReader(int directory_fd)
-    // Not a dup, which would share the offset; and opened after the watch was added, since a
-    // file system may fix the end of the listing when the directory is opened (btrfs, Linux 6.5).
-    : fd_(::openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)),
-      buffer_(std::make_unique_for_overwrite<char[]>(kListingBuffer)) {
-  if (!fd_) error_ = errno;
+    : buffer_(std::make_unique_for_overwrite<char[]>(kListingBuffer)) {
+  auto opened = std::make_shared<UniqueFd>(open_to_list(directory_fd));
+  fd_ = opened->get();
+  if (fd_ < 0) error_ = errno;
+  owner_ = std::move(opened);
+}
+
+DirectoryReader::DirectoryReader(int directory_fd, std::shared_ptr<const void> owner)
+    : owner_(std::move(owner)),
+      fd_(directory_fd),
+      buffer_(std::make_unique_for_overwrite<char[]>(kListingBuffer)) {}
+
+DirectoryReader::DirectoryReader(const DirectoryRecords& records)
+    : buffer_(std::make_unique_for_overwrite<char[]>(records.bytes.size())),
+      filled_(records.bytes.size()),
+      error_(records.error) {
+  std::memcpy(buffer_.get(), records.bytes.data(), records.bytes.size());
 }
 
 bool DirectoryReader::next(Item& item) {
   for (;;) {
     if (at_ == filled_) {
-      if (error_ != 0) return false;
-      const long got = ::syscall(SYS_getdents64, fd_.get(), buffer_.get(), kListingBuffer);
+      if (error_ != 0 || fd_ < 0) return false;
+      const long got = ::syscall(SYS_getdents64, fd_, buffer_.get(), kListingBuffer);
       if (got < 0) error_ = errno;
       if (got <= 0) return false;
       at_ = 0;

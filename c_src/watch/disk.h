@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 
 #include "support/unique_fd.h"
@@ -36,13 +37,23 @@ std::variant<Look, int> look_at(int directory_fd, const std::string& name);
 // What stands where a symbolic link leads.
 std::variant<Look, int> look_through(int directory_fd, const std::string& name);
 
+// Whether a file system is mounted at this directory (since Linux 5.8; false before).
+bool is_mount_root(int directory_fd);
+
 // Whether a failure with this errno is likely to pass by itself: no descriptors, no memory.
 bool is_passing(int code);
 
 // The clock that the kernel stamps inodes with, in nanoseconds since the epoch.
 std::int64_t inode_clock();
 
-// Reads the entries of a directory through a descriptor of its own, block by block.
+// The records of a whole listing, as getdents64(2) gives them.
+struct DirectoryRecords {
+  std::string bytes;
+  int error = 0;  // errno of what cut it short
+};
+DirectoryRecords read_records(int directory_fd);
+
+// Reads the entries of a directory, block by block.
 class DirectoryReader {
  public:
   struct Item {
@@ -51,15 +62,21 @@ class DirectoryReader {
     std::optional<EntryType> type;  // nullopt where the file system does not say
   };
 
-  // Throws nothing; check `error()`.
+  // Opens the directory once more, after its watch was added. Throws nothing; check `error()`.
   explicit DirectoryReader(int directory_fd);
+  // Through the descriptor itself, whose offset nobody else uses or has used; `owner` keeps it
+  // open.
+  DirectoryReader(int directory_fd, std::shared_ptr<const void> owner);
+  // Of what was read before.
+  explicit DirectoryReader(const DirectoryRecords& records);
 
   // The next entry but "." and ".."; false at the end or on an error.
   bool next(Item& item);
   int error() const { return error_; }  // errno, 0 if all went well
 
  private:
-  UniqueFd fd_;
+  std::shared_ptr<const void> owner_;  // of the descriptor
+  int fd_ = -1;
   std::unique_ptr<char[]> buffer_;
   std::size_t at_ = 0;
   std::size_t filled_ = 0;

@@ -22,6 +22,7 @@
 #include "watch/mount_alert.h"
 #include "watch/place_watches.h"
 #include "watch/reconciler.h"
+#include "watch/remote_mounts.h"
 #include "watch/root_keeper.h"
 #include "watch/roots.h"
 #include "watch/tree.h"
@@ -68,12 +69,12 @@ class Engine::Impl : private ChangeSink {
       : io_(io),
         listener_(listener),
         source_(make_hint_source()),
-        places_(*source_),
+        places_(*source_, remotes_),
         visibility_(tree_),
-        reconciler_(tree_, visibility_, *source_, places_, *this),
-        roots_(tree_, visibility_, places_, reconciler_, *this),
+        reconciler_(tree_, visibility_, *source_, places_, remotes_, *this),
+        roots_(tree_, visibility_, places_, reconciler_, remotes_, *this),
         queue_(io),
-        mounts_(io, roots_, reconciler_,
+        mounts_(io, roots_, reconciler_, remotes_,
                 [this] {
                   source_->mounts_changed();
                   schedule();
@@ -89,6 +90,12 @@ class Engine::Impl : private ChangeSink {
         confirm_alarm_(io),
         rest_alarm_(io) {
     follow_queue();
+    const auto answered = lifetime_.guard([this] {
+      reconciler_.answered();
+      roots_.check_now();
+      schedule();
+    });
+    remotes_.notify([&io, answered] { asio::post(io, answered); });
   }
 
   ~Impl() override {
@@ -117,6 +124,7 @@ class Engine::Impl : private ChangeSink {
 
   void sync(SeqHandler done) {
     observe();
+    remotes_.forget_answers();
     reconciler_.poll();
     reconciler_.retry();
     reconciler_.look_at_held();  // a close is hinted a moment before it counts
@@ -146,6 +154,8 @@ class Engine::Impl : private ChangeSink {
   }
 
   void resume() { schedule(); }
+
+  bool is_stuck() const { return remotes_.wait(); }
 
   EngineInfo info() const {
     EngineInfo info;
@@ -448,7 +458,8 @@ class Engine::Impl : private ChangeSink {
   asio::io_context& io_;
   Listener& listener_;
   Tree tree_;
-  std::unique_ptr<HintSource> source_;
+  RemoteMounts remotes_;
+  std::shared_ptr<HintSource> source_;
   PlaceWatches places_;
   Visibility visibility_;
   Reconciler reconciler_;
@@ -512,6 +523,9 @@ void Engine::resume() {
 }
 EngineInfo Engine::info() const {
   return impl_->info();
+}
+bool Engine::is_stuck() const {
+  return impl_->is_stuck();
 }
 
 }  // namespace lookout

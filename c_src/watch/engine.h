@@ -93,6 +93,8 @@ class Engine {
   // The listener has room again.
   void resume();
   EngineInfo info() const;
+  // Whether a system call is under way on a mount that does not answer: a thread is in it.
+  bool is_stuck() const;
 
  private:
   class Impl;

@@ -116,6 +116,11 @@ std::optional<FanotifySource::Key> FanotifySource::file_system(int directory_fd,
   return mounts_.emplace(mount, system_key(system.f_fsid)).first->second;
 }
 
+int FanotifySource::watch_elsewhere(int /*directory_fd*/) {
+  errno = ENOSYS;
+  return -1;
+}
+
 int FanotifySource::watch_place(const char* /*path*/, bool /*entries*/) {
   errno = ENOSYS;
   return -1;

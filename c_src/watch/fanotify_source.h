@@ -24,6 +24,7 @@ class FanotifySource : public HintSource {
   // What it watches are handles, and nothing is asked of the kernel but once for each file system.
   // -1 with errno EOPNOTSUPP, ENODEV or EXDEV where the file system cannot be marked.
   int watch(int directory_fd, Backend backend) override;
+  int watch_elsewhere(int directory_fd) override;
   int watch_place(const char* path, bool entries) override;
   void unwatch(int watch) override;
   void mounts_changed() override { mounts_.clear(); }

@@ -2,6 +2,7 @@
 
 #include <sys/statfs.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -11,13 +12,15 @@ namespace {
 using Magic = std::pair<std::uint64_t, std::string_view>;
 
 // The types are those of statfs(2) and of linux/magic.h; not all of them are in every version.
-constexpr std::array<std::uint64_t, 6> kTrusted{
-    0xef53,      // ext4
+constexpr std::array<std::uint64_t, 4> kTrusted{
     0x01021994,  // tmpfs
     0x9123683e,  // btrfs
     0xf2f52010,  // F2FS
-    0x58465342,  // XFS
     0x2fc12fc1,  // ZFS
+};
+constexpr std::array<std::uint64_t, 2> kTrustedAndLive{
+    0xef53,      // ext4
+    0x58465342,  // XFS
 };
 
 // Of these a change made elsewhere is not told to this kernel. Other hosts may change the first
@@ -39,26 +42,46 @@ constexpr std::array<Magic, 14> kRemote{{
     {0x65735546, "fuse"},
 }};
 
+// Their names in mountinfo, without those that begin with "fuse." (fuseblk is a local disk), and
+// the place where one will be mounted once it is opened.
+constexpr std::array<std::string_view, 22> kMayBlock{
+    "nfs",    "nfs4",  "smb",  "smb3",   "smbfs",    "cifs",   "afs",  "ceph",
+    "coda",   "9p",    "gpfs", "lustre", "vboxsf",   "vmhgfs", "fuse", "virtiofs",
+    "beegfs", "pvfs2", "ncp",  "ncpfs",  "orangefs", "autofs",
+};
+
 }  // namespace
 
+bool may_block(std::string_view type) {
+  return type.starts_with("fuse.") ||
+         std::find(kMayBlock.begin(), kMayBlock.end(), type) != kMayBlock.end();
+}
+
 FileSystem file_system_of_type(std::uint64_t type) {
+  for (const std::uint64_t magic : kTrustedAndLive) {
+    if (magic == type) return {true, true, {}};
+  }
   for (const std::uint64_t magic : kTrusted) {
-    if (magic == type) return {true, {}};
+    if (magic == type) return {true, false, {}};
   }
   for (const auto& [magic, name] : kRemote) {
-    if (magic == type) return {false, name};
+    if (magic == type) return {false, false, name};
   }
   return {};
+}
+
+std::optional<FileSystem> file_system_of(int directory_fd) {
+  struct statfs system {};
+  if (::fstatfs(directory_fd, &system) != 0) return std::nullopt;
+  // The type is a signed number on some architectures.
+  return file_system_of_type(static_cast<std::uint64_t>(system.f_type) & 0xffffffffU);
 }
 
 const FileSystem& FileSystems::of(int directory_fd, std::uint64_t device) {
   static constexpr FileSystem kUnknown{};
   if (const auto known = known_.find(device); known != known_.end()) return known->second;
-  struct statfs system {};
-  if (::fstatfs(directory_fd, &system) != 0) return kUnknown;
-  // The type is a signed number on some architectures.
-  const auto type = static_cast<std::uint64_t>(system.f_type) & 0xffffffffU;
-  return known_.emplace(device, file_system_of_type(type)).first->second;
+  const auto system = file_system_of(directory_fd);
+  return system ? known_.emplace(device, *system).first->second : kUnknown;
 }
 
 }  // namespace lookout

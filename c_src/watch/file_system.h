@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <unordered_map>
 
@@ -12,10 +13,19 @@ struct FileSystem {
   // Whether the inode numbers of a listing are those of stat(2). They are on the usual local file
   // systems; on overlayfs and network file systems they need not be.
   bool trusted = false;
+  // Whether a listing shows what was made after the directory was opened, but before it was read.
+  // btrfs (Linux 6.5) and tmpfs (Linux 6.11) fix the end of it when the directory is opened.
+  bool live = false;
   // Its name where others may change it unseen by this kernel; empty otherwise.
   std::string_view remote;
 };
 FileSystem file_system_of_type(std::uint64_t statfs_type);
+// Of an open directory; nullopt where statfs(2) fails.
+std::optional<FileSystem> file_system_of(int directory_fd);
+
+// Whether a call on a file system whose type has this name in /proc/self/mountinfo waits for
+// another host or process, for as long as that does not answer.
+bool may_block(std::string_view type);
 
 // The file systems of the devices met so far.
 class FileSystems {

@@ -19,7 +19,8 @@ enum class Backend : std::uint8_t {
   fswatch  // polled, and looked at where the program fswatch says so
 };
 
-class HintSource {
+// Owned by shared_ptr: a call that was made for it on a mount that hangs may outlast its owner.
+class HintSource : public std::enable_shared_from_this<HintSource> {
  public:
   virtual ~HintSource() = default;
 
@@ -36,9 +37,12 @@ class HintSource {
   // May change the working directory until leave() is called.
   virtual int watch(int directory_fd, Backend backend) = 0;
   virtual void leave() {}
+  // As `watch`, on any thread; the working directory stays.
+  virtual int watch_elsewhere(int directory_fd) = 0;
 
   // Watches the directory at `path` for its own move or deletion, and with `entries` for names
-  // that appear in it and leave it. An existing watch keeps what it has. As `watch` otherwise.
+  // that appear in it and leave it. An existing watch keeps what it has. As `watch_elsewhere`
+  // otherwise.
   virtual int watch_place(const char* path, bool entries) = 0;
 
   virtual void unwatch(int watch) = 0;
@@ -55,6 +59,6 @@ class HintSource {
 };
 
 // The platform's own. Throws std::system_error where it cannot be had.
-std::unique_ptr<HintSource> make_hint_source();
+std::shared_ptr<HintSource> make_hint_source();
 
 }  // namespace lookout

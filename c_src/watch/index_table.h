@@ -1,5 +1,8 @@
 // A hash table of 32-bit indexes; the keys stay where the indexes point. Open addressing with
 // linear probing and backward-shift deletion, so there are no tombstones.
+//
+// The bits of a slot that no index needs yet hold a tag, bits of the hash: what has another tag is
+// passed over without a look at its key, which would be a miss of the cache each time.
 #pragma once
 
 #include <cstddef>
@@ -21,28 +24,47 @@ class IndexTable {
   // The index with this hash for which `equal(index)` holds, or kNone.
   template <class Equal>
   std::uint32_t find(std::uint64_t hash, Equal equal) const {
-    for (std::size_t i = hash & mask();; i = (i + 1) & mask()) {
-      if (slots_[i] == kNone) return kNone;
-      if (equal(slots_[i])) return slots_[i];
+    const std::uint32_t tag = tag_of(hash);
+    for (std::size_t i = hash & mask(); slots_[i] != kNone; i = (i + 1) & mask()) {
+      const std::uint32_t index = index_in(slots_[i]);
+      if ((slots_[i] ^ index) == tag && equal(index)) return index;
     }
+    return kNone;
   }
 
-  void insert(std::uint32_t index) {
-    // Fuller, a search for what is not there would look at many slots, each a miss of the cache.
+  // Inserts `index`, whose key has this hash, unless there is one already for which
+  // `equal(index)` holds: that is returned, else kNone.
+  template <class Equal>
+  std::uint32_t find_or_insert(std::uint64_t hash, Equal equal, std::uint32_t index) {
+    // Fuller, a search for what is not there would look at many slots.
     if ((size_ + 1) * 4 > slots_.size() * 3) grow();
-    place(index);
+    while (index > largest_) widen();
+    const std::uint32_t tag = tag_of(hash);
+    std::size_t i = hash & mask();
+    for (; slots_[i] != kNone; i = (i + 1) & mask()) {
+      const std::uint32_t known = index_in(slots_[i]);
+      if ((slots_[i] ^ known) == tag && equal(known)) return known;
+    }
+    slots_[i] = index | tag;
     ++size_;
+    return kNone;
+  }
+
+  // Inserts `index`, which is not in it.
+  void insert(std::uint32_t index) {
+    find_or_insert(
+        hash_of_(index), [](std::uint32_t) { return false; }, index);
   }
 
   // Erases `index`; its key must still hash as when it was inserted.
   void erase(std::uint32_t index) {
     std::size_t hole = hash_of_(index) & mask();
-    while (slots_[hole] != index) {
+    while (index_in(slots_[hole]) != index) {
       if (slots_[hole] == kNone) return;
       hole = (hole + 1) & mask();
     }
     for (std::size_t i = (hole + 1) & mask(); slots_[i] != kNone; i = (i + 1) & mask()) {
-      const std::size_t home = hash_of_(slots_[i]) & mask();
+      const std::size_t home = hash_of_(index_in(slots_[i])) & mask();
       // May the entry at i move into the hole? Only if its home is not between the two.
       if (((i - home) & mask()) >= ((i - hole) & mask())) {
         slots_[hole] = slots_[i];
@@ -55,30 +77,40 @@ class IndexTable {
 
   void clear() {
     slots_.assign(kFirstCapacity, kNone);
+    largest_ = kFirstLargest;
     size_ = 0;
   }
 
  private:
   static constexpr std::size_t kFirstCapacity = 64;
+  static constexpr std::uint32_t kFirstLargest = kFirstCapacity - 1;
 
   std::size_t mask() const { return slots_.size() - 1; }
-
-  void place(std::uint32_t index) {
-    std::size_t i = hash_of_(index) & mask();
-    while (slots_[i] != kNone) i = (i + 1) & mask();
-    slots_[i] = index;
+  std::uint32_t index_in(std::uint32_t slot) const { return slot & largest_; }
+  // In the place that it has in a slot: the bits of an index are clear.
+  std::uint32_t tag_of(std::uint64_t hash) const {
+    return static_cast<std::uint32_t>(hash >> 32) & ~largest_;
   }
 
   void grow() {
     std::vector<std::uint32_t> old(slots_.size() * 2, kNone);
     old.swap(slots_);
-    for (const std::uint32_t index : old) {
-      if (index != kNone) place(index);
+    size_ = 0;
+    for (const std::uint32_t slot : old) {
+      if (slot != kNone) insert(index_in(slot));
     }
+  }
+
+  // One bit more for indexes and one less for tags.
+  void widen() {
+    const std::uint32_t bit = largest_ + 1;
+    largest_ |= bit;
+    for (std::uint32_t& slot : slots_) slot &= ~bit;
   }
 
   HashOf hash_of_;
   std::vector<std::uint32_t> slots_;
+  std::uint32_t largest_ = kFirstLargest;  // the largest index that fits; its bits are all set
   std::size_t size_ = 0;
 };
 

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <climits>
 #include <cstring>
+#include <string>
 #include <system_error>
 
 namespace lookout {
@@ -54,6 +55,11 @@ int InotifySource::watch(int directory_fd, Backend /*backend*/) {
   if (::fchdir(directory_fd) != 0) return -1;
   inside_ = true;
   return ::inotify_add_watch(queue_.fd(), ".", kTreeMask);
+}
+
+int InotifySource::watch_elsewhere(int directory_fd) {
+  const std::string path = "/proc/self/fd/" + std::to_string(directory_fd);
+  return ::inotify_add_watch(queue_.fd(), path.c_str(), kTreeMask);
 }
 
 void InotifySource::leave() {

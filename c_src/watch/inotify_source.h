@@ -15,6 +15,7 @@ class InotifySource : public HintSource {
   int fd() const override { return queue_.fd(); }
   // By fchdir and ".", which take less time than a path below /proc/self/fd.
   int watch(int directory_fd, Backend backend) override;
+  int watch_elsewhere(int directory_fd) override;
   void leave() override;
   int watch_place(const char* path, bool entries) override;
   void unwatch(int watch) override;

@@ -70,8 +70,8 @@ void LinuxSource::read(const std::function<void(const Hint&)>& take) {
   if (fanotify_) fanotify_->read(take);
 }
 
-std::unique_ptr<HintSource> make_hint_source() {
-  return std::make_unique<LinuxSource>();
+std::shared_ptr<HintSource> make_hint_source() {
+  return std::make_shared<LinuxSource>();
 }
 
 }  // namespace lookout

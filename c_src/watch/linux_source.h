@@ -16,6 +16,7 @@ class LinuxSource : public HintSource {
   // Another one once fanotify is in use: a set of both (epoll(7)).
   int fd() const override { return both_ ? both_.get() : inotify_.fd(); }
   int watch(int directory_fd, Backend backend) override;
+  int watch_elsewhere(int directory_fd) override { return inotify_.watch_elsewhere(directory_fd); }
   void leave() override { inotify_.leave(); }
   int watch_place(const char* path, bool entries) override {
     return inotify_.watch_place(path, entries);

@@ -13,8 +13,14 @@ constexpr std::chrono::milliseconds kPause{200};
 }  // namespace
 
 MountAlert::MountAlert(boost::asio::io_context& io, RootKeeper& roots, Reconciler& reconciler,
-                       std::function<void()> noticed)
-    : roots_(roots), reconciler_(reconciler), noticed_(std::move(noticed)), table_(io), pause_(io) {
+                       RemoteMounts& remotes, std::function<void()> noticed)
+    : roots_(roots),
+      reconciler_(reconciler),
+      remotes_(remotes),
+      noticed_(std::move(noticed)),
+      table_(io),
+      pause_(io) {
+  remotes_.learn(mounts_.mounts(), mounts_.types());
   if (mounts_.fd() < 0) return;
   table_.assign(mounts_.fd());
   wait();
@@ -53,6 +59,7 @@ void MountAlert::take() {
 
 void MountAlert::note() {
   for (std::string& place : mounts_.changes()) mounted_.push_back(std::move(place));
+  remotes_.learn(mounts_.mounts(), mounts_.types());
 }
 
 void MountAlert::check() {

@@ -11,6 +11,7 @@
 #include "watch/alarm.h"
 #include "watch/mount_watch.h"
 #include "watch/reconciler.h"
+#include "watch/remote_mounts.h"
 #include "watch/root_keeper.h"
 
 namespace lookout {
@@ -19,7 +20,7 @@ class MountAlert {
  public:
   // `noticed` is called from the loop when something was mounted or unmounted.
   MountAlert(boost::asio::io_context& io, RootKeeper& roots, Reconciler& reconciler,
-             std::function<void()> noticed);
+             RemoteMounts& remotes, std::function<void()> noticed);
   ~MountAlert();
   MountAlert(const MountAlert&) = delete;
   MountAlert& operator=(const MountAlert&) = delete;
@@ -39,6 +40,7 @@ class MountAlert {
 
   RootKeeper& roots_;
   Reconciler& reconciler_;
+  RemoteMounts& remotes_;
   std::function<void()> noticed_;
   MountWatch mounts_;
   boost::asio::posix::stream_descriptor table_;

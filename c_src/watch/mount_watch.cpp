@@ -40,23 +40,42 @@ std::string_view next_word(std::string_view& line) {
   return word;
 }
 
+template <class Use>
+void for_each_line(std::string_view text, Use use) {
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    use(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+}
+
 }  // namespace
 
 Mounts parse_mounts(std::string_view text) {
   Mounts mounts;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    std::string_view line = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
+  for_each_line(text, [&](std::string_view line) {
     const std::string_view mount = next_word(line);
     next_word(line);  // the parent's number
     const std::string_view device = next_word(line);
     next_word(line);  // what of the file system is mounted
     const std::string place = unescape(next_word(line));
-    if (!place.starts_with('/')) continue;
-    mounts[place].append(mount).append(" ").append(device).append(";");
-  }
+    if (place.starts_with('/')) mounts[place].append(mount).append(" ").append(device).append(";");
+  });
   return mounts;
+}
+
+MountTypes parse_mount_types(std::string_view text) {
+  MountTypes types;
+  for_each_line(text, [&](std::string_view line) {
+    constexpr int kPlace = 4;
+    for (int word = 0; word < kPlace; ++word) next_word(line);
+    const std::string place = unescape(next_word(line));
+    // Options, the last of which do not count a fixed number, end with a word of their own.
+    while (!line.empty() && next_word(line) != "-") continue;
+    const std::string_view type = next_word(line);
+    if (place.starts_with('/') && !type.empty()) types[place] = type;
+  });
+  return types;
 }
 
 std::vector<std::string> changed_places(const Mounts& before, const Mounts& after) {
@@ -73,7 +92,13 @@ std::vector<std::string> changed_places(const Mounts& before, const Mounts& afte
 }
 
 MountWatch::MountWatch()
-    : fd_(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC)), known_(parse_mounts(text())) {}
+    : fd_(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC)), known_(read()) {}
+
+Mounts MountWatch::read() {
+  const std::string table = text();
+  types_ = parse_mount_types(table);
+  return parse_mounts(table);
+}
 
 bool MountWatch::signalled() const {
   pollfd waiting{fd_.get(), POLLPRI, 0};
@@ -81,7 +106,7 @@ bool MountWatch::signalled() const {
 }
 
 std::vector<std::string> MountWatch::changes() {
-  Mounts now = parse_mounts(text());
+  Mounts now = read();
   std::vector<std::string> changed = changed_places(known_, now);
   known_ = std::move(now);
   return changed;

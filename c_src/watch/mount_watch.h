@@ -18,6 +18,10 @@ using Mounts = std::map<std::string, std::string>;
 // over.
 Mounts parse_mounts(std::string_view text);
 
+// The type of the file system that shows at each place: the highest one.
+using MountTypes = std::map<std::string, std::string>;
+MountTypes parse_mount_types(std::string_view text);
+
 // The places where something else is mounted in one than in the other; those above come first.
 std::vector<std::string> changed_places(const Mounts& before, const Mounts& after);
 
@@ -35,11 +39,15 @@ class MountWatch {
   std::vector<std::string> changes();
   // All places, as they were then.
   std::vector<std::string> places() const;
+  const Mounts& mounts() const { return known_; }
+  const MountTypes& types() const { return types_; }
 
  private:
   std::string text() const;
+  Mounts read();
 
   UniqueFd fd_;
+  MountTypes types_;
   Mounts known_;
 };
 

@@ -11,6 +11,7 @@ class NoSource : public HintSource {
   std::string_view name(int /*watch*/) const override { return "poll"; }
   int fd() const override { return -1; }
   int watch(int /*directory_fd*/, Backend /*backend*/) override { return nothing(); }
+  int watch_elsewhere(int /*directory_fd*/) override { return nothing(); }
   int watch_place(const char* /*path*/, bool /*entries*/) override { return nothing(); }
   void unwatch(int /*watch*/) override {}
   void read(const std::function<void(const Hint&)>& /*take*/) override {}
@@ -24,8 +25,8 @@ class NoSource : public HintSource {
 
 }  // namespace
 
-std::unique_ptr<HintSource> make_hint_source() {
-  return std::make_unique<NoSource>();
+std::shared_ptr<HintSource> make_hint_source() {
+  return std::make_shared<NoSource>();
 }
 
 }  // namespace lookout

@@ -1,67 +1,19 @@
 #include "watch/place_watches.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <array>
-#include <climits>
-#include <deque>
-#include <sstream>
+#include "watch/way.h"
 
 namespace lookout {
-namespace {
-
-constexpr int kMostLinks = 40;  // as path_resolution(7): then ELOOP
-
-std::deque<std::string> components(const std::string& path) {
-  std::deque<std::string> parts;
-  std::istringstream stream(path);
-  for (std::string part; std::getline(stream, part, '/');) {
-    if (!part.empty() && part != ".") parts.push_back(part);
-  }
-  return parts;
-}
-
-std::string parent_of(const std::string& directory) {
-  const std::size_t slash = directory.rfind('/');
-  return slash == 0 || slash == std::string::npos ? "/" : directory.substr(0, slash);
-}
-
-}  // namespace
 
 bool PlaceWatches::follow(const std::string& path) {
   bool more = false;
-  std::deque<std::string> rest = components(path);
-  std::string at = "/";
-  int links = 0;
-  while (!rest.empty()) {
-    const std::string name = rest.front();
-    rest.pop_front();
-    if (name == "..") {
-      at = parent_of(at);
-      continue;
-    }
-    const std::string next = at == "/" ? at + name : at + "/" + name;
-    struct stat seen {};
-    const bool exists = ::lstat(next.c_str(), &seen) == 0;
-    if (!exists) {
-      return add(at, &name) || more;
-    }
-    if (!S_ISLNK(seen.st_mode)) {
-      // A directory tells itself when it goes; what stands in its place does not.
-      more = add(at, S_ISDIR(seen.st_mode) ? nullptr : &name) || more;
-      at = next;
-      continue;
-    }
-    more = add(at, &name) || more;
-    std::array<char, PATH_MAX> target{};
-    const ssize_t length = ::readlink(next.c_str(), target.data(), target.size());
-    if (length <= 0 || ++links > kMostLinks) return more;
-    const std::string leads(target.data(), static_cast<std::size_t>(length));
-    if (leads.front() == '/') at = "/";
-    const std::deque<std::string> steps = components(leads);
-    rest.insert(rest.begin(), steps.begin(), steps.end());
-  }
+  walk(path, [&](const std::string& at, const std::string& name) {
+    const auto step = mounts_.step(join(at, name));
+    // What does not answer is followed when it does.
+    if (!step) return WayStep{WayStep::Kind::missing, {}};
+    // A directory tells itself when it goes; what stands in its place does not.
+    more = add(at, step->kind == WayStep::Kind::directory ? nullptr : &name) || more;
+    return *step;
+  });
   return more;
 }
 
@@ -72,8 +24,18 @@ bool PlaceWatches::concerns(const Hint& hint) const {
   return (hint.hints & hint::kPlace) != 0 && place->second.contains(std::string(hint.name));
 }
 
+int PlaceWatches::watch_place(const std::string& directory, bool entries) {
+  const auto& mount = mounts_.at(directory);
+  if (!mount) return source_.watch_place(directory.c_str(), entries);
+  const std::string what = (entries ? "names in " : "place ") + directory;
+  return mount
+      ->ask(what, [own = source_.shared_from_this(), directory,
+                   entries] { return own->watch_place(directory.c_str(), entries); })
+      .value_or(-1);
+}
+
 bool PlaceWatches::add(const std::string& directory, const std::string* name) {
-  const int watch = source_.watch_place(directory.c_str(), name != nullptr);
+  const int watch = watch_place(directory, name != nullptr);
   if (watch < 0) return false;
   const auto [place, added] = places_.try_emplace(watch);
   const bool new_name = name != nullptr && place->second.insert(*name).second;

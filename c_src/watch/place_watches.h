@@ -8,12 +8,13 @@
 
 #include "watch/hint.h"
 #include "watch/hint_source.h"
+#include "watch/remote_mounts.h"
 
 namespace lookout {
 
 class PlaceWatches {
  public:
-  explicit PlaceWatches(HintSource& source) : source_(source) {}
+  PlaceWatches(HintSource& source, const RemoteMounts& mounts) : source_(source), mounts_(mounts) {}
 
   // Whether there are hints at all.
   bool live() const { return source_.fd() >= 0; }
@@ -40,8 +41,10 @@ class PlaceWatches {
 
  private:
   bool add(const std::string& directory, const std::string* name);
+  int watch_place(const std::string& directory, bool entries);
 
   HintSource& source_;
+  const RemoteMounts& mounts_;
   std::unordered_map<int, std::unordered_set<std::string>> places_;  // watch -> names that matter
 };
 

@@ -36,13 +36,14 @@ std::int64_t clock_offset() {
 }  // namespace
 
 Reconciler::Reconciler(Tree& tree, Visibility& visibility, HintSource& source, PlaceWatches& places,
-                       ChangeSink& sink)
+                       RemoteMounts& mounts, ChangeSink& sink)
     : tree_(tree),
       visibility_(visibility),
       source_(source),
       places_(places),
+      mounts_(mounts),
       sink_(sink),
-      directories_(tree, directories_to_keep()),
+      directories_(tree, directories_to_keep(), mounts),
       drained_(inode_clock()),
       clean_(drained_),
       clock_offset_(clock_offset()) {}
@@ -137,12 +138,8 @@ void Reconciler::look(const DirtyName& hinted) {
     if (*code == ENOENT) {
       stray(dirty);
       if (known != kNoNode) left_place(known, dirty.hints);
-    } else if (*code == EACCES || *code == EPERM) {
-      denied(directory, directory, *code);
-    } else if (is_passing(*code)) {
-      later_names_.push_back(dirty);
     } else {
-      give_up(directory, *code);
+      not_looked_at(dirty, std::get<DirectoryFd>(opened), *code);
     }
     return;
   }
@@ -163,10 +160,11 @@ void Reconciler::look(const DirtyName& hinted) {
 // What is not visible does not stand there.
 std::variant<Look, int> Reconciler::look_in(NodeId directory, const DirectoryFd& fd,
                                             const std::string& name) {
-  auto looked = look_at(fd->get(), name);
+  auto looked = look_at(mounts_, fd, name);
   Look* seen = std::get_if<Look>(&looked);
   if (seen != nullptr && seen->type == EntryType::symlink && follows(directory)) {
-    *seen = follow({directory, name}, fd->get(), *seen);
+    looked = follow({directory, name}, fd, *seen);
+    seen = std::get_if<Look>(&looked);
   }
   if (seen != nullptr && !visibility_.shows(directory, name, seen->type)) return ENOENT;
   return looked;
@@ -258,14 +256,14 @@ bool Reconciler::is_suspect(NodeId node, const Look& seen) const {
 
 void Reconciler::unchanged_directory(NodeId node, const Look& seen, Hints hints) {
   const auto mode = static_cast<std::uint16_t>(seen.mode & 07777);
-  const bool provisional = tree_.has(node, DirMark::provisional);
-  const bool differs = !provisional && tree_.mode(node) != mode;
-  tree_.set_mode(node, mode);
   // A link may have taken the place of what it leads to, or given way to it.
   tree_.set(node, DirMark::linked, seen.linked);
-  if (differs || (hints & hint::kAttributes) != 0) {
+  if ((hints & hint::kAttributes) != 0) {
+    tree_.set_mode(node, mode);
     tell(Change::attributes, node);
     revive(node);
+  } else {
+    compare_mode(node, mode);
   }
   if (tree_.has(node, DirMark::opaque)) return watch_opaque(node);
   if (tree_.has(node, DirMark::polled)) return;
@@ -453,7 +451,7 @@ bool Reconciler::hold(const DirtyName& place, const Look& seen) {
   if (now - since >= longest) return false;
   const auto opened = directories_.open(place.directory);
   if (!std::holds_alternative<DirectoryFd>(opened)) return false;
-  switch (writers_of(std::get<DirectoryFd>(opened)->get(), place.name)) {
+  switch (writers_of(std::get<DirectoryFd>(opened), place.name)) {
     case Writers::none:
       return false;
     case Writers::some:

@@ -34,6 +34,8 @@
 #include "watch/file_system.h"
 #include "watch/hint_source.h"
 #include "watch/place_watches.h"
+#include "watch/remote_calls.h"
+#include "watch/remote_mounts.h"
 #include "watch/trail.h"
 #include "watch/tree.h"
 #include "watch/visibility.h"
@@ -63,7 +65,7 @@ struct RootOptions {
 class Reconciler {
  public:
   Reconciler(Tree& tree, Visibility& visibility, HintSource& source, PlaceWatches& places,
-             ChangeSink& sink);
+             RemoteMounts& mounts, ChangeSink& sink);
 
   // --- hints ---
   void take(const Hint& hint);
@@ -76,6 +78,8 @@ class Reconciler {
   void poll();
   // What could not be looked at for a passing reason is tried again.
   void retry();
+  // A mount has answered after all: what was to be looked at there is.
+  void answered();
   // Files whose events wait for their writers are looked at again.
   void look_at_held();
   std::uint64_t held() const { return held_.size(); }
@@ -113,7 +117,7 @@ class Reconciler {
   bool unsettled() const;
   bool must_retry() const { return !later_names_.empty() || !later_directories_.empty(); }
   std::uint64_t polled() const { return polled_.size(); }
-  bool has_polled() const { return !polled_.empty() || !failed_.empty(); }
+  bool has_polled() const { return !polled_.empty() || !failed_.empty() || !failed_names_.empty(); }
   std::uint64_t round() const { return round_; }
   std::uint64_t dirty() const;
   std::uint64_t rescans() const { return rescans_; }
@@ -128,6 +132,8 @@ class Reconciler {
   bool keeps_directories() const { return !directories_.empty(); }
   // Why a backend cannot be used, an errno; 0 where it can.
   int refusal(Backend backend) { return source_.refusal(backend); }
+  // Says, once while that lasts, that what stands at a path does not answer.
+  void say_unanswered(const std::string& path);
   // The entry `name` of a directory that is open: the directory that a followed symbolic link leads
   // to, and ENOENT for what is not visible.
   std::variant<Look, int> look_in(NodeId directory, const DirectoryFd& fd, const std::string& name);
@@ -202,7 +208,7 @@ class Reconciler {
 
   // symbolic links (reconciler_links.cpp)
   bool follows(NodeId directory) const;
-  Look follow(const Place& place, int fd, const Look& link);
+  std::variant<Look, int> follow(const Place& place, const DirectoryFd& fd, const Look& link);
   bool is_told_elsewhere(NodeId known, Identity target, bool stays);
   void unfollow(NodeId directory);
   void watch_opaque(NodeId directory);
@@ -218,6 +224,8 @@ class Reconciler {
   void start_polling(NodeId directory);
   void list_item(const Listing& listing, const DirectoryReader::Item& item);
   bool needs_listing(NodeId node) const;
+  bool is_to_be_compared(NodeId node) const;
+  void compare_mode(NodeId directory, std::uint16_t mode);
   void learn(NodeId directory, const std::string& name);
   void finish_listing(const Listing& listing);
   void compared(NodeId directory, std::int64_t started);
@@ -226,6 +234,12 @@ class Reconciler {
   void denied(NodeId directory, NodeId by, int code);
   void give_up(NodeId directory, int code);
   void list_single(NodeId directory, const std::string& name, bool suspect);
+
+  // what does not answer (reconciler_remote.cpp)
+  void not_looked_at(const DirtyName& dirty, const DirectoryFd& fd, int code);
+  bool is_on_mount(const OpenDirectory& directory, const std::string& name) const;
+  void look_again();
+  NodeId top_of_mount(NodeId directory) const;
 
   // settling (reconciler_settle.cpp)
   void park(NodeId node);
@@ -244,6 +258,7 @@ class Reconciler {
   Visibility& visibility_;
   HintSource& source_;
   PlaceWatches& places_;
+  RemoteMounts& mounts_;
   ChangeSink& sink_;
   DirectoryCache directories_;
   FileSystems file_systems_;
@@ -262,6 +277,9 @@ class Reconciler {
   std::vector<NodeId> later_directories_;
   std::unordered_set<NodeId> polled_;
   std::unordered_set<NodeId> failed_;  // could not be looked into, and nothing will hint at it
+  // Places on local file systems that lead to a mount which does not answer.
+  std::set<Place> failed_names_;
+  std::set<std::string> said_unanswered_;
   // Directories whose changes may not have been hinted: when they were last known.
   std::unordered_map<NodeId, std::int64_t> blind_;
   std::unordered_set<NodeId> denied_;  // may not be, until the mode of it or of one above changes

@@ -15,6 +15,7 @@ void Reconciler::take(const Hint& hint) {
     links_doubted_ = !links_.empty();
   }
   for (const NodeId node : tree_.with_watch(hint.watch)) {
+    if (tree_.has(node, DirMark::remote)) mounts_.forget_answers();
     if (hint.ended) {
       tree_.set_watch(node, -1);
       tree_.set(node, DirMark::stale);
@@ -50,6 +51,7 @@ void Reconciler::bound_trail() {
 // Follows a rename from the place that was left to where it came to, with what had been hinted of
 // the content there. Returns the hints to add at the place that this one speaks of.
 Hints Reconciler::follow_move(const Hint& hint, NodeId directory) {
+  if ((hint.hints & (hint::kMovedFrom | hint::kMovedTo)) == 0) return 0;
   const Place here{directory, std::string(hint.name)};
   if ((hint.hints & hint::kMovedFrom) != 0) trail_.left(hint.cookie, here);
   if ((hint.hints & hint::kMovedTo) == 0) return 0;
@@ -164,7 +166,7 @@ void Reconciler::poll() {
       touch(tree_.parent(directory), tree_.name(directory), 0);
     queue_listing(directory, true);
   }
-  for (const NodeId directory : std::exchange(failed_, {})) queue_listing(directory, true);
+  look_again();
 }
 
 void Reconciler::look_at_held() {

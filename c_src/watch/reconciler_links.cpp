@@ -5,6 +5,7 @@
 // at again. One that turns up where it stands itself is told there, and a link no longer stands for
 // it, unless it was only reached through that link. What a link leads to depends on every step of
 // its way, so all of them are watched.
+#include <cerrno>
 #include <utility>
 
 #include "watch/reconciler.h"
@@ -18,16 +19,22 @@ bool Reconciler::follows(NodeId directory) const {
 }
 
 // The directory that a link leads to, or the link itself where it is not followed.
-Look Reconciler::follow(const Place& place, int fd, const Look& link) {
+std::variant<Look, int> Reconciler::follow(const Place& place, const DirectoryFd& fd,
+                                           const Look& link) {
   const auto& [directory, name] = place;
   // Watched first and looked at second, as any directory.
   const std::string path = tree_.path(directory) + '/' + name;
   if (links_.insert(place).second) places_.follow(path);
-  auto looked = look_through(fd, name);
+  auto looked = look_through(mounts_, fd, name);
   // What has left the end of the way is not watched for there yet.
-  if (std::holds_alternative<int>(looked) && places_.follow(path)) looked = look_through(fd, name);
+  if (std::holds_alternative<int>(looked) && places_.follow(path)) {
+    looked = look_through(mounts_, fd, name);
+  }
   const Look* target = std::get_if<Look>(&looked);
-  if (target == nullptr) return link;
+  if (target == nullptr) {
+    const int code = std::get<int>(looked);
+    return is_passing(code) || code == ETIMEDOUT ? looked : link;
+  }
   if (target->type != EntryType::directory) return link;
   const NodeId known = tree_.child(directory, name);
   const bool stays =

@@ -76,6 +76,9 @@ bool Reconciler::list_step(Agenda& agenda) {
 }
 
 void Reconciler::start_listing(Agenda& agenda, NodeId directory) {
+  const bool suspect = tree_.has(directory, DirMark::suspect);
+  // The mode is compared as it is now.
+  if (suspect && !tree_.has(directory, DirMark::remote)) directories_.drop(directory);
   const auto opened = directories_.open(directory);
   if (const auto* failure = std::get_if<OpenFailure>(&opened)) {
     switch (failure->kind) {
@@ -105,8 +108,9 @@ void Reconciler::start_listing(Agenda& agenda, NodeId directory) {
   }
   const DirectoryFd& fd = std::get<DirectoryFd>(opened);
   progressed_ = true;
-  const bool suspect = tree_.has(directory, DirMark::suspect);
-  const std::int64_t started = inode_clock();
+  // Of a remote one it may be an old descriptor.
+  if (suspect && !tree_.is_root(directory) && !fd->mount()) compare_mode(directory, fd->mode());
+  std::int64_t started = inode_clock();
   if (!watch_directory(directory, fd)) return;
   if (const int code = learn_rules(directory, fd); code != 0) {
     listing_failed(directory, code);
@@ -118,16 +122,17 @@ void Reconciler::start_listing(Agenda& agenda, NodeId directory) {
     if (suspect) compared(directory, started);
     return;
   }
-  Listing listing{directory, DirectoryReader(fd->get()),      started, suspect, false,
-                  false,     tree_.identity(directory).device};
+  const std::uint64_t device = tree_.identity(directory).device;
+  const FileSystem system = fd->mount() ? FileSystem{} : file_systems_.of(fd->get(), device);
+  DirectoryReader reader = read_directory(fd, system.live, started);
+  Listing listing{directory, std::move(reader), started, suspect, false, false, device};
   if (const int code = listing.reader.error(); code != 0) {
     listing_failed(directory, code);
     return;
   }
   listing.awaits = telling_ && longest_hold(directory) > 0;
   // Where hints will not come, entries are looked at from the first, to be compared later.
-  listing.trusted =
-      !tree_.has(directory, DirMark::polled) && file_systems_.of(fd->get(), listing.device).trusted;
+  listing.trusted = system.trusted && !tree_.has(directory, DirMark::polled);
   tree_.set(directory, DirMark::stale, false);
   tree_.set(directory, DirMark::suspect, false);
   agenda.listing.emplace(std::move(listing));
@@ -138,7 +143,8 @@ void Reconciler::start_listing(Agenda& agenda, NodeId directory) {
 int Reconciler::learn_rules(NodeId directory, const DirectoryFd& fd) {
   if (!visibility_.reads_rules(directory)) return 0;
   std::vector<RuleFailure> failures;
-  RuleFiles files = read_rule_files(fd->get(), failures);
+  auto files = read_rule_files(fd, failures);
+  if (!files) return fd->mount()->code();
   for (const RuleFailure& failure : failures) {
     if (is_passing(failure.code)) return failure.code;
   }
@@ -150,7 +156,7 @@ int Reconciler::learn_rules(NodeId directory, const DirectoryFd& fd) {
       sink_.notice(UnreadableNotice{file.starts_with('/') ? file : path, errno_name(code)});
     }
   }
-  if (visibility_.learn(directory, std::move(files))) {
+  if (visibility_.learn(directory, std::move(*files))) {
     list_below(directory);
     roots_in_doubt_ = true;  // others may be covered by this one now, or no more
   }
@@ -163,7 +169,8 @@ bool Reconciler::watch_directory(NodeId directory, const DirectoryFd& fd) {
     start_polling(directory);
     return true;
   }
-  const int watch = source_.watch(fd->get(), roots_.at(tree_.root_of(directory)).backend);
+  const int watch =
+      lookout::watch_directory(source_, fd, roots_.at(tree_.root_of(directory)).backend);
   if (watch >= 0) {
     tree_.set_watch(directory, watch);
     if (tree_.has(directory, DirMark::polled)) {
@@ -205,7 +212,8 @@ bool Reconciler::is_to_be_polled(NodeId directory, const DirectoryFd& fd) {
       break;
   }
   const std::uint64_t device = tree_.identity(directory).device;
-  const std::string_view remote = file_systems_.of(fd->get(), device).remote;
+  const FileSystem& system = fd->mount() ? fd->system() : file_systems_.of(fd->get(), device);
+  const std::string_view remote = system.remote;
   if (remote.empty()) return false;
   if (roots_polled_.emplace(root, device).second) {
     sink_.notice(PolledNotice{tree_.path(directory), std::string(remote)});
@@ -279,7 +287,7 @@ void Reconciler::list_item(const Listing& listing, const DirectoryReader::Item& 
     const bool same = believed && tree_.type(known) == *item.type &&
                       tree_.identity(known) == listed && !tree_.has(known, Mark::parked);
     if (needs_listing(known)) queue_listing(known, true);
-    if (same && !listing.suspect) {
+    if (same && (!listing.suspect || is_to_be_compared(known))) {
       tree_.set(known, Mark::seen);
       return;
     }
@@ -289,6 +297,21 @@ void Reconciler::list_item(const Listing& listing, const DirectoryReader::Item& 
   if (const NodeId child = tree_.child(directory, item.name); child != kNoNode) {
     tree_.set(child, Mark::seen);
   }
+}
+
+// A directory whose mode is compared when it is opened to be listed, which will be.
+bool Reconciler::is_to_be_compared(NodeId node) const {
+  return tree_.is_directory(node) && tree_.has(node, DirMark::queued) &&
+         tree_.has(node, DirMark::suspect) && !tree_.has(node, DirMark::linked);
+}
+
+void Reconciler::compare_mode(NodeId directory, std::uint16_t mode) {
+  const bool known = !tree_.has(directory, DirMark::provisional);
+  const bool differs = known && tree_.mode(directory) != mode;
+  tree_.set_mode(directory, mode);
+  if (!differs) return;
+  tell(Change::attributes, directory);
+  revive(directory);
 }
 
 // A directory that was given up before and may be listed again.
@@ -389,6 +412,10 @@ void Reconciler::give_up(NodeId directory, int code) {
 }
 
 void Reconciler::unreadable(NodeId directory, int code) {
+  if (code == ETIMEDOUT && tree_.has(directory, DirMark::remote)) {
+    say_unanswered(tree_.path(top_of_mount(directory)));
+    return;
+  }
   if (tree_.has(directory, DirMark::unreadable)) return;
   tree_.set(directory, DirMark::unreadable);
   sink_.notice(UnreadableNotice{tree_.path(directory), errno_name(code)});

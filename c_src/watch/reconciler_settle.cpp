@@ -134,10 +134,13 @@ void Reconciler::doom_step() {
   if (tree_.has(leaf, Mark::altered)) content |= hint::kAttributes;
   if (content != 0 && !tree_.is_directory(leaf)) pass_on(leaf, content);
   if (!root && doomed.telling) tell(Change::deleted, leaf);
+  const std::string path = root ? tree_.path(leaf) : std::string();
   erase(leaf);
   if (root) {
     roots_.erase(leaf);
     roots_limited_.erase(leaf);
+    std::erase_if(said_unanswered_,
+                  [&](const std::string& said) { return said.starts_with(path); });
     std::erase_if(roots_polled_, [leaf](const auto& told) { return told.first == leaf; });
     sink_.uprooted(leaf);
   }

@@ -1,9 +1,6 @@
 #include "watch/root_keeper.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <memory>
 #include <utility>
@@ -20,15 +17,30 @@ bool is_gone(const Error& error) {
 // Whether it may be looked at a little later.
 bool is_passing(const Error& error) {
   return error.reason == "emfile" || error.reason == "enfile" || error.reason == "enomem" ||
-         error.reason == "eintr";
+         error.reason == "eintr" || error.reason == "eagain";
+}
+
+// Whether the mount that it is on does not answer.
+bool is_unanswered(const Error& error) {
+  return error.reason == "eagain" || error.reason == "etimedout";
 }
 
 bool is_polled(Backend backend) {
   return backend == Backend::poll || backend == Backend::fswatch;
 }
 
-// Without symbolic links; empty where nothing stands there.
-std::string real_path(const std::string& path) {
+}  // namespace
+
+Result<Target> RootKeeper::probe_at(const std::string& path) const {
+  auto found = call_at(mounts_, path, "probe", [path] { return probe(path); });
+  if (const int* code = std::get_if<int>(&found)) return errno_error(*code, "open", path);
+  return std::get<Result<Target>>(std::move(found));
+}
+
+// Without symbolic links; empty where nothing stands there, or what stands there does not answer.
+std::string RootKeeper::real_path(const std::string& path) const {
+  if (path.empty()) return {};
+  if (!mounts_.none()) return mounts_.way(path).real;
   const std::unique_ptr<char, decltype(&std::free)> real(::realpath(path.c_str(), nullptr),
                                                          std::free);
   return real ? real.get() : "";
@@ -36,17 +48,33 @@ std::string real_path(const std::string& path) {
 
 // Whether the path of `inner` leaves `outer` through a symbolic link, so that `outer` does not
 // reach it.
-bool is_linked(const Root& outer, const Root& inner) {
+bool RootKeeper::is_linked(const Root& outer, const Root& inner) const {
   std::string at = inner.target.only.empty() ? inner.path : inner.target.directory;
   while (is_path_below(at, outer.path)) {
-    std::array<char, 1> target{};
-    if (::readlink(at.c_str(), target.data(), target.size()) >= 0) return true;
-    at.resize(at.rfind('/'));
+    const std::string directory = real_path(parent_of(at));
+    const auto step = mounts_.step(join(directory, at.substr(at.rfind('/') + 1)));
+    if (!directory.empty() && step && step->kind == WayStep::Kind::link) return true;
+    at = parent_of(at);
   }
   return false;
 }
 
-}  // namespace
+// What git's files above a root say of it.
+Result<ScopePtr> RootKeeper::rules_above(const Root& root) {
+  using Answer = std::pair<ScopePtr, std::vector<RuleFailure>>;
+  const std::string& directory = root.target.directory;
+  auto read = call_at(mounts_, directory, "rules above", [directory] {
+    Answer answer;
+    answer.first = read_rules_above(directory, answer.second);
+    return answer;
+  });
+  if (const int* code = std::get_if<int>(&read)) return errno_error(*code, "open", root.path);
+  auto& [above, failures] = std::get<Answer>(read);
+  for (const auto& [file, failed] : failures) {
+    sink_.notice(UnreadableNotice{file, errno_name(failed)});
+  }
+  return above;
+}
 
 std::optional<Error> RootKeeper::add(const std::vector<std::string>& paths,
                                      const WatchOptions& options) {
@@ -65,9 +93,12 @@ std::optional<Error> RootKeeper::add(const std::vector<std::string>& paths,
     if (roots_.find(path) != nullptr) {
       return Error{"already_watched", "watch", path, "this path is watched already"};
     }
-    auto found = probe(path);
+    auto found = probe_at(path);
     const Error* error = std::get_if<Error>(&found);
-    if (error != nullptr && !(options.wait_for_missing && is_gone(*error))) return *error;
+    if (error != nullptr && !(options.wait_for_missing && is_gone(*error)) &&
+        !is_unanswered(*error)) {
+      return *error;
+    }
     const bool repeated = std::any_of(added.begin(), added.end(),
                                       [&](const auto& root) { return root->path == path; });
     if (repeated) continue;
@@ -197,7 +228,7 @@ void RootKeeper::drop(const Roots::Pointer& root) {
 }
 
 void RootKeeper::check_planted(Root& root) {
-  const auto found = probe(root.path);
+  const auto found = probe_at(root.path);
   const Target* target = std::get_if<Target>(&found);
   if (target == nullptr && !is_gone(std::get<Error>(found))) {
     not_looked_at(root, std::get<Error>(found));
@@ -215,7 +246,7 @@ void RootKeeper::check_planted(Root& root) {
 
 // Starts to learn a root that has no node. False where that is to be finished first.
 bool RootKeeper::plant(Root& root) {
-  auto found = probe(root.path);
+  auto found = probe_at(root.path);
   if (Target* target = std::get_if<Target>(&found)) root.target = std::move(*target);
   root.covered = roots_.covered(root);
   if (root.covered) {
@@ -225,22 +256,28 @@ bool RootKeeper::plant(Root& root) {
   }
   if (const Error* error = std::get_if<Error>(&found)) {
     if (!is_gone(*error)) not_looked_at(root, *error);
-    if (!is_passing(*error)) lose(root);
+    if (is_unanswered(*error)) {
+      root.tell = true;
+    } else if (!is_passing(*error)) {
+      lose(root);
+    }
     return true;
+  }
+  ScopePtr above;
+  if (root.filter.gitignore && root.target.only.empty()) {
+    auto rules = rules_above(root);
+    if (const Error* error = std::get_if<Error>(&rules)) {
+      not_looked_at(root, *error);
+      root.tell = true;
+      return true;
+    }
+    above = std::get<ScopePtr>(std::move(rules));
   }
   if (std::exchange(root.lost, false)) sink_.notice(RootCreatedNotice{root.path});
   root.denied = false;
   if (may_be_told_elsewhere(root)) root.tell = true;
   take_over(root);
   root.phase = Root::Phase::crawling;
-  ScopePtr above;
-  if (root.filter.gitignore && root.target.only.empty()) {
-    std::vector<RuleFailure> failures;
-    above = read_rules_above(root.target.directory, failures);
-    for (const auto& [file, code] : failures) {
-      sink_.notice(UnreadableNotice{file, errno_name(code)});
-    }
-  }
   root.node = reconciler_.plant(root.target.directory, root.target.identity,
                                 {root.recursive, root.follow_symlinks, root.backend, root.await,
                                  root.target.only, root.filter, std::move(above)});
@@ -260,6 +297,11 @@ bool RootKeeper::may_be_told_elsewhere(const Root& root) const {
 }
 
 void RootKeeper::not_looked_at(Root& root, const Error& error) {
+  if (error.reason == "etimedout") {
+    check_slowly_ = true;
+    reconciler_.say_unanswered(root.path);
+    return;
+  }
   const bool passing = is_passing(error);
   (passing ? check_later_ : check_slowly_) = true;
   if (!passing && !std::exchange(root.denied, true)) {

@@ -10,6 +10,7 @@
 #include "watch/fswatch.h"
 #include "watch/place_watches.h"
 #include "watch/reconciler.h"
+#include "watch/remote_calls.h"
 #include "watch/roots.h"
 #include "watch/tree.h"
 #include "watch/watch_options.h"
@@ -20,10 +21,11 @@ class RootKeeper {
  public:
   // The sink gets the notices of roots that go and come.
   RootKeeper(Tree& tree, Visibility& visibility, PlaceWatches& places, Reconciler& reconciler,
-             ChangeSink& sink)
+             const RemoteMounts& mounts, ChangeSink& sink)
       : tree_(tree),
         places_(places),
         reconciler_(reconciler),
+        mounts_(mounts),
         sink_(sink),
         roots_(tree, visibility) {}
 
@@ -68,6 +70,11 @@ class RootKeeper {
   void uprooted(NodeId node);
 
  private:
+  // As probe(); EAGAIN and ETIMEDOUT where what stands there does not answer.
+  Result<Target> probe_at(const std::string& path) const;
+  std::string real_path(const std::string& path) const;
+  bool is_linked(const Root& outer, const Root& inner) const;
+  Result<ScopePtr> rules_above(const Root& root);
   // Watches the places on the way to the roots; whether that are others than before.
   bool follow_roots();
   void look_below(NodeId directory, const std::string& below);
@@ -84,6 +91,7 @@ class RootKeeper {
   Tree& tree_;
   PlaceWatches& places_;
   Reconciler& reconciler_;
+  const RemoteMounts& mounts_;
   ChangeSink& sink_;
   Roots roots_;
   bool uses_fswatch_ = false;         // or did

@@ -80,6 +80,12 @@ void Tree::move(NodeId node, NodeId parent, std::string_view name) {
 }
 
 NodeId Tree::child(NodeId parent, std::string_view name) const {
+  const Dir& directory = dir(parent);
+  if (directory.few != kMany) {
+    NodeId at = directory.first_child;
+    while (at != kNoNode && names_.get(nodes_[at].name) != name) at = nodes_[at].next;
+    return at;
+  }
   return by_name_.find(hash_place(parent, name), [&](NodeId node) {
     return nodes_[node].parent == parent && names_.get(nodes_[node].name) == name;
   });
@@ -116,6 +122,7 @@ Identity Tree::identity(NodeId node) const {
 }
 
 void Tree::set_identity(NodeId node, Identity identity) {
+  if (this->identity(node) == identity) return;
   forget_identity(node);
   --devices_[nodes_[node].device].users;
   nodes_[node].device = use_device(identity.device);
@@ -214,17 +221,29 @@ void Tree::link(NodeId node, NodeId parent) {
   linked.previous = kNoNode;
   linked.next = dir(parent).first_child;
   if (linked.next != kNoNode) nodes_[linked.next].previous = node;
-  dir(parent).first_child = node;
-  by_name_.insert(node);
+  Dir& directory = dir(parent);
+  directory.first_child = node;
+  if (directory.few == kMany) {
+    by_name_.insert(node);
+  } else if (++directory.few > kFew) {
+    directory.few = kMany;
+    for (NodeId at = node; at != kNoNode; at = nodes_[at].next) by_name_.insert(at);
+  }
 }
 
 void Tree::unlink(NodeId node) {
-  by_name_.erase(node);
   Node& linked = nodes_[node];
+  Dir& directory = dir(linked.parent);
+  if (directory.few == kMany) {
+    by_name_.erase(node);
+  } else {
+    --directory.few;
+  }
   if (linked.previous != kNoNode) {
     nodes_[linked.previous].next = linked.next;
   } else {
-    dir(linked.parent).first_child = linked.next;
+    directory.first_child = linked.next;
+    if (linked.next == kNoNode) directory.few = 0;
   }
   if (linked.next != kNoNode) nodes_[linked.next].previous = linked.previous;
   linked.parent = linked.next = linked.previous = kNoNode;
@@ -249,20 +268,21 @@ std::uint16_t Tree::use_device(std::uint64_t number) {
   return static_cast<std::uint16_t>(unused);
 }
 
+bool Tree::has_identity(NodeId node, Identity identity) const {
+  return nodes_[node].inode == identity.inode &&
+         devices_[nodes_[node].device].number == identity.device;
+}
+
 NodeId Tree::head(Identity identity) const {
-  return by_identity_.find(hash_identity(identity), [&](NodeId node) {
-    return nodes_[node].inode == identity.inode &&
-           devices_[nodes_[node].device].number == identity.device;
-  });
+  return by_identity_.find(hash_identity(identity),
+                           [&](NodeId node) { return has_identity(node, identity); });
 }
 
 void Tree::index_identity(NodeId node) {
-  const NodeId first = head(identity(node));
-  if (first == kNoNode) {
-    by_identity_.insert(node);
-  } else {
-    links_[first].push_back(node);
-  }
+  const Identity shared = identity(node);
+  const NodeId first = by_identity_.find_or_insert(
+      hash_identity(shared), [&](NodeId other) { return has_identity(other, shared); }, node);
+  if (first != kNoNode) links_[first].push_back(node);
 }
 
 void Tree::forget_identity(NodeId node) {

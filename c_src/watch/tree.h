@@ -1,7 +1,8 @@
 // The model of what the subscriber has been told: one node an entry. Pure: no system call.
 //
-// A node takes 32 bytes and its name, a directory 12 more; three tables of 32-bit indexes find a
-// node by parent and name, by identity, and by watch descriptor.
+// A node takes 32 bytes and its name, a directory 12 more. Tables of 32-bit indexes find a node by
+// identity and by watch descriptor, and by parent and name where a directory has many entries: of a
+// few it is quicker to ask each, and most directories have few.
 #pragma once
 
 #include <cstdint>
@@ -47,6 +48,7 @@ enum class DirMark : std::uint16_t {
   polled = 32,      // it has no watch and is looked at every interval
   queued = 64,      // it waits in the list of directories to be listed
   linked = 128,     // at its place stands a symbolic link that leads to it
+  remote = 256,     // it was last opened, or was to be, on a remote mount
 };
 
 class Tree {
@@ -99,7 +101,7 @@ class Tree {
   void set_signature(NodeId node, std::uint32_t signature) { nodes_[node].extra = signature; }
 
   std::uint16_t mode(NodeId directory) const { return dir(directory).mode; }
-  void set_mode(NodeId directory, std::uint16_t mode) { dir(directory).mode = mode; }
+  void set_mode(NodeId directory, std::uint16_t mode) { dir(directory).mode = mode & 07777; }
 
   // The watch descriptor of a directory, -1 for none.
   int watch(NodeId directory) const { return dir(directory).watch; }
@@ -136,7 +138,8 @@ class Tree {
   struct Dir {
     NodeId first_child = kNoNode;  // of a free one the next free one
     std::int32_t watch = -1;
-    std::uint16_t mode = 0;
+    std::uint16_t mode : 12 = 0;  // permission bits
+    std::uint16_t few : 4 = 0;    // how many children it has, or kMany
     std::uint16_t marks = 0;
   };
   static_assert(sizeof(Dir) == 12);
@@ -144,6 +147,9 @@ class Tree {
     std::uint64_t number = 0;
     std::uint64_t users = 0;
   };
+  // In Dir::few: more than kFew children, or once so and not empty since; by_name_ has them.
+  static constexpr std::uint16_t kMany = 15;
+  static constexpr std::uint16_t kFew = 8;
   struct NameHash {
     const Tree* tree;
     std::uint64_t operator()(std::uint32_t node) const;
@@ -163,6 +169,7 @@ class Tree {
   void link(NodeId node, NodeId parent);
   void unlink(NodeId node);
   std::uint16_t use_device(std::uint64_t number);
+  bool has_identity(NodeId node, Identity identity) const;
   NodeId head(Identity identity) const;
   void index_identity(NodeId node);
   void forget_identity(NodeId node);
@@ -174,7 +181,7 @@ class Tree {
   std::vector<Device> devices_;
   NodeId free_node_ = kNoNode;
   std::uint32_t free_dir_ = 0;
-  IndexTable<NameHash> by_name_;
+  IndexTable<NameHash> by_name_;          // the children of directories that have many
   IndexTable<IdentityHash> by_identity_;  // one node for each identity: the head
   IndexTable<WatchHash> by_watch_;        // one directory for each watch
   // The other nodes of an identity that has several, under its head.

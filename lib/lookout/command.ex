@@ -69,7 +69,8 @@ defmodule Lookout.Command do
     * `:input` - iodata, or an enumerable of iodata (not a list), written to standard input, which is closed after it; see "Input" below
     * `:stdout` - `:pipe` (default), `:null`, `:inherit` (where standard error of the VM goes), `{:file, path}` (written anew), `{:append, path}`
     * `:stderr` - the same, or `:stdout` to merge both; default `:pipe` for `start_link/2`, else `:inherit`
-    * `:pty` - `true` or `{rows, columns}`: a terminal instead of the three streams; its output is `:stdout`
+    * `:pty` - `true` or `{rows, columns}`: a terminal instead of the three streams; its output is `:stdout`. Unless the command makes it raw,
+      the kernel cuts an input line longer than 4,095 bytes
     * `:shell` - with `true` the command is a string for `/bin/sh -c`
     * `:rlimits` - limits of resources, such as `[nofile: 1024, core: {0, :infinity}]` (soft and hard)
     * `:nice` - niceness, -20 to 19
@@ -199,14 +200,14 @@ defmodule Lookout.Command do
   @doc "A child specification, of a command or `{command, options}`. Its id is the `:name`, or `Lookout.Command`."
   @spec child_spec(command | {command, [start_option]}) :: Supervisor.child_spec()
   def child_spec({command, options}) do
+    shutdown = Options.shutdown!(options)
     options = Keyword.put_new(options, :owner, nil)
 
     %{
       id: options[:name] || __MODULE__,
       start: {__MODULE__, :start_link, [command, options]},
       type: :worker,
-      # Longer than it takes to end a command that does not listen.
-      shutdown: Keyword.get(options, :grace, 5_000) + 3_000
+      shutdown: shutdown
     }
   end
 
@@ -233,20 +234,28 @@ defmodule Lookout.Command do
     Calls.call(command, {:signal, signal}, 5_000, :signal)
   end
 
+  def signal(_command, other), do: bad!("signal", "the name of a signal, as :term, or its number from 1 to 64", other)
+
   @doc "Sets the size of the window of a command with `:pty`."
   @spec resize(GenServer.server(), {pos_integer, pos_integer}) :: :ok | {:error, Error.t()}
   def resize(command, {rows, columns}) when rows in 1..65_535 and columns in 1..65_535 do
     Calls.call(command, {:resize, {rows, columns}}, 5_000, :resize)
   end
 
+  def resize(_command, other), do: bad!("resize", "{rows, columns}, each from 1 to 65_535", other)
+
   @doc """
   Ends the command: TERM to its process group, and after `grace` milliseconds (default: the option `:grace`) KILL to whatever is left of
   its tree. Returns when nothing is left. The owner hears the exit as always; output that it has no room for is dropped.
   """
   @spec stop(GenServer.server(), nil | non_neg_integer) :: :ok | {:error, Error.t()}
-  def stop(command, grace \\ nil) when is_nil(grace) or grace in 0..3_600_000 do
+  def stop(command, grace \\ nil)
+
+  def stop(command, grace) when is_nil(grace) or grace in 0..3_600_000 do
     Calls.call(command, {:stop, grace}, :infinity, :stop)
   end
+
+  def stop(_command, other), do: bad!("stop", "milliseconds from 0 to 3_600_000, or nil", other)
 
   @doc "The process id of the command."
   @spec os_pid(GenServer.server()) :: {:ok, pos_integer} | {:error, Error.t()}
@@ -265,5 +274,12 @@ defmodule Lookout.Command do
   @spec ask(GenServer.server(), pos_integer | :once) :: :ok | {:error, Error.t()}
   def ask(command, more) when more == :once or (is_integer(more) and more > 0) do
     Calls.call(command, {:ask, more}, 5_000, :ask)
+  end
+
+  def ask(_command, other), do: bad!("ask", ":once or a count of bytes (1 or more)", other)
+
+  @spec bad!(binary, binary, term) :: no_return
+  defp bad!(function, expected, given) do
+    raise ArgumentError, "Lookout.Command: #{function}: expected #{expected}, got: #{inspect(given)}"
   end
 end

@@ -82,7 +82,12 @@ defmodule Lookout.Delivery do
 
   @doc "Queues an item and hands out what can be handed out."
   @spec push(t, Flow.item()) :: t
-  def push(%__MODULE__{} = delivery, item), do: pump(%{delivery | flow: Flow.push(delivery.flow, item)})
+  def push(%__MODULE__{} = delivery, item) do
+    case Flow.pass(delivery.flow, item) do
+      {:ok, pids, flow} -> perform_one({:tell, pids, item}, %{delivery | flow: flow})
+      :queue -> pump(%{delivery | flow: Flow.push(delivery.flow, item)})
+    end
+  end
 
   @spec held(t) :: non_neg_integer
   def held(%__MODULE__{flow: flow}), do: flow.held
@@ -196,6 +201,7 @@ defmodule Lookout.Delivery do
   defp perform_one({:reached, sync_id}, delivery), do: end_sync(delivery, sync_id, :ok)
 
   # The less happens, the longer the pause.
+  defp look_again(%{pause: nil} = delivery, false, _moved?), do: delivery
   defp look_again(delivery, false, _moved?), do: cancel_timer(%{delivery | pause: nil}, :look)
 
   defp look_again(%{look: {first, _longest}} = delivery, true, moved?) do

@@ -9,6 +9,9 @@ defmodule Lookout.Flow do
   # A subscriber that wants `:all` is ready while its mailbox is short, one that wants a count while
   # the count is not used up, and either while a sync of its own is under way. A lagging one is
   # detached: it is told nothing but `:lagged`, when it comes back.
+  #
+  # A look costs more than a message does, so one look serves for as many messages as there was
+  # room for, as long as nothing else changes.
 
   alias Lookout.Event
 
@@ -28,11 +31,24 @@ defmodule Lookout.Flow do
           held: non_neg_integer,
           queue: :queue.queue(item),
           subscribers: %{pid => subscriber},
+          room: non_neg_integer,
+          ready: [pid],
           keep: boolean
         }
 
   @enforce_keys [:window, :mailbox]
-  defstruct [:window, :mailbox, granted: 0, held: 0, queue: :queue.new(), subscribers: %{}, keep: false]
+  defstruct [
+    :window,
+    :mailbox,
+    granted: 0,
+    held: 0,
+    queue: :queue.new(),
+    subscribers: %{},
+    # so many messages may go to all subscribers, who are these, without a look; 0 when that is not known
+    room: 0,
+    ready: [],
+    keep: false
+  ]
 
   @doc "With `keep`, nothing is discarded before the first subscriber has come."
   @spec new(pos_integer, pos_integer, boolean) :: t
@@ -51,14 +67,11 @@ defmodule Lookout.Flow do
 
   @spec unsubscribe(t, pid) :: t
   def unsubscribe(%__MODULE__{} = flow, pid) do
-    %{flow | subscribers: Map.delete(flow.subscribers, pid)}
+    %{flow | subscribers: Map.delete(flow.subscribers, pid), room: 0}
   end
 
   @spec subscribed?(t, pid) :: boolean
   def subscribed?(%__MODULE__{} = flow, pid), do: Map.has_key?(flow.subscribers, pid)
-
-  @spec subscribers(t) :: [pid]
-  def subscribers(%__MODULE__{} = flow), do: Map.keys(flow.subscribers)
 
   @doc "Lets a subscriber that wants a count have `n` more batches."
   @spec ask(t, pid, pos_integer) :: {:ok, [action], t} | {:error, :not_subscribed | :active}
@@ -101,6 +114,16 @@ defmodule Lookout.Flow do
 
   def push(%__MODULE__{} = flow, item), do: enqueue(flow, item)
 
+  @doc "Who gets a batch at once, past the queue: nothing waits, and all are known to have room."
+  @spec pass(t, item) :: {:ok, [pid], t} | :queue
+  def pass(%__MODULE__{room: room} = flow, {:events, _seq, _events}) when room > 0 do
+    if :queue.is_empty(flow.queue),
+      do: {:ok, flow.ready, %{flow | room: room - 1, granted: flow.granted - 1}},
+      else: :queue
+  end
+
+  def pass(_flow, _item), do: :queue
+
   @doc "Hands out what can be handed out."
   @spec advance(t, look) :: {[action], status, t}
   def advance(%__MODULE__{} = flow, look) do
@@ -118,12 +141,16 @@ defmodule Lookout.Flow do
 
   defp hand_out(_item, %{keep: true} = flow, _look, actions), do: {actions, :unheard, flow}
 
+  defp hand_out(item, %{room: room} = flow, look, actions) when room > 0 do
+    advance(%{drop(flow) | room: room - 1}, look, [{:tell, flow.ready, item} | actions])
+  end
+
   defp hand_out(item, flow, look, actions) do
-    case split(flow, look) do
-      {[], []} -> advance(drop(flow), look, actions)
-      {ready, []} -> flow |> drop() |> charge(item, ready) |> advance(look, [{:tell, ready, item} | actions])
-      {[], _slow} -> {actions, :all_slow, flow}
-      {_ready, _slow} -> {actions, :contended, flow}
+    case split(flow, after_these(look, actions)) do
+      {[], [], _room} -> advance(drop(flow), look, actions)
+      {ready, [], room} -> flow |> drop() |> told(item, ready, room) |> advance(look, [{:tell, ready, item} | actions])
+      {[], _slow, _room} -> {actions, :all_slow, flow}
+      {_ready, _slow, _room} -> {actions, :contended, flow}
     end
   end
 
@@ -131,21 +158,25 @@ defmodule Lookout.Flow do
   @spec detach_slow(t, look) :: t
   def detach_slow(%__MODULE__{} = flow, look) do
     case split(flow, look) do
-      {[], _slow} -> flow
-      {_ready, slow} -> Enum.reduce(slow, flow, fn pid, flow -> update(flow, pid, &%{&1 | lagging: true}) end)
+      {[], _slow, _room} -> flow
+      {_ready, slow, _room} -> Enum.reduce(slow, flow, fn pid, flow -> update(flow, pid, &%{&1 | lagging: true}) end)
     end
   end
 
   @doc "Takes back the lagging that want `:all` and whose mailbox is short again."
   @spec reattach(t, look) :: {[action], t}
+  def reattach(%__MODULE__{room: room} = flow, _look) when room > 0, do: {[], flow}
+
   def reattach(%__MODULE__{} = flow, look) do
-    back = for {pid, %{lagging: true, want: :all}} <- flow.subscribers, room?(look.(pid), flow), do: pid
+    back = for {pid, %{lagging: true, want: :all}} <- flow.subscribers, free(look.(pid), flow) not in [nil, 0], do: pid
 
     Enum.flat_map_reduce(back, flow, fn pid, flow -> welcome(flow, pid) end)
   end
 
   @doc "Whether mailboxes must be looked at again for the queue, or for the lagging, to go on."
   @spec must_look?(t, status) :: boolean
+  def must_look?(%__MODULE__{room: room}, _status) when room > 0, do: false
+
   def must_look?(%__MODULE__{} = flow, status) do
     Enum.any?(flow.subscribers, fn {_pid, subscriber} ->
       subscriber.want == :all and (subscriber.lagging or status in [:all_slow, :contended])
@@ -170,24 +201,34 @@ defmodule Lookout.Flow do
 
   ## Helpers
 
-  # Dead ones are in neither list: the message of their death is on its way to the watcher.
+  # The ready, the slow, and for how many messages the former need not be looked at again. Dead ones are in neither list: the
+  # message of their death is on its way to the watcher.
   defp split(flow, look) do
-    Enum.reduce(flow.subscribers, {[], []}, fn {pid, subscriber}, {ready, slow} ->
-      case ready?(subscriber, pid, flow, look) do
-        true -> {[pid | ready], slow}
-        false -> {ready, [pid | slow]}
-        nil -> {ready, slow}
+    Enum.reduce(flow.subscribers, {[], [], flow.mailbox}, fn {pid, subscriber}, {ready, slow, room} ->
+      case room(subscriber, pid, flow, look) do
+        nil -> {ready, slow, 0}
+        0 -> {ready, [pid | slow], 0}
+        n -> {[pid | ready], slow, min(n, room)}
       end
     end)
   end
 
-  defp ready?(%{lagging: true}, _pid, _flow, _look), do: nil
-  defp ready?(%{syncs: n}, _pid, _flow, _look) when n > 0, do: true
-  defp ready?(%{want: :all}, pid, flow, look), do: room?(look.(pid), flow)
-  defp ready?(%{want: left}, _pid, _flow, _look), do: left > 0
+  # What has just been decided on is in no mailbox yet.
+  defp after_these(look, []), do: look
 
-  defp room?(nil, _flow), do: nil
-  defp room?(length, flow), do: length < flow.mailbox
+  defp after_these(look, actions) do
+    told = Enum.count(actions, &match?({:tell, _pids, _message}, &1))
+    fn pid -> with length when is_integer(length) <- look.(pid), do: length + told end
+  end
+
+  # After one message, whoever has a count or a sync is to be asked about again.
+  defp room(%{lagging: true}, _pid, _flow, _look), do: nil
+  defp room(%{syncs: n}, _pid, _flow, _look) when n > 0, do: 1
+  defp room(%{want: :all}, pid, flow, look), do: free(look.(pid), flow)
+  defp room(%{want: left}, _pid, _flow, _look), do: min(left, 1)
+
+  defp free(nil, _flow), do: nil
+  defp free(length, flow), do: max(flow.mailbox - length, 0)
 
   defp welcome(flow, pid) do
     case flow.subscribers do
@@ -198,6 +239,8 @@ defmodule Lookout.Flow do
         {[], flow}
     end
   end
+
+  defp told(flow, item, ready, room), do: %{charge(flow, item, ready) | room: max(room - 1, 0), ready: ready}
 
   defp charge(flow, {:events, _seq, _events}, ready) do
     Enum.reduce(ready, flow, fn pid, flow -> update(flow, pid, &use_up/1) end)
@@ -224,7 +267,7 @@ defmodule Lookout.Flow do
     end
   end
 
-  defp put(flow, pid, subscriber), do: %{flow | subscribers: Map.put(flow.subscribers, pid, subscriber)}
+  defp put(flow, pid, subscriber), do: %{flow | subscribers: Map.put(flow.subscribers, pid, subscriber), room: 0}
 
   defp update(flow, pid, change) do
     case flow.subscribers do

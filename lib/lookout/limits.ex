@@ -19,7 +19,7 @@ defmodule Lookout.Limits do
 
   defstruct port_path: nil,
             # batches on their way or held in the watcher
-            window: 8,
+            window: 32,
             # messages in the mailbox of a subscriber with `active: true`
             mailbox: 64,
             # first and longest interval of looking at a full mailbox again

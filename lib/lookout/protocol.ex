@@ -5,6 +5,7 @@ defmodule Lookout.Protocol do
   alias Lookout.{Entry, Error, Event}
 
   @version 1
+  @event struct(Event)
 
   @type id :: non_neg_integer
   @type reply :: :ok | {:ok, term} | {:error, Error.t()}
@@ -67,8 +68,9 @@ defmodule Lookout.Protocol do
   defp events([]), do: []
   defp events([event | rest]), do: [event(event) | events(rest)]
 
-  defp event({change, type, path}), do: %Event{change: change, type: type, path: path}
-  defp event({:renamed, type, path, from}), do: %Event{change: :renamed, type: type, path: path, from: from}
+  # An update shares the keys of the map that it is made of; `%Event{...}` would hold a tuple of them in each event.
+  defp event({change, type, path}), do: %{@event | change: change, type: type, path: path}
+  defp event({:renamed, type, path, from}), do: %{@event | change: :renamed, type: type, path: path, from: from}
 
   defp error({reason, operation, path, detail}) when is_atom(reason) and is_binary(detail) do
     %Error{reason: reason, operation: operation, path: path, detail: detail}

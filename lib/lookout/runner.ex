@@ -130,12 +130,13 @@ defmodule Lookout.Runner do
   @doc "A child specification; its id is the `:name`, or `Lookout.Runner`."
   @spec child_spec([option]) :: Supervisor.child_spec()
   def child_spec(options) do
+    shutdown = Options.shutdown!(options)
+
     %{
       id: options[:name] || __MODULE__,
       start: {__MODULE__, :start_link, [options]},
       type: :worker,
-      # Longer than it takes to end a command that does not listen.
-      shutdown: Keyword.get(options, :grace, 5_000) + 3_000
+      shutdown: shutdown
     }
   end
 

@@ -21,16 +21,13 @@ defmodule Lookout.Timers do
   end
 
   @spec cancel(t, term) :: t
-  def cancel(%__MODULE__{running: running} = timers, tag) do
-    case Map.pop(running, tag) do
-      {nil, _running} ->
-        timers
-
-      {ref, running} ->
-        :erlang.cancel_timer(ref)
-        %{timers | running: running}
-    end
+  def cancel(%__MODULE__{running: running} = timers, tag) when is_map_key(running, tag) do
+    {ref, running} = Map.pop!(running, tag)
+    :erlang.cancel_timer(ref)
+    %{timers | running: running}
   end
+
+  def cancel(%__MODULE__{} = timers, _tag), do: timers
 
   @spec cancel_all(t) :: t
   def cancel_all(%__MODULE__{running: running} = timers) do

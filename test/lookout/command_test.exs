@@ -171,6 +171,17 @@ defmodule Lookout.CommandTest do
       assert reason(Command.write(pid, "x")) == :not_running
     end
 
+    test "P7: a call with what makes no sense says what was expected, and what came" do
+      raises = fn message, call -> assert_raise ArgumentError, "Lookout.Command: " <> message, call end
+      signals = "signal: expected the name of a signal, as :term, or its number from 1 to 64, got: "
+      raises.(signals <> "65", fn -> Command.signal(self(), 65) end)
+      raises.(signals <> "\"TERM\"", fn -> Command.signal(self(), "TERM") end)
+      size = "resize: expected {rows, columns}, each from 1 to 65_535, got: {0, 80}"
+      raises.(size, fn -> Command.resize(self(), {0, 80}) end)
+      raises.("stop: expected milliseconds from 0 to 3_600_000, or nil, got: -1", fn -> Command.stop(self(), -1) end)
+      raises.("ask: expected :once or a count of bytes (1 or more), got: 0", fn -> Command.ask(self(), 0) end)
+    end
+
     test "a signal that there is not is refused, and the command lives on" do
       pid = start!(["sleep", "1000"])
       assert reason(Command.signal(pid, :no_such)) == :bad_request
@@ -292,6 +303,18 @@ defmodule Lookout.CommandTest do
   end
 
   describe "under a supervisor" do
+    test "P7: a child specification with a grace that is no time, or options that are none, says so" do
+      expected = "Lookout.Command: option :grace: expected milliseconds from 0 to 3_600_000, got: :infinity"
+      assert_raise ArgumentError, expected, fn -> Command.child_spec({["true"], grace: :infinity}) end
+
+      assert_raise ArgumentError, ~r/expected options such as .*, got: :none$/, fn ->
+        Command.child_spec({["true"], :none})
+      end
+
+      assert %{shutdown: 8_000} = Command.child_spec(["true"])
+      assert %{shutdown: 3_100} = Command.child_spec({["true"], grace: 100})
+    end
+
     test "a daemon whose exit restarts it", %{dir: dir} do
       log = Path.join(dir, "log")
 

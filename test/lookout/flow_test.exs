@@ -26,6 +26,20 @@ defmodule Lookout.FlowTest do
   defp push(flow, items), do: Enum.reduce(List.wrap(items), flow, &Flow.push(&2, &1))
   defp advance(flow, lengths \\ %{}), do: Flow.advance(flow, &look(lengths, &1))
   defp look(lengths, pid), do: Map.get(lengths, pid, 0)
+  defp unexpected(pid), do: flunk("the mailbox of #{inspect(pid)} was looked at")
+
+  # As the watcher does; how many were told.
+  defp hand_out(flow, item, lengths) do
+    case Flow.pass(flow, item) do
+      {:ok, [_pid], flow} ->
+        {1, flow}
+
+      :queue ->
+        {actions, _status, flow} = flow |> push(item) |> advance(lengths)
+        {length(actions), flow}
+    end
+  end
+
   defp told(pid, actions), do: for({:tell, pids, item} <- actions, pid in pids, do: item)
 
   describe "P3: a subscriber" do
@@ -33,6 +47,49 @@ defmodule Lookout.FlowTest do
       flow = flow([{a, :all}]) |> push(batch(1))
       assert {[], :all_slow, _flow} = advance(flow, %{a => @mailbox})
       assert {[{:tell, [^a], {:events, 1, _}}], :clear, _flow} = advance(flow, %{a => @mailbox - 1})
+    end
+
+    test "with active: true is looked at once for all that there is room for, and then again", %{a: a} do
+      {lengths, flow} = {%{a => @mailbox - 3}, flow([{a, :all}])}
+      {[{:tell, [^a], _first}], :clear, flow} = flow |> push(batch(1)) |> advance(lengths)
+      {[_second, _third], :clear, flow} = flow |> push([batch(2), batch(3)]) |> Flow.advance(&unexpected/1)
+      assert {[], :all_slow, _flow} = flow |> push(batch(4)) |> advance(%{a => @mailbox})
+      assert {[{:tell, [^a], _fourth}], :clear, _flow} = flow |> push(batch(4)) |> advance(lengths)
+    end
+
+    test "with active: true never has more than 64 batches in its mailbox, whether they pass the queue or not", %{a: a} do
+      Enum.reduce(1..1_000, {flow([{a, :all}]), 0}, fn seq, {flow, length} ->
+        taken = :rand.uniform(2) - 1
+        {told, flow} = hand_out(flow, batch(seq), %{a => length})
+        assert length + told <= @mailbox
+        {flow, max(length + told - taken, 0)}
+      end)
+    end
+
+    test "is looked at again after every change of who gets what", %{a: a, b: b} do
+      {[_told], :clear, flow} = flow([{a, :all}]) |> push(batch(1)) |> advance()
+      {:ok, [^a], _flow} = Flow.pass(flow, batch(2))
+      {[], flow} = Flow.subscribe(flow, b, :all)
+      :queue = Flow.pass(flow, batch(2))
+      {[_told], :clear, flow} = flow |> push(batch(2)) |> advance()
+      {:ok, both, _flow} = Flow.pass(flow, batch(3))
+      assert Enum.sort(both) == Enum.sort([a, b])
+      assert :queue = flow |> Flow.unsubscribe(b) |> Flow.pass(batch(3))
+      {[], syncing} = Flow.begin_sync(flow, a)
+      assert :queue = Flow.pass(syncing, batch(3))
+      {[_told], :clear, syncing} = syncing |> push(batch(3)) |> advance(%{a => @mailbox})
+      assert :queue = Flow.pass(syncing, batch(4))
+      assert {[], :contended, _flow} = syncing |> Flow.end_sync(a) |> push(batch(4)) |> advance(%{a => @mailbox})
+    end
+
+    test "with a count is never passed a batch: each is counted", %{a: a, b: b} do
+      {[_told], :clear, flow} = flow([{a, 5}, {b, :all}]) |> push(batch(1)) |> advance()
+      assert :queue = Flow.pass(flow, batch(2))
+    end
+
+    test "gets no batch past those that wait", %{a: a} do
+      {[_told], :clear, flow} = flow([{a, :all}]) |> push(batch(1)) |> advance()
+      assert :queue = flow |> push(batch(2)) |> Flow.pass(batch(3))
     end
 
     test "with a count gets as many as it asked for, and no more", %{a: a} do
@@ -115,6 +172,8 @@ defmodule Lookout.FlowTest do
     test "with active: true is told when its mailbox is short again", %{a: a, b: b} do
       full = %{b => @mailbox}
       flow = flow([{a, :all}, {b, :all}]) |> push(batch(1)) |> Flow.detach_slow(&look(full, &1))
+      {[_told], :clear, flow} = advance(flow)
+      assert Flow.pass(flow, batch(2)) == :queue
       assert Flow.must_look?(flow, :clear)
       assert {[], flow} = Flow.reattach(flow, &look(full, &1))
       assert {[{:tell, [^b], {:notice, :lagged}}], flow} = Flow.reattach(flow, &look(%{}, &1))

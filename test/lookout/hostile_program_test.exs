@@ -124,7 +124,10 @@ defmodule Lookout.HostileProgramTest do
   test "P3: a program that sends more than it was allowed is replaced", %{dir: dir} do
     flood = for seq <- 1..20, do: {:say, {:events, seq, [{:created, :file, "/#{seq}"}]}}
     path = FakeProgram.write!(dir, FakeProgram.well_started() ++ flood ++ [:listen])
-    watcher = start_watcher!([dirs: dir, initial: true], port_path: path, farewell: 50, backoff: {60_000, 60_000})
+
+    watcher =
+      start_watcher!([dirs: dir, initial: true], port_path: path, window: 8, farewell: 50, backoff: {60_000, 60_000})
+
     eventually(fn -> :sys.get_state(watcher).program.phase == :down end)
     assert :sys.get_state(watcher).delivery.flow.held == 8
   end

@@ -98,4 +98,11 @@ defmodule Lookout.ProtocolTest do
       assert {:garbage, _detail} = decode(bad)
     end
   end
+
+  test "P3: the events of a batch share what they have in common" do
+    batch = for n <- 1..100, do: {:created, :file, "/a/#{n}"}
+    assert {:events, 1, events} = Protocol.decode(:erlang.term_to_binary({:events, 1, batch}))
+    # Words for each: a cell of the list, the map without its keys, and the path.
+    assert :erts_debug.size(events) < 100 * (2 + 8 + :erts_debug.flat_size("/a/100")) + 20
+  end
 end

@@ -260,6 +260,12 @@ defmodule Lookout.RunnerTest do
       assert %{id: :a, shutdown: 3_100} = Runner.child_spec(dirs: "lib", command: ["true"], name: :a, grace: 100)
     end
 
+    test "P7: a child specification with a grace that is no time, or options that are none, says so" do
+      expected = ~r/^Lookout.Runner: option :grace: expected milliseconds from 0 to 3_600_000, got: "5s"$/
+      assert_raise ArgumentError, expected, fn -> Runner.child_spec(dirs: "lib", command: ["true"], grace: "5s") end
+      assert_raise ArgumentError, ~r/expected options such as .*, got: "lib"$/, fn -> Runner.child_spec("lib") end
+    end
+
     test "a name that is taken is said", context do
       name = :"#{__MODULE__}.#{System.unique_integer([:positive])}"
       runner = start!(context, command: ["true"], name: name)

@@ -95,7 +95,7 @@ defmodule Lookout.SubscribersTest do
     end
 
     test "who sleeps through many changes costs a bounded number of batches, and then misses none", %{dir: dir} do
-      watcher = start_watcher!(dir)
+      watcher = start_watcher!(dir, window: 8)
       {:ok, ^watcher} = Lookout.subscribe(watcher, active: 0)
 
       {"", 0} =

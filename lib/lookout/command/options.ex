@@ -42,6 +42,8 @@ defmodule Lookout.Command.Options do
   @most_elements 262_000
   @most_words 65_536
 
+  @grace 5_000
+
   @type active :: :all | :pull | {:bytes, non_neg_integer} | {:messages, 1}
   @type t :: %__MODULE__{
           argv: [binary],
@@ -65,7 +67,7 @@ defmodule Lookout.Command.Options do
     input: nil,
     active: :all,
     name: nil,
-    grace: 5_000,
+    grace: @grace,
     timeout: :infinity,
     into: "",
     limits: %Limits{}
@@ -82,6 +84,13 @@ defmodule Lookout.Command.Options do
          :ok <- short_enough(argv, options) do
       {:ok, build(function, argv, limits, options)}
     end
+  end
+
+  @doc "How many milliseconds a supervisor is to give a command: more than it takes to end one that does not listen."
+  @spec shutdown!(term) :: pos_integer
+  def shutdown!(options) do
+    keyword!(options)
+    check!(:grace, Keyword.get(options, :grace, @grace)) + 3_000
   end
 
   defp build(function, argv, limits, options) do
@@ -178,20 +187,24 @@ defmodule Lookout.Command.Options do
   ## The options
 
   defp checked(function, options) do
-    unless Keyword.keyword?(options) do
-      bad!("expected options such as [cd: \"/tmp\"], got: #{inspect(options)}")
-    end
-
+    keyword!(options)
     known = @common ++ @per_function[function]
 
     # Of an option given twice the first counts, as in Keyword.
     for {key, given} <- Enum.reverse(options), into: %{} do
       unless key in known, do: unknown!(function, key, given, known)
+      {key, check!(key, given)}
+    end
+  end
 
-      case value(key, given) do
-        {:ok, checked} -> {key, checked}
-        :error -> bad!("option #{inspect(key)}: expected #{@expected[key]}, got: #{inspect(given)}")
-      end
+  defp keyword!(options) do
+    unless Keyword.keyword?(options), do: bad!("expected options such as [cd: \"/tmp\"], got: #{inspect(options)}")
+  end
+
+  defp check!(key, given) do
+    case value(key, given) do
+      {:ok, checked} -> checked
+      :error -> bad!("option #{inspect(key)}: expected #{@expected[key]}, got: #{inspect(given)}")
     end
   end
 

@@ -39,6 +39,8 @@ defmodule Lookout.Runner.Options do
           limits: Limits.t()
         }
 
+  @grace 5_000
+
   @enforce_keys [:watcher, :task]
   defstruct [
     :watcher,
@@ -50,7 +52,7 @@ defmodule Lookout.Runner.Options do
     paths: nil,
     into: :stdio,
     notify: [],
-    grace: 5_000,
+    grace: @grace,
     name: nil,
     limits: %Limits{}
   ]
@@ -58,10 +60,7 @@ defmodule Lookout.Runner.Options do
   @doc "Raises on what makes no sense; a command that cannot be (an empty one, a directory that is no path) is an error."
   @spec parse(term) :: {:ok, t} | {:error, Error.t()}
   def parse(options) do
-    unless Keyword.keyword?(options) do
-      bad!("expected options such as [dirs: \"lib\", command: [\"mix\", \"test\"]], got: #{inspect(options)}")
-    end
-
+    keyword!(options)
     options = Enum.uniq_by(options, &elem(&1, 0))
     {of_watcher, options} = Keyword.split(options, @of_watcher)
     {of_command, options} = Keyword.split(options, @of_command)
@@ -70,6 +69,20 @@ defmodule Lookout.Runner.Options do
 
     with {:ok, task} <- task(own, of_command) do
       {:ok, own |> Map.drop([:command, :run]) |> Map.merge(%{watcher: watcher, task: task}) |> build()}
+    end
+  end
+
+  @doc "How many milliseconds a supervisor is to give a runner: more than it takes to end a command that does not listen."
+  @spec shutdown!(term) :: pos_integer
+  def shutdown!(options) do
+    keyword!(options)
+    {:grace, grace} = checked!({:grace, Keyword.get(options, :grace, @grace)})
+    grace + 3_000
+  end
+
+  defp keyword!(options) do
+    unless Keyword.keyword?(options) do
+      bad!("expected options such as [dirs: \"lib\", command: [\"mix\", \"test\"]], got: #{inspect(options)}")
     end
   end
 

@@ -3,6 +3,8 @@ defmodule Mix.Tasks.LookoutTest do
   use Lookout.Case, async: true
 
   @program "Lookout.Console.main()"
+  # One that shows colours, whatever the tests themselves run on.
+  @terminal "echo $$ >leader; stty rows 33 cols 77; unset NO_COLOR; export TERM=xterm; "
 
   setup %{dir: dir} do
     File.mkdir!(Path.join(dir, "in"))
@@ -18,7 +20,7 @@ defmodule Mix.Tasks.LookoutTest do
 
     line =
       if options[:tty],
-        do: "exec script -qec #{quoted("echo $$ >leader; stty rows 33 cols 77; " <> line)} /dev/null </dev/null",
+        do: "exec script -qec #{quoted(@terminal <> line)} /dev/null </dev/null",
         else: line <> " 2>words" <> if(options[:stdout], do: " >" <> options[:stdout], else: "")
 
     port = Port.open({:spawn_executable, "/bin/sh"}, [:binary, :exit_status, args: ["-c", line], cd: context.dir])

@@ -6,10 +6,13 @@
 
 #include <cerrno>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <variant>
 
+#include "watch/file_system.h"
+#include "watch/remote_calls.h"
 #include "watch/temp_directory.h"
 
 namespace lookout {
@@ -27,6 +30,15 @@ class DiskTest : public testing::Test {
   void set_times(const std::string& name, std::int64_t seconds) const {
     const timespec times[2]{{seconds, 0}, {seconds, 0}};
     ASSERT_EQ(::utimensat(fd_.get(), name.c_str(), times, AT_SYMLINK_NOFOLLOW), 0);
+  }
+
+  DirectoryFd opened(const std::string& name = ".") const {
+    return std::make_shared<const OpenDirectory>(
+        UniqueFd(::openat(fd_.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)), 0755);
+  }
+  static DirectoryReader listing_of(const DirectoryFd& directory, bool live) {
+    std::int64_t started = 0;
+    return read_directory(directory, live, started);
   }
 
   TempDirectory home_;
@@ -122,13 +134,29 @@ TEST_F(DiskTest, ListsEveryEntryOnceWithItsTypeAndInode) {
 
 TEST_F(DiskTest, TwoReadersOfOneDescriptorDoNotDisturbEachOther) {
   for (int i = 0; i < 50; ++i) home_.write(std::to_string(i));
-  for (int round = 0; round < 2; ++round) {
-    DirectoryReader reader(fd_.get());
+  for (const bool live : {false, true}) {
+    const DirectoryFd directory = opened();
+    DirectoryReader first = listing_of(directory, live);
     DirectoryReader::Item item;
+    EXPECT_TRUE(first.next(item));
+    DirectoryReader second = listing_of(directory, live);
     int count = 0;
-    while (reader.next(item)) ++count;
+    while (second.next(item)) ++count;
     EXPECT_EQ(count, 50);
+    while (first.next(item)) ++count;
+    EXPECT_EQ(count, 99);
   }
+}
+
+TEST_F(DiskTest, WhatIsMadeBetweenOpeningAndReadingIsListed) {
+  FileSystems systems;
+  const DirectoryFd directory = opened();
+  home_.write("late");
+  // The first reader may use the descriptor, where the file system is known to allow it.
+  DirectoryReader reader = listing_of(directory, systems.of(directory->get(), 0).live);
+  DirectoryReader::Item item;
+  ASSERT_TRUE(reader.next(item));
+  EXPECT_EQ(item.name, "late");
 }
 
 TEST_F(DiskTest, AnEmptyDirectoryHasNoEntries) {
@@ -145,11 +173,14 @@ TEST_F(DiskTest, AReaderSaysWhyItCannotRead) {
   EXPECT_EQ(closed.error(), EBADF);
 
   home_.directory("gone");
-  const UniqueFd gone(::open(home_.at("gone").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  home_.remove("gone");
-  DirectoryReader of_gone(gone.get());
-  EXPECT_FALSE(of_gone.next(item));
-  EXPECT_EQ(of_gone.error(), ENOENT);
+  for (const bool live : {false, true}) {
+    home_.directory("gone");
+    const DirectoryFd gone = opened("gone");
+    home_.remove("gone");
+    DirectoryReader of_gone = listing_of(gone, live);
+    EXPECT_FALSE(of_gone.next(item));
+    EXPECT_EQ(of_gone.error(), ENOENT);
+  }
 }
 
 }  // namespace

@@ -28,6 +28,8 @@ TEST(FileSystemTest, LocalOnesAreNotRemoteAndOverlayfsIsNeitherRemoteNorTrusted)
     EXPECT_EQ(file_system_of_type(type).remote, "") << type;
   }
   EXPECT_TRUE(file_system_of_type(EXT4_SUPER_MAGIC).trusted);
+  EXPECT_TRUE(file_system_of_type(EXT4_SUPER_MAGIC).live);
+  EXPECT_FALSE(file_system_of_type(BTRFS_SUPER_MAGIC).live) << "the end of a listing is fixed";
   EXPECT_FALSE(file_system_of_type(OVERLAYFS_SUPER_MAGIC).trusted);
 }
 
@@ -37,6 +39,16 @@ TEST(FileSystemTest, WhatOthersMayChangeUnseenIsRemote) {
   EXPECT_EQ(file_system_of_type(FUSE_SUPER_MAGIC).remote, "fuse");
   EXPECT_EQ(file_system_of_type(SMB2_SUPER_MAGIC).remote, "smb2");
   EXPECT_FALSE(file_system_of_type(FUSE_SUPER_MAGIC).trusted);
+}
+
+TEST(FileSystemTest, CallsMayBlockOnWhatAnotherHostOrProcessServes) {
+  for (const char* type :
+       {"nfs", "nfs4", "cifs", "smb3", "ceph", "9p", "fuse", "fuse.sshfs", "virtiofs", "autofs"}) {
+    EXPECT_TRUE(may_block(type)) << type;
+  }
+  for (const char* type : {"ext4", "tmpfs", "overlay", "fuseblk", "fusectl", "proc", ""}) {
+    EXPECT_FALSE(may_block(type)) << type;
+  }
 }
 
 }  // namespace

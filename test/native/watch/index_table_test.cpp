@@ -48,6 +48,27 @@ TYPED_TEST(IndexTableTest, FindsByEqualityAndNotByHashAlone) {
   EXPECT_FALSE(this->contains(24));
 }
 
+TYPED_TEST(IndexTableTest, FindsOrInsertsButOnce) {
+  const auto equal = [](std::uint32_t found) { return found % 100 == 7; };
+  EXPECT_EQ(this->table_.find_or_insert(TypeParam{}(7), equal, 7), this->table_.kNone);
+  EXPECT_EQ(this->table_.find_or_insert(TypeParam{}(7), equal, 107), 7U);
+  EXPECT_EQ(this->table_.size(), 1U);
+  EXPECT_FALSE(this->contains(107));
+}
+
+TYPED_TEST(IndexTableTest, KeepsSmallIndexesWhereLargeOnesTakeTheRoomOfTheTags) {
+  for (std::uint32_t i = 1; i <= 20; ++i) this->table_.insert(i);
+  for (std::uint32_t i = 64; i != 0; i <<= 1) this->table_.insert(i);
+  this->table_.insert(0xffffffff);
+  for (std::uint32_t i = 1; i <= 20; ++i) EXPECT_TRUE(this->contains(i)) << i;
+  for (std::uint32_t i = 64; i != 0; i <<= 1) EXPECT_TRUE(this->contains(i)) << i;
+  EXPECT_TRUE(this->contains(0xffffffff));
+  EXPECT_FALSE(this->contains(0xfffffffe));
+  for (std::uint32_t i = 64; i != 0; i <<= 1) this->table_.erase(i);
+  for (std::uint32_t i = 1; i <= 20; ++i) EXPECT_TRUE(this->contains(i)) << i;
+  EXPECT_FALSE(this->contains(64));
+}
+
 TYPED_TEST(IndexTableTest, ErasingKeepsWhatStandsBehindInTheSameRun) {
   for (std::uint32_t i = 1; i <= 40; ++i) this->table_.insert(i);
   for (std::uint32_t erased = 1; erased <= 40; ++erased) {

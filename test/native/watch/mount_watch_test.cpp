@@ -25,6 +25,16 @@ TEST(ParseMounts, PassesOverWhatIsNoLineOfTheTable) {
   EXPECT_EQ(parse_mounts("1 2 0:3 / /cut\\04"), (Mounts{{"/cut\\04", "1 0:3;"}}));
 }
 
+TEST(ParseMounts, ReadsTheTypeOfWhatShowsAtAPlace) {
+  EXPECT_EQ(parse_mount_types(kTable),
+            (MountTypes{{"/", "ext4"}, {"/srv", "tmpfs"}, {"/srv/a space\ttab", "tmpfs"}}));
+  EXPECT_EQ(parse_mount_types("1 2 0:3 / /mnt rw - ext4 a rw\n4 1 0:5 / /mnt rw shared:6 master:7 "
+                              "propagate_from:8 - fuse.sshfs host: rw\n"),
+            (MountTypes{{"/mnt", "fuse.sshfs"}}))
+      << "with any number of optional fields, and the highest mount counts";
+  EXPECT_EQ(parse_mount_types("\n\nnonsense\n1 2 0:3 / /cut\n1 2 0:3 / /cut rw -"), MountTypes{});
+}
+
 TEST(ChangedPlaces, AreThoseThatCameWentOrHoldSomethingElse) {
   const Mounts before{{"/", "1;"}, {"/gone", "2;"}, {"/other", "3;"}, {"/same", "4;"}};
   const Mounts after{{"/", "1;"}, {"/new", "5;"}, {"/other", "6;"}, {"/same", "4;"}};

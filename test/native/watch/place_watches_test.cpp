@@ -21,7 +21,8 @@ class PlaceWatchesTest : public testing::Test {
 
   TempDirectory home_;
   InotifySource source_;
-  PlaceWatches places_{source_};
+  RemoteMounts mounts_;
+  PlaceWatches places_{source_, mounts_};
 };
 
 TEST_F(PlaceWatchesTest, NoticesThatADirectoryOnTheWayIsRenamed) {

@@ -1,0 +1,144 @@
+#include "watch/remote_calls.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <memory>
+
+namespace lookout {
+namespace {
+
+struct Opened {
+  UniqueFd fd;
+  int code = 0;
+  struct stat seen {};
+  FileSystem system;
+};
+
+Opened open_now(int parent_fd, const std::string& name, int flags) {
+  Opened opened;
+  opened.fd.reset(::openat(parent_fd, name.c_str(), flags));
+  if (!opened.fd || ::fstat(opened.fd.get(), &opened.seen) != 0) opened.code = errno;
+  return opened;
+}
+
+// Names a directory among all that are open.
+std::string key_of(const OpenDirectory& directory) {
+  return directory.mount() ? directory.key() : path_of(directory.get()) + '/';
+}
+
+}  // namespace
+
+Opening open_directory(const RemoteMounts& mounts, const DirectoryFd& parent,
+                       const std::string& name, int flags) {
+  RemoteMounts::Way way;
+  if (parent && (flags & O_NOFOLLOW) != 0) {
+    way.mount = mounts.of(*parent, name);
+  } else if (!mounts.none()) {
+    way = parent ? mounts.way(*parent, name) : mounts.way(name);
+  }
+  Opening opening;
+  opening.remote = way.mount != nullptr;
+  opening.code = way.code;
+  if (opening.code != 0) return opening;
+  const int parent_fd = parent ? parent->get() : AT_FDCWD;
+  if (!way.mount) {
+    Opened opened = open_now(parent_fd, name, flags);
+    opening.code = opened.code;
+    const auto mode = static_cast<std::uint16_t>(opened.seen.st_mode & 07777);
+    if (opened.code == 0) {
+      opening.fd = std::make_shared<const OpenDirectory>(std::move(opened.fd), mode);
+    }
+    opening.identity = {opened.seen.st_dev, opened.seen.st_ino};
+    opening.mode = opened.seen.st_mode;
+    return opening;
+  }
+  const std::string where = parent ? key_of(*parent) : std::string();
+  auto opened = way.mount->ask("open " + where + name, [parent, parent_fd, name, flags] {
+    Opened found = open_now(parent_fd, name, flags);
+    if (found.code == 0) found.system = file_system_of(found.fd.get()).value_or(FileSystem{});
+    return found;
+  });
+  opening.code = opened ? opened->code : way.mount->code();
+  if (opening.code != 0) return opening;
+  opening.identity = {opened->seen.st_dev, opened->seen.st_ino};
+  opening.mode = opened->seen.st_mode;
+  const std::string key =
+      std::to_string(opening.identity.device) + ':' + std::to_string(opening.identity.inode) + '/';
+  opening.fd =
+      std::make_shared<const OpenDirectory>(std::move(opened->fd), way.mount, opened->system, key);
+  return opening;
+}
+
+std::variant<Look, int> look_at(const RemoteMounts& mounts, const DirectoryFd& directory,
+                                const std::string& name) {
+  const auto mount = mounts.of(*directory, name);
+  if (!mount) return look_at(directory->get(), name);
+  const auto looked = mount->ask("look " + key_of(*directory) + name,
+                                 [directory, name] { return look_at(directory->get(), name); });
+  return looked ? *looked : mount->code();
+}
+
+std::variant<Look, int> look_through(const RemoteMounts& mounts, const DirectoryFd& directory,
+                                     const std::string& name) {
+  if (mounts.none() && !directory->mount()) return look_through(directory->get(), name);
+  const RemoteMounts::Way way = mounts.way(*directory, name);
+  if (way.code != 0) return way.code;
+  const auto& mount = way.mount ? way.mount : directory->mount();
+  if (!mount) return look_through(directory->get(), name);
+  const auto looked = mount->ask("through " + key_of(*directory) + name, [directory, name] {
+    return look_through(directory->get(), name);
+  });
+  return looked ? *looked : mount->code();
+}
+
+DirectoryReader read_directory(const DirectoryFd& directory, bool live, std::int64_t& started) {
+  if (!directory->mount()) {
+    return live && directory->take_offset() ? DirectoryReader(directory->get(), directory)
+                                            : DirectoryReader(directory->get());
+  }
+  using Answer = std::pair<DirectoryRecords, std::int64_t>;
+  const auto read = directory->mount()->ask("list " + directory->key(), [directory, started] {
+    return Answer(read_records(directory->get()), started);
+  });
+  if (!read) return DirectoryReader(DirectoryRecords{{}, directory->mount()->code()});
+  started = read->second;
+  return DirectoryReader(read->first);
+}
+
+int watch_directory(HintSource& source, const DirectoryFd& directory, Backend backend) {
+  if (!directory->mount()) return source.watch(directory->get(), backend);
+  using Answer = std::pair<int, int>;  // with errno
+  const auto watched = directory->mount()->ask(
+      "watch " + directory->key(), [own = source.shared_from_this(), directory] {
+        const int watch = own->watch_elsewhere(directory->get());
+        return Answer(watch, errno);
+      });
+  errno = watched ? watched->second : directory->mount()->code();
+  return watched ? watched->first : -1;
+}
+
+Writers writers_of(const DirectoryFd& directory, const std::string& name) {
+  if (!directory->mount()) return writers_of(directory->get(), name);
+  return directory->mount()
+      ->ask("writers " + directory->key() + name,
+            [directory, name] { return writers_of(directory->get(), name); })
+      .value_or(Writers::unknown);
+}
+
+std::optional<RuleFiles> read_rule_files(const DirectoryFd& directory,
+                                         std::vector<RuleFailure>& failures) {
+  if (!directory->mount()) return read_rule_files(directory->get(), failures);
+  using Answer = std::pair<RuleFiles, std::vector<RuleFailure>>;
+  auto read = directory->mount()->ask("rules " + directory->key(), [directory] {
+    Answer answer;
+    answer.first = read_rule_files(directory->get(), answer.second);
+    return answer;
+  });
+  if (!read) return std::nullopt;
+  failures = std::move(read->second);
+  return std::move(read->first);
+}
+
+}  // namespace lookout

@@ -1,0 +1,123 @@
+#include "watch/remote_mounts.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <utility>
+
+#include "watch/file_system.h"
+
+namespace lookout {
+
+RemoteMounts::~RemoteMounts() {
+  for (const auto& [place, mounted] : places_) {
+    if (mounted.mount) mounted.mount->end();
+  }
+}
+
+void RemoteMounts::learn(const Mounts& mounts, const MountTypes& types) {
+  std::map<std::string, Mounted> before = std::exchange(places_, {});
+  names_.clear();
+  none_ = true;
+  for (const auto& [place, what] : mounts) {
+    Mounted mounted{what, nullptr};
+    const auto type = types.find(place);
+    if (type != types.end() && may_block(type->second)) {
+      const auto known = before.find(place);
+      const bool same = known != before.end() && known->second.what == what;
+      mounted.mount = same && known->second.mount
+                          ? std::move(known->second.mount)
+                          : std::make_shared<RemoteMount>([this] { answered_(); });
+      none_ = false;
+    }
+    places_.emplace(place, std::move(mounted));
+  }
+  std::erase_if(left_, [](const Pointer& mount) { return !mount->waits(); });
+  for (const auto& [place, mounted] : before) {
+    if (!mounted.mount) continue;
+    mounted.mount->end();
+    if (mounted.mount->waits()) left_.push_back(mounted.mount);
+  }
+  if (none_) return;
+  for (const auto& [place, mounted] : places_) {
+    if (mounted.mount || at(parent_of(place))) {
+      names_.insert(place.substr(place.rfind('/') + 1));
+    }
+  }
+}
+
+bool RemoteMounts::all_prompt() const {
+  return std::all_of(places_.begin(), places_.end(), [](const auto& place) {
+    return !place.second.mount || place.second.mount->prompt();
+  });
+}
+
+bool RemoteMounts::wait() const {
+  const auto waits = [](const Pointer& mount) { return mount && mount->waits(); };
+  return std::any_of(left_.begin(), left_.end(), waits) ||
+         std::any_of(places_.begin(), places_.end(),
+                     [&](const auto& place) { return waits(place.second.mount); });
+}
+
+void RemoteMounts::forget_answers() {
+  if (none_) return;
+  for (const auto& [place, mounted] : places_) {
+    if (mounted.mount) mounted.mount->forget_answers();
+  }
+}
+
+// An entry whose name is that of a place where something is mounted.
+RemoteMounts::Pointer RemoteMounts::across(const OpenDirectory& directory,
+                                           const std::string& name) const {
+  const std::string path = path_of(directory.get());
+  const auto found = path.empty() ? places_.end() : places_.find(join(path, name));
+  return found == places_.end() ? directory.mount() : found->second.mount;
+}
+
+const RemoteMounts::Pointer& RemoteMounts::at(std::string path) const {
+  static const Pointer kLocal;
+  while (!none_ && !path.empty()) {
+    if (const auto found = places_.find(path); found != places_.end()) return found->second.mount;
+    if (path == "/") break;
+    path = parent_of(path);
+  }
+  return kLocal;
+}
+
+std::optional<WayStep> RemoteMounts::step(const std::string& path) const {
+  const Pointer& mount = at(path);
+  if (!mount) return step_to(path);
+  return mount->ask("step " + path, [path] { return step_to(path); });
+}
+
+RemoteMounts::Way RemoteMounts::way(const std::string& path) const {
+  Way way;
+  const auto take = [&](const std::string& at, const std::string& name) -> WayStep {
+    const std::string next = join(at, name);
+    if (const auto step = this->step(next)) return *step;
+    way.mount = this->at(next);
+    way.code = way.mount->code();
+    return {WayStep::Kind::missing, {}};
+  };
+  const WayEnd end = walk(path, take);
+  if (way.code != 0) return way;
+  way.mount = at(end.at);
+  if (end.whole) way.real = end.at;
+  return way;
+}
+
+RemoteMounts::Way RemoteMounts::way(const OpenDirectory& directory, const std::string& name) const {
+  return way(join(path_of(directory.get()), name));
+}
+
+std::string path_of(int directory_fd) {
+  const std::string link = "/proc/self/fd/" + std::to_string(directory_fd);
+  std::array<char, PATH_MAX> path{};
+  const ssize_t length = ::readlink(link.c_str(), path.data(), path.size());
+  return length <= 0 ? std::string() : std::string(path.data(), static_cast<std::size_t>(length));
+}
+
+}  // namespace lookout

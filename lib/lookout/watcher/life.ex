@@ -1,0 +1,103 @@
+defmodule Lookout.Watcher.Life do
+  @moduledoc false
+  # The lives of a watcher's program: told what to watch, live, dead, replaced. What may end the watcher returns what a callback does.
+
+  import Lookout.Watcher.State, only: [deliver: 2, label: 1, push: 2, watch_options: 1]
+  alias Lookout.{Delivery, Error, Program}
+  alias Lookout.Watcher.State
+
+  @type result :: {:noreply, State.t()} | {:stop, term, State.t()}
+
+  ## Start
+
+  @doc "Sets up the watches of a program that has said hello. All by one request, so that an entry below two of them is told once."
+  @spec watch(State.t()) :: State.t()
+  def watch(state) do
+    {credit, delivery} = Delivery.first_credit(state.delivery)
+
+    options =
+      if state.was_live,
+        do: [initial: false, missing: :wait, credit: credit],
+        else: [initial: state.options.initial, missing: :error, credit: credit]
+
+    options = watch_options(state.options) ++ options
+    program = Program.watch(state.program, &{:watch, &1, state.dirs, options})
+    %{state | program: program, delivery: delivery}
+  end
+
+  @doc "The watches are live."
+  @spec live(State.t()) :: State.t()
+  def live(%{was_live: true} = state) do
+    state = announce(%{state | program: Program.live(state.program)})
+    deliver(state, state.delivery)
+  end
+
+  def live(state) do
+    if is_tuple(state.starter), do: GenServer.reply(state.starter, :ok)
+    state = %{state | program: Program.live(state.program), was_live: true, starter: :answered}
+    if state.options.ready == :async, do: push(state, {:notice, :ready}), else: state
+  end
+
+  @doc "The program speaks: `:restarted` stands before the first word of a successor."
+  @spec announce(State.t()) :: State.t()
+  def announce(%{successor: false} = state), do: state
+  def announce(state), do: push(%{state | successor: false}, {:notice, :restarted})
+
+  @doc "It cannot be started, and there is no chance that trying again would help."
+  @spec fail(State.t(), Error.t()) :: result
+  def fail(state, error) do
+    state = %{state | program: Program.part(state.program), failure: error}
+
+    case state.starter do
+      :unasked -> {:noreply, state}
+      :answered -> {:stop, error, state}
+      from -> fail_start(state, from)
+    end
+  end
+
+  @doc "Answers the one that starts it. The caller lives on, whether it traps exits or not: it has its error."
+  @spec fail_start(State.t(), GenServer.from()) :: result
+  def fail_start(state, from) do
+    Process.unlink(state.parent)
+    GenServer.reply(from, {:error, state.failure})
+    {:stop, :normal, %{state | starter: :unasked}}
+  end
+
+  ## Death
+
+  @doc "Ends a program that can no longer be spoken with; `what` it did."
+  @spec broken(State.t(), atom, binary) :: result
+  def broken(state, reason, what), do: died(state, Program.kill(state.program, reason, what))
+
+  @doc "What could be watched before cannot be now: perhaps it can be later."
+  @spec unwatchable(State.t(), Error.t()) :: result
+  def unwatchable(state, error), do: restart_later(%{state | program: Program.part(state.program)}, error)
+
+  @doc "The program has ended. One that has not watched anything yet is not replaced: the caller, or the supervisor, decides."
+  @spec died(State.t(), Error.t()) :: result
+  def died(state, error) do
+    state = %{state | program: Program.close(state.program)}
+    if state.was_live, do: restart_later(state, error), else: fail(state, error)
+  end
+
+  @doc "Starts the successor."
+  @spec restart(State.t()) :: result
+  def restart(state) do
+    case Program.reopen(state.program) do
+      {:ok, program} -> {:noreply, %{state | program: program, successor: true}}
+      {:error, error} -> restart_later(state, error)
+    end
+  end
+
+  defp restart_later(state, error) do
+    case Program.died(state.program) do
+      {:restart_in, pause, program} ->
+        :logger.warning("#{label(state)} starts its program again in #{pause} ms: #{Exception.message(error)}")
+        for {:list, ref} <- Program.open_kinds(program), do: send(ref, {ref, :again})
+        {:noreply, %{state | program: program, seq_base: state.seq}}
+
+      {:too_many, program} ->
+        {:stop, error, %{state | program: program}}
+    end
+  end
+end

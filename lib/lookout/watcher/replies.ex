@@ -1,0 +1,100 @@
+defmodule Lookout.Watcher.Replies do
+  @moduledoc false
+  # What the program's answer to each kind of request means.
+
+  import Lookout.Watcher.State, only: [deliver: 2, label: 1, push: 2]
+  alias Lookout.{Delivery, Error, Program}
+  alias Lookout.Watcher.{Life, State}
+
+  @doc "An answer, or the end of one."
+  @spec reply(State.t(), term, Lookout.Protocol.reply()) :: Life.result()
+  def reply(%State{} = state, id, result) do
+    case Program.answered(state.program, id) do
+      {:ok, kind, program} -> answer(kind, result, id, %{state | program: program})
+      :error -> unasked(id, result, state)
+    end
+  end
+
+  @doc "A part of a listing."
+  @spec entries(State.t(), term, [tuple]) :: Life.result()
+  def entries(%State{} = state, id, entries) do
+    case Program.answering(state.program, id) do
+      {:ok, {:list, ref}, program} ->
+        send(ref, {ref, {:entries, entries}})
+        {:noreply, %{state | program: program}}
+
+      _other ->
+        unasked(id, :entries, state)
+    end
+  end
+
+  defp unasked(id, result, state) do
+    :logger.error("#{label(state)} was answered without having asked (id #{inspect(id)}): #{inspect(result)}")
+    {:noreply, state}
+  end
+
+  defp answer(:watch, :ok, _id, state), do: {:noreply, Life.live(state)}
+
+  defp answer(:watch, {:error, error}, _id, state) do
+    if state.was_live, do: Life.unwatchable(state, error), else: Life.fail(state, error)
+  end
+
+  defp answer(:sync, {:ok, _seq}, id, state), do: {:noreply, push(state, {:marker, id})}
+
+  defp answer(:sync, {:error, error}, id, state) do
+    {:noreply, deliver(state, Delivery.end_sync(state.delivery, id, {:error, error}))}
+  end
+
+  # Watched already, under the same name: just as the caller wants it.
+  defp answer({:add, dir, from}, {:error, %Error{reason: :already_watched}}, id, state) do
+    answer({:add, dir, from}, :ok, id, state)
+  end
+
+  defp answer({:add, dir, from}, :ok, _id, state) do
+    GenServer.reply(from, :ok)
+    {:noreply, %{state | dirs: Enum.uniq(state.dirs ++ [dir])}}
+  end
+
+  defp answer({:remove, dir, from}, :ok, _id, state) do
+    GenServer.reply(from, :ok)
+    {:noreply, %{state | dirs: List.delete(state.dirs, dir)}}
+  end
+
+  defp answer({:info, from}, {:ok, native}, _id, state) when is_map(native) do
+    GenServer.reply(from, {:ok, Map.merge(native, info(state))})
+    {:noreply, state}
+  end
+
+  defp answer({:list, ref}, {:ok, seq}, _id, state) when is_integer(seq) do
+    send(ref, {ref, {:ok, seq + state.seq_base}})
+    {:noreply, state}
+  end
+
+  defp answer({:list, ref}, {:error, error}, _id, state) do
+    send(ref, {ref, {:error, error}})
+    {:noreply, state}
+  end
+
+  defp answer(kind, {:error, error}, _id, state) when elem(kind, 0) in [:add, :remove, :info] do
+    GenServer.reply(elem(kind, tuple_size(kind) - 1), {:error, error})
+    {:noreply, state}
+  end
+
+  defp answer(kind, _result, _id, state) when kind in [:ping, :forgotten], do: {:noreply, state}
+
+  defp answer(_kind, result, _id, state) do
+    Life.broken(state, :port_garbled, "answered a request with #{inspect(result)}")
+  end
+
+  defp info(state) do
+    %{
+      seq: state.seq,
+      dirs: state.dirs,
+      subscribers: Delivery.count(state.delivery),
+      held: Delivery.held(state.delivery),
+      os_pid: state.program.bridge.os_pid,
+      restarts: state.program.restarts,
+      version: state.program.version
+    }
+  end
+end

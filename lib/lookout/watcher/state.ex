@@ -1,0 +1,85 @@
+defmodule Lookout.Watcher.State do
+  @moduledoc false
+  # What the process of a watcher knows, and what its rooms share: handing out, asking the program, the name.
+
+  alias Lookout.{Delivery, Error, Options, Program}
+
+  @type t :: %__MODULE__{
+          options: Options.t(),
+          parent: pid,
+          program: Program.t(),
+          delivery: Delivery.t(),
+          dirs: [binary],
+          starter: :unasked | :answered | GenServer.from(),
+          failure: nil | Error.t(),
+          seq: non_neg_integer,
+          seq_base: non_neg_integer,
+          was_live: boolean,
+          successor: boolean
+        }
+
+  @watch_options ~w(recursive changes settle follow_symlinks await backend poll_interval gitignore ignore only)a
+
+  @enforce_keys [:options, :parent, :program, :delivery, :dirs]
+  defstruct [
+    :options,
+    :parent,
+    :program,
+    :delivery,
+    # what is watched, in the order given
+    :dirs,
+    # start_link: has not asked yet; waits (its `from`); has been answered
+    starter: :unasked,
+    # why it could not be started
+    failure: nil,
+    # of the last batch taken, and of the last one that the program's predecessors sent
+    seq: 0,
+    seq_base: 0,
+    was_live: false,
+    # the program is a successor that has not been announced
+    successor: false
+  ]
+
+  @spec new(Options.t(), pid) :: t
+  def new(%Options{} = options, parent) do
+    %__MODULE__{
+      options: options,
+      parent: parent,
+      program: Program.new(options.limits),
+      delivery: Delivery.new(options),
+      dirs: options.dirs
+    }
+  end
+
+  @doc "Queues an item and hands out what can be handed out."
+  @spec push(t, Lookout.Flow.item()) :: t
+  def push(%__MODULE__{} = state, item), do: deliver(state, Delivery.push(state.delivery, item))
+
+  @doc "Takes the delivery as it is now. What was delivered makes room for more."
+  @spec deliver(t, Delivery.t()) :: t
+  def deliver(%__MODULE__{} = state, delivery) do
+    if Program.open?(state.program) do
+      {credit, delivery} = Delivery.more_credit(delivery)
+      %{state | delivery: delivery, program: Program.credit(state.program, credit)}
+    else
+      %{state | delivery: delivery}
+    end
+  end
+
+  @doc "Asks the program; `kind` says what the answer is for."
+  @spec request(t, Lookout.Requests.kind(), timeout, (Lookout.Protocol.id() -> tuple)) :: t
+  def request(%__MODULE__{} = state, kind, timeout, build) do
+    {_id, program} = Program.request(state.program, kind, timeout, build)
+    %{state | program: program}
+  end
+
+  @doc "What the options say on each watch. `changes`, `settle` and `poll_interval` are set for the whole program by each."
+  @spec watch_options(Options.t()) :: keyword
+  def watch_options(%Options{} = options) do
+    options |> Map.take(@watch_options) |> Map.to_list()
+  end
+
+  @doc "How the log names it."
+  @spec label(t) :: binary
+  def label(%__MODULE__{} = state), do: "Lookout #{inspect(state.options.name || self())}"
+end

@@ -1,0 +1,306 @@
+// A mount whose server stops answering holds up nothing else (P5), is said to do so (P8), and what
+// is on it is told as it is once it answers again (P1, P2).
+#include <gtest/gtest.h>
+#include <sys/mount.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "watch/engine_test.h"
+#include "watch/hung_mount.h"
+#include "watch/own_mounts.h"
+
+namespace lookout {
+namespace {
+
+bool has_deletions(const Told& told) {
+  return std::any_of(told.begin(), told.end(),
+                     [](const std::string& line) { return line.starts_with("deleted "); });
+}
+
+class HungMountTest : public OwnMountsTest {
+ protected:
+  // Runs `body` with a mount at `place`, beside or below the directory "local".
+  template <class Body>
+  void with_mount(const std::string& place, Body body) {
+    home_.directory("local/deep");
+    home_.write("local/deep/file");
+    home_.directory(place);
+    apart([&] {
+      auto mount = std::make_unique<HungMount>(home_.at(place));
+      if (!mount->mounted()) {
+        std::cerr << "there is no FUSE here\n";
+        std::_Exit(0);
+      }
+      Watcher watcher(home_.path());
+      watcher.engine().set({{}, {}, 50});
+      body(*mount, watcher);
+      mount.reset();  // before the watcher: what waits for it ends
+    });
+  }
+
+  void watch(Watcher& watcher, const std::vector<std::string>& names,
+             const WatchOptions& options = {}) {
+    std::vector<std::string> paths;
+    for (const std::string& name : names) paths.push_back(home_.at(name));
+    ASSERT_EQ(watcher.watch(paths, options), std::nullopt);
+    listed_ = paths;
+  }
+
+  // Holds the calls on a mount that was listed, and waits until that is said of `path`.
+  void hang(HungMount& mount, Watcher& watcher, const std::string& path) {
+    watcher.told();
+    mount.hold();
+    until_said(watcher, path);
+    EXPECT_TRUE(mount.holds_calls());
+  }
+
+  static void until_said(Watcher& watcher, const std::string& path) {
+    const std::string line = "unreadable " + path + " etimedout";
+    watcher.until(line, [&] { return watcher.has_told(line); });
+  }
+
+  // What stands on local file systems is told, and requests are answered, while the mount hangs.
+  void expect_not_held_up(HungMount& mount, Watcher& watcher, const std::string& name) {
+    home_.write("local/" + name);
+    const std::string line = "created file local/" + name;
+    watcher.until(line, [&] { return watcher.has_told(line); });
+    home_.append("local/" + name, "x");
+    watcher.sync();
+    EXPECT_TRUE(watcher.has_told("modified file local/" + name));
+    EXPECT_EQ(watcher.list(std::nullopt, true).error, std::nullopt);
+    EXPECT_FALSE(watcher.engine().info().roots.empty());
+    EXPECT_TRUE(mount.holds_calls()) << "it must not have answered";
+  }
+
+  // The mount answers: what differs by now is told, and the mirror is the disk.
+  void expect_looked_at_again(HungMount& mount, Watcher& watcher, const std::string& place) {
+    mount.add_file();
+    mount.release();
+    const std::string line = "created file " + place + "/new";
+    watcher.until(line, [&] { return watcher.has_told(line); });
+    watcher.sync();
+    if (watcher.mirrors()) watcher.expect_mirror_is_disk();
+  }
+
+  static auto said(Watcher& watcher) {
+    return std::count_if(watcher.peek().begin(), watcher.peek().end(),
+                         [](const std::string& line) { return line.starts_with("unreadable "); });
+  }
+
+  std::vector<std::string> listed_;
+};
+
+TEST_F(HungMountTest, ARootBesideAHungOneIsToldAndRequestsAreAnswered) {
+  with_mount("remote", [&](HungMount& mount, Watcher& watcher) {
+    watch(watcher, {"local", "remote"});
+    watcher.mirror_from_listing(listed_);
+    hang(mount, watcher, "remote");
+    expect_not_held_up(mount, watcher, "x");
+    expect_not_held_up(mount, watcher, "y");
+    EXPECT_EQ(said(watcher), 1) << testing::PrintToString(watcher.peek());
+    expect_looked_at_again(mount, watcher, "remote");
+    EXPECT_FALSE(has_deletions(watcher.told()));
+  });
+}
+
+TEST_F(HungMountTest, ALocalRootWithAHungMountBelowItIsTold) {
+  with_mount("local/deep/mnt", [&](HungMount& mount, Watcher& watcher) {
+    watch(watcher, {"local"});
+    watcher.mirror_from_listing(listed_);
+    hang(mount, watcher, "local/deep/mnt");
+    expect_not_held_up(mount, watcher, "x");
+    home_.write("local/deep/beside");
+    watcher.sync();
+    EXPECT_TRUE(watcher.has_told("created file local/deep/beside"));
+    EXPECT_EQ(said(watcher), 1) << testing::PrintToString(watcher.peek());
+    expect_looked_at_again(mount, watcher, "local/deep/mnt");
+    EXPECT_FALSE(has_deletions(watcher.told()));
+  });
+}
+
+TEST_F(HungMountTest, WhatWentWhileItHungIsToldWhenItAnswers) {
+  with_mount("remote", [&](HungMount& mount, Watcher& watcher) {
+    watch(watcher, {"local", "remote"});
+    watcher.mirror_from_listing(listed_);
+    hang(mount, watcher, "remote");
+    mount.remove_directory();
+    expect_not_held_up(mount, watcher, "x");
+    expect_looked_at_again(mount, watcher, "remote");
+    EXPECT_TRUE(watcher.has_told("deleted file remote/d/g"));
+    EXPECT_TRUE(watcher.has_told("deleted directory remote/d"));
+    // And when it hangs once more that is said once more.
+    hang(mount, watcher, "remote");
+    expect_not_held_up(mount, watcher, "y");
+  });
+}
+
+TEST_F(HungMountTest, ARootThatHangsFromTheStartIsToldWhenItAnswers) {
+  with_mount("remote", [&](HungMount& mount, Watcher& watcher) {
+    mount.hold();
+    watch(watcher, {"local", "remote"});
+    EXPECT_TRUE(mount.holds_calls());
+    until_said(watcher, "remote");
+    expect_not_held_up(mount, watcher, "x");
+    EXPECT_EQ(said(watcher), 1) << testing::PrintToString(watcher.peek());
+    expect_looked_at_again(mount, watcher, "remote");
+    EXPECT_TRUE(watcher.has_told("created file remote/d/g"));
+  });
+}
+
+TEST_F(HungMountTest, AMountBelowARootThatHangsFromTheStartIsToldWhenItAnswers) {
+  with_mount("local/deep/mnt", [&](HungMount& mount, Watcher& watcher) {
+    mount.hold();
+    watch(watcher, {"local"});
+    until_said(watcher, "local/deep/mnt");
+    expect_not_held_up(mount, watcher, "x");
+    EXPECT_EQ(said(watcher), 1) << testing::PrintToString(watcher.peek());
+    expect_looked_at_again(mount, watcher, "local/deep/mnt");
+    EXPECT_TRUE(watcher.has_told("created file local/deep/mnt/d/g"));
+  });
+}
+
+TEST_F(HungMountTest, WhereverInACrawlItHangsTheTreeIsRightInTheEnd) {
+  for (const int calls : {1, 2, 3, 5, 8, 11, 14, 18}) {
+    SCOPED_TRACE(calls);
+    with_mount("local/deep/mnt", [&](HungMount& mount, Watcher& watcher) {
+      mount.hold_after(calls);
+      WatchOptions options;
+      options.report_existing = true;
+      watcher.mirror_from_nothing({home_.at("local")});
+      watch(watcher, {"local"}, options);
+      // By its polls at the latest it has come so far.
+      watcher.until("it hangs", [&] { return mount.holds_calls(); });
+      until_said(watcher, "local/deep/mnt");
+      expect_not_held_up(mount, watcher, "x");
+      expect_looked_at_again(mount, watcher, "local/deep/mnt");
+      EXPECT_FALSE(has_deletions(watcher.told()));
+    });
+  }
+}
+
+TEST_F(HungMountTest, ItIsUnwatchedAndWatchedAgainWhileItHangs) {
+  with_mount("remote", [&](HungMount& mount, Watcher& watcher) {
+    watch(watcher, {"local", "remote"});
+    hang(mount, watcher, "remote");
+    EXPECT_EQ(watcher.unwatch(home_.at("remote")), std::nullopt);
+    watcher.sync();
+    EXPECT_TRUE(watcher.has_told("deleted file remote/d/g"));
+    expect_not_held_up(mount, watcher, "x");
+    watcher.told();
+    EXPECT_EQ(watcher.watch({home_.at("remote")}), std::nullopt);
+    until_said(watcher, "remote");
+    expect_not_held_up(mount, watcher, "y");
+    expect_looked_at_again(mount, watcher, "remote");
+  });
+}
+
+TEST_F(HungMountTest, AHungMountThatIsUnmountedIsToldAsGone) {
+  for (const int flags : {0, int{MNT_FORCE}}) {
+    SCOPED_TRACE(flags);
+    with_mount("local/deep/mnt", [&](HungMount& mount, Watcher& watcher) {
+      home_.write("local/deep/other");
+      watch(watcher, {"local"});
+      hang(mount, watcher, "local/deep/mnt");
+      unmount(home_.at("local/deep/mnt"), flags);
+      watcher.sync();
+      EXPECT_TRUE(watcher.has_told("deleted file local/deep/mnt/d/g"));
+      EXPECT_TRUE(watcher.has_told("created directory local/deep/mnt"));
+      home_.write("local/deep/mnt/below");
+      watcher.sync();
+      EXPECT_TRUE(watcher.has_told("created file local/deep/mnt/below"));
+    });
+  }
+}
+
+TEST_F(HungMountTest, ARootThatIsAHungMountIsAnotherOneWhenThatIsUnmounted) {
+  with_mount("remote", [&](HungMount& mount, Watcher& watcher) {
+    watch(watcher, {"local", "remote"});
+    hang(mount, watcher, "remote");
+    unmount(home_.at("remote"));
+    home_.write("remote/below");
+    watcher.sync();
+    EXPECT_TRUE(watcher.has_told("deleted file remote/d/g"));
+    EXPECT_TRUE(watcher.has_told("created file remote/below"));
+  });
+}
+
+TEST_F(HungMountTest, ALinkThatLeadsToAHungMountHoldsUpNothing) {
+  with_mount("remote", [&](HungMount& mount, Watcher& watcher) {
+    home_.symlink(home_.at("remote/d"), "local/link");
+    WatchOptions options;
+    options.follow_symlinks = true;
+    watch(watcher, {"local"}, options);
+    watcher.sync();
+    hang(mount, watcher, "local/link");
+    expect_not_held_up(mount, watcher, "x");
+    EXPECT_FALSE(has_deletions(watcher.peek()));
+    mount.release();
+    watcher.sync();
+    EXPECT_FALSE(has_deletions(watcher.told()));
+  });
+}
+
+TEST_F(HungMountTest, ARootWithRulesOfGitHangsAsAnyOther) {
+  with_mount("remote", [&](HungMount& mount, Watcher& watcher) {
+    mount.hold();
+    WatchOptions options;
+    options.gitignore = true;
+    watch(watcher, {"local", "remote"}, options);
+    until_said(watcher, "remote");
+    expect_not_held_up(mount, watcher, "x");
+    expect_looked_at_again(mount, watcher, "remote");
+    hang(mount, watcher, "remote");
+    expect_not_held_up(mount, watcher, "y");
+  });
+}
+
+TEST_F(HungMountTest, ARootThatIsWatchedByHintsHangsAsAnyOther) {
+  with_mount("remote", [&](HungMount& mount, Watcher& watcher) {
+    mount.hold_after(4);
+    WatchOptions options;
+    options.backend = Backend::inotify;
+    watch(watcher, {"local", "remote"}, options);
+    watcher.until("it hangs", [&] {
+      watcher.sync();
+      return mount.holds_calls();
+    });
+    until_said(watcher, "remote");
+    expect_not_held_up(mount, watcher, "x");
+    mount.release();
+    watcher.until("it is known", [&] {
+      watcher.sync();
+      return watcher.list(home_.at("remote/d")).entries.size() == 1;
+    });
+  });
+}
+
+// Longer than the loop waits: each answer is had by the next that asks.
+TEST_F(HungMountTest, AMountOfWhichEveryAnswerIsSlowIsKnownInTheEnd) {
+  with_mount("remote", [&](HungMount& mount, Watcher& watcher) {
+    mount.delay(210);
+    WatchOptions options;
+    options.report_existing = true;
+    watcher.mirror_from_nothing({home_.at("local"), home_.at("remote")});
+    watch(watcher, {"local", "remote"}, options);
+    const std::string line = "created file remote/d/g";
+    watcher.until(line, [&] { return watcher.has_told(line); });
+    EXPECT_LE(said(watcher), 1) << testing::PrintToString(watcher.peek());
+    mount.delay(0);
+    expect_looked_at_again(mount, watcher, "remote");
+  });
+}
+
+TEST_F(HungMountTest, AWatcherOfAHungMountEnds) {
+  with_mount("remote", [&](HungMount& mount, Watcher& /*watcher*/) {
+    auto another = std::make_unique<Watcher>(home_.path());
+    another->engine().set({{}, {}, 50});
+    watch(*another, {"local", "remote"});
+    hang(mount, *another, "remote");
+    another.reset();
+    EXPECT_TRUE(mount.holds_calls());
+  });
+}
+
+}  // namespace
+}  // namespace lookout

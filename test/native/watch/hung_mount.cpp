@@ -1,0 +1,233 @@
+#include "watch/hung_mount.h"
+
+#include <fcntl.h>
+#include <linux/fuse.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdint>
+#include <cstring>
+#include <deque>
+#include <new>
+#include <optional>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "support/unique_fd.h"
+
+namespace lookout {
+namespace {
+
+constexpr std::uint64_t kRoot = FUSE_ROOT_ID;
+constexpr std::uint64_t kFile = 2;
+constexpr std::uint64_t kDirectory = 3;
+constexpr std::uint64_t kInner = 4;
+constexpr std::uint64_t kNew = 5;
+
+// A server that nobody ends must not keep its callers waiting for ever.
+constexpr unsigned kLongestLife = 120;
+
+struct Named {
+  std::uint64_t parent;
+  std::string_view name;
+  std::uint64_t node;
+};
+constexpr Named kEntries[] = {
+    {kRoot, "f", kFile}, {kRoot, "d", kDirectory}, {kRoot, "new", kNew}, {kDirectory, "g", kInner}};
+
+}  // namespace
+
+class HungMount::Server {
+ public:
+  Server(int device, Shared& shared) : device_(device), shared_(shared) {}
+
+  void serve() {
+    constexpr int kTick = 5;
+    for (;;) {
+      pollfd waiting{device_, POLLIN, 0};
+      if (::poll(&waiting, 1, kTick) > 0 && !read_call()) return;
+      while (!shared_.held && !calls_.empty()) {
+        if (shared_.left >= 0 && shared_.left-- == 0) {
+          shared_.held = true;
+          break;
+        }
+        if (shared_.delay > 0) {
+          std::this_thread::sleep_for(std::chrono::milliseconds(shared_.delay));
+        }
+        answer(calls_.front());
+        calls_.pop_front();
+        shared_.waiting = static_cast<int>(calls_.size());
+      }
+    }
+  }
+
+ private:
+  bool read_call() {
+    std::vector<char> call(FUSE_MIN_READ_BUFFER + (1 << 17));
+    const ssize_t got = ::read(device_, call.data(), call.size());
+    if (got < 0) return errno == EINTR || errno == EAGAIN || errno == ENOENT;
+    call.resize(static_cast<std::size_t>(got));
+    const auto opcode = reinterpret_cast<const fuse_in_header*>(call.data())->opcode;
+    if (opcode == FUSE_FORGET || opcode == FUSE_BATCH_FORGET || opcode == FUSE_INTERRUPT) {
+      return true;  // nobody waits for an answer
+    }
+    if (opcode == FUSE_INIT) {
+      answer(call);
+      return true;
+    }
+    calls_.push_back(std::move(call));
+    shared_.waiting = static_cast<int>(calls_.size());
+    return true;
+  }
+
+  bool stands(std::uint64_t node) const {
+    if (node == kNew) return shared_.has_new;
+    return shared_.has_d || (node != kDirectory && node != kInner);
+  }
+
+  static fuse_attr attributes(std::uint64_t node) {
+    fuse_attr attributes{};
+    const bool directory = node == kRoot || node == kDirectory;
+    attributes.ino = node;
+    attributes.mode = directory ? S_IFDIR | 0755U : S_IFREG | 0644U;
+    attributes.nlink = directory ? 2 : 1;
+    attributes.size = directory ? 0 : 3;
+    attributes.mtime = attributes.ctime = 1'000'000'000;
+    return attributes;
+  }
+
+  void answer(const std::vector<char>& call) {
+    fuse_in_header in{};
+    std::memcpy(&in, call.data(), sizeof in);
+    const char* const rest = call.data() + sizeof in;
+    switch (in.opcode) {
+      case FUSE_INIT: {
+        fuse_init_out out{};
+        out.major = FUSE_KERNEL_VERSION;
+        out.minor = 31;
+        out.max_write = 4096;
+        return reply(in, &out, sizeof out);
+      }
+      case FUSE_LOOKUP:
+        for (const Named& entry : kEntries) {
+          if (entry.parent == in.nodeid && entry.name == rest && stands(entry.node)) {
+            fuse_entry_out out{};
+            out.nodeid = entry.node;
+            out.attr = attributes(entry.node);
+            return reply(in, &out, sizeof out);
+          }
+        }
+        return fail(in, ENOENT);
+      case FUSE_GETATTR: {
+        if (!stands(in.nodeid)) return fail(in, ENOENT);
+        fuse_attr_out out{};
+        out.attr = attributes(in.nodeid);
+        return reply(in, &out, sizeof out);
+      }
+      case FUSE_OPENDIR: {
+        if (!stands(in.nodeid)) return fail(in, ENOENT);
+        fuse_open_out out{};
+        return reply(in, &out, sizeof out);
+      }
+      case FUSE_READDIR: {
+        fuse_read_in read{};
+        std::memcpy(&read, rest, sizeof read);
+        const std::string listing = read.offset == 0 ? list(in.nodeid) : std::string();
+        return reply(in, listing.data(), listing.size());
+      }
+      case FUSE_STATFS: {
+        fuse_statfs_out out{};
+        return reply(in, &out, sizeof out);
+      }
+      case FUSE_RELEASEDIR:
+      case FUSE_RELEASE:
+      case FUSE_FLUSH:
+        return fail(in, 0);
+      default:
+        return fail(in, ENOSYS);
+    }
+  }
+
+  std::string list(std::uint64_t directory) const {
+    std::string listing;
+    for (const Named& entry : kEntries) {
+      if (entry.parent != directory || !stands(entry.node)) continue;
+      fuse_dirent record{};
+      record.ino = entry.node;
+      record.namelen = static_cast<std::uint32_t>(entry.name.size());
+      record.type = entry.node == kDirectory ? kListedDirectory : kListedFile;
+      const std::size_t length = FUSE_NAME_OFFSET + entry.name.size();
+      const std::size_t begin = listing.size();
+      record.off = begin + FUSE_DIRENT_ALIGN(length);
+      listing.append(reinterpret_cast<const char*>(&record), FUSE_NAME_OFFSET);
+      listing.append(entry.name);
+      listing.resize(begin + FUSE_DIRENT_ALIGN(length));
+    }
+    return listing;
+  }
+
+  void reply(const fuse_in_header& in, const void* body, std::size_t size, int error = 0) const {
+    fuse_out_header out{};
+    out.unique = in.unique;
+    out.error = -error;
+    out.len = static_cast<std::uint32_t>(sizeof out + size);
+    iovec parts[] = {{&out, sizeof out}, {const_cast<void*>(body), size}};
+    // One that was given up meanwhile is not known any more.
+    if (::writev(device_, parts, 2) < 0 && errno != ENOENT) std::_Exit(3);
+  }
+
+  void fail(const fuse_in_header& in, int error) const { reply(in, nullptr, 0, error); }
+
+  static constexpr std::uint32_t kListedDirectory = S_IFDIR >> 12;
+  static constexpr std::uint32_t kListedFile = S_IFREG >> 12;
+
+  int device_;
+  Shared& shared_;
+  std::deque<std::vector<char>> calls_;
+};
+
+HungMount::HungMount(std::string place, Served served) : place_(std::move(place)) {
+  void* const memory =
+      ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  shared_ = new (memory) Shared;
+  UniqueFd device(::open("/dev/fuse", O_RDWR | O_CLOEXEC));
+  if (!device) return;
+  const std::string options =
+      "fd=" + std::to_string(device.get()) + ",rootmode=40000,user_id=0,group_id=0";
+  mounted_ =
+      ::mount("lookout-test", place_.c_str(), "fuse", MS_NOSUID | MS_NODEV, options.c_str()) == 0;
+  if (!mounted_) return;
+  if (served == Served::no) {
+    device_ = std::move(device);
+    return;
+  }
+  server_ = ::fork();
+  if (server_ == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    ::alarm(kLongestLife);
+    Server(device.get(), *shared_).serve();
+    std::_Exit(0);
+  }
+}
+
+HungMount::~HungMount() {
+  device_.reset();
+  if (server_ > 0) {
+    ::kill(server_, SIGKILL);
+    ::waitpid(server_, nullptr, 0);
+  }
+  if (mounted_) ::umount2(place_.c_str(), MNT_DETACH);
+  ::munmap(shared_, sizeof(Shared));
+}
+
+}  // namespace lookout

@@ -1,0 +1,61 @@
+// A file system that answers, or does not: served by a process of its own, by the kernel's FUSE
+// protocol (linux/fuse.h). It holds a file "f", a directory "d" with a file "g" in it, and what
+// is told to appear. Nothing is cached: each look asks the server.
+#pragma once
+
+#include <sys/types.h>
+
+#include <atomic>
+#include <string>
+
+#include "support/unique_fd.h"
+
+namespace lookout {
+
+class HungMount {
+ public:
+  // Whether a server takes the calls, held or not, or none is there to take any.
+  enum class Served { yes, no };
+
+  // Mounts at a directory. The process must be allowed to.
+  explicit HungMount(std::string place, Served served = Served::yes);
+  ~HungMount();  // ends the server: all that waits for it fails then
+  HungMount(const HungMount&) = delete;
+  HungMount& operator=(const HungMount&) = delete;
+
+  bool mounted() const { return mounted_; }
+
+  // No call that comes after this is answered, until release().
+  void hold() { shared_->held = true; }
+  void release() { shared_->held = false; }
+  // Whether there is a call that is not answered.
+  bool holds_calls() const { return shared_->waiting > 0; }
+  // Every answer takes so long from now on.
+  void delay(int milliseconds) { shared_->delay = milliseconds; }
+  // One call after so many others is held, and all that follow.
+  void hold_after(int calls) { shared_->left = calls; }
+
+  // "new" stands beside "f" from now on, or "d" and what is in it does no more.
+  void add_file() { shared_->has_new = true; }
+  void remove_directory() { shared_->has_d = false; }
+
+ private:
+  // Between the processes.
+  struct Shared {
+    std::atomic<bool> held{false};
+    std::atomic<int> left{-1};
+    std::atomic<int> delay{0};
+    std::atomic<int> waiting{0};
+    std::atomic<bool> has_new{false};
+    std::atomic<bool> has_d{true};
+  };
+  class Server;
+
+  std::string place_;
+  Shared* shared_;
+  UniqueFd device_;  // where there is no server
+  pid_t server_ = -1;
+  bool mounted_ = false;
+};
+
+}  // namespace lookout
