@@ -76,7 +76,9 @@ bool Reconciler::list_step(Agenda& agenda) {
 }
 
 void Reconciler::start_listing(Agenda& agenda, NodeId directory) {
-  const bool suspect = tree_.has(directory, DirMark::suspect);
+  // Whatever one is listed for whose changes may not have been hinted: it may get its watch by
+  // this, and nothing would look at it again.
+  const bool suspect = tree_.has(directory, DirMark::suspect) || blind_.count(directory) != 0;
   // The mode is compared as it is now.
   if (suspect && !tree_.has(directory, DirMark::remote)) directories_.drop(directory);
   const auto opened = directories_.open(directory);
