@@ -177,6 +177,7 @@ void Reconciler::left_place(NodeId node, Hints hints) {
   }
   // Wherever it turns up, it was to be compared.
   if ((hints & hint::kCompare) != 0) mark(node, hint::kWritten);
+  if ((hints & hint::kSuspect) != 0) tree_.set(node, Mark::missed);
   park(node);
 }
 
@@ -188,8 +189,8 @@ void Reconciler::unchanged(NodeId node, const Look& seen, Hints hints) {
   }
   if (tree_.has(node, Mark::written)) hints |= hint::kWritten;
   if (tree_.has(node, Mark::altered)) hints |= hint::kAttributes;
-  tree_.set(node, Mark::written, false);
-  tree_.set(node, Mark::altered, false);
+  if (tree_.has(node, Mark::missed)) hints |= hint::kUnpaired;
+  for (const Mark mark : {Mark::written, Mark::altered, Mark::missed}) tree_.set(node, mark, false);
   const bool compared = (hints & (hint::kClosed | hint::kPassedOn)) != 0;
   const auto told = content_told_.find(node);
   const bool told_attributes = told != content_told_.end() && !told->second;
@@ -236,9 +237,10 @@ bool Reconciler::was_written(NodeId node, const Look& seen, Hints hints) const {
   const std::uint32_t known = tree_.signature(node);
   if (known != 0 && Look::size_differs(known, seen.signature())) return true;
   const bool differs = known != seen.signature();  // an unknown one does
-  if ((hints & hint::kSuspect) != 0) return is_suspect(node, seen);
   // It may have been written while it was out of sight.
-  if ((hints & hint::kUnpaired) != 0) return differs;
+  if ((hints & hint::kUnpaired) != 0 && differs) return true;
+  if ((hints & hint::kSuspect) != 0) return is_suspect(node, seen);
+  if ((hints & hint::kUnpaired) != 0) return false;
   if ((hints & hint::kAttributes) != 0) return known == 0 && seen.links > 1;
   if (known != 0) return differs;
   return (hints & hint::kClosed) != 0 && seen.ctime >= clean_ - grain(seen.ctime);

@@ -76,7 +76,9 @@ bool Reconciler::list_step(Agenda& agenda) {
 }
 
 void Reconciler::start_listing(Agenda& agenda, NodeId directory) {
-  const bool suspect = tree_.has(directory, DirMark::suspect);
+  // Whatever one is listed for whose changes may not have been hinted: it may get its watch by
+  // this, and nothing would look at it again.
+  const bool suspect = tree_.has(directory, DirMark::suspect) || blind_.count(directory) != 0;
   // The mode is compared as it is now.
   if (suspect && !tree_.has(directory, DirMark::remote)) directories_.drop(directory);
   const auto opened = directories_.open(directory);
@@ -349,16 +351,21 @@ void Reconciler::learn(NodeId directory, const std::string& name) {
 
 void Reconciler::finish_listing(const Listing& listing) {
   const NodeId directory = listing.directory;
+  const int code = listing.reader.error();
+  const bool failed = code != 0 && code != ENOENT;
   for (NodeId child = tree_.first_child(directory); child != kNoNode;
        child = tree_.next_sibling(child)) {
     if (tree_.has(child, Mark::seen)) {
       tree_.set(child, Mark::seen, false);
-    } else if (!tree_.has(child, Mark::parked)) {
-      // A listing may miss what is renamed meanwhile: look before it is believed to be gone.
+      continue;
+    }
+    if (listing.suspect && !failed) tree_.set(child, Mark::missed);
+    // A listing may miss what is renamed meanwhile: look before it is believed to be gone.
+    if (!tree_.has(child, Mark::parked)) {
       current_.push_back({directory, std::string(tree_.name(child)), 0});
     }
   }
-  if (const int code = listing.reader.error(); code != 0 && code != ENOENT) {
+  if (failed) {
     tree_.set(directory, DirMark::suspect,
               tree_.has(directory, DirMark::suspect) || listing.suspect);
     listing_failed(directory, code);

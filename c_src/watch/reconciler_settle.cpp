@@ -82,8 +82,9 @@ void Reconciler::replace(const DirtyName& place, NodeId old, const Look& seen) {
     erase(old);
   } else if (tree_.type(old) == seen.type) {
     unpark(old);
-    tree_.set(old, Mark::written, false);
-    tree_.set(old, Mark::altered, false);
+    for (const Mark mark : {Mark::written, Mark::altered, Mark::missed}) {
+      tree_.set(old, mark, false);
+    }
     tree_.set_identity(old, seen.identity);
     tell(Change::modified, old);
     settle_new(old, seen, place.hints);

@@ -36,6 +36,7 @@ enum class Mark : std::uint8_t {
   written = 4,  // its content was hinted to have changed: told at the next look at it
   altered = 8,  // its attributes were
   doomed = 16,  // let go: it and all below it are about to be removed
+  missed = 32,  // a listing that was to compare it did not meet it: compared where it is found
 };
 
 // Marks on a directory.

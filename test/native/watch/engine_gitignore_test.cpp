@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <cstdlib>
+#include <fstream>
 
 #include "watch/engine_test.h"
 #include "watch/rule_files.h"
@@ -148,6 +149,37 @@ TEST_F(GitignoreTest, ASocketOfThatNameHoldsNoRules) {
   ASSERT_EQ(::mknod(home_.at("in/.gitignore").c_str(), S_IFSOCK | 0644, 0), 0);
   watch({"in"}, options_);
   EXPECT_EQ(synced(), Told{});
+}
+
+TEST_F(GitignoreTest, WhatWasOutOfSightWhenAllWasComparedIsComparedWhenItIsBack) {
+  std::ifstream limit("/proc/sys/fs/inotify/max_queued_events");
+  long most = 0;
+  limit >> most;
+  if (most <= 0 || most > 50'000) GTEST_SKIP() << "the kernel's queue is too long to be filled";
+  home_.directory("in/many");
+  for (const char* name : {"in/x", "in/0", "in/1"}) home_.write(name, "x");
+  Watcher watcher(home_.path(), 0);
+  ASSERT_EQ(watcher.watch({home_.at("in")}, options_), std::nullopt);
+  watcher.mirror_from_listing({home_.at("in")});
+  for (long i = 0; i < most + 2; ++i) {
+    home_.set_mode(i % 2 == 0 ? "in/0" : "in/1", i % 4 < 2 ? 0600 : 0644);
+  }
+  // Hints of these are lost. The first batch is full when `in` has been compared, without x.
+  home_.append("in/x", "y");
+  home_.write("in/.gitignore", "x\n");
+  for (int i = 0; i < 400; ++i) home_.write("in/many/" + std::to_string(i));
+  let_a_tick_pass();
+  watcher.engine().grant(1);
+  watcher.until("the credit was used", [&] { return watcher.last_seq() == 1; });
+  EXPECT_EQ(watcher.engine().info().overflows, 1U);
+  EXPECT_TRUE(watcher.has_told("created file in/.gitignore"));
+
+  home_.remove("in/.gitignore");
+  watcher.engine().grant(Engine::kUnlimited);
+  watcher.sync();
+  watcher.expect_mirror_is_disk();
+  EXPECT_FALSE(watcher.has_told("deleted file in/x"));
+  EXPECT_TRUE(watcher.has_told("modified file in/x"));
 }
 
 }  // namespace

@@ -177,16 +177,20 @@ TEST_F(LimitsTest, ADirectoryThatIsNewAndUnreadableIsSaid) {
 
 // A user namespace has a limit of its own on the watches of its users. In a child, since a process
 // cannot leave one again.
+bool put(const char* path, const std::string& text) {
+  std::ofstream file(path);
+  file << text << std::flush;
+  return file.good();
+}
+
+bool set_watch_limit(int count) {
+  return put("/proc/sys/user/max_inotify_watches", std::to_string(count));
+}
+
 bool limit_watches(int count) {
   const std::string mapping = "0 " + std::to_string(::geteuid()) + " 1";
   if (::unshare(CLONE_NEWUSER) != 0) return false;
-  const auto put = [](const char* path, const std::string& text) {
-    std::ofstream file(path);
-    file << text << std::flush;
-    return file.good();
-  };
-  return put("/proc/self/uid_map", mapping) &&
-         put("/proc/sys/user/max_inotify_watches", std::to_string(count));
+  return put("/proc/self/uid_map", mapping) && set_watch_limit(count);
 }
 
 bool can_limit_watches() {
@@ -195,6 +199,15 @@ bool can_limit_watches() {
   int status = 0;
   ::waitpid(child, &status, 0);
   return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+// The exit status of a child. What fails in one is not printed by itself.
+int verdict() {
+  const auto& result = *testing::UnitTest::GetInstance()->current_test_info()->result();
+  for (int i = 0; i < result.total_part_count(); ++i) {
+    std::cerr << result.GetTestPartResult(i).message() << '\n';
+  }
+  return testing::Test::HasFailure() ? 1 : 0;
 }
 
 int watch_beyond_the_limit(const TempDirectory& home) {
@@ -228,12 +241,7 @@ int watch_beyond_the_limit(const TempDirectory& home) {
   for (int i = 0; i < 30; ++i) home.remove("in/" + std::to_string(i) + "/new");
   watcher.until("all was told", [&] { return watcher.peek().size() == 30; });
   watcher.expect_mirror_is_disk();
-  // What fails in a child is not printed by itself.
-  const auto& result = *testing::UnitTest::GetInstance()->current_test_info()->result();
-  for (int i = 0; i < result.total_part_count(); ++i) {
-    std::cerr << result.GetTestPartResult(i).message() << '\n';
-  }
-  return testing::Test::HasFailure() ? 1 : 0;
+  return verdict();
 }
 
 TEST_F(LimitsTest, BeyondTheWatchLimitDirectoriesArePolledAndThatIsSaid) {
@@ -243,6 +251,42 @@ TEST_F(LimitsTest, BeyondTheWatchLimitDirectoriesArePolledAndThatIsSaid) {
     home_.write("in/" + std::to_string(i) + "/old", "x");
   }
   EXPECT_EXIT(std::_Exit(watch_beyond_the_limit(home_)), testing::ExitedWithCode(0), "");
+}
+
+int get_watches_late(const TempDirectory& home) {
+  if (!limit_watches(12)) return 2;
+  let_a_tick_pass();
+  Watcher watcher(home.path());
+  watcher.engine().set({.poll_interval = 3'600'000});
+  EXPECT_EQ(watcher.watch({home.at("in")}, {.gitignore = true}), std::nullopt);
+  EXPECT_GT(watcher.engine().info().polled, 0U);
+  watcher.told();
+
+  // The rules show an entry of each directory: all of them are listed, and get a watch by that.
+  EXPECT_TRUE(set_watch_limit(1000));
+  for (int i = 0; i < 30; ++i) home.append("in/" + std::to_string(i) + "/old", "x");
+  home.remove("in/.gitignore");
+  for (int i = 0; i < 30; ++i) {
+    const std::string shown = "created file in/" + std::to_string(i) + "/shown";
+    watcher.until(shown, [&] { return watcher.has_told(shown); });
+  }
+  EXPECT_EQ(watcher.engine().info().polled, 0U);
+  watcher.sync();
+  for (int i = 0; i < 30; ++i) {
+    EXPECT_TRUE(watcher.has_told("modified file in/" + std::to_string(i) + "/old")) << i;
+  }
+  return verdict();
+}
+
+TEST_F(LimitsTest, WhatChangedInAPolledDirectoryIsToldWhenItGetsAWatchAfterAll) {
+  if (!can_limit_watches()) GTEST_SKIP() << "user namespaces cannot be used here";
+  home_.write("in/.gitignore", "shown\n");
+  for (int i = 0; i < 30; ++i) {
+    home_.directory("in/" + std::to_string(i));
+    home_.write("in/" + std::to_string(i) + "/old", "x");
+    home_.write("in/" + std::to_string(i) + "/shown", "x");
+  }
+  EXPECT_EXIT(std::_Exit(get_watches_late(home_)), testing::ExitedWithCode(0), "");
 }
 
 }  // namespace
