@@ -2,18 +2,15 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <deque>
 #include <fstream>
 #include <utility>
 
 #include "support/lifetime.h"
-#include "watch/alarm.h"
 #include "watch/batcher.h"
 #include "watch/disk.h"
 #include "watch/fswatch.h"
@@ -25,8 +22,10 @@
 #include "watch/remote_mounts.h"
 #include "watch/root_keeper.h"
 #include "watch/roots.h"
+#include "watch/settle_time.h"
 #include "watch/tree.h"
 #include "watch/visibility.h"
+#include "watch/wakeups.h"
 
 namespace lookout {
 namespace {
@@ -38,17 +37,6 @@ using std::chrono::milliseconds;
 // Work between two looks at the loop, and how often the clock is read in it.
 constexpr milliseconds kSlice{4};
 constexpr int kStepsAClockRead = 8;
-// Changes that never pause are reported after so many times the settle time.
-constexpr int kLongestSettle = 20;
-constexpr milliseconds kRetry{100};
-constexpr milliseconds kPollInterval{1000};
-// Between two looks at files that have writers: the end of a writable mapping gives no hint.
-constexpr milliseconds kHold{200};
-// After changes, until what they made counts as old: longer than a tick of the inode clock.
-constexpr milliseconds kConfirm{20};
-// After the last change, descriptors of directories are kept open so long, and all is confirmed
-// once more: what an overflow loses is told apart by times, some of which are whole seconds.
-constexpr milliseconds kKeepOpen{1000};
 // A sync that waits under steady changes ends after so many rounds: one to end the round under
 // way, one that takes what the kernel had queued, the others for what these put off.
 constexpr std::uint64_t kSyncRounds = 6;
@@ -83,12 +71,9 @@ class Engine::Impl : private ChangeSink {
             io, [this](const std::string& path) { on_printed(path); },
             [this] { on_fswatch_ended(); }),
         batcher_(listener),
-        settle_timer_(io),
-        retry_alarm_(io),
-        poll_alarm_(io),
-        hold_alarm_(io),
-        confirm_alarm_(io),
-        rest_alarm_(io) {
+        settle_time_(io, [this] { schedule(); }),
+        wakeups_(
+            io, reconciler_, roots_, [this] { observe(); }, [this] { schedule(); }) {
     follow_queue();
     const auto answered = lifetime_.guard([this] {
       reconciler_.answered();
@@ -145,11 +130,9 @@ class Engine::Impl : private ChangeSink {
 
   void set(const Settings& settings) {
     if (settings.changes) batcher_.want(*settings.changes);
-    if (settings.settle) settle_ = milliseconds(*settings.settle);
+    if (settings.settle) settle_time_.set(milliseconds(*settings.settle));
     if (!settings.poll_interval) return;
-    poll_interval_ = milliseconds(*settings.poll_interval);
-    // One that has been set may be too late.
-    poll_alarm_.cancel();
+    wakeups_.poll_every(milliseconds(*settings.poll_interval));
     schedule();
   }
 
@@ -227,7 +210,7 @@ class Engine::Impl : private ChangeSink {
   }
 
   void on_printed(const std::string& path) {
-    last_hint_ = Clock::now();
+    settle_time_.hinted();
     roots_.printed(path);
     schedule();
   }
@@ -242,8 +225,8 @@ class Engine::Impl : private ChangeSink {
 
   void drain() {
     source_->read([this](const Hint& hint) {
-      last_hint_ = Clock::now();
-      calm_ = false;
+      settle_time_.hinted();
+      wakeups_.hinted();
       if (!hint.overflow) {
         reconciler_.take(hint);
         return;
@@ -286,7 +269,7 @@ class Engine::Impl : private ChangeSink {
     } else {
       reconciler_.rest();
       if (roots_.uses_fswatch()) fswatch_.follow(roots_.fswatched());
-      arm_timers();
+      wakeups_.set(is_settled());
     }
   }
 
@@ -337,7 +320,7 @@ class Engine::Impl : private ChangeSink {
       in_round_ = true;
       return true;
     }
-    unsettled_since_.reset();
+    settle_time_.rest();
     if (!mounts_.unchecked()) return false;
     mounts_.note();
     drain();
@@ -347,73 +330,20 @@ class Engine::Impl : private ChangeSink {
 
   // Whether all that changed so far has been told.
   bool is_settled() const {
-    return !reconciler_.unsettled() && !must_retry() && !roots_.has_untold() &&
+    return !reconciler_.unsettled() && !wakeups_.must_retry() && !roots_.has_untold() &&
            !mounts_.unchecked();
   }
 
   void end_round() {
     in_round_ = false;
     roots_.check_covered();
-    if (!must_retry()) {
+    if (!wakeups_.must_retry()) {
       answer_syncs([this](const Sync& sync) { return sync.round <= reconciler_.round(); });
     }
   }
 
-  // With a settle time changes wait until no hint has come for so long; a sync does not wait.
-  bool is_quiet() {
-    if (settle_ == milliseconds(0) || !syncs_.empty() || !reconciler_.hinted()) return true;
-    const auto now = Clock::now();
-    if (!unsettled_since_) unsettled_since_ = now;
-    const auto due = std::min(last_hint_ + settle_, *unsettled_since_ + kLongestSettle * settle_);
-    if (now >= due) {
-      unsettled_since_.reset();
-      return true;
-    }
-    settle_timer_.expires_at(due);
-    settle_timer_.async_wait(lifetime_.guard([this](const boost::system::error_code& error) {
-      if (!error) schedule();
-    }));
-    return false;
-  }
-
-  bool must_retry() const { return roots_.check_due_later() || reconciler_.must_retry(); }
-
-  void arm_timers() {
-    if (must_retry()) {
-      retry_alarm_.set(kRetry, [this] {
-        reconciler_.retry();
-        roots_.check_now();
-        schedule();
-      });
-    }
-    if (reconciler_.has_polled() || roots_.check_due_slowly()) {
-      poll_alarm_.set(poll_interval_, [this] {
-        reconciler_.poll();
-        if (roots_.check_due_slowly()) roots_.check_now();
-        schedule();
-      });
-    }
-    if (reconciler_.held() > 0) {
-      hold_alarm_.set(kHold, [this] {
-        reconciler_.look_at_held();
-        schedule();
-      });
-    }
-    if (!reconciler_.is_confirmed() && is_settled()) {
-      confirm_alarm_.set(kConfirm, [this] {
-        observe();
-        schedule();
-      });
-    }
-    if (reconciler_.keeps_directories() || !calm_) {
-      rest_alarm_.set(kKeepOpen, [this] {
-        reconciler_.age();
-        calm_ = true;
-        observe();
-        schedule();
-      });
-    }
-  }
+  // A sync does not wait for the settle time, nor does what has not been hinted.
+  bool is_quiet() { return !syncs_.empty() || !reconciler_.hinted() || settle_time_.is_over(); }
 
   // --- what is told ----------------------------------------------------------------------------
 
@@ -468,25 +398,16 @@ class Engine::Impl : private ChangeSink {
   MountAlert mounts_;
   Fswatch fswatch_;
   Batcher batcher_;
-  asio::steady_timer settle_timer_;
-  Alarm retry_alarm_;
-  Alarm poll_alarm_;
-  Alarm hold_alarm_;
-  Alarm confirm_alarm_;
-  Alarm rest_alarm_;
+  SettleTime settle_time_;
+  Wakeups wakeups_;
   Lifetime lifetime_;
 
   bool scheduled_ = false;
   bool in_round_ = false;
   bool overflow_untold_ = false;
   bool must_wait_ = false;  // for hints
-  bool calm_ = false;       // nothing was hinted for kKeepOpen
   // When the kernel's queue was read, while nothing has been done since.
   std::optional<std::int64_t> drained_;
-  milliseconds settle_{0};
-  milliseconds poll_interval_ = kPollInterval;
-  Clock::time_point last_hint_ = Clock::now();
-  std::optional<Clock::time_point> unsettled_since_;
 
   std::uint64_t overflows_ = 0;
   std::vector<DoneHandler> starts_;  // requests to watch that are to be answered

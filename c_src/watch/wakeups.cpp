@@ -1,0 +1,82 @@
+#include "watch/wakeups.h"
+
+#include <utility>
+
+namespace lookout {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kRetry{100};
+constexpr milliseconds kPollInterval{1000};
+// Between two looks at files that have writers: the end of a writable mapping gives no hint.
+constexpr milliseconds kHold{200};
+// After changes, until what they made counts as old: longer than a tick of the inode clock.
+constexpr milliseconds kConfirm{20};
+// After the last change, descriptors of directories are kept open so long, and all is confirmed
+// once more: what an overflow loses is told apart by times, some of which are whole seconds.
+constexpr milliseconds kKeepOpen{1000};
+
+}  // namespace
+
+Wakeups::Wakeups(boost::asio::io_context& io, Reconciler& reconciler, RootKeeper& roots,
+                 std::function<void()> observe, std::function<void()> wake)
+    : reconciler_(reconciler),
+      roots_(roots),
+      observe_(std::move(observe)),
+      wake_(std::move(wake)),
+      poll_interval_(kPollInterval),
+      retry_(io),
+      poll_(io),
+      hold_(io),
+      confirm_(io),
+      rest_(io) {}
+
+void Wakeups::poll_every(milliseconds interval) {
+  poll_interval_ = interval;
+  // One that has been set may be too late.
+  poll_.cancel();
+}
+
+bool Wakeups::must_retry() const {
+  return roots_.check_due_later() || reconciler_.must_retry();
+}
+
+void Wakeups::set(bool settled) {
+  if (must_retry()) {
+    retry_.set(kRetry, [this] {
+      reconciler_.retry();
+      roots_.check_now();
+      wake_();
+    });
+  }
+  if (reconciler_.has_polled() || roots_.check_due_slowly()) {
+    poll_.set(poll_interval_, [this] {
+      reconciler_.poll();
+      if (roots_.check_due_slowly()) roots_.check_now();
+      wake_();
+    });
+  }
+  if (reconciler_.held() > 0) {
+    hold_.set(kHold, [this] {
+      reconciler_.look_at_held();
+      wake_();
+    });
+  }
+  if (settled && !reconciler_.is_confirmed()) {
+    confirm_.set(kConfirm, [this] {
+      observe_();
+      wake_();
+    });
+  }
+  if (reconciler_.keeps_directories() || !calm_) {
+    rest_.set(kKeepOpen, [this] {
+      reconciler_.age();
+      calm_ = true;
+      observe_();
+      wake_();
+    });
+  }
+}
+
+}  // namespace lookout
