@@ -48,6 +48,7 @@ TEST(PortProgram, AnswersARequestAndWhatIsNone) {
 
 // P5. LOOKOUT_CRAWL_ENTRIES=610000 makes it the size that the promise was measured with.
 TEST(PortProgram, AnswersInTheMiddleOfACrawl) {
+  // No other thread is there yet. NOLINTNEXTLINE(concurrency-mt-unsafe)
   const char* const wanted = std::getenv("LOOKOUT_CRAWL_ENTRIES");
   const long entries = wanted != nullptr ? std::atol(wanted) : 40'000;
   std::string home = testing::TempDir() + "lookout-crawl-XXXXXX";
@@ -58,7 +59,7 @@ TEST(PortProgram, AnswersInTheMiddleOfACrawl) {
     const std::string file = directory + "/" + std::to_string(i);
     UniqueFd(::open(file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
   }
-  const auto reply = [](std::uint64_t id) {
+  const auto reply = [](std::int64_t id) {
     return framed(term(tuple({atom("reply"), integer(id), atom("ok")})));
   };
   Program program;

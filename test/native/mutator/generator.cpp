@@ -1,6 +1,7 @@
 #include "mutator/generator.h"
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 namespace lookout::oracle {
@@ -146,6 +147,7 @@ void Generator::act() {
 void Generator::act_from(const std::vector<Weighted>& table) {
   unsigned total = 0;
   for (const Weighted& each : table) total += each.weight;
+  assert(total > 0);
   std::uint64_t drawn = random_.below(total);
   for (const Weighted& each : table) {
     if (drawn < each.weight) return (this->*each.action)();

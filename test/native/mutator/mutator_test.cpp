@@ -18,10 +18,11 @@ namespace lookout::oracle {
 namespace {
 
 class OnDisk : public testing::Test {
- protected:
+ public:
   OnDisk() { EXPECT_NE(::mkdtemp(workspace.data()), nullptr); }
   ~OnDisk() override { remove_tree(AT_FDCWD, workspace); }
 
+ protected:
   std::string workspace = testing::TempDir() + "lookout-mutator-XXXXXX";
 };
 
@@ -39,7 +40,7 @@ std::set<std::string> tree_of(const std::string& directory) {
 }
 
 // Runs a mutator that finds a "go" for every time that it waits.
-int run(MutatorOptions options) {
+int run(const MutatorOptions& options) {
   int input[2];
   EXPECT_EQ(::pipe2(input, O_CLOEXEC), 0);
   Descriptor reader(input[0]);

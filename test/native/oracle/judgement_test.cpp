@@ -42,7 +42,7 @@ class P1Complete : public testing::Test {
     mirror.insert({EntryType::file, "/w/g", 4, {}});
     EXPECT_TRUE(judge(mirror, before, Recall::none).violations.empty());
   }
-  void tell(Change change, EntryType type, std::string path, std::string from = "") {
+  void tell(Change change, EntryType type, const std::string& path, const std::string& from = "") {
     ASSERT_EQ(mirror.apply({change, type, path, from}), std::nullopt);
   }
   std::size_t violations() { return judge(mirror, now, Recall::strict).violations.size(); }
@@ -151,7 +151,7 @@ class FollowedLinks : public testing::Test {
     beyond[{0, 2}]->children["f"] = entry(FileType::file, 3);
     now["/w"] = std::move(root);
   }
-  void tell(EntryType type, std::string path) {
+  void tell(EntryType type, const std::string& path) {
     ASSERT_EQ(mirror.apply({Change::created, type, path, ""}), std::nullopt);
   }
   std::size_t violations() {
