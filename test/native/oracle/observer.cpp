@@ -178,7 +178,7 @@ void Observer::unwatch(const std::string& root, bool mirrored) {
 
 void Observer::sync() {
   bool answered = false;
-  engine_->sync([&](Result<std::uint64_t> result) {
+  engine_->sync([&](const Result<std::uint64_t>& result) {
     answered = true;
     check_seq("sync", result);
   });
@@ -199,7 +199,7 @@ std::uint64_t Observer::list(std::optional<std::string> under, bool with_stat,
       [&](std::vector<Entry> chunk) {
         std::move(chunk.begin(), chunk.end(), std::back_inserter(entries));
       },
-      [&](Result<std::uint64_t> result) { seq = check_seq("list", result); });
+      [&](const Result<std::uint64_t>& result) { seq = check_seq("list", result); });
   pump_awake("list", [&] { return seq.has_value(); });
   if (*seq < asked_at) throw Broken("a listing is older than a batch before it");
   return *seq;
@@ -262,7 +262,7 @@ void Observer::act() {
   if (fault_ == Fault::descriptors) take_descriptors(random_.one_in(2));
   if (fault_ == Fault::killed && !awake_ && mirror_) dying_ = random_.one_in(30);
   if (random_.one_in(4) && fault_ != Fault::asleep)
-    engine_->sync([this](Result<std::uint64_t> result) { check_seq("sync", result); });
+    engine_->sync([this](const Result<std::uint64_t>& result) { check_seq("sync", result); });
 }
 
 }  // namespace lookout::oracle

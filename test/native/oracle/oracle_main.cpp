@@ -66,6 +66,7 @@ void parse_seeds(Settings& settings, const std::string& text) {
   if (dots == std::string::npos) throw std::runtime_error("--seeds wants A..B, not " + text);
   settings.first = std::stoull(text.substr(0, dots));
   settings.last = std::stoull(text.substr(dots + 2));
+  // No other thread is there yet. NOLINTNEXTLINE(concurrency-mt-unsafe)
   if (const char* count = std::getenv("LOOKOUT_ORACLE_SEEDS")) {
     settings.first = 1;
     settings.last = std::stoull(count);
@@ -145,6 +146,7 @@ Outcome run(const TrialOptions& trial) {
   Outcome outcome = run_trial_apart(trial);
   if (!outcome.interrupted) return outcome;
   std::fprintf(stderr, "lookout_oracle: interrupted\n");
+  // Trials are processes: there is no other thread. NOLINTNEXTLINE(concurrency-mt-unsafe)
   std::exit(1);
 }
 

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fts.h>
-#include <signal.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,6 +11,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <fstream>
 #include <initializer_list>
@@ -140,9 +140,9 @@ class Trial {
 
   Outcome run() {
     ::signal(SIGIO, SIG_IGN);  // a lease that is broken (watch/writers.h), as the program does
-    // What the user has told git does not count.
-    ::setenv("HOME", workspace_.path().c_str(), 1);
-    ::unsetenv("XDG_CONFIG_HOME");
+    // What the user has told git does not count. No other thread is there yet.
+    ::setenv("HOME", workspace_.path().c_str(), 1);  // NOLINT(concurrency-mt-unsafe)
+    ::unsetenv("XDG_CONFIG_HOME");                   // NOLINT(concurrency-mt-unsafe)
     signals_.async_wait(
         [this](const boost::system::error_code& error, int) { outcome_.interrupted = !error; });
     if (is(Fault::denied) && (::geteuid() != 0 || !reaches(workspace_.path()))) {
