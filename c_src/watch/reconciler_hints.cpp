@@ -36,6 +36,9 @@ void Reconciler::take(const Hint& hint) {
     } else if (hint.alone || tree_.has(node, DirMark::linked)) {
       // No watch of a directory above tells what is done to this one itself.
       touch(tree_.parent(node), tree_.name(node), hint.hints & hint::kAttributes);
+    } else if ((hint.hints & hint::kAttributes) != 0) {
+      // Where a file system is mounted at it, the watch above hears nothing of it.
+      touch(tree_.parent(node), tree_.name(node), 0);
     }
   }
 }

@@ -16,24 +16,9 @@
 #include <vector>
 
 #include "bridge/etf_builder.h"
-#include "support/unique_fd.h"
+#include "bridge/pipe.h"
 
 namespace lookout {
-
-struct Pipe {
-  Pipe() {
-    std::array<int, 2> ends{};
-    EXPECT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
-    reading.reset(ends[0]);
-    writing.reset(ends[1]);
-  }
-  UniqueFd reading;
-  UniqueFd writing;
-};
-
-inline std::string framed(const std::string& payload) {
-  return etf_builder::big_endian(payload.size(), 4) + payload;
-}
 
 inline std::string hello() {
   using namespace etf_builder;

@@ -12,26 +12,12 @@
 #include <optional>
 
 #include "bridge/etf_builder.h"
+#include "bridge/pipe.h"
 
 namespace lookout {
 namespace {
 
 using etf_builder::big_endian;
-
-std::string framed(std::string_view payload) {
-  return big_endian(payload.size(), 4) + std::string(payload);
-}
-
-struct Pipe {
-  Pipe() {
-    std::array<int, 2> ends{};
-    EXPECT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
-    reading.reset(ends[0]);
-    writing.reset(ends[1]);
-  }
-  UniqueFd reading;
-  UniqueFd writing;
-};
 
 // Answers each payload with "re:" and the payload, and remembers what happened.
 class EchoReceiver : public Receiver {

@@ -1,6 +1,7 @@
 // File systems that are mounted over what is watched, and taken away again (P1, P2).
 #include <gtest/gtest.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 
 #include "watch/engine_test.h"
 #include "watch/own_mounts.h"
@@ -50,6 +51,15 @@ TEST_F(MountsTest, WhatIsMountedOverADirectoryIsToldAndWhatItHidComesBack) {
     unmount(home_.at("in/d"));
     EXPECT_EQ(sorted(synced(watcher)), (Told{"created directory in/d", "created file in/d/hidden",
                                              "deleted directory in/d", "deleted file in/d/shown"}));
+  });
+}
+
+TEST_F(MountsTest, AChangeOfModeWhereSomethingIsMountedIsTold) {
+  apart([&](Watcher& watcher) {
+    mount_over(home_.at("in/d"));
+    synced(watcher);
+    EXPECT_EQ(::chmod(home_.at("in/d").c_str(), 0700), 0);
+    EXPECT_EQ(synced(watcher), (Told{"attributes directory in/d"}));
   });
 }
 
