@@ -14,6 +14,7 @@ void Reconciler::take(const Hint& hint) {
     roots_in_doubt_ = true;
     links_doubted_ = !links_.empty();
   }
+  const bool gone = hint.ended || (hint.hints & hint::kRootGone) != 0;
   for (const NodeId node : tree_.with_watch(hint.watch)) {
     if (tree_.has(node, DirMark::remote)) mounts_.forget_answers();
     if (hint.ended) {
@@ -31,13 +32,11 @@ void Reconciler::take(const Hint& hint) {
       touch(node, hint.name, hint.hints | follow_move(hint, node));
     } else if (tree_.is_root(node)) {
       roots_in_doubt_ = true;
-    } else if (hint.ended || (hint.hints & hint::kRootGone) != 0) {
-      touch(tree_.parent(node), tree_.name(node), 0);
-    } else if (hint.alone || tree_.has(node, DirMark::linked)) {
+    } else if (!gone && (hint.alone || tree_.has(node, DirMark::linked))) {
       // No watch of a directory above tells what is done to this one itself.
       touch(tree_.parent(node), tree_.name(node), hint.hints & hint::kAttributes);
-    } else if ((hint.hints & hint::kAttributes) != 0) {
-      // Where a file system is mounted at it, the watch above hears nothing of it.
+    } else if (gone || (hint.hints & hint::kAttributes) != 0) {
+      // Of its mode no watch above tells where a file system is mounted at it.
       touch(tree_.parent(node), tree_.name(node), 0);
     }
   }
