@@ -112,6 +112,7 @@ class Engine::Impl : private ChangeSink {
     remotes_.forget_answers();
     reconciler_.poll();
     reconciler_.retry();
+    if (roots_.check_due_slowly()) roots_.check_now();
     reconciler_.look_at_held();  // a close is hinted a moment before it counts
     syncs_.push_back({reconciler_.round() + kSyncRounds, std::move(done)});
     schedule();

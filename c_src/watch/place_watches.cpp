@@ -1,5 +1,7 @@
 #include "watch/place_watches.h"
 
+#include <cerrno>
+
 #include "watch/way.h"
 
 namespace lookout {
@@ -27,6 +29,7 @@ bool PlaceWatches::concerns(const Hint& hint) const {
 int PlaceWatches::watch_place(const std::string& directory, bool entries) {
   const auto& mount = mounts_.at(directory);
   if (!mount) return source_.watch_place(directory.c_str(), entries);
+  errno = 0;  // that of the call stays on the other thread
   const std::string what = (entries ? "names in " : "place ") + directory;
   return mount
       ->ask(what, [own = source_.shared_from_this(), directory,
@@ -36,7 +39,10 @@ int PlaceWatches::watch_place(const std::string& directory, bool entries) {
 
 bool PlaceWatches::add(const std::string& directory, const std::string* name) {
   const int watch = watch_place(directory, name != nullptr);
-  if (watch < 0) return false;
+  if (watch < 0) {
+    lacking_ = lacking_ || errno == ENOSPC;
+    return false;
+  }
   const auto [place, added] = places_.try_emplace(watch);
   const bool new_name = name != nullptr && place->second.insert(*name).second;
   return added || new_name;

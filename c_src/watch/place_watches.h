@@ -28,6 +28,9 @@ class PlaceWatches {
   // Whether this hint may change where a followed path leads.
   bool concerns(const Hint& hint) const;
 
+  // Whether there were no watches left for some place.
+  bool lacking() const { return lacking_; }
+
   bool holds(int watch) const { return places_.contains(watch); }
 
   // Forgets all places; the watches that `in_use` does not claim are removed.
@@ -37,6 +40,7 @@ class PlaceWatches {
       if (!in_use(watch)) source_.unwatch(watch);
     }
     places_.clear();
+    lacking_ = false;
   }
 
  private:
@@ -46,6 +50,7 @@ class PlaceWatches {
   HintSource& source_;
   const RemoteMounts& mounts_;
   std::unordered_map<int, std::unordered_set<std::string>> places_;  // watch -> names that matter
+  bool lacking_ = false;
 };
 
 }  // namespace lookout

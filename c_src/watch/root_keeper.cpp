@@ -139,7 +139,9 @@ void RootKeeper::check() {
     if (root->phase == Root::Phase::leaving) continue;
     if (root->node != kNoNode) root->polled = tree_.has(root->node, DirMark::polled);
     // No hint will come when another stands at its path.
-    if (root->polled || is_polled(root->backend) || !places_.live()) check_slowly_ = true;
+    if (root->polled || is_polled(root->backend) || !places_.live() || places_.lacking()) {
+      check_slowly_ = true;
+    }
     if (root->phase == Root::Phase::telling) {
       check_after_telling_ = true;
     } else if (root->removed) {

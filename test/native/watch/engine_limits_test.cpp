@@ -253,6 +253,26 @@ TEST_F(LimitsTest, BeyondTheWatchLimitDirectoriesArePolledAndThatIsSaid) {
   EXPECT_EXIT(std::_Exit(watch_beyond_the_limit(home_)), testing::ExitedWithCode(0), "");
 }
 
+int lose_the_root_without_watches(const TempDirectory& home) {
+  if (!limit_watches(100)) return 2;
+  Watcher watcher(home.path());
+  EXPECT_EQ(watcher.watch({home.at("in")}), std::nullopt);
+  EXPECT_TRUE(set_watch_limit(0));
+  home.remove("in");
+  watcher.sync();
+  EXPECT_EQ(watcher.told(), (Told{"root_deleted in"}));
+  home.directory("in");
+  home.write("in/new");
+  watcher.sync();
+  EXPECT_TRUE(watcher.has_told("created file in/new"));
+  return verdict();
+}
+
+TEST_F(LimitsTest, ARootThatIsMadeAgainIsNoticedWhereNoWatchesAreLeftForTheWayToIt) {
+  if (!can_limit_watches()) GTEST_SKIP() << "user namespaces cannot be used here";
+  EXPECT_EXIT(std::_Exit(lose_the_root_without_watches(home_)), testing::ExitedWithCode(0), "");
+}
+
 int get_watches_late(const TempDirectory& home) {
   if (!limit_watches(12)) return 2;
   let_a_tick_pass();
