@@ -129,10 +129,13 @@ void Reconciler::doom_step() {
   }
   if (leaf == doomed.node) doomed_.pop_back();
   const bool root = tree_.is_root(leaf);
-  // What was hinted of its content, and not looked at in time, counts for its other links.
+  // What was hinted of its content, and not looked at in time, counts for its other links. Where
+  // hints may be missing it may have been written through unseen.
   Hints content = 0;
   if (tree_.has(leaf, Mark::written)) content |= hint::kWritten;
   if (tree_.has(leaf, Mark::altered)) content |= hint::kAttributes;
+  if (content == 0 && blind_.count(tree_.parent(leaf)) != 0)
+    content = hint::kClosed | hint::kCompare;
   if (content != 0 && !tree_.is_directory(leaf)) pass_on(leaf, content);
   if (!root && doomed.telling) tell(Change::deleted, leaf);
   const std::string path = root ? tree_.path(leaf) : std::string();

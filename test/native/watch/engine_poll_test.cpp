@@ -115,5 +115,20 @@ TEST_F(PollTest, APolledDirectoryBesideAWatchedOneDoesNotLoseItsChanges) {
   EXPECT_TRUE(watcher_.has_told("modified file in/sub/old"));
 }
 
+TEST_F(PollTest, AWriteThroughALinkThatIsGoneByTheNextPollIsToldOfTheOtherLink) {
+  if (make_hint_source()->fd() < 0) GTEST_SKIP() << "nothing can be watched here";
+  home_.directory("watched");
+  home_.link("in/sub/old", "watched/same");
+  let_a_tick_pass();
+  ASSERT_EQ(watcher_.watch({home_.at("watched")}), std::nullopt);
+  watcher_.engine().set({.poll_interval = 3'600'000});
+  ASSERT_EQ(watcher_.watch({home_.at("in")}, {.backend = Backend::poll}), std::nullopt);
+  let_a_tick_pass();
+  watcher_.sync();
+  home_.append("in/sub/old", "y");
+  home_.remove("in/sub/old");
+  EXPECT_EQ(sorted(synced()), (Told{"deleted file in/sub/old", "modified file watched/same"}));
+}
+
 }  // namespace
 }  // namespace lookout
