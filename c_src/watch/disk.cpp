@@ -154,7 +154,9 @@ DirectoryReader::DirectoryReader(int directory_fd)
 DirectoryReader::DirectoryReader(int directory_fd, std::shared_ptr<const void> owner)
     : owner_(std::move(owner)),
       fd_(directory_fd),
-      buffer_(std::make_unique_for_overwrite<char[]>(kListingBuffer)) {}
+      buffer_(std::make_unique_for_overwrite<char[]>(kListingBuffer)) {
+  if (::lseek(fd_, 0, SEEK_SET) != 0) error_ = errno;
+}
 
 DirectoryReader::DirectoryReader(const DirectoryRecords& records)
     : buffer_(std::make_unique_for_overwrite<char[]>(records.bytes.size())),

@@ -68,7 +68,7 @@ class DirectoryReader {
 
   // Opens the directory once more, after its watch was added. Throws nothing; check `error()`.
   explicit DirectoryReader(int directory_fd);
-  // Through the descriptor itself, whose offset nobody else uses or has used; `owner` keeps it
+  // Through the descriptor itself, from the start; nobody else uses its offset. `owner` keeps it
   // open.
   DirectoryReader(int directory_fd, std::shared_ptr<const void> owner);
   // Of what was read before.

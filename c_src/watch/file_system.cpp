@@ -12,13 +12,13 @@ namespace {
 using Magic = std::pair<std::uint64_t, std::string_view>;
 
 // The types are those of statfs(2) and of linux/magic.h; not all of them are in every version.
-constexpr std::array<std::uint64_t, 4> kTrusted{
-    0x01021994,  // tmpfs
+constexpr std::array<std::uint64_t, 3> kTrusted{
     0x9123683e,  // btrfs
     0xf2f52010,  // F2FS
     0x2fc12fc1,  // ZFS
 };
-constexpr std::array<std::uint64_t, 2> kTrustedAndLive{
+constexpr std::array<std::uint64_t, 3> kTrustedAndLive{
+    0x01021994,  // tmpfs
     0xef53,      // ext4
     0x58465342,  // XFS
 };

@@ -13,8 +13,9 @@ struct FileSystem {
   // Whether the inode numbers of a listing are those of stat(2). They are on the usual local file
   // systems; on overlayfs and network file systems they need not be.
   bool trusted = false;
-  // Whether a listing shows what was made after the directory was opened, but before it was read.
-  // btrfs (Linux 6.5) and tmpfs (Linux 6.11) fix the end of it when the directory is opened.
+  // Whether a listing through an offset that was set to 0 shows what was made between the opening
+  // of the directory and that. btrfs (Linux 6.5) and tmpfs (Linux 6.11 to 6.13) fix the end of a
+  // listing when the directory is opened; tmpfs fixes it anew when the offset is set.
   bool live = false;
   // Its name where others may change it unseen by this kernel; empty otherwise.
   std::string_view remote;

@@ -5,11 +5,13 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <set>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "watch/file_system.h"
 #include "watch/remote_calls.h"
@@ -155,14 +157,23 @@ TEST_F(DiskTest, TwoReadersOfOneDescriptorDoNotDisturbEachOther) {
 }
 
 TEST_F(DiskTest, WhatIsMadeBetweenOpeningAndReadingIsListed) {
-  FileSystems systems;
-  const DirectoryFd directory = opened();
-  home_.write("late");
-  // The first reader may use the descriptor, where the file system is known to allow it.
-  DirectoryReader reader = listing_of(directory, systems.of(directory->get(), 0).live);
-  DirectoryReader::Item item;
-  ASSERT_TRUE(reader.next(item));
-  EXPECT_EQ(item.name, "late");
+  // On the disk as in memory, whichever the test's own directory is in.
+  std::string memory = "/dev/shm/lookout-XXXXXX";
+  std::vector<std::string> places{home_.path()};
+  if (::mkdtemp(memory.data()) != nullptr) places.push_back(memory);
+  for (const std::string& place : places) {
+    FileSystems systems;
+    const auto directory = std::make_shared<const OpenDirectory>(
+        UniqueFd(::open(place.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)), 0755);
+    ASSERT_EQ(::mkdir((place + "/late").c_str(), 0755), 0);
+    // The first reader may use the descriptor, where the file system is known to allow it.
+    DirectoryReader reader = listing_of(directory, systems.of(directory->get(), 0).live);
+    DirectoryReader::Item item;
+    EXPECT_TRUE(reader.next(item)) << place;
+    EXPECT_EQ(item.name, "late");
+    ::rmdir((place + "/late").c_str());
+  }
+  ::rmdir(memory.c_str());
 }
 
 TEST_F(DiskTest, AnEmptyDirectoryHasNoEntries) {

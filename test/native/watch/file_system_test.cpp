@@ -29,6 +29,7 @@ TEST(FileSystemTest, LocalOnesAreNotRemoteAndOverlayfsIsNeitherRemoteNorTrusted)
   }
   EXPECT_TRUE(file_system_of_type(EXT4_SUPER_MAGIC).trusted);
   EXPECT_TRUE(file_system_of_type(EXT4_SUPER_MAGIC).live);
+  EXPECT_TRUE(file_system_of_type(TMPFS_MAGIC).live);
   EXPECT_FALSE(file_system_of_type(BTRFS_SUPER_MAGIC).live) << "the end of a listing is fixed";
   EXPECT_FALSE(file_system_of_type(OVERLAYFS_SUPER_MAGIC).trusted);
 }
