@@ -237,8 +237,9 @@ bool Reconciler::was_written(NodeId node, const Look& seen, Hints hints) const {
   const std::uint32_t known = tree_.signature(node);
   if (known != 0 && Look::size_differs(known, seen.signature())) return true;
   const bool differs = known != seen.signature();  // an unknown one does
-  // It may have been written while it was out of sight.
-  if ((hints & hint::kUnpaired) != 0 && differs) return true;
+  // It may have been written while it was out of sight; and where a hint says that it came from
+  // there, what is known of it may have been seen after that.
+  if ((hints & hint::kUnpaired) != 0 && (differs || (hints & hint::kMovedTo) != 0)) return true;
   if ((hints & hint::kSuspect) != 0) return is_suspect(node, seen);
   if ((hints & hint::kUnpaired) != 0) return false;
   if ((hints & hint::kAttributes) != 0) return known == 0 && seen.links > 1;
