@@ -124,10 +124,12 @@ int Executor::move_busy(const Operation& operation) {
   return moved != 0 ? moved : written;
 }
 
-// Relative to the working directory, so that no path is too long for mount(2).
+// Relative to the working directory, so that no path is too long for mount(2); and in it, since
+// that would follow a symbolic link, perhaps to the whole workspace.
 int Executor::mount_over(const Place& place) {
-  if (::fchdir(place.at()) < 0) return errno;
-  return outcome(::mount("lookout-oracle", place.name(), "tmpfs", 0, nullptr));
+  Descriptor directory = open_directory(place.at(), place.name());
+  if (!directory || ::fchdir(directory.get()) < 0) return errno;
+  return outcome(::mount("lookout-oracle", ".", "tmpfs", 0, nullptr));
 }
 
 int Executor::unmount(const Place& place) {
