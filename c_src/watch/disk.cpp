@@ -109,10 +109,22 @@ bool is_passing(int code) {
   return code == EMFILE || code == ENFILE || code == ENOMEM || code == EINTR || code == EAGAIN;
 }
 
-std::int64_t inode_clock() {
+namespace {
+
+std::int64_t time_by(clockid_t clock) {
   timespec now{};
-  ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
+  ::clock_gettime(clock, &now);
   return now.tv_sec * kNanoseconds + now.tv_nsec;
+}
+
+}  // namespace
+
+std::int64_t inode_clock() {
+  return time_by(CLOCK_REALTIME_COARSE);
+}
+
+std::int64_t monotonic_clock() {
+  return time_by(CLOCK_MONOTONIC_COARSE);
 }
 
 std::int64_t grain(std::int64_t stamp) {

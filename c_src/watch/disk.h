@@ -44,6 +44,8 @@ bool is_passing(int code);
 
 // The clock that the kernel stamps inodes with, in nanoseconds since the epoch.
 std::int64_t inode_clock();
+// Nanoseconds, as exact as that one, and never set.
+std::int64_t monotonic_clock();
 
 // How far the time stamp of an inode may lie before the moment that it stands for, in nanoseconds:
 // where whole seconds are kept, as on ext4 with small inodes, a second; elsewhere a tick of that

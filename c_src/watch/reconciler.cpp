@@ -6,27 +6,17 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <ctime>
 #include <utility>
-
-#include "watch/writers.h"
 
 namespace lookout {
 namespace {
 
-constexpr std::int64_t kSecond = 1'000'000'000;
 constexpr std::size_t kMostOpenDirectories = 256;
 
 std::size_t directories_to_keep() {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return kMostOpenDirectories / 4;
   return std::clamp<std::size_t>(limit.rlim_cur / 4, 8, kMostOpenDirectories);
-}
-
-std::int64_t monotonic_clock() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-  return now.tv_sec * kSecond + now.tv_nsec;
 }
 
 std::int64_t clock_offset() {
@@ -162,9 +152,13 @@ std::variant<Look, int> Reconciler::look_in(NodeId directory, const DirectoryFd&
                                             const std::string& name) {
   auto looked = look_at(mounts_, fd, name);
   Look* seen = std::get_if<Look>(&looked);
-  if (seen != nullptr && seen->type == EntryType::symlink && follows(directory)) {
-    looked = follow({directory, name}, fd, *seen);
-    seen = std::get_if<Look>(&looked);
+  if (follows(directory)) {
+    if (seen != nullptr && seen->type == EntryType::symlink) {
+      looked = follow({directory, name}, fd, *seen);
+      seen = std::get_if<Look>(&looked);
+    } else if (seen != nullptr || std::get<int>(looked) == ENOENT) {
+      links_.erase({directory, name});
+    }
   }
   if (seen != nullptr && !visibility_.shows(directory, name, seen->type)) return ENOENT;
   return looked;
@@ -244,7 +238,14 @@ bool Reconciler::was_written(NodeId node, const Look& seen, Hints hints) const {
   if ((hints & hint::kUnpaired) != 0) return false;
   if ((hints & hint::kAttributes) != 0) return known == 0 && seen.links > 1;
   if (known != 0) return differs;
-  return (hints & hint::kClosed) != 0 && seen.ctime >= clean_ - grain(seen.ctime);
+  // Written through a mapping before it was closed, perhaps, which gave no hint.
+  return (hints & hint::kClosed) != 0 && seen.ctime >= planted(node) - grain(seen.ctime);
+}
+
+// When what stood below the root of `node` began to be learnt (inode_clock()).
+std::int64_t Reconciler::planted(NodeId node) const {
+  const auto root = roots_.find(tree_.root_of(node));
+  return root == roots_.end() ? clean_ : root->second.planted;
 }
 
 // Whether a file of which hints may have been lost is to be told as written.
@@ -316,6 +317,7 @@ void Reconciler::rename(NodeId source, const DirtyName& place, const Look& seen)
   const bool directory = tree_.is_directory(source);
   const Visibility::View before = directory ? visibility_.view(source) : Visibility::View{};
   tree_.move(source, place.directory, place.name);
+  tree_.set(source, Mark::seen, false);  // by a listing of where it was
   if (directory && visibility_.moved(source, before)) list_below(source);
   unpark(source);
   tell(Change::renamed, source, std::move(from));
@@ -434,39 +436,6 @@ void Reconciler::put_off(const DirtyName& dirty, const OpenFailure& failure) {
       }
       break;
   }
-}
-
-// Nanoseconds for which an event of what is below the root of `directory` waits for writers.
-std::int64_t Reconciler::longest_hold(NodeId directory) const {
-  if (!awaiting_) return 0;
-  const auto root = roots_.find(tree_.root_of(directory));
-  return root == roots_.end() ? 0 : root->second.await * (kSecond / 1000);
-}
-
-// Whether what there is to tell of a file waits until its writers are done. By hints alone, where
-// nothing else tells whether there are any, they are done when one of them closes it.
-bool Reconciler::hold(const DirtyName& place, const Look& seen) {
-  if (!telling_ || seen.type != EntryType::file) return false;
-  const std::int64_t longest = longest_hold(place.directory);
-  if (longest == 0) return false;
-  const std::int64_t now = monotonic_clock();
-  const std::int64_t since = held_since_.value_or(now);
-  if (now - since >= longest) return false;
-  const auto opened = directories_.open(place.directory);
-  if (!std::holds_alternative<DirectoryFd>(opened)) return false;
-  switch (writers_of(std::get<DirectoryFd>(opened), place.name)) {
-    case Writers::none:
-      return false;
-    case Writers::some:
-      break;
-    case Writers::unknown:
-      if ((place.hints & hint::kClosed) != 0) return false;
-      if ((place.hints & (hint::kWritten | hint::kCreated)) == 0) return false;
-      break;
-  }
-  // Closed by one of several writers, perhaps: that does not count for the others.
-  held_[{place.directory, place.name}] = {place.hints & ~hint::kClosed, since};
-  return true;
 }
 
 // Whether `node` still stands at its place is to be found out in this round.

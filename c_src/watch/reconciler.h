@@ -59,7 +59,8 @@ struct RootOptions {
   std::uint32_t await = 0;  // as in WatchOptions
   std::string only;         // when not empty, the one name that is watched: a single file
   Filter filter;
-  ScopePtr above;  // what git's files above the root say, with Filter::gitignore
+  ScopePtr above;            // what git's files above the root say, with Filter::gitignore
+  std::int64_t planted = 0;  // when it was; inode_clock()
 };
 
 class Reconciler {
@@ -89,6 +90,8 @@ class Reconciler {
   // Gives up a root: its entries are told as deleted, with `telling`, before anything else is
   // looked at.
   void uproot(NodeId root, bool telling);
+  // As uproot(root, true), but telling nothing of `untold` and what follows it, parents first.
+  void uproot_told(NodeId root, NodeId untold);
   // Goes on learning what stands below planted roots, telling nothing. False when all is known.
   bool crawl();
   // Whether a root may no longer stand at its path, or may stand there again.
@@ -197,14 +200,17 @@ class Reconciler {
   bool is_surely(NodeId node, const Look& seen) const;
   bool was_written(NodeId node, const Look& seen, Hints hints) const;
   bool is_suspect(NodeId node, const Look& seen) const;
+  std::int64_t planted(NodeId node) const;
   void put_off(const DirtyName& dirty, const OpenFailure& failure);
-  bool hold(const DirtyName& place, const Look& seen);
-  std::int64_t longest_hold(NodeId directory) const;
   void doubt(NodeId node);
   void list_below(NodeId directory);
   int learn_rules(NodeId directory, const DirectoryFd& fd);
   void tell(Change change, NodeId node, std::string from = {});
   bool is_opaque_in(NodeId directory) const;
+
+  // files that wait for their writers (reconciler_hold.cpp)
+  bool hold(const DirtyName& place, const Look& seen);
+  std::int64_t longest_hold(NodeId directory) const;
 
   // symbolic links (reconciler_links.cpp)
   bool follows(NodeId directory) const;

@@ -171,10 +171,6 @@ void Reconciler::poll() {
   look_again();
 }
 
-void Reconciler::look_at_held() {
-  for (const auto& [place, held] : held_) next_.add(place.first, place.second, 0);
-}
-
 void Reconciler::retry_names() {
   for (const DirtyName& entry : std::exchange(later_names_, {})) {
     touch(entry.directory, entry.name, entry.hints);

@@ -21,6 +21,7 @@ NodeId Reconciler::plant(const std::string& path, Identity identity, RootOptions
   following_ = following_ || options.follow_symlinks;
   awaiting_ = awaiting_ || options.await > 0;
   visibility_.plant(root, options.only, options.filter, options.above);
+  options.planted = inode_clock();
   roots_[root] = std::move(options);
   unfollow(root);
   confirmed_ = false;
@@ -404,6 +405,7 @@ void Reconciler::denied(NodeId directory, NodeId by, int code) {
   unreadable(by, code);
   tree_.set(directory, DirMark::stale);
   tree_.set(directory, DirMark::suspect);
+  blind_.try_emplace(directory, clean_);  // what was hinted of it is not looked into
   denied_.insert(directory);
   denied_.insert(by);
 }

@@ -110,6 +110,13 @@ void Reconciler::uproot(NodeId root, bool telling) {
   doom(root, telling);
 }
 
+void Reconciler::uproot_told(NodeId root, NodeId untold) {
+  doom(root, true);
+  for (NodeId node = untold; node != kNoNode; node = next_below(tree_, node, root)) {
+    doom(node, false);  // the last one goes first
+  }
+}
+
 // Marked as well, since by the time it is its turn the number may stand for another entry.
 void Reconciler::doom(NodeId node, bool telling) {
   tree_.set(node, Mark::doomed);

@@ -95,10 +95,7 @@ std::optional<Error> RootKeeper::add(const std::vector<std::string>& paths,
     }
     auto found = probe_at(path);
     const Error* error = std::get_if<Error>(&found);
-    if (error != nullptr && !(options.wait_for_missing && is_gone(*error)) &&
-        !is_unanswered(*error)) {
-      return *error;
-    }
+    if (error != nullptr && !options.wait_for_missing && !is_unanswered(*error)) return *error;
     const bool repeated = std::any_of(added.begin(), added.end(),
                                       [&](const auto& root) { return root->path == path; });
     if (repeated) continue;
@@ -283,8 +280,16 @@ bool RootKeeper::plant(Root& root) {
   root.node = reconciler_.plant(root.target.directory, root.target.identity,
                                 {root.recursive, root.follow_symlinks, root.backend, root.await,
                                  root.target.only, root.filter, std::move(above)});
-  // One that may cover others is to be learnt before these are decided on.
-  return !root.recursive || !root.target.only.empty();
+  return !may_cover_absent(root);
+}
+
+// Whether it may tell what stands at others: it is to be learnt before these are decided on.
+bool RootKeeper::may_cover_absent(const Root& root) const {
+  if (!root.recursive || !root.target.only.empty()) return false;
+  const auto& all = roots_.all();
+  return std::any_of(all.begin(), all.end(), [&](const Roots::Pointer& other) {
+    return other->node == kNoNode && is_path_below(other->path, root.path);
+  });
 }
 
 // Whether entries that this root will tell are in the mirrors of subscribers now: they are told
@@ -326,9 +331,14 @@ void RootKeeper::take_over(const Root& root) {
 
 // Gives up the node of a root; uprooted() follows when its entries are gone.
 void RootKeeper::leave(Root& root) {
-  const bool was_told = root.phase == Root::Phase::told;
+  const bool telling = root.phase == Root::Phase::telling;
+  const bool was_told = root.phase == Root::Phase::told || telling;
   root.phase = Root::Phase::leaving;
-  reconciler_.uproot(root.node, was_told);
+  if (telling) {
+    reconciler_.uproot_told(root.node, root.cursor);
+  } else {
+    reconciler_.uproot(root.node, was_told);
+  }
   // What was never told needs no credit to be forgotten.
   while (!was_told && root.phase == Root::Phase::leaving) reconciler_.work();
 }

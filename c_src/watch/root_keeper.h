@@ -32,8 +32,8 @@ class RootKeeper {
   const Roots& roots() const { return roots_; }
 
   // Adds all paths or, when one of them cannot be watched or is watched already, none and says
-  // why. A path given twice is taken once. With `wait_for_missing` one that does not exist is no
-  // error.
+  // why. A path given twice is taken once. With `wait_for_missing` one that does not exist, or
+  // cannot be looked at, is no error.
   std::optional<Error> add(const std::vector<std::string>& paths, const WatchOptions& options);
   // Gives up a path as it was added; false when there is none such.
   bool remove(const std::string& path);
@@ -81,6 +81,7 @@ class RootKeeper {
   void drop(const Roots::Pointer& root);
   void check_planted(Root& root);
   bool plant(Root& root);
+  bool may_cover_absent(const Root& root) const;
   bool may_be_told_elsewhere(const Root& root) const;
   void not_looked_at(Root& root, const Error& error);
   void take_over(const Root& root);

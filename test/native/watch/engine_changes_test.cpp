@@ -2,7 +2,10 @@
 // replayed mirror with the disk at each sync.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+
+#include <cstring>
 
 #include "support/unique_fd.h"
 #include "watch/engine_test.h"
@@ -34,6 +37,35 @@ TEST_F(ChangesTest, ChangesAreToldWithoutBeingAskedFor) {
   watcher_.until("writing", [&] { return watcher_.has_told("modified file in/a"); });
   home_.remove("in/a");
   watcher_.until("deletion", [&] { return watcher_.has_told("deleted file in/a"); });
+}
+
+TEST_F(ChangesTest, AWriteThroughAMappingIsToldWhenItIsClosedHoweverLateThatIs) {
+  home_.write("in/mapped", "x");
+  let_a_tick_pass();
+  watch({"in"});
+  const auto time = [&] {
+    struct stat status {};
+    EXPECT_EQ(::stat(home_.at("in/mapped").c_str(), &status), 0);
+    return std::pair(status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+  };
+  const auto before = time();
+  {
+    const UniqueFd file(::open(home_.at("in/mapped").c_str(), O_RDWR | O_CLOEXEC));
+    void* const map = ::mmap(nullptr, 1, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
+    ASSERT_NE(map, MAP_FAILED);
+    std::memcpy(map, "y", 1);
+    let_a_tick_pass();
+    home_.write("in/later");
+    watcher_.sync();
+    EXPECT_EQ(watcher_.told(), (Told{"created file in/later"}));
+    let_a_tick_pass();
+    home_.append("in/later", "x");
+    watcher_.sync();
+    EXPECT_EQ(watcher_.told(), (Told{"modified file in/later"}));
+    ::munmap(map, 1);
+  }
+  if (time() == before) GTEST_SKIP() << "this file system does not keep the time of such a write";
+  EXPECT_EQ(synced(), (Told{"modified file in/mapped"}));
 }
 
 TEST_F(ChangesTest, NothingIsToldWhereNothingChanged) {

@@ -1,6 +1,10 @@
 // Roots that nest, come later, go, and stand elsewhere (P1, P8).
 #include <gtest/gtest.h>
 
+#include <set>
+#include <string>
+#include <vector>
+
 #include "watch/engine_test.h"
 
 namespace lookout {
@@ -42,6 +46,56 @@ TEST_F(RootsOfEngineTest, ADirectoryAddedLaterTellsWhatIsThereWhereAskedFor) {
   home_.write("in/a");
   home_.write("later/b");
   EXPECT_EQ(sorted(synced()), (Told{"created file in/a", "created file later/b"}));
+}
+
+TEST_F(RootsOfEngineTest, ARootAddedAboveOneThatIsBeingToldTellsNothingTwice) {
+  constexpr int kFiles = 2000;
+  home_.directory("in/sub");
+  for (int i = 0; i < kFiles; ++i) home_.write("in/sub/" + std::to_string(i));
+  WatchOptions options;
+  options.report_existing = true;
+  Watcher watcher(home_.path(), 0);
+  ASSERT_EQ(watcher.watch({home_.at("in/sub")}, options), std::nullopt);
+  watcher.engine().grant(1);
+  watcher.until("the first of its files were told", [&] { return watcher.last_seq() == 1; });
+  ASSERT_LT(watcher.peek().size(), std::size_t{kFiles});
+  ASSERT_EQ(watcher.watch({home_.at("in")}, options), std::nullopt);
+  watcher.engine().grant(Engine::kUnlimited);
+  watcher.sync();
+  std::set<std::string> stand;
+  for (const std::string& line : watcher.told()) {
+    const std::string name = line.substr(line.rfind(' ') + 1);
+    const bool fits =
+        line.starts_with("created ") ? stand.insert(name).second : stand.erase(name) == 1;
+    EXPECT_TRUE(fits) << line;
+  }
+  EXPECT_EQ(stand.size(), std::size_t{kFiles} + 1);
+}
+
+TEST_F(RootsOfEngineTest, WhereItMayBeMissingARootThatCannotBeLookedAtKeepsNoOtherFromItsWatch) {
+  const std::string longer(300, 'n');  // than a name may be
+  WatchOptions options;
+  options.wait_for_missing = true;
+  ASSERT_EQ(watcher_.watch({home_.at("in"), home_.at(longer)}, options), std::nullopt);
+  EXPECT_TRUE(watcher_.has_told("unreadable " + longer + " enametoolong"));
+  home_.write("in/a");
+  watcher_.sync();
+  EXPECT_TRUE(watcher_.has_told("created file in/a"));
+}
+
+TEST_F(RootsOfEngineTest, ManyRootsSomeBelowOthersAreToldOnce) {
+  std::vector<std::string> paths;
+  for (const char* name : {"in/a", "in/b", "in/a/deep", "in/c", "in/c/deep/er", "in/b/deep"}) {
+    home_.directory(name);
+    paths.push_back(home_.at(name));
+  }
+  ASSERT_EQ(watcher_.watch(paths), std::nullopt);
+  watcher_.mirror_from_listing({home_.at("in/a"), home_.at("in/b"), home_.at("in/c")});
+  for (const char* name : {"in/a/x", "in/a/deep/x", "in/b/deep/x", "in/c/deep/er/x"}) {
+    home_.write(name);
+  }
+  EXPECT_EQ(sorted(synced()), (Told{"created file in/a/deep/x", "created file in/a/x",
+                                    "created file in/b/deep/x", "created file in/c/deep/er/x"}));
 }
 
 TEST_F(RootsOfEngineTest, UnwatchTellsItsEntriesAsDeletedAndIsSilentAfterwards) {
