@@ -308,11 +308,14 @@ void Reconciler::rename(NodeId source, const DirtyName& place, const Look& seen)
   // The hint that something was moved here does not say what: the number of an inode that was
   // removed may have been used again.
   if (!tree_.is_directory(source) && !is_surely(source, seen)) hints |= hint::kWritten;
-  if ((hints & hint::kMovedTo) == 0) hints |= hint::kUnpaired;  // met in a listing
-  if ((hints & hint::kMovedTo) == 0) {
+  // It was met in a listing, or before its move was hinted: a hint that something was moved here
+  // may speak of another.
+  const Place left{tree_.parent(source), std::string(tree_.name(source))};
+  const Place taken{place.directory, place.name};
+  if ((hints & hint::kMovedTo) == 0 || !trail_.leads(left, taken)) {
+    if ((hints & hint::kUnpaired) == 0) hints = (hints & ~hint::kMovedTo) | hint::kUnpaired;
     bound_trail();
-    trail_.moved({tree_.parent(source), std::string(tree_.name(source))},
-                 {place.directory, place.name}, Trail::Known::by_look, round_);
+    trail_.moved(left, taken, Trail::Known::by_look, round_);
   }
   const bool directory = tree_.is_directory(source);
   const Visibility::View before = directory ? visibility_.view(source) : Visibility::View{};

@@ -65,6 +65,11 @@ std::vector<Place> Trail::onward(const Place& place, std::uint64_t since) const 
   return places;
 }
 
+bool Trail::leads(const Place& from, const Place& to) const {
+  const std::vector<Place> places = onward(from, 0);
+  return std::find(places.begin(), places.end(), to) != places.end();
+}
+
 std::vector<Place> Trail::give_up() {
   std::vector<Place> places;
   places.reserve(moves_.size() + arrivals_.size() + strays_.size());

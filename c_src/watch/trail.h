@@ -49,6 +49,9 @@ class Trail {
   // were hinted in round `since` or later, or known by a look.
   std::vector<Place> onward(const Place& place, std::uint64_t since) const;
 
+  // Whether what once stood at `from` may have been moved to `to`.
+  bool leads(const Place& from, const Place& to) const;
+
   bool full() const { return moves_.size() + arrivals_.size() + strays_.size() >= kMaxMoves; }
   // All places that the trail led to; it is empty after it.
   std::vector<Place> give_up();

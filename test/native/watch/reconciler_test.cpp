@@ -125,11 +125,27 @@ TEST_F(ReconcilerTest, AFileWrittenOnAWayNotHintedYetIsToldThoughItWasFoundWhere
   home_.move("side/file", "in/place");
   hint(hint::kMovedFrom, "other", 1);
   hint(hint::kMovedTo, "place", 1);
-  EXPECT_EQ(round(), (Told{"renamed in/file -> in/place"}));
+  EXPECT_EQ(round(), (Told{"renamed in/file -> in/place", "modified in/place"}));
   hint(hint::kMovedFrom, "file", 2);
   hint(hint::kMovedFrom, "place", 3);
   hint(hint::kMovedTo, "place", 4);
   EXPECT_EQ(round(), (Told{"modified in/place", "deleted in/other"}));
+}
+
+TEST_F(ReconcilerTest, AFileLinkedWhereAnotherWasMovedIsComparedThoughItWasWrittenUnseen) {
+  home_.move("in/file", "side/file");
+  home_.append("side/file", "yz");
+  home_.move("in/other", "in/place");
+  home_.move("in/place", "in/beside");
+  home_.link("side/file", "in/place");
+  hint(hint::kMovedFrom, "file", 1);
+  hint(hint::kMovedFrom, "other", 2);
+  hint(hint::kMovedTo, "place", 2);
+  hint(hint::kMovedFrom, "place", 3);
+  hint(hint::kMovedTo, "beside", 3);
+  hint(hint::kCreated, "place");
+  EXPECT_EQ(round(), (Told{"renamed in/file -> in/place", "modified in/place",
+                           "renamed in/other -> in/beside"}));
 }
 
 }  // namespace

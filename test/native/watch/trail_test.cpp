@@ -63,6 +63,15 @@ TEST(Trail, LeadsAlongAChainOfRenames) {
   EXPECT_EQ(trail.onward(at(2, "c"), 0), (std::vector<Place>{at(3, "d")}));
 }
 
+TEST(Trail, TellsWhetherWhatLeftOnePlaceMayHaveComeToAnother) {
+  Trail trail;
+  trail.moved(at(1, "a"), at(1, "b"), kHinted, 1);
+  trail.moved(at(1, "b"), at(2, "c"), kHinted, 1);
+  EXPECT_TRUE(trail.leads(at(1, "a"), at(2, "c")));
+  EXPECT_FALSE(trail.leads(at(2, "c"), at(1, "a")));
+  EXPECT_FALSE(trail.leads(at(1, "a"), at(2, "d")));
+}
+
 TEST(Trail, LeadsToEveryPlaceThatThingsWentToFromOne) {
   Trail trail;
   trail.moved(at(1, "a"), at(1, "b"), kHinted, 1);
