@@ -17,6 +17,7 @@
 #include <optional>
 
 #include "command/cgroup.h"
+#include "command/descriptors.h"
 #include "command/guard_link.h"
 #include "command/orphans.h"
 #include "command/process_tree.h"
@@ -56,10 +57,10 @@ void close_all_but(int link, const LaunchPlan& plan) {
   int next = STDERR_FILENO + 1;
   for (const int fd : kept) {
     if (fd < next) continue;
-    if (fd > next) ::syscall(SYS_close_range, next, fd - 1, 0);
+    if (fd > next) close_descriptors(static_cast<unsigned>(next), static_cast<unsigned>(fd - 1));
     next = fd + 1;
   }
-  ::syscall(SYS_close_range, next, ~0U, 0);
+  close_descriptors(static_cast<unsigned>(next), kLastDescriptor);
 }
 
 // The arguments of clone3(2), up to the one that is needed.
