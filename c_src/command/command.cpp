@@ -6,10 +6,12 @@
 #include <boost/asio/post.hpp>
 #include <cerrno>
 #include <csignal>
+#include <thread>
 #include <utility>
 #include <variant>
 
 #include "command/launch_error.h"
+#include "command/orphans.h"
 #include "command/preparation.h"
 #include "command/process_tree.h"
 
@@ -47,7 +49,7 @@ struct Command::Running {
     return name == OutputStreamName::output ? output : errors;
   }
 
-  pid_t guardian;
+  pid_t guardian;  // 0 when it has ended
   bool terminal;
   stream_descriptor link;
   stream_descriptor process;  // of the guardian
@@ -56,6 +58,17 @@ struct Command::Running {
   InputStream input;
   OutputStream output;
   OutputStream errors;
+
+  // True where it has left nothing behind.
+  bool end_guardian() { return guardian != 0 && lookout::end_guardian(std::exchange(guardian, 0)); }
+
+  // One round, without a guardian. True when nothing is left of the tree.
+  bool sweep() {
+    if (cgroup) kill_cgroup(cgroup->directory());
+    return sweep_orphans([this](const Reaped& reaped) {
+      if (reaped.pid == command && !status) status = reaped.status;
+    });
+  }
 
   // What a step was about.
   const std::string& about(int step) const {
@@ -155,24 +168,19 @@ void Command::on_report(const Report& report) {
 // It ends last of the tree, unless it was killed: then what is left of the tree has become ours.
 void Command::on_guardian_end() {
   while (const auto report = receive_report(running_->link.native_handle())) on_report(*report);
+  if (running_->end_guardian()) return on_tree_gone();
   sweep();
 }
 
 void Command::sweep() {
-  for (;;) {
-    const Reaped reaped = reap_one();
-    if (reaped.none_left) break;
-    if (reaped.pid == 0) {
-      if (running_->cgroup) kill_cgroup(running_->cgroup->directory());
-      kill_descendants();
-      running_->sweep_timer.expires_after(kSweepPause);
-      running_->sweep_timer.async_wait([this](const auto& error) {
-        if (!error) sweep();
-      });
-      return;
-    }
-    if (reaped.pid == running_->command && !running_->status) running_->status = reaped.status;
-  }
+  if (running_->sweep()) return on_tree_gone();
+  running_->sweep_timer.expires_after(kSweepPause);
+  running_->sweep_timer.async_wait([this](const auto& error) {
+    if (!error) sweep();
+  });
+}
+
+void Command::on_tree_gone() {
   running_->tree_gone = true;
   running_->input.drop();
   if (running_->command == 0) return fail();
@@ -265,10 +273,16 @@ void Command::resume() {
 
 void Command::end_and_wait(milliseconds patience) {
   if (!running_) return;
+  const auto end = std::chrono::steady_clock::now() + patience;
   running_->link.close();
   pollfd guardian{running_->process.native_handle(), POLLIN, 0};
-  ::poll(&guardian, 1, static_cast<int>(patience.count()));
-  reap_one();
+  // It does the work, and goes on where the patience is not enough.
+  const bool ended = ::poll(&guardian, 1, static_cast<int>(patience.count())) > 0;
+  if (ended && !running_->tree_gone && !running_->end_guardian()) {
+    while (!running_->sweep() && std::chrono::steady_clock::now() < end) {
+      std::this_thread::sleep_for(kSweepPause);
+    }
+  }
   running_.reset();
 }
 

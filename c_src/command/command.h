@@ -78,6 +78,7 @@ class Command {
   void on_report(const Report& report);
   void on_guardian_end();
   void sweep();
+  void on_tree_gone();
   void fail();
   void on_stream_end();
   void finish_if_over();

@@ -5,6 +5,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,7 +17,9 @@
 #include <optional>
 
 #include "command/cgroup.h"
+#include "command/descriptors.h"
 #include "command/guard_link.h"
+#include "command/orphans.h"
 #include "command/process_tree.h"
 
 namespace lookout {
@@ -54,10 +57,10 @@ void close_all_but(int link, const LaunchPlan& plan) {
   int next = STDERR_FILENO + 1;
   for (const int fd : kept) {
     if (fd < next) continue;
-    if (fd > next) ::syscall(SYS_close_range, next, fd - 1, 0);
+    if (fd > next) close_descriptors(static_cast<unsigned>(next), static_cast<unsigned>(fd - 1));
     next = fd + 1;
   }
-  ::syscall(SYS_close_range, next, ~0U, 0);
+  close_descriptors(static_cast<unsigned>(next), kLastDescriptor);
 }
 
 // The arguments of clone3(2), up to the one that is needed.
@@ -113,16 +116,15 @@ class Guard {
     ended_children_ = UniqueFd(::signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK));
   }
 
-  bool start(const LaunchPlan& plan) {
+  void start(const LaunchPlan& plan) {
     auto inside = launch_in_cgroup(plan);
     const Launched launched = inside ? *inside : launch(plan);
     if (const auto* failure = std::get_if<LaunchFailure>(&launched)) {
       send_report(link_, {Report::Kind::failed, static_cast<int>(failure->step), failure->code});
-      return false;
+      return;
     }
     command_ = std::get<pid_t>(launched);
     send_report(link_, {Report::Kind::started, command_, 0});
-    return true;
   }
 
   // Until no descendant is left.
@@ -215,10 +217,9 @@ class Guard {
   become_subreaper();
   close_all_but(link, plan);
   Guard guard(link, plan.cgroup, linger);
-  if (guard.start(plan)) {
-    close_all_of(plan);
-    guard.run();
-  }
+  guard.start(plan);
+  close_all_of(plan);
+  guard.run();
   if (plan.cgroup >= 0) remove_cgroup(plan.cgroup_path);
   ::_exit(EXIT_SUCCESS);
 }
@@ -235,8 +236,14 @@ std::variant<Guardian, LaunchFailure> start_guardian(const LaunchPlan& plan, mil
   if (pid < 0) return failure();
   if (pid == 0) guard(plan, link->guardians.get(), linger);
   UniqueFd process(open_pidfd(pid));
-  // Without a link it ends by itself.
-  if (!process) return failure();
+  if (!process) {
+    const LaunchFailure unseen = failure();
+    // Without a link it ends at once, with all that it has started.
+    link->ours.reset();
+    ::waitpid(pid, nullptr, 0);
+    return unseen;
+  }
+  add_guardian(pid);
   return Guardian{pid, std::move(link->ours), std::move(process)};
 }
 

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <string>
 #include <utility>
 
 namespace lookout {
@@ -23,7 +24,7 @@ InputStream::InputStream(boost::asio::io_context& io, UniqueFd fd, Ending ending
 }
 
 void InputStream::write(std::string_view bytes) {
-  waiting_ += bytes;
+  queue_.append(bytes);
   if (!bytes.empty()) in_line_ = !ends_line(bytes.back());
   wait_writable();
 }
@@ -31,31 +32,27 @@ void InputStream::write(std::string_view bytes) {
 void InputStream::close() {
   if (!open()) return;
   // Within a line the first one only hands over what there is of it (termios(3), VEOF).
-  if (ending_ == Ending::terminal) waiting_.append(in_line_ ? 2 : 1, kEndOfFile);
+  if (ending_ == Ending::terminal) queue_.append(std::string(in_line_ ? 2 : 1, kEndOfFile));
   closing_ = true;
   wait_writable();
 }
 
 void InputStream::drop() {
   descriptor_.reset();
-  waiting_.clear();
-  written_ = 0;
+  queue_.clear();
 }
 
 void InputStream::step() {
   if (waiting() > 0) {
-    const ssize_t size =
-        ::write(descriptor_->native_handle(), waiting_.data() + written_, waiting());
+    const ssize_t size = ::write(descriptor_->native_handle(), queue_.waiting().data(), waiting());
     if (size < 0) {
       if (errno == EAGAIN || errno == EINTR) return wait_writable();
       return on_broken();
     }
-    written_ += static_cast<std::size_t>(size);
+    queue_.take(static_cast<std::size_t>(size));
     handlers_.written(static_cast<std::size_t>(size));
   }
   if (waiting() > 0) return wait_writable();
-  waiting_.clear();
-  written_ = 0;
   // A terminal stays: it is read from, too, and may be resized.
   if (closing_ && ending_ == Ending::close) descriptor_.reset();
 }

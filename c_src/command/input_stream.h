@@ -6,9 +6,9 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
-#include <string>
 #include <string_view>
 
+#include "command/byte_queue.h"
 #include "support/unique_fd.h"
 
 namespace lookout {
@@ -36,7 +36,7 @@ class InputStream {
   InputStream& operator=(const InputStream&) = delete;
 
   bool open() const { return descriptor_ && !closing_; }
-  std::size_t waiting() const { return waiting_.size() - written_; }
+  std::size_t waiting() const { return queue_.waiting().size(); }
 
   // Only while it is open.
   void write(std::string_view bytes);
@@ -56,8 +56,7 @@ class InputStream {
   std::unique_ptr<boost::asio::posix::stream_descriptor> descriptor_;
   Ending ending_;
   Handlers handlers_;
-  std::string waiting_;  // from written_ on
-  std::size_t written_ = 0;
+  ByteQueue queue_;
   bool in_line_ = false;  // what was taken last does not end a line
   bool closing_ = false;
   bool wait_pending_ = false;

@@ -2,7 +2,6 @@
 
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -10,6 +9,7 @@
 #include <cstdlib>
 #include <system_error>
 
+#include "command/descriptors.h"
 #include "command/signals.h"
 
 // Version 1 of Boost.Process: version 2 is a library to link from 1.86 on, and version 1 is headers
@@ -31,8 +31,6 @@ namespace process = boost::process;
 
 namespace lookout {
 namespace {
-
-constexpr unsigned kCloseRangeCloexec = 4;  // CLOSE_RANGE_CLOEXEC (Linux 5.11)
 
 // Boost.Process passes one number from the child to its parent; the step travels with the errno.
 constexpr int kStepFactor = 65536;
@@ -80,11 +78,12 @@ std::optional<LaunchStep> prepare(const LaunchPlan& plan, pid_t parent) {
   if (::setsid() < 0) return LaunchStep::set_descriptor;
   if (!set_descriptors(plan)) return LaunchStep::set_descriptor;
   if (::fchdir(plan.directory) != 0) return LaunchStep::change_dir;
+  // What a library has opened without close-on-exec; the pipe that reports a failure is kept.
+  // Before the limits, under which nothing more might be opened.
+  close_descriptors_on_exec(STDERR_FILENO + 1, kLastDescriptor);
   if (plan.nice && ::setpriority(PRIO_PROCESS, 0, *plan.nice) != 0) return LaunchStep::set_nice;
   if (!set_limits(plan)) return LaunchStep::set_limit;
   reset_signals();
-  // What a library has opened without close-on-exec; the pipe that reports a failure is kept.
-  ::syscall(SYS_close_range, 3U, ~0U, kCloseRangeCloexec);
   return std::nullopt;
 }
 

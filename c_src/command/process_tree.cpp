@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <csignal>
 #include <memory>
@@ -39,21 +40,54 @@ std::optional<ProcessStat> read_stat(pid_t pid) {
   return parse_process_stat({line.data(), static_cast<std::size_t>(size)});
 }
 
-// Those that have ended are left out: they have no children any more.
-std::vector<ParentOf> living_processes() {
-  std::vector<ParentOf> processes;
+struct Process {
+  pid_t pid;
+  ProcessStat stat;
+
+  bool has_ended() const { return stat.state == 'Z' || stat.state == 'X'; }
+};
+
+bool is_want(int code) {
+  return code == EMFILE || code == ENFILE || code == ENOMEM;
+}
+
+// Not `complete` where for want of descriptors or memory not all could be looked at.
+struct ProcessList {
+  std::vector<Process> processes;
+  bool complete = true;
+};
+
+ProcessList all_processes() {
   const std::unique_ptr<DIR, int (*)(DIR*)> proc(::opendir("/proc"), ::closedir);
-  if (!proc) return processes;
+  if (!proc) return {{}, false};
+  ProcessList list;
   // One thread reads this directory stream.
   // NOLINTNEXTLINE(concurrency-mt-unsafe)
   while (const dirent* entry = ::readdir(proc.get())) {
     const auto pid = to_number<pid_t>(entry->d_name);
     if (!pid) continue;
-    const auto stat = read_stat(*pid);
-    if (stat && stat->state != 'Z' && stat->state != 'X')
-      processes.emplace_back(*pid, stat->parent);
+    errno = 0;
+    if (const auto stat = read_stat(*pid)) {
+      list.processes.push_back({*pid, *stat});
+    } else if (is_want(errno)) {
+      list.complete = false;
+    }
   }
-  return processes;
+  return list;
+}
+
+bool is_among(const std::vector<pid_t>& pids, pid_t pid) {
+  return std::find(pids.begin(), pids.end(), pid) != pids.end();
+}
+
+// Those that have ended are left out: they have no children any more.
+std::vector<ParentOf> living_processes_but(const std::vector<pid_t>& spared) {
+  std::vector<ParentOf> living;
+  for (const Process& process : all_processes().processes) {
+    if (process.has_ended() || is_among(spared, process.pid)) continue;
+    living.emplace_back(process.pid, process.stat.parent);
+  }
+  return living;
 }
 
 void kill_checked(pid_t pid, pid_t root, const std::unordered_set<pid_t>& tree) {
@@ -96,17 +130,31 @@ void become_subreaper() {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 }
 
-bool kill_descendants() {
+std::optional<std::vector<pid_t>> children_but(const std::vector<pid_t>& spared) {
+  const ProcessList all = all_processes();
+  if (!all.complete) return std::nullopt;
+  std::vector<pid_t> children;
+  for (const Process& process : all.processes) {
+    if (process.stat.parent != ::getpid() || is_among(spared, process.pid)) continue;
+    children.push_back(process.pid);
+  }
+  return children;
+}
+
+void kill_descendants(const std::vector<pid_t>& spared) {
   const pid_t root = ::getpid();
-  const std::vector<pid_t> found = below(root, living_processes());
+  const std::vector<pid_t> found = below(root, living_processes_but(spared));
   const std::unordered_set<pid_t> tree(found.begin(), found.end());
   for (const pid_t pid : found) kill_checked(pid, root, tree);
-  return !found.empty();
 }
 
 Reaped reap_one() {
+  return reap(-1);
+}
+
+Reaped reap(pid_t child) {
   int status = 0;
-  const pid_t pid = ::waitpid(-1, &status, WNOHANG);
+  const pid_t pid = ::waitpid(child, &status, WNOHANG);
   if (pid == 0) return {};
   if (pid < 0) return {0, {}, true};
   if (WIFSIGNALED(status)) return {pid, {0, WTERMSIG(status)}, false};

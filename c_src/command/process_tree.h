@@ -30,9 +30,15 @@ std::vector<pid_t> below(pid_t root, const std::vector<ParentOf>& processes);
 // Makes this process the parent of every orphan below it.
 void become_subreaper();
 
+// The children of this process, ended or not, that are not among `spared`. What is empty is so for
+// certain: a child that only this process reaps is seen in any listing that begins while it lives.
+// Nothing where the processes cannot be listed now.
+std::optional<std::vector<pid_t>> children_but(const std::vector<pid_t>& spared);
+
 // Sends SIGKILL to every living process below this one, each through a pidfd that was checked to be
-// a process of the tree (a number alone may be another's meanwhile). False where none was found.
-bool kill_descendants();
+// a process of the tree (a number alone may be another's meanwhile), but for `spared` and what is
+// below them.
+void kill_descendants(const std::vector<pid_t>& spared = {});
 
 // An ended child, taken off the process table without waiting.
 struct Reaped {
@@ -41,6 +47,7 @@ struct Reaped {
   bool none_left = false;  // there is no child, ended or not, and so no descendant
 };
 Reaped reap_one();
+Reaped reap(pid_t child);  // this one and no other
 
 // A descriptor that becomes readable when the process ends; -1 with errno (Linux 5.3).
 int open_pidfd(pid_t pid);

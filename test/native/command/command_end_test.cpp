@@ -180,5 +180,130 @@ TEST_F(CommandEndTest, P6EndOfTheProgramEndsTheTreeAndWaitsForIt) {
   EXPECT_FALSE(listener.status);
 }
 
+TEST_F(CommandEndTest, P6EndOfTheProgramEndsATreeWhoseGuardianWasJustKilled) {
+  const pid_t pid = start(actor({"deaf", "orphan", "pause"}));
+  const pid_t orphan = told_pid();
+  const pid_t guardian = parent_of(pid);
+  ::kill(guardian, SIGKILL);
+  command.end_and_wait(kLongTime);
+  EXPECT_TRUE(is_gone(pid));
+  EXPECT_TRUE(is_gone(orphan));
+  EXPECT_TRUE(is_gone(guardian));
+}
+
+TEST_F(CommandEndTest, P6LaunchThatFailsInTheGuardianLeavesNoZombie) {
+  LaunchSpec spec = actor({"exit:0"});
+  spec.limits = {{RLIMIT_NOFILE, 2, 1}};  // no system takes a hard limit below the soft one
+  EXPECT_EQ(refusal(spec), "bad_limit setrlimit");
+  EXPECT_TRUE(reap_one().none_left);
+}
+
+class DescriptorLimit {
+ public:
+  explicit DescriptorLimit(rlim_t soft) {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    const rlimit few{soft, before_.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &few);
+  }
+  ~DescriptorLimit() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+  DescriptorLimit(const DescriptorLimit&) = delete;
+  DescriptorLimit& operator=(const DescriptorLimit&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
+// With one descriptor more at each try, so that each that is needed is missing once.
+TEST_F(CommandEndTest, P6WantOfDescriptorsLeavesNoProcess) {
+  run(actor({"exit:0"}));  // the loop has its descriptors then
+  bool started = false;
+  for (rlim_t descriptors = 3; !started && descriptors < 200; ++descriptors) {
+    const DescriptorLimit few(descriptors);
+    started = refusal(actor({"pause"})) == "started";
+    if (!started) {
+      ASSERT_TRUE(reap_one().none_left) << descriptors;
+    }
+  }
+  EXPECT_TRUE(started);
+  command.end_and_wait(kLongTime);
+}
+
+// A program that runs a command may run a second one, such as fswatch.
+class TwoCommandsTest : public CommandTest {
+ protected:
+  // Deaf, with an orphan: what would end it can only be a SIGKILL.
+  void start_other() {
+    std::optional<Result<std::uint64_t>> answer;
+    other.spawn(actor({"deaf", "orphan", "pause"}),
+                [&](Result<std::uint64_t> result) { answer = std::move(result); });
+    ASSERT_TRUE(run_until([&] { return answer.has_value(); }));
+    other_pid = static_cast<pid_t>(std::get<std::uint64_t>(*answer));
+    other.grant(OutputStreamName::output, kPlenty);
+    ASSERT_TRUE(run_until([&] { return other_listener.output.find('\n') != std::string::npos; }));
+    other_orphan = static_cast<pid_t>(std::stoi(other_listener.output));
+  }
+
+  void expect_other_unharmed() {
+    EXPECT_TRUE(is_alive(parent_of(other_pid)));
+    EXPECT_TRUE(is_alive(other_pid));
+    EXPECT_TRUE(is_alive(other_orphan));
+    EXPECT_FALSE(other_listener.status);
+    other.stop(milliseconds(0));
+    EXPECT_TRUE(run_until([&] { return other_listener.status.has_value(); }));
+    EXPECT_TRUE(is_gone(other_orphan));
+    EXPECT_TRUE(reap_one().none_left);
+  }
+
+  // A process that was killed is a zombie at first.
+  static bool is_alive(pid_t pid) {
+    std::string line;
+    std::getline(std::ifstream("/proc/" + std::to_string(pid) + "/stat"), line);
+    const auto stat = parse_process_stat(line);
+    return stat && stat->state != 'Z' && stat->state != 'X';
+  }
+
+  RecordingListener other_listener;
+  Command other{io, other_listener};
+  pid_t other_pid = -1;
+  pid_t other_orphan = -1;
+};
+
+TEST_F(TwoCommandsTest, P6EndOfOneIsNotTheEndOfTheOther) {
+  start_other();
+  EXPECT_EQ(run(actor({"exit:3"})), (ExitStatus{3, 0}));
+  expect_other_unharmed();
+}
+
+TEST_F(TwoCommandsTest, P6OneThatCannotBeLaunchedIsNotTheEndOfTheOther) {
+  start_other();
+  LaunchSpec spec = actor({"exit:0"});
+  spec.limits = {{RLIMIT_NOFILE, 2, 1}};
+  EXPECT_EQ(refusal(spec), "bad_limit setrlimit");
+  expect_other_unharmed();
+}
+
+TEST_F(TwoCommandsTest, P6TreeOfAKilledGuardianEndsAndTheOtherTreeDoesNot) {
+  start_other();
+  const pid_t pid = start(actor({"deaf", "orphan", "pause"}));
+  const pid_t orphan = told_pid();
+  ::kill(parent_of(pid), SIGKILL);
+  EXPECT_EQ(exit_status(), (ExitStatus{0, SIGKILL}));
+  EXPECT_TRUE(is_gone(pid));
+  EXPECT_TRUE(is_gone(orphan));
+  expect_other_unharmed();
+}
+
+TEST_F(TwoCommandsTest, P6BothTreesEndWhereBothGuardiansAreKilledAtOnce) {
+  start_other();
+  const pid_t pid = start(actor({"deaf", "orphan", "pause"}));
+  const pid_t orphan = told_pid();
+  const std::array<pid_t, 2> guardians{parent_of(pid), parent_of(other_pid)};
+  for (const pid_t guardian : guardians) ::kill(guardian, SIGKILL);
+  exit_status();
+  EXPECT_TRUE(run_until([&] { return other_listener.status.has_value(); }));
+  for (const pid_t each : {pid, orphan, other_pid, other_orphan}) EXPECT_TRUE(is_gone(each));
+  EXPECT_TRUE(reap_one().none_left);
+}
+
 }  // namespace
 }  // namespace lookout
