@@ -65,8 +65,9 @@ defmodule Lookout do
   ## Slow subscribers
 
   Nobody's mailbox is flooded: with `active: true` at most some 64 batches are waiting in it, with `active: n` at most `n`. Meanwhile
-  changes are merged natively. The slowest subscriber sets the pace for all for at most `:max_lag` ms; then it is left behind
-  until it has emptied its mailbox or asks again, and is told `:lagged`. A sole subscriber is never left behind.
+  changes are merged natively. The slowest subscriber sets the pace for all for at most `:max_lag` ms, even if it takes a message now
+  and then; then it is left behind until its mailbox is empty but for a few messages (8), or until it asks again, and is told `:lagged`.
+  A sole subscriber is never left behind.
 
   ## Errors
 

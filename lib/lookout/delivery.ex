@@ -153,7 +153,9 @@ defmodule Lookout.Delivery do
     {:ok, pump(%{delivery | pause: min(delivery.pause * 2, longest)})}
   end
 
+  # One that has just made room for a message is slow all the same: that room is filled first.
   defp on_timeout(:lag, delivery) do
+    delivery = pump(delivery)
     {:ok, pump(%{delivery | flow: Flow.detach_slow(delivery.flow, &mailbox/1)})}
   end
 
@@ -188,7 +190,7 @@ defmodule Lookout.Delivery do
     |> perform(back)
     |> perform(actions)
     |> look_again(Flow.must_look?(flow, status), moved?)
-    |> limit_lag(status == :contended, moved?)
+    |> limit_lag(status)
   end
 
   defp perform(delivery, actions), do: Enum.reduce(actions, delivery, &perform_one/2)
@@ -209,10 +211,10 @@ defmodule Lookout.Delivery do
     start_timer(%{delivery | pause: pause}, :look, pause)
   end
 
-  # How long the first item of the queue has waited counts.
-  defp limit_lag(delivery, false, _moved?), do: cancel_timer(delivery, :lag)
-  defp limit_lag(delivery, true, false), do: start_timer(delivery, :lag, delivery.max_lag)
-  defp limit_lag(delivery, true, true), do: delivery |> cancel_timer(:lag) |> limit_lag(true, false)
+  # What counts is how long some have waited for others, whatever was handed out meanwhile: a subscriber that takes a message
+  # now and then holds up the others as well.
+  defp limit_lag(delivery, :contended), do: start_timer(delivery, :lag, delivery.max_lag)
+  defp limit_lag(delivery, _status), do: cancel_timer(delivery, :lag)
 
   defp start_timer(delivery, tag, ms), do: %{delivery | timers: Timers.start(delivery.timers, tag, ms)}
   defp cancel_timer(delivery, tag), do: %{delivery | timers: Timers.cancel(delivery.timers, tag)}
