@@ -251,7 +251,8 @@ defmodule Lookout do
       Lookout.stream("lib") |> Stream.filter(&(&1.change == :modified)) |> Enum.take(1)
 
   Takes what `start_link/1` takes. Runs no faster than it is consumed. Raises `Lookout.Error` when the directory cannot be
-  watched, and when changes may have been missed because the native program had to be replaced. Other notices are logged.
+  watched, and when changes may have been missed: because the native program had to be replaced (`:restarted`), or because the stream was
+  consumed too slowly for other subscribers of its watcher (`:lagging`; see `:max_lag`). Other notices are logged.
   """
   @spec stream(path | [option]) :: Enumerable.t()
   def stream(path_or_options), do: path_or_options |> Options.parse!() |> EventStream.new()
