@@ -92,6 +92,7 @@ defmodule Lookout.DeathTest do
       watcher = start_watcher!(dir)
       signal(os_pid(watcher), "KILL")
       eventually(fn -> match?({:ok, %{restarts: 1}}, Lookout.info(watcher)) end)
+      {:ok, _seq, []} = Lookout.list(watcher)
       {:ok, ^watcher} = Lookout.subscribe(watcher)
       File.mkdir!(Path.join(dir, "a"))
       assert changes(watcher, dir) == [{:created, "a"}]

@@ -1,7 +1,7 @@
 defmodule Lookout.StartTest do
   use Lookout.Case, async: true
 
-  alias Lookout.{Error, FakeProgram}
+  alias Lookout.{Error, FakeProgram, Program}
 
   describe "a directory that cannot be watched" do
     test "is an error, and a bare process that called start_link lives on", %{dir: dir} do
@@ -149,6 +149,34 @@ defmodule Lookout.StartTest do
       File.write!(Path.join(dir, "a"), "")
       {:ok, watcher} = Lookout.start_link(dirs: dir, ready: :async)
       assert {:ok, 0, [%Lookout.Entry{}]} = Lookout.list(watcher)
+    end
+
+    test "P5: lets info be answered before the watches are live, and asks for it once", %{dir: dir} do
+      heard = Path.join(dir, "heard")
+      await = fn condition -> {:sh, "until #{condition}; do sleep 0.01; done"} end
+      infos = fn count -> await.("[ $(grep -ao info #{heard} | wc -l) -ge #{count} ]") end
+
+      steps =
+        [{:sh, "exec 3<&0; cat <&3 >#{heard} &"}, await.("[ -e #{dir}/go ]"), {:say, {:hello, 1, "0"}}] ++
+          [infos.(1), {:say, {:reply, 1, {:ok, %{files: 7}}}}, infos.(2), {:say, {:reply, 2, :ok}}] ++
+          [await.("grep -aq list #{heard}"), {:say, {:reply, 3, {:ok, %{files: 8}}}}, {:say, {:reply, 4, {:ok, 0}}}] ++
+          [{:sh, "wait"}]
+
+      limits = [port_path: FakeProgram.write!(dir, steps), farewell: 10, quiet: 60_000]
+      watcher = start_watcher!([dirs: "/", ready: :async], limits)
+      open = fn -> Program.open_kinds(:sys.get_state(watcher).program) end
+
+      first = Task.async(fn -> Lookout.info(watcher, 60_000) end)
+      eventually(fn -> match?([{:info, _from}], open.()) end)
+      File.write!(Path.join(dir, "go"), "")
+      assert {:ok, %{files: 7}} = Task.await(first, 30_000)
+
+      second = Task.async(fn -> Lookout.info(watcher, 60_000) end)
+      eventually(fn -> Enum.any?(open.(), &match?({:info, _from}, &1)) end)
+      # Sent when the watches are live, after whatever else is sent then.
+      assert {:ok, 0, []} = Lookout.list(watcher, timeout: 30_000)
+      assert {:ok, %{files: 8}} = Task.await(second)
+      assert [_before, _first, _second] = heard |> File.read!() |> :binary.split("info", [:global])
     end
 
     test "stops with the error when there is nothing to watch", %{dir: dir} do
