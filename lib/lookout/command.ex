@@ -90,7 +90,8 @@ defmodule Lookout.Command do
       children = [{Lookout.Command, {["redis-server", "--port", "7000"], name: MyApp.Redis}}]
 
   Its process ends with the command: `:normal` after exit status 0, else with the reason `{:exit, status}`, so that `restart:
-  :transient` restarts it after a failure. The owner is `nil` unless given: a supervisor takes no messages.
+  :transient` restarts it after a failure. The owner is `nil` unless given: a supervisor takes no messages. One that is given hears the
+  exit also when the supervisor stops the command.
 
   ## Errors
 
