@@ -89,6 +89,10 @@ defmodule Lookout.Delivery do
     end
   end
 
+  @doc "Whether an item has not been handed out yet: who subscribes now will be told it."
+  @spec waiting?(t, Flow.item()) :: boolean
+  def waiting?(%__MODULE__{flow: flow}, item), do: :queue.member(item, flow.queue)
+
   @spec held(t) :: non_neg_integer
   def held(%__MODULE__{flow: flow}), do: flow.held
 

@@ -104,10 +104,10 @@ defmodule Lookout.Watcher do
     {:noreply, state}
   end
 
-  # Who comes after the watches went live would wait for the notice in vain.
+  # Who comes after the notice was handed out would wait for it in vain.
   defp missed_ready?(state, pid) do
     state.options.ready == :async and state.was_live and
-      not Delivery.subscriber?(state.delivery, pid)
+      not Delivery.subscriber?(state.delivery, pid) and not Delivery.waiting?(state.delivery, {:notice, :ready})
   end
 
   ## Messages

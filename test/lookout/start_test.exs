@@ -145,6 +145,31 @@ defmodule Lookout.StartTest do
       assert taken(watcher) == []
     end
 
+    test "says :ready once to whom it was kept for, after what exists", %{dir: dir} do
+      File.write!(Path.join(dir, "a"), "")
+      {:ok, watcher} = Lookout.start_link(dirs: dir, ready: :async, initial: true)
+      {:ok, _seq, [_a]} = Lookout.list(watcher)
+
+      for _ <- 1..2 do
+        {:ok, ^watcher} = Lookout.subscribe(watcher)
+        :ok = Lookout.sync(watcher)
+      end
+
+      messages = taken(watcher)
+      assert for({:events, _seq, events} <- messages, event <- events, do: change(event, dir)) == [{:created, "a"}]
+      assert for({:notice, notice} <- messages, do: notice) == [:ready]
+    end
+
+    test "says :ready once to who comes while it is kept for a slow one", %{dir: dir} do
+      {:ok, watcher} = Lookout.start_link(dirs: dir, ready: :async, initial: true)
+      {:ok, ^watcher} = Lookout.subscribe(watcher, active: 0)
+      {:ok, 0, []} = Lookout.list(watcher)
+      task = Task.async(fn -> {Lookout.subscribe(watcher), Lookout.sync(watcher), taken(watcher)} end)
+      eventually(fn -> :sys.get_state(watcher).delivery.syncs != %{} end)
+      :ok = Lookout.ask(watcher, 1)
+      assert Task.await(task) == {{:ok, watcher}, :ok, [{:notice, :ready}]}
+    end
+
     test "keeps requests until the watches are live", %{dir: dir} do
       File.write!(Path.join(dir, "a"), "")
       {:ok, watcher} = Lookout.start_link(dirs: dir, ready: :async)
