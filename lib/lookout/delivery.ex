@@ -71,9 +71,12 @@ defmodule Lookout.Delivery do
   defp why_not(:not_subscribed), do: "the caller is no subscriber; call Lookout.subscribe/2 first"
   defp why_not(:active), do: "the caller subscribed with active: true and need not ask"
 
-  @doc "Sends a message to all subscribers at once, past the queue: the last word."
-  @spec broadcast(t, term) :: :ok
-  def broadcast(%__MODULE__{monitors: monitors}, message), do: Enum.each(monitors, &tell(elem(&1, 0), message))
+  @doc "Sends a message to all subscribers but some at once, past the queue: the last word."
+  @spec broadcast(t, term, [pid]) :: :ok
+  def broadcast(%__MODULE__{monitors: monitors}, message, but \\ []) do
+    for pid <- Map.keys(monitors), pid not in but, do: tell(pid, message)
+    :ok
+  end
 
   @spec tell(pid, term) :: term
   def tell(pid, message), do: send(pid, {:lookout, self(), message})

@@ -203,7 +203,10 @@ defmodule Lookout.Watcher do
   @impl true
   def terminate(reason, state) do
     Program.part(state.program)
-    # Of a watcher that could not be started nobody knows the pid.
-    if is_nil(state.failure) or state.starter == :answered, do: Delivery.broadcast(state.delivery, {:stopped, reason})
+    # Of a watcher that could not be started only those know who have subscribed by its name.
+    if is_nil(state.failure) or state.starter == :answered,
+      do: Delivery.broadcast(state.delivery, {:stopped, reason}),
+      else:
+        Delivery.broadcast(state.delivery, {:stopped, state.failure}, Enum.map(state.options.subscribe, &elem(&1, 0)))
   end
 end

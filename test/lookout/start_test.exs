@@ -40,6 +40,29 @@ defmodule Lookout.StartTest do
       end
     end
 
+    test "is told those who have subscribed by the name meanwhile, and not those whom nobody told the name", %{dir: dir} do
+      me = self()
+      failed = {:say, {:reply, 1, {:error, {:enoent, :watch, "/missing", "create it first"}}}}
+      await = {:sh, "until [ -e #{dir}/go ]; do sleep 0.01; done"}
+      path = FakeProgram.write!(dir, [{:say, {:hello, 1, "0"}}, await, failed, :listen])
+
+      given =
+        spawn_link(fn ->
+          receive do: ({:mailbox, from} -> send(from, {:mailbox, Process.info(self(), :messages)}))
+        end)
+
+      options = Lookout.Options.parse!(dirs: "/missing", name: __MODULE__.Meanwhile, subscribe: [given])
+      options = %{options | limits: %Lookout.Limits{port_path: path, farewell: 10}}
+      spawn_link(fn -> send(me, {:started, Lookout.Watcher.start_link(options)}) end)
+
+      {:ok, watcher} = eventually(fn -> with {:error, _error} <- Lookout.subscribe(__MODULE__.Meanwhile), do: nil end)
+      File.write!(Path.join(dir, "go"), "")
+      assert_receive {:started, {:error, %Error{reason: :enoent} = error}}, 10_000
+      assert_received {:lookout, ^watcher, {:stopped, ^error}}
+      send(given, {:mailbox, me})
+      assert_receive {:mailbox, {:messages, []}}
+    end
+
     test "is :enotdir where a parent is a file", %{dir: dir} do
       File.write!(Path.join(dir, "file"), "")
       assert {:error, %Error{reason: :enotdir}} = Lookout.start_link(Path.join(dir, "file/a"))
