@@ -74,11 +74,13 @@ defmodule Lookout.Program do
     end
   end
 
-  @doc "Sends the request that sets up the watches, and after it what has been asked for and need not wait for the answer."
+  @doc """
+  Sends a request that sets up watches, and after the first one what has been asked for meanwhile and need not wait for the answer.
+  """
   @spec watch(t, (Protocol.id() -> tuple)) :: t
   def watch(%__MODULE__{} = program, build) do
     {_id, term, requests} = Requests.open(program.requests, :watch, :infinity, build)
-    kept = for {_kind, term} <- Requests.all(program.requests), early?(term), do: term
+    kept = for {_kind, term} <- Requests.all(program.requests), program.phase == :opening and early?(term), do: term
     transmit_all(%{program | requests: requests, phase: :watching}, [term | kept])
   end
 
