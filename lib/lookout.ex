@@ -65,8 +65,9 @@ defmodule Lookout do
   ## Slow subscribers
 
   Nobody's mailbox is flooded: with `active: true` at most some 64 batches are waiting in it, with `active: n` at most `n`. Meanwhile
-  changes are merged natively. The slowest subscriber sets the pace for all for at most `:max_lag` ms; then it is left behind
-  until it has emptied its mailbox or asks again, and is told `:lagged`. A sole subscriber is never left behind.
+  changes are merged natively. The slowest subscriber sets the pace for all for at most `:max_lag` ms, even if it takes a message now
+  and then; then it is left behind until its mailbox is empty but for a few messages (8), or until it asks again, and is told `:lagged`.
+  A sole subscriber is never left behind.
 
   ## Errors
 
@@ -250,7 +251,8 @@ defmodule Lookout do
       Lookout.stream("lib") |> Stream.filter(&(&1.change == :modified)) |> Enum.take(1)
 
   Takes what `start_link/1` takes. Runs no faster than it is consumed. Raises `Lookout.Error` when the directory cannot be
-  watched, and when changes may have been missed because the native program had to be replaced. Other notices are logged.
+  watched, and when changes may have been missed: because the native program had to be replaced (`:restarted`), or because the stream was
+  consumed too slowly for other subscribers of its watcher (`:lagging`; see `:max_lag`). Other notices are logged.
   """
   @spec stream(path | [option]) :: Enumerable.t()
   def stream(path_or_options), do: path_or_options |> Options.parse!() |> EventStream.new()

@@ -31,8 +31,9 @@ defmodule Lookout.Bridge do
     options = [:binary, {:packet, 4}, :exit_status, :hide, args: []]
     port = Port.open({:spawn_executable, path}, options)
     {:ok, %__MODULE__{port: port, os_pid: os_pid(port)}}
-  rescue
-    error in ErlangError -> {:error, not_opened(error.original, path)}
+  catch
+    # Not `rescue`: that makes of :system_limit and :badarg exceptions that do not hold the reason.
+    :error, reason -> {:error, not_opened(reason, path)}
   end
 
   @doc "Sends a request. `:busy` says that it waits in the outbox: call `flush/1` later."

@@ -90,7 +90,8 @@ defmodule Lookout.Command do
       children = [{Lookout.Command, {["redis-server", "--port", "7000"], name: MyApp.Redis}}]
 
   Its process ends with the command: `:normal` after exit status 0, else with the reason `{:exit, status}`, so that `restart:
-  :transient` restarts it after a failure. The owner is `nil` unless given: a supervisor takes no messages.
+  :transient` restarts it after a failure. The owner is `nil` unless given: a supervisor takes no messages. One that is given hears the
+  exit also when the supervisor stops the command.
 
   ## Errors
 
@@ -262,12 +263,13 @@ defmodule Lookout.Command do
   def os_pid(command), do: Calls.call(command, :os_pid, 5_000, :os_pid)
 
   @doc """
-  Waits for the exit. The owner takes the message of it out of its mailbox with that (and may call this after it has come); others must call before the exit.
+  Waits for the exit. The owner takes the message of it out of its mailbox with that, and may call this, with the pid, after it has come:
+  a name is gone with the exit, and then `:not_running`. Others must call before the exit.
 
   The exit comes after the output, and an owner that waits here takes none: a command that may say more than some 64 pieces should be given another
   place for that (`stdout: :null`, a file), or be run by `run/2`.
   """
-  @spec await(pid | GenServer.server(), timeout) :: {:ok, status} | {:error, Error.t()}
+  @spec await(GenServer.server(), timeout) :: {:ok, status} | {:error, Error.t()}
   def await(command, timeout \\ :infinity), do: Calls.await(command, timeout)
 
   @doc "Lets an owner with `active: n`, `:once` or `false` have so many bytes more, or with `:once` the next piece."

@@ -71,9 +71,12 @@ defmodule Lookout.Delivery do
   defp why_not(:not_subscribed), do: "the caller is no subscriber; call Lookout.subscribe/2 first"
   defp why_not(:active), do: "the caller subscribed with active: true and need not ask"
 
-  @doc "Sends a message to all subscribers at once, past the queue: the last word."
-  @spec broadcast(t, term) :: :ok
-  def broadcast(%__MODULE__{monitors: monitors}, message), do: Enum.each(monitors, &tell(elem(&1, 0), message))
+  @doc "Sends a message to all subscribers but some at once, past the queue: the last word."
+  @spec broadcast(t, term, [pid]) :: :ok
+  def broadcast(%__MODULE__{monitors: monitors}, message, but \\ []) do
+    for pid <- Map.keys(monitors), pid not in but, do: tell(pid, message)
+    :ok
+  end
 
   @spec tell(pid, term) :: term
   def tell(pid, message), do: send(pid, {:lookout, self(), message})
@@ -88,6 +91,10 @@ defmodule Lookout.Delivery do
       :queue -> pump(%{delivery | flow: Flow.push(delivery.flow, item)})
     end
   end
+
+  @doc "Whether an item has not been handed out yet: who subscribes now will be told it."
+  @spec waiting?(t, Flow.item()) :: boolean
+  def waiting?(%__MODULE__{flow: flow}, item), do: :queue.member(item, flow.queue)
 
   @spec held(t) :: non_neg_integer
   def held(%__MODULE__{flow: flow}), do: flow.held
@@ -153,7 +160,9 @@ defmodule Lookout.Delivery do
     {:ok, pump(%{delivery | pause: min(delivery.pause * 2, longest)})}
   end
 
+  # One that has just made room for a message is slow all the same: that room is filled first.
   defp on_timeout(:lag, delivery) do
+    delivery = pump(delivery)
     {:ok, pump(%{delivery | flow: Flow.detach_slow(delivery.flow, &mailbox/1)})}
   end
 
@@ -188,7 +197,7 @@ defmodule Lookout.Delivery do
     |> perform(back)
     |> perform(actions)
     |> look_again(Flow.must_look?(flow, status), moved?)
-    |> limit_lag(status == :contended, moved?)
+    |> limit_lag(status)
   end
 
   defp perform(delivery, actions), do: Enum.reduce(actions, delivery, &perform_one/2)
@@ -209,10 +218,10 @@ defmodule Lookout.Delivery do
     start_timer(%{delivery | pause: pause}, :look, pause)
   end
 
-  # How long the first item of the queue has waited counts.
-  defp limit_lag(delivery, false, _moved?), do: cancel_timer(delivery, :lag)
-  defp limit_lag(delivery, true, false), do: start_timer(delivery, :lag, delivery.max_lag)
-  defp limit_lag(delivery, true, true), do: delivery |> cancel_timer(:lag) |> limit_lag(true, false)
+  # What counts is how long some have waited for others, whatever was handed out meanwhile: a subscriber that takes a message
+  # now and then holds up the others as well.
+  defp limit_lag(delivery, :contended), do: start_timer(delivery, :lag, delivery.max_lag)
+  defp limit_lag(delivery, _status), do: cancel_timer(delivery, :lag)
 
   defp start_timer(delivery, tag, ms), do: %{delivery | timers: Timers.start(delivery.timers, tag, ms)}
   defp cancel_timer(delivery, tag), do: %{delivery | timers: Timers.cancel(delivery.timers, tag)}

@@ -66,6 +66,8 @@ defmodule Lookout.EventStream do
   @impl true
   def terminate(_reason, state), do: Client.stop(state.watcher, :infinity)
 
+  # What is told after a gap is not given any more.
+  defp heard({:events, _seq, _events}, %{failure: %Error{}} = state), do: state
   defp heard({:events, _seq, events}, %{waiting: nil} = state), do: %{state | batch: events}
 
   defp heard({:events, _seq, events}, %{waiting: from} = state) do
@@ -76,6 +78,14 @@ defmodule Lookout.EventStream do
   defp heard({:notice, :restarted}, state) do
     detail = "lookout_port ended and was started again; changes may have been missed, so start the stream anew"
     failed(state, %Error{reason: :restarted, operation: :stream, detail: detail})
+  end
+
+  defp heard({:notice, :lagged}, state) do
+    detail =
+      "it was consumed too slowly for the other subscribers of its watcher and has missed changes; " <>
+        "start it anew, with a longer :max_lag or without others"
+
+    failed(state, %Error{reason: :lagging, operation: :stream, detail: detail})
   end
 
   defp heard({:notice, :ready}, state), do: state

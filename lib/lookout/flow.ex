@@ -154,21 +154,25 @@ defmodule Lookout.Flow do
     end
   end
 
-  @doc "Detaches the slow while others are ready."
+  @doc "Detaches the slow while others are ready and something waits."
   @spec detach_slow(t, look) :: t
   def detach_slow(%__MODULE__{} = flow, look) do
-    case split(flow, look) do
-      {[], _slow, _room} -> flow
-      {_ready, slow, _room} -> Enum.reduce(slow, flow, fn pid, flow -> update(flow, pid, &%{&1 | lagging: true}) end)
-    end
+    {ready, slow, _room} = split(flow, look)
+
+    if ready == [] or :queue.is_empty(flow.queue),
+      do: flow,
+      else: Enum.reduce(slow, flow, fn pid, flow -> update(flow, pid, &%{&1 | lagging: true}) end)
   end
 
-  @doc "Takes back the lagging that want `:all` and whose mailbox is short again."
+  @doc """
+  Takes back the lagging that want `:all` and whose mailbox is empty, or nearly: one with room for a few messages only would hold up
+  the others again at once, and one that others write to as well may never be seen with none.
+  """
   @spec reattach(t, look) :: {[action], t}
   def reattach(%__MODULE__{room: room} = flow, _look) when room > 0, do: {[], flow}
 
   def reattach(%__MODULE__{} = flow, look) do
-    back = for {pid, %{lagging: true, want: :all}} <- flow.subscribers, free(look.(pid), flow) not in [nil, 0], do: pid
+    back = for {pid, %{lagging: true, want: :all}} <- flow.subscribers, nearly_empty?(look.(pid), flow), do: pid
 
     Enum.flat_map_reduce(back, flow, fn pid, flow -> welcome(flow, pid) end)
   end
@@ -226,6 +230,9 @@ defmodule Lookout.Flow do
   defp room(%{syncs: n}, _pid, _flow, _look) when n > 0, do: 1
   defp room(%{want: :all}, pid, flow, look), do: free(look.(pid), flow)
   defp room(%{want: left}, _pid, _flow, _look), do: min(left, 1)
+
+  defp nearly_empty?(nil, _flow), do: false
+  defp nearly_empty?(length, flow), do: length <= div(flow.mailbox, 8)
 
   defp free(nil, _flow), do: nil
   defp free(length, flow), do: max(flow.mailbox - length, 0)

@@ -29,6 +29,23 @@ defmodule Lookout.Paths do
   def charlist?([_ | _] = list), do: List.improper?(list) == false and Enum.all?(list, &is_integer/1)
   def charlist?(_other), do: false
 
+  # What a request takes: so many paths, and a frame of 4 MiB, of which patterns may need half.
+  @most 4_096
+  @bytes 1_048_576
+
+  @doc "The paths in order, in portions that a request has room for. Of none at all an empty one."
+  @spec portions([binary]) :: [[binary], ...]
+  def portions([]), do: [[]]
+  def portions(paths), do: Enum.chunk_while(paths, {[], 0, 0}, &portion/2, &{:cont, portion(&1), nil})
+
+  defp portion(path, {paths, count, bytes} = full) do
+    if count == @most or (count > 0 and bytes + byte_size(path) > @bytes),
+      do: {:cont, portion(full), {[path], 1, byte_size(path)}},
+      else: {:cont, {[path | paths], count + 1, bytes + byte_size(path)}}
+  end
+
+  defp portion({paths, _count, _bytes}), do: Enum.reverse(paths)
+
   defp home("~"), do: System.user_home!()
   defp home("~/" <> rest), do: System.user_home!() <> "/" <> rest
   defp home(path), do: path

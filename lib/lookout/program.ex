@@ -4,8 +4,8 @@ defmodule Lookout.Program do
   # for hanging, and (a watcher's) started again.
   #
   # Phases: :opening (started, its hello is awaited), :watching (told what to watch), :live, :down.
-  # Requests are sent while :live, and kept otherwise; those that a program leaves unanswered go
-  # to its successor.
+  # Requests are sent while :live, and kept otherwise, but for those that do not wait for the watches; those that a program
+  # leaves unanswered go to its successor.
   #
   # A timer runs only while something is awaited: an idle watcher has none.
 
@@ -74,20 +74,25 @@ defmodule Lookout.Program do
     end
   end
 
-  @doc "Sends the request that sets up the watches; others wait for its answer."
+  @doc """
+  Sends a request that sets up watches, and after the first one what has been asked for meanwhile and need not wait for the answer.
+  """
   @spec watch(t, (Protocol.id() -> tuple)) :: t
   def watch(%__MODULE__{} = program, build) do
     {_id, term, requests} = Requests.open(program.requests, :watch, :infinity, build)
-    transmit(%{program | requests: requests, phase: :watching}, term)
+    kept = for {_kind, term} <- Requests.all(program.requests), program.phase == :opening and early?(term), do: term
+    transmit_all(%{program | requests: requests, phase: :watching}, [term | kept])
   end
 
   @doc "Sends what has been asked for meanwhile: the watches are live, or there are none."
   @spec live(t) :: t
   def live(%__MODULE__{} = program) do
-    program.requests
-    |> Requests.all()
-    |> Enum.reduce(%{program | phase: :live}, fn {_kind, term}, program -> transmit(program, term) end)
+    kept = for {_kind, term} <- Requests.all(program.requests), not early?(term), do: term
+    transmit_all(%{program | phase: :live}, kept)
   end
+
+  # What the program answers in the middle of a crawl is sent as soon as it has been told what to watch.
+  defp early?(term), do: elem(term, 0) in [:info, :ping]
 
   @doc "The program has ended: closes the port."
   @spec close(t) :: t
@@ -163,13 +168,14 @@ defmodule Lookout.Program do
 
   ## Requests
 
-  @doc "Opens a request, sent now or when the program is live. `kind` comes back with the answer."
+  @doc "Opens a request, sent now or when the program is as far. `kind` comes back with the answer."
   @spec request(t, Requests.kind(), timeout, (Protocol.id() -> tuple)) :: {Protocol.id(), t}
   def request(%__MODULE__{} = program, kind, timeout, build) do
     deadline = if timeout == :infinity, do: :infinity, else: now() + timeout
     {id, term, requests} = Requests.open(program.requests, kind, deadline, build)
     program = %{program | requests: requests}
-    {id, if(program.phase == :live, do: transmit(program, term), else: program)}
+    now? = program.phase == :live or (program.phase == :watching and early?(term))
+    {id, if(now?, do: transmit(program, term), else: program)}
   end
 
   @spec credit(t, non_neg_integer) :: t
@@ -244,6 +250,7 @@ defmodule Lookout.Program do
   defp guard(program), do: start_timer(%{program | answered: false}, :watchdog, program.limits.quiet)
 
   defp transmit(program, term), do: program |> guard() |> send_term(term)
+  defp transmit_all(program, terms), do: Enum.reduce(terms, program, &transmit(&2, &1))
   defp send_term(program, term), do: retry(program, Bridge.send(program.bridge, term))
 
   defp retry(program, {:ok, bridge}), do: %{program | bridge: bridge}

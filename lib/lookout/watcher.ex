@@ -104,10 +104,10 @@ defmodule Lookout.Watcher do
     {:noreply, state}
   end
 
-  # Who comes after the watches went live would wait for the notice in vain.
+  # Who comes after the notice was handed out would wait for it in vain.
   defp missed_ready?(state, pid) do
     state.options.ready == :async and state.was_live and
-      not Delivery.subscriber?(state.delivery, pid)
+      not Delivery.subscriber?(state.delivery, pid) and not Delivery.waiting?(state.delivery, {:notice, :ready})
   end
 
   ## Messages
@@ -203,7 +203,10 @@ defmodule Lookout.Watcher do
   @impl true
   def terminate(reason, state) do
     Program.part(state.program)
-    # Of a watcher that could not be started nobody knows the pid.
-    if is_nil(state.failure) or state.starter == :answered, do: Delivery.broadcast(state.delivery, {:stopped, reason})
+    # Of a watcher that could not be started only those know who have subscribed by its name.
+    if is_nil(state.failure) or state.starter == :answered,
+      do: Delivery.broadcast(state.delivery, {:stopped, reason}),
+      else:
+        Delivery.broadcast(state.delivery, {:stopped, state.failure}, Enum.map(state.options.subscribe, &elem(&1, 0)))
   end
 end

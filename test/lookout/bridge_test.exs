@@ -62,6 +62,27 @@ defmodule Lookout.BridgeTest do
     assert Bridge.part(bridge, 1, 60_000) == :ok
   end
 
+  test "P8: a VM that has no more ports is an error that says which limit to raise" do
+    # Takes all ports, by a driver that needs no descriptor for them.
+    script = """
+    Enum.reduce_while(Stream.cycle([:more]), nil, fn _more, _none ->
+      try do
+        {:cont, Port.open({:spawn_driver, ~c"ram_file_drv"}, [])}
+      catch
+        :error, :system_limit -> {:halt, nil}
+      end
+    end)
+
+    {:error, %Lookout.Error{} = error} = Lookout.Bridge.open(Lookout.port_path())
+    IO.puts(Exception.message(error))
+    """
+
+    ebin = Application.app_dir(:lookout, "ebin")
+    {output, 0} = System.cmd("elixir", ["--erl", "+Q 1024", "-pa", ebin, "-e", script])
+    assert output =~ "open_port"
+    assert output =~ "+Q of erl) (system_limit)"
+  end
+
   defp flushed(bridge) do
     case Bridge.flush(bridge) do
       {:ok, bridge} ->

@@ -347,6 +347,45 @@ defmodule Lookout.CommandTest do
     end
   end
 
+  describe "when its supervisor stops it, the owner is told the end:" do
+    # Starts it under a supervisor, for this process as the owner.
+    defp supervised!(script, options) do
+      child = {Command, {script, [shell: true, owner: self()] ++ options}}
+      {:ok, supervisor} = Supervisor.start_link([child], strategy: :one_for_one)
+      [{Command, pid, :worker, _modules}] = Supervisor.which_children(supervisor)
+      {supervisor, pid}
+    end
+
+    test "its last output and its exit, and that those who wait for it" do
+      {supervisor, pid} = supervised!("trap 'echo bye; exit 3' TERM; echo ready; while :; do sleep 0.01; done", [])
+
+      assert_receive {:lookout_command, ^pid, {:stdout, "ready\n"}}, 10_000
+      waiting = Task.async(fn -> Command.await(pid) end)
+      eventually(fn -> :sys.get_state(pid).awaiting != [] end)
+      :ok = Supervisor.terminate_child(supervisor, Command)
+      assert_received {:lookout_command, ^pid, {:stdout, "bye\n"}}
+      assert_received {:lookout_command, ^pid, {:exit, 3}}
+      assert Task.await(waiting) == {:ok, 3}
+    end
+
+    test "an exit behind output that was not asked for" do
+      {supervisor, pid} = supervised!("echo output; exit 4", active: false)
+      eventually(fn -> :sys.get_state(pid).last end)
+      :ok = Supervisor.terminate_child(supervisor, Command)
+      assert_received {:lookout_command, ^pid, {:exit, 4}}
+      refute_received {:lookout_command, ^pid, _other}
+    end
+
+    test "an error where the native program does not answer" do
+      {supervisor, pid} = supervised!("exec sleep 1000", grace: 0)
+      program = :sys.get_state(pid).program.bridge.os_pid
+      signal(program, "STOP")
+      :ok = Supervisor.terminate_child(supervisor, Command)
+      assert_received {:lookout_command, ^pid, {:error, %Error{reason: :port_hung}}}
+      eventually(fn -> gone?(program) end)
+    end
+  end
+
   defp other_pid(name, first) do
     case Command.os_pid(name) do
       {:ok, os_pid} when os_pid != first -> os_pid

@@ -88,10 +88,35 @@ defmodule Lookout.DeathTest do
       assert {:ok, 0, [%Lookout.Entry{path: "/b"}]} = Task.await(task)
     end
 
+    test "has a successor that is told all its directories, by as many requests as they need", %{dir: dir} do
+      heard = Path.join(dir, "heard")
+      watches = fn count -> {:sh, "until [ $(grep -ao watch #{heard} | wc -l) -ge #{count} ]; do sleep 0.01; done"} end
+
+      steps =
+        [
+          {:say, {:hello, 1, "0"}},
+          {:sh, "[ -e #{heard} ] || {"},
+          {:say, {:reply, 1, :ok}},
+          {:sh, ": >#{heard}; exit 1; }"}
+        ] ++
+          [{:sh, "exec 3<&0; cat <&3 >#{heard} &"}, watches.(1), {:say, {:reply, 2, :ok}}] ++
+          [watches.(2), {:say, {:reply, 3, :ok}}, {:sh, "wait"}]
+
+      dirs = for number <- 1..4_097, do: "/#{number}"
+      limits = [port_path: FakeProgram.write!(dir, steps), backoff: {1, 1}, farewell: 10]
+      watcher = start_watcher!([dirs: dirs, subscribe: [self()]], limits)
+      await_restart(watcher)
+      assert [_before, first, second] = heard |> File.read!() |> :binary.split("watch", [:global])
+      for path <- ["/1", "/4096"], do: assert(first =~ path)
+      assert second =~ "/4097"
+      refute second =~ "/4096"
+    end
+
     test "while nobody subscribes and a subscriber comes later is no matter", %{dir: dir} do
       watcher = start_watcher!(dir)
       signal(os_pid(watcher), "KILL")
       eventually(fn -> match?({:ok, %{restarts: 1}}, Lookout.info(watcher)) end)
+      {:ok, _seq, []} = Lookout.list(watcher)
       {:ok, ^watcher} = Lookout.subscribe(watcher)
       File.mkdir!(Path.join(dir, "a"))
       assert changes(watcher, dir) == [{:created, "a"}]

@@ -105,6 +105,49 @@ defmodule Lookout.EventStreamTest do
     assert_received {:seen, %Event{path: "/a"}}
   end
 
+  test "P8: raises when it was left behind by another subscriber, after what came before the gap", %{dir: dir} do
+    me = self()
+
+    pid =
+      spawn_link(fn ->
+        stream = Lookout.stream(dirs: dir, subscribe: [me], max_lag: 0, ready: :async)
+
+        error =
+          assert_raise Error, fn ->
+            Enum.each(stream, fn event ->
+              send(me, {:seen, Path.basename(event.path)})
+              receive do: (:go -> :ok)
+            end)
+          end
+
+        send(me, {:raised, error})
+      end)
+
+    assert_receive {:lookout, watcher, {:notice, :ready}}, 10_000
+    make_and_await(watcher, dir, "a")
+    assert_receive {:seen, "a"}, 10_000
+    # It has one, and asks for the next; the third is not kept for it.
+    eventually(fn -> 1 in wants(watcher) end)
+    for name <- ["b", "c"], do: make_and_await(watcher, dir, name)
+    send(pid, :go)
+    assert_receive {:seen, "b"}, 10_000
+    make_and_await(watcher, dir, "d")
+    send(pid, :go)
+
+    assert_receive {:raised, %Error{reason: :lagging} = error}, 10_000
+    assert Exception.message(error) =~ "consumed too slowly"
+    refute_received {:seen, _name}
+  end
+
+  defp make_and_await(watcher, dir, name) do
+    path = Path.join(dir, name)
+    File.mkdir!(path)
+    assert_receive {:lookout, ^watcher, {:events, _seq, [%Event{path: ^path}]}}, 10_000
+  end
+
+  # How many batches each of its subscribers may still have.
+  defp wants(watcher), do: for({_pid, %{want: want}} <- :sys.get_state(watcher).delivery.flow.subscribers, do: want)
+
   test "raises when its watcher is gone", %{dir: dir} do
     {pid, ref} = enumerate(Lookout.stream(dir))
     relay = eventually(fn -> relay_of(pid) end)

@@ -169,14 +169,22 @@ defmodule Lookout.FlowTest do
       assert {:ok, [], _flow} = Flow.ask(flow, b, 1)
     end
 
-    test "with active: true is told when its mailbox is short again", %{a: a, b: b} do
+    test "is not detached when nothing waits", %{a: a, b: b} do
+      flow = Flow.detach_slow(flow([{a, :all}, {b, 0}]), &look(%{}, &1))
+      assert {[], :contended, _flow} = flow |> push(batch(1)) |> advance()
+    end
+
+    test "with active: true is told when its mailbox is nearly empty", %{a: a, b: b} do
       full = %{b => @mailbox}
       flow = flow([{a, :all}, {b, :all}]) |> push(batch(1)) |> Flow.detach_slow(&look(full, &1))
       {[_told], :clear, flow} = advance(flow)
       assert Flow.pass(flow, batch(2)) == :queue
       assert Flow.must_look?(flow, :clear)
-      assert {[], flow} = Flow.reattach(flow, &look(full, &1))
-      assert {[{:tell, [^b], {:notice, :lagged}}], flow} = Flow.reattach(flow, &look(%{}, &1))
+
+      for length <- [@mailbox, @mailbox - 1, 9, nil],
+          do: assert({[], ^flow} = Flow.reattach(flow, &look(%{b => length}, &1)))
+
+      assert {[{:tell, [^b], {:notice, :lagged}}], flow} = Flow.reattach(flow, &look(%{b => 8}, &1))
       refute Flow.must_look?(flow, :clear)
       {actions, :clear, _flow} = flow |> push(batch(2)) |> advance()
       assert told(b, actions) |> List.last() == batch(2)

@@ -29,4 +29,22 @@ defmodule Lookout.PathsTest do
       assert Paths.expand(bad) == :error
     end
   end
+
+  describe "portions for requests" do
+    test "hold at most 4,096 paths each, in order" do
+      assert Paths.portions([]) == [[]]
+      assert Paths.portions(["/a", "/b"]) == [["/a", "/b"]]
+      paths = for number <- 1..8_193, do: "/#{number}"
+      portions = Paths.portions(paths)
+      assert Enum.map(portions, &length/1) == [4_096, 4_096, 1]
+      assert Enum.concat(portions) == paths
+    end
+
+    test "hold at most 1 MiB of paths each, so that a frame has room for the patterns too" do
+      paths = for number <- 1..100, do: "/#{number}/" <> String.duplicate("x", 30_000)
+      portions = Paths.portions(paths)
+      assert Enum.concat(portions) == paths
+      for portion <- portions, do: assert(IO.iodata_length(portion) in 1..1_048_576)
+    end
+  end
 end

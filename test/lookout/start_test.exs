@@ -1,7 +1,7 @@
 defmodule Lookout.StartTest do
   use Lookout.Case, async: true
 
-  alias Lookout.{Error, FakeProgram}
+  alias Lookout.{Error, FakeProgram, Program}
 
   describe "a directory that cannot be watched" do
     test "is an error, and a bare process that called start_link lives on", %{dir: dir} do
@@ -38,6 +38,29 @@ defmodule Lookout.StartTest do
         :ok = Lookout.stop(watcher)
         eventually(fn -> GenServer.whereis(name) == nil end)
       end
+    end
+
+    test "is told those who have subscribed by the name meanwhile, and not those whom nobody told the name", %{dir: dir} do
+      me = self()
+      failed = {:say, {:reply, 1, {:error, {:enoent, :watch, "/missing", "create it first"}}}}
+      await = {:sh, "until [ -e #{dir}/go ]; do sleep 0.01; done"}
+      path = FakeProgram.write!(dir, [{:say, {:hello, 1, "0"}}, await, failed, :listen])
+
+      given =
+        spawn_link(fn ->
+          receive do: ({:mailbox, from} -> send(from, {:mailbox, Process.info(self(), :messages)}))
+        end)
+
+      options = Lookout.Options.parse!(dirs: "/missing", name: __MODULE__.Meanwhile, subscribe: [given])
+      options = %{options | limits: %Lookout.Limits{port_path: path, farewell: 10}}
+      spawn_link(fn -> send(me, {:started, Lookout.Watcher.start_link(options)}) end)
+
+      {:ok, watcher} = eventually(fn -> with {:error, _error} <- Lookout.subscribe(__MODULE__.Meanwhile), do: nil end)
+      File.write!(Path.join(dir, "go"), "")
+      assert_receive {:started, {:error, %Error{reason: :enoent} = error}}, 10_000
+      assert_received {:lookout, ^watcher, {:stopped, ^error}}
+      send(given, {:mailbox, me})
+      assert_receive {:mailbox, {:messages, []}}
     end
 
     test "is :enotdir where a parent is a file", %{dir: dir} do
@@ -145,10 +168,63 @@ defmodule Lookout.StartTest do
       assert taken(watcher) == []
     end
 
+    test "says :ready once to whom it was kept for, after what exists", %{dir: dir} do
+      File.write!(Path.join(dir, "a"), "")
+      {:ok, watcher} = Lookout.start_link(dirs: dir, ready: :async, initial: true)
+      {:ok, _seq, [_a]} = Lookout.list(watcher)
+
+      for _ <- 1..2 do
+        {:ok, ^watcher} = Lookout.subscribe(watcher)
+        :ok = Lookout.sync(watcher)
+      end
+
+      messages = taken(watcher)
+      assert for({:events, _seq, events} <- messages, event <- events, do: change(event, dir)) == [{:created, "a"}]
+      assert for({:notice, notice} <- messages, do: notice) == [:ready]
+    end
+
+    test "says :ready once to who comes while it is kept for a slow one", %{dir: dir} do
+      {:ok, watcher} = Lookout.start_link(dirs: dir, ready: :async, initial: true)
+      {:ok, ^watcher} = Lookout.subscribe(watcher, active: 0)
+      {:ok, 0, []} = Lookout.list(watcher)
+      task = Task.async(fn -> {Lookout.subscribe(watcher), Lookout.sync(watcher), taken(watcher)} end)
+      eventually(fn -> :sys.get_state(watcher).delivery.syncs != %{} end)
+      :ok = Lookout.ask(watcher, 1)
+      assert Task.await(task) == {{:ok, watcher}, :ok, [{:notice, :ready}]}
+    end
+
     test "keeps requests until the watches are live", %{dir: dir} do
       File.write!(Path.join(dir, "a"), "")
       {:ok, watcher} = Lookout.start_link(dirs: dir, ready: :async)
       assert {:ok, 0, [%Lookout.Entry{}]} = Lookout.list(watcher)
+    end
+
+    test "P5: lets info be answered before the watches are live, and asks for it once", %{dir: dir} do
+      heard = Path.join(dir, "heard")
+      await = fn condition -> {:sh, "until #{condition}; do sleep 0.01; done"} end
+      infos = fn count -> await.("[ $(grep -ao info #{heard} | wc -l) -ge #{count} ]") end
+
+      steps =
+        [{:sh, "exec 3<&0; cat <&3 >#{heard} &"}, await.("[ -e #{dir}/go ]"), {:say, {:hello, 1, "0"}}] ++
+          [infos.(1), {:say, {:reply, 1, {:ok, %{files: 7}}}}, infos.(2), {:say, {:reply, 2, :ok}}] ++
+          [await.("grep -aq list #{heard}"), {:say, {:reply, 3, {:ok, %{files: 8}}}}, {:say, {:reply, 4, {:ok, 0}}}] ++
+          [{:sh, "wait"}]
+
+      limits = [port_path: FakeProgram.write!(dir, steps), farewell: 10, quiet: 60_000]
+      watcher = start_watcher!([dirs: "/", ready: :async], limits)
+      open = fn -> Program.open_kinds(:sys.get_state(watcher).program) end
+
+      first = Task.async(fn -> Lookout.info(watcher, 60_000) end)
+      eventually(fn -> match?([{:info, _from}], open.()) end)
+      File.write!(Path.join(dir, "go"), "")
+      assert {:ok, %{files: 7}} = Task.await(first, 30_000)
+
+      second = Task.async(fn -> Lookout.info(watcher, 60_000) end)
+      eventually(fn -> Enum.any?(open.(), &match?({:info, _from}, &1)) end)
+      # Sent when the watches are live, after whatever else is sent then.
+      assert {:ok, 0, []} = Lookout.list(watcher, timeout: 30_000)
+      assert {:ok, %{files: 8}} = Task.await(second)
+      assert [_before, _first, _second] = heard |> File.read!() |> :binary.split("info", [:global])
     end
 
     test "stops with the error when there is nothing to watch", %{dir: dir} do

@@ -28,11 +28,15 @@ defmodule Lookout.Command.Ending do
   @doc "The process of the command goes on until its last word was handed out, and start_link has its answer."
   @spec finish_if_told(State.t()) :: {:noreply, State.t()} | {:stop, term, State.t()}
   def finish_if_told(%{told: true, starter: :answered} = state) do
-    Enum.each(state.awaiting, &answer(&1, shown(state.last)))
-    {:stop, stop_reason(state), %{state | awaiting: []}}
+    {:stop, stop_reason(state), answer_all(state)}
   end
 
   def finish_if_told(state), do: {:noreply, state}
+
+  defp answer_all(state) do
+    Enum.each(state.awaiting, &answer(&1, shown(state.last)))
+    %{state | awaiting: []}
+  end
 
   defp answer({:stop, from}, _last), do: GenServer.reply(from, :ok)
   defp answer(from, {:exit, status}), do: GenServer.reply(from, {:ok, status})
@@ -62,14 +66,14 @@ defmodule Lookout.Command.Ending do
   def status({:signal, name, _number}), do: {:signal, name}
   def status(code), do: code
 
-  @doc "The process of the command ends. A supervisor that stops its child gives the command its grace; the end of an owner does not."
+  @doc """
+  The process of the command ends. A supervisor that stops its child gives the command its grace, and an owner that lives on hears the
+  end as always; the end of an owner gives no grace.
+  """
   @spec part(State.t(), term) :: :ok
   def part(state, reason) do
     state = Feeding.stop(state)
-
-    if is_nil(state.last) and state.program.bridge != nil and gentle?(reason, state),
-      do: halt(state, state.options.grace)
-
+    state = if gentle?(reason, state), do: finish(state), else: state
     Program.part(state.program)
     :ok
   end
@@ -79,12 +83,49 @@ defmodule Lookout.Command.Ending do
   defp gentle?({:shutdown, _why}, _state), do: true
   defp gentle?(_reason, _state), do: false
 
+  defp finish(%{last: nil, program: %{bridge: nil}} = state), do: state
+
+  defp finish(%{last: nil, options: %{grace: grace}} = state) do
+    state |> stop(grace) |> last_words(deadline(grace)) |> answer_all()
+  end
+
+  # It has exited, and the owner has not taken all of it.
+  defp finish(state), do: state |> Delivery.drop() |> answer_all()
+
+  defp last_words(%{program: %{bridge: %{port: port}}} = state, deadline) do
+    receive do
+      {^port, _word} = message -> heard(state, message, deadline)
+      {:EXIT, ^port, _reason} = message -> heard(state, message, deadline)
+    after
+      max(deadline - now(), 0) ->
+        over(state, {:error, Program.kill(state.program, :port_hung, "did not end the command in time")})
+    end
+  end
+
+  defp heard(state, message, deadline) do
+    case Program.port_message(state.program, message) do
+      {:said, {:exit, _status} = last} ->
+        over(state, last)
+
+      {:said, {kind, _} = piece} when kind in [:stdout, :stderr] ->
+        state |> Delivery.output(piece) |> last_words(deadline)
+
+      {:said, _other} ->
+        last_words(state, deadline)
+
+      {:ended, error} ->
+        over(state, {:error, error})
+    end
+  end
+
   @doc "Ends the command and waits for that. Takes what it still says, and drops it."
   @spec halt(State.t(), non_neg_integer) :: boolean
   def halt(state, grace) do
     state = request(state, :stop, &{:stop, &1, grace})
     for stream <- [:stdout, :stderr], do: Program.tell(state.program, {:read, stream, :infinity})
-    deadline = System.monotonic_time(:millisecond) + grace + @patience
-    Bridge.await(state.program.bridge.port, deadline, &match?({:exit, _status}, &1))
+    Bridge.await(state.program.bridge.port, deadline(grace), &match?({:exit, _status}, &1))
   end
+
+  defp deadline(grace), do: now() + grace + @patience
+  defp now, do: System.monotonic_time(:millisecond)
 end

@@ -3,36 +3,47 @@ defmodule Lookout.Watcher.Life do
   # The lives of a watcher's program: told what to watch, live, dead, replaced. What may end the watcher returns what a callback does.
 
   import Lookout.Watcher.State, only: [deliver: 2, label: 1, push: 2, watch_options: 1]
-  alias Lookout.{Delivery, Error, Program}
+  alias Lookout.{Delivery, Error, Paths, Program}
   alias Lookout.Watcher.State
 
   @type result :: {:noreply, State.t()} | {:stop, term, State.t()}
 
   ## Start
 
-  @doc "Sets up the watches of a program that has said hello. All by one request, so that an entry below two of them is told once."
+  @doc """
+  Sets up the watches of a program that has said hello. All by one request, so that an entry below two of them is told once; a
+  successor is told what a request has no room for by further ones, as the program before it was.
+  """
   @spec watch(State.t()) :: State.t()
-  def watch(state) do
+  def watch(%{was_live: false} = state), do: first_watch(state, [state.dirs])
+  def watch(state), do: first_watch(state, Paths.portions(state.dirs))
+
+  defp first_watch(state, portions) do
     {credit, delivery} = Delivery.first_credit(state.delivery)
-
-    options =
-      if state.was_live,
-        do: [initial: false, missing: :wait, credit: credit],
-        else: [initial: state.options.initial, missing: :error, credit: credit]
-
-    options = watch_options(state.options) ++ options
-    program = Program.watch(state.program, &{:watch, &1, state.dirs, options})
-    %{state | program: program, delivery: delivery}
+    watch_portion(%{state | delivery: delivery, unwatched: portions}, credit: credit)
   end
 
-  @doc "The watches are live."
-  @spec live(State.t()) :: State.t()
-  def live(%{was_live: true} = state) do
+  defp watch_portion(%{unwatched: [dirs | rest]} = state, credit) do
+    options =
+      if state.was_live,
+        do: [initial: false, missing: :wait],
+        else: [initial: state.options.initial, missing: :error]
+
+    options = watch_options(state.options) ++ options ++ credit
+    %{state | program: Program.watch(state.program, &{:watch, &1, dirs, options}), unwatched: rest}
+  end
+
+  @doc "What the program was told to watch is live: there may be more."
+  @spec watched(State.t()) :: State.t()
+  def watched(%{unwatched: []} = state), do: live(state)
+  def watched(state), do: watch_portion(state, [])
+
+  defp live(%{was_live: true} = state) do
     state = announce(%{state | program: Program.live(state.program)})
     deliver(state, state.delivery)
   end
 
-  def live(state) do
+  defp live(state) do
     if is_tuple(state.starter), do: GenServer.reply(state.starter, :ok)
     state = %{state | program: Program.live(state.program), was_live: true, starter: :answered}
     if state.options.ready == :async, do: push(state, {:notice, :ready}), else: state

@@ -33,7 +33,7 @@ defmodule Lookout.Watcher.Replies do
     {:noreply, state}
   end
 
-  defp answer(:watch, :ok, _id, state), do: {:noreply, Life.live(state)}
+  defp answer(:watch, :ok, _id, state), do: {:noreply, Life.watched(state)}
 
   defp answer(:watch, {:error, error}, _id, state) do
     if state.was_live, do: Life.unwatchable(state, error), else: Life.fail(state, error)

@@ -10,6 +10,7 @@ defmodule Lookout.Watcher.State do
           program: Program.t(),
           delivery: Delivery.t(),
           dirs: [binary],
+          unwatched: [[binary]],
           starter: :unasked | :answered | GenServer.from(),
           failure: nil | Error.t(),
           seq: non_neg_integer,
@@ -28,6 +29,8 @@ defmodule Lookout.Watcher.State do
     :delivery,
     # what is watched, in the order given
     :dirs,
+    # what the program must still be told to watch, by so many requests
+    unwatched: [],
     # start_link: has not asked yet; waits (its `from`); has been answered
     starter: :unasked,
     # why it could not be started
