@@ -35,6 +35,19 @@ TEST(PortProgram, SaysHelloAndEndsWithItsInput) {
   EXPECT_EQ(program.wait(), 0);
 }
 
+// P6. Where nothing is watched the program would end for want of anything to wait for.
+TEST(PortProgram, EndsWithItsInputAlsoWhileItWatches) {
+  Program program;
+  program.hear(kHello.size());
+  const std::string reply = framed(term(tuple({atom("reply"), integer(1), atom("ok")})));
+  program.say(framed(term(tuple({atom("watch"), integer(1), list({binary(testing::TempDir())}),
+                                 list({tuple({atom("recursive"), atom("false")})})}))));
+  EXPECT_EQ(program.hear(reply.size()), reply);
+  program.close_input();
+  EXPECT_EQ(program.hear_all(), "");
+  EXPECT_EQ(program.wait(), 0);
+}
+
 TEST(PortProgram, AnswersARequestAndWhatIsNone) {
   Program program;
   program.hear(kHello.size());
