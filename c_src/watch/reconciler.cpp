@@ -195,12 +195,12 @@ void Reconciler::unchanged(NodeId node, const Look& seen, Hints hints) {
     const Hints kept = hints | (written ? hint::kWritten : 0);
     if (hold({tree_.parent(node), std::string(tree_.name(node)), kept}, seen)) return;
   }
-  // A file with other links may have changed unseen, and so may one that was moved away, of whose
-  // return is yet to be heard: what was not told is not taken for known.
-  const bool away = (hints & hint::kMovedFrom) != 0 && (hints & hint::kMovedTo) == 0;
-  if (changed || (seen.links == 1 && !away) || tree_.signature(node) != 0) {
-    tree_.set_signature(node, seen.signature());
-  }
+  // A file with other links may have changed unseen, and so may one that has left, of whose return
+  // is yet to be heard: what was not told is not taken for known.
+  const bool away = (hints & (hint::kMovedFrom | hint::kDeleted)) != 0 &&
+                    (hints & (hint::kMovedTo | hint::kCreated)) == 0;
+  const bool learnt = !away && (changed || seen.links == 1);
+  if (written || learnt || tree_.signature(node) != 0) tree_.set_signature(node, seen.signature());
   if (!changed) return;
   if (seen.links > 1) {
     if (told != content_told_.end() && (told->second || !written)) return;
@@ -231,6 +231,11 @@ bool Reconciler::was_written(NodeId node, const Look& seen, Hints hints) const {
   const std::uint32_t known = tree_.signature(node);
   if (known != 0 && Look::size_differs(known, seen.signature())) return true;
   const bool differs = known != seen.signature();  // an unknown one does
+  // What is older than that was linked here, perhaps from where it was written unseen.
+  if ((hints & hint::kCreated) != 0 && is_old(node, seen) &&
+      (differs || (hints & (hint::kDeleted | hint::kMovedFrom)) != 0)) {
+    return true;
+  }
   // It may have been written while it was out of sight; and where a hint says that it came from
   // there, what is known of it may have been seen after that.
   if ((hints & hint::kUnpaired) != 0 && (differs || (hints & hint::kMovedTo) != 0)) return true;

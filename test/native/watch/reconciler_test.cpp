@@ -132,6 +132,25 @@ TEST_F(ReconcilerTest, AFileWrittenOnAWayNotHintedYetIsToldThoughItWasFoundWhere
   EXPECT_EQ(round(), (Told{"modified in/place", "deleted in/other"}));
 }
 
+TEST_F(ReconcilerTest, AFileWrittenWhileItWasAwayIsToldThoughALinkBroughtItBack) {
+  home_.move("in/file", "side/file");
+  home_.append("side/file", "yz");
+  home_.link("side/file", "in/file");
+  home_.remove("side/file");
+  hint(hint::kMovedFrom, "file", 1);
+  EXPECT_EQ(round(), Told{});
+  hint(hint::kCreated, "file");
+  EXPECT_EQ(round(), (Told{"modified in/file"}));
+
+  home_.move("in/file", "side/file");
+  home_.append("side/file", "yz");
+  home_.link("side/file", "in/file");
+  home_.remove("side/file");
+  hint(hint::kMovedFrom, "file", 2);
+  hint(hint::kCreated, "file");
+  EXPECT_EQ(round(), (Told{"modified in/file"}));
+}
+
 TEST_F(ReconcilerTest, AFileLinkedWhereAnotherWasMovedIsComparedThoughItWasWrittenUnseen) {
   home_.move("in/file", "side/file");
   home_.append("side/file", "yz");
