@@ -41,7 +41,7 @@ bool PlaceWatches::add(const std::string& directory, const std::string* name) {
   const int watch = watch_place(directory, name != nullptr);
   if (watch < 0) {
     lacking_ = lacking_ || errno == ENOSPC;
-    return false;
+    return errno == ENOENT || errno == ENOTDIR;  // it has gone since the way led through it
   }
   const auto [place, added] = places_.try_emplace(watch);
   const bool new_name = name != nullptr && place->second.insert(*name).second;

@@ -22,7 +22,7 @@ class PlaceWatches {
   // Watches every directory that `path` leads through, as far as it exists: for its own move or
   // deletion, and where the next step is missing or no directory, for names as well.
   // Directories that may not be read are passed over. Returns whether something is watched that was
-  // not before.
+  // not before, or went while it was followed: what stands at the path is to be looked at again.
   bool follow(const std::string& path);
 
   // Whether this hint may change where a followed path leads.

@@ -150,8 +150,14 @@ void RootKeeper::check() {
       return;
     }
   }
-  // A path that leads elsewhere by now was not watched on its way when it was looked at.
-  if (follow_roots()) check_now();
+  // A path that leads elsewhere by now was not watched on its way when it was looked at, nor was
+  // the name of what stood there while the way was followed, though not when it was looked at.
+  if (follow_roots() || std::any_of(all.begin(), all.end(), [this](const Roots::Pointer& root) {
+        return root->missing && root->node == kNoNode && !root->removed &&
+               std::holds_alternative<Target>(probe_at(root->path));
+      })) {
+    check_now();
+  }
 }
 
 void RootKeeper::mounted(const std::vector<std::string>& places, bool changed) {
@@ -253,8 +259,10 @@ bool RootKeeper::plant(Root& root) {
     check_covered(root);
     return true;
   }
-  if (const Error* error = std::get_if<Error>(&found)) {
-    if (!is_gone(*error)) not_looked_at(root, *error);
+  const Error* error = std::get_if<Error>(&found);
+  root.missing = error != nullptr && is_gone(*error);
+  if (error != nullptr) {
+    if (!root.missing) not_looked_at(root, *error);
     if (is_unanswered(*error)) {
       root.tell = true;
     } else if (!is_passing(*error)) {
@@ -265,8 +273,8 @@ bool RootKeeper::plant(Root& root) {
   ScopePtr above;
   if (root.filter.gitignore && root.target.only.empty()) {
     auto rules = rules_above(root);
-    if (const Error* error = std::get_if<Error>(&rules)) {
-      not_looked_at(root, *error);
+    if (const Error* unread = std::get_if<Error>(&rules)) {
+      not_looked_at(root, *unread);
       root.tell = true;
       return true;
     }

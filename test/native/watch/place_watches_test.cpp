@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 
 #include "watch/inotify_source.h"
 #include "watch/temp_directory.h"
@@ -41,6 +42,30 @@ TEST_F(PlaceWatchesTest, SaysWhetherAPathLeadsElsewhereThanWhenItWasFollowed) {
   EXPECT_FALSE(places_.follow(home_.at("a/b/c")));
   home_.directory("a/b");
   EXPECT_TRUE(places_.follow(home_.at("a/b/c")));
+}
+
+// A directory goes just before it is watched.
+class GoingSource : public InotifySource {
+ public:
+  explicit GoingSource(const TempDirectory& home) : home_(home) {}
+  int watch_place(const char* path, bool entries) override {
+    if (path == home_.at(goes_)) home_.remove(std::exchange(goes_, ""));
+    return InotifySource::watch_place(path, entries);
+  }
+
+ private:
+  const TempDirectory& home_;
+  std::string goes_ = "a/b";
+};
+
+TEST_F(PlaceWatchesTest, SaysThatAStepHasGoneWhileItWasFollowed) {
+  home_.directory("a/b/c");
+  GoingSource source(home_);
+  PlaceWatches places(source, mounts_);
+  places.follow(home_.at("a/b"));
+  EXPECT_TRUE(places.follow(home_.at("a/b/c")));
+  EXPECT_TRUE(places.follow(home_.at("a/b/c")));  // now its name is waited for
+  EXPECT_FALSE(places.follow(home_.at("a/b/c")));
 }
 
 TEST_F(PlaceWatchesTest, IsNotConcernedByOtherNames) {
