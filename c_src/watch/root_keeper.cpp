@@ -253,15 +253,15 @@ void RootKeeper::check_planted(Root& root) {
 bool RootKeeper::plant(Root& root) {
   auto found = probe_at(root.path);
   if (Target* target = std::get_if<Target>(&found)) root.target = std::move(*target);
+  root.missing = false;
   root.covered = roots_.covered(root);
   if (root.covered) {
     root.tell = true;  // should it have to tell for itself, its entries were told as deleted
     check_covered(root);
     return true;
   }
-  const Error* error = std::get_if<Error>(&found);
-  root.missing = error != nullptr && is_gone(*error);
-  if (error != nullptr) {
+  if (const Error* error = std::get_if<Error>(&found)) {
+    root.missing = is_gone(*error);
     if (!root.missing) not_looked_at(root, *error);
     if (is_unanswered(*error)) {
       root.tell = true;
@@ -273,8 +273,8 @@ bool RootKeeper::plant(Root& root) {
   ScopePtr above;
   if (root.filter.gitignore && root.target.only.empty()) {
     auto rules = rules_above(root);
-    if (const Error* unread = std::get_if<Error>(&rules)) {
-      not_looked_at(root, *unread);
+    if (const Error* error = std::get_if<Error>(&rules)) {
+      not_looked_at(root, *error);
       root.tell = true;
       return true;
     }

@@ -42,7 +42,7 @@ struct Root {
   Filter filter;
   bool tell = false;     // what is found there next is told as created
   bool lost = false;     // it was said that nothing stands there
-  bool missing = false;  // nothing did when it was last looked at
+  bool missing = false;  // nothing did when it was last looked at, nor did another root cover it
   bool denied = false;   // it was said that it cannot be looked at
   bool removed = false;  // unwatched: forgotten when its entries are gone
   bool moved = false;    // leaving only since another root covers it now

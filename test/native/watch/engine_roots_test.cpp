@@ -83,6 +83,18 @@ TEST_F(RootsOfEngineTest, WhereItMayBeMissingARootThatCannotBeLookedAtKeepsNoOth
   EXPECT_TRUE(watcher_.has_told("created file in/a"));
 }
 
+TEST_F(RootsOfEngineTest, AMissingRootThatAnotherCoversIsToldByThatWhenItAppears) {
+  WatchOptions options;
+  options.wait_for_missing = true;
+  ASSERT_EQ(watcher_.watch({home_.at("in/sub")}, options), std::nullopt);
+  ASSERT_EQ(watcher_.watch({home_.at("in")}), std::nullopt);
+  synced();
+  home_.write("in/a");
+  home_.directory("in/sub");
+  EXPECT_EQ(sorted(synced()),
+            (Told{"created directory in/sub", "created file in/a", "root_created in/sub"}));
+}
+
 TEST_F(RootsOfEngineTest, ManyRootsSomeBelowOthersAreToldOnce) {
   std::vector<std::string> paths;
   for (const char* name : {"in/a", "in/b", "in/a/deep", "in/c", "in/c/deep/er", "in/b/deep"}) {
