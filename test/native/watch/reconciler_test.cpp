@@ -84,6 +84,16 @@ class ReconcilerTest : public testing::Test, public ChangeSink {
     reconciler_.take(hint);
   }
 
+  // Where nothing is watched.
+  void move_out_and_write() const {
+    home_.move("in/file", "side/file");
+    home_.append("side/file", "yz");
+  }
+  void link_back() const {
+    home_.link("side/file", "in/file");
+    home_.remove("side/file");
+  }
+
   // What one round tells of the hints so far.
   std::vector<std::string> round() {
     reconciler_.begin_round(inode_clock());
@@ -107,8 +117,7 @@ using Told = std::vector<std::string>;
 
 TEST_F(ReconcilerTest, AFileWrittenWhileItWasAwayIsToldThoughItWasSeenBackBeforeThat) {
   home_.set_mode("in/file", 0600);
-  home_.move("in/file", "side/file");
-  home_.append("side/file", "yz");
+  move_out_and_write();
   home_.move("side/file", "in/file");
   hint(hint::kAttributes, "file");
   EXPECT_EQ(round(), (Told{"attributes in/file"}));
@@ -119,8 +128,7 @@ TEST_F(ReconcilerTest, AFileWrittenWhileItWasAwayIsToldThoughItWasSeenBackBefore
 
 TEST_F(ReconcilerTest, AFileWrittenOnAWayNotHintedYetIsToldThoughItWasFoundWhereAnotherWasMoved) {
   home_.move("in/other", "in/place");
-  home_.move("in/file", "side/file");
-  home_.append("side/file", "yz");
+  move_out_and_write();
   home_.move("in/place", "side/other");
   home_.move("side/file", "in/place");
   hint(hint::kMovedFrom, "other", 1);
@@ -133,27 +141,22 @@ TEST_F(ReconcilerTest, AFileWrittenOnAWayNotHintedYetIsToldThoughItWasFoundWhere
 }
 
 TEST_F(ReconcilerTest, AFileWrittenWhileItWasAwayIsToldThoughALinkBroughtItBack) {
-  home_.move("in/file", "side/file");
-  home_.append("side/file", "yz");
-  home_.link("side/file", "in/file");
-  home_.remove("side/file");
+  move_out_and_write();
+  link_back();
   hint(hint::kMovedFrom, "file", 1);
   EXPECT_EQ(round(), Told{});
   hint(hint::kCreated, "file");
   EXPECT_EQ(round(), (Told{"modified in/file"}));
 
-  home_.move("in/file", "side/file");
-  home_.append("side/file", "yz");
-  home_.link("side/file", "in/file");
-  home_.remove("side/file");
+  move_out_and_write();
+  link_back();
   hint(hint::kMovedFrom, "file", 2);
   hint(hint::kCreated, "file");
   EXPECT_EQ(round(), (Told{"modified in/file"}));
 }
 
 TEST_F(ReconcilerTest, AFileLinkedWhereAnotherWasMovedIsComparedThoughItWasWrittenUnseen) {
-  home_.move("in/file", "side/file");
-  home_.append("side/file", "yz");
+  move_out_and_write();
   home_.move("in/other", "in/place");
   home_.move("in/place", "in/beside");
   home_.link("side/file", "in/place");
