@@ -104,7 +104,7 @@ defmodule Lookout.Bench.Peer do
 
   defp alive!(peer) do
     if Machine.now() > peer.deadline, do: throw({:too_slow, peer})
-    unless Port.info(peer.port), do: raise("#{peer.name} ended: #{output(peer)} #{File.read!(peer.errors)}")
+    if ended?(peer), do: raise("#{peer.name} ended: #{output(peer)} #{File.read!(peer.errors)}")
   end
 
   def stop(peer) do
@@ -143,6 +143,9 @@ defmodule Lookout.Bench.Peer do
     end
   end
 
+  @doc "Whether it has ended by itself, as by a fault of its own."
+  def ended?(peer), do: Port.info(peer.port) == nil
+
   @doc "Reads what it writes until it has been silent for so long."
   def collect(peer, quiet) do
     size = IO.iodata_length(peer.buffer)
@@ -163,7 +166,7 @@ defmodule Lookout.Bench.Peer do
 
   @doc """
   What it has told, in order: `{:present | :gone | :unclear, path}`, and `{:moved, from, to}` where both halves of a
-  directory's rename stand side by side.
+  directory's rename stand side by side. Of one that has ended, what it told until then: nothing for watchman, which is asked.
   """
   def told(%{name: "inotifywait"} = peer), do: peer |> output() |> String.split(<<0>>) |> inotify_pairs()
 
@@ -177,11 +180,9 @@ defmodule Lookout.Bench.Peer do
     file = Path.join(peer.scratch, "query.json")
     File.write!(file, ~s(["query", "#{peer.dir}", {"since": "#{peer.clock}", "fields": ["name", "exists"]}]\n))
     script = "exec watchman --no-spawn --no-local --output-encoding=bser -j -U \"$1\" <\"$2\""
-    {output, 0} = System.cmd("sh", ["-c", script, "sh", socket(peer.scratch), file])
+    answer = System.cmd("sh", ["-c", script, "sh", socket(peer.scratch), file])
 
-    for %{"name" => name, "exists" => exists} <- Bser.decode!(output)["files"] do
-      {if(exists, do: :present, else: :gone), peer.dir <> "/" <> name}
-    end
+    if ended?(peer), do: [], else: watchman_files(peer, answer)
   end
 
   def told(peer) do
@@ -189,6 +190,12 @@ defmodule Lookout.Bench.Peer do
         [_all, type] <- [Regex.run(~r/"type":"(\w+)"/, line)],
         [_all, path] <- [Regex.run(~r/"path":"((?:[^"\\]|\\.)*)"/, line)] do
       {if(type in ["delete", "unlink", "unlinkDir"], do: :gone, else: :present), unescape(path)}
+    end
+  end
+
+  defp watchman_files(peer, {output, 0}) do
+    for %{"name" => name, "exists" => exists} <- Bser.decode!(output)["files"] do
+      {if(exists, do: :present, else: :gone), peer.dir <> "/" <> name}
     end
   end
 

@@ -21,7 +21,8 @@ defmodule Lookout.Bench.Parts.Recall do
     totals =
       for name <- watchers do
         of = Enum.filter(results, &(&1.name == name))
-        {name, of |> Enum.map(& &1.changed) |> Enum.sum(), of |> Enum.map(& &1.missed) |> Enum.sum()}
+        who = if Enum.any?(of, & &1.ended?), do: "#{name} (ended by itself)", else: name
+        {who, of |> Enum.map(& &1.changed) |> Enum.sum(), of |> Enum.map(& &1.missed) |> Enum.sum()}
       end
 
     [
@@ -30,7 +31,7 @@ defmodule Lookout.Bench.Parts.Recall do
         "the snapshots before and after; it is missed unless the last that was told of it is true in the end (existence). What lies below a " <>
         "directory told as gone is told with it, and a rename told with both names moves what lies below; the peers get the same " <>
         "benefit. *Stopped meanwhile*: `lookout_port` is stopped by a signal until the kernel's queue has overflowed. " <>
-        "watchman is asked for what changed since its clock; it tells no order.",
+        "watchman is asked for what changed since its clock; it tells no order. Of a watcher that ended by itself counts what it told before.",
       {:table, ["who", "changed paths", "missed", "share"],
        for(
          {name, changed, missed} <- totals,
@@ -66,9 +67,9 @@ defmodule Lookout.Bench.Parts.Recall do
     said(mutator, "rest")
     later = snapshot(root)
     if stopped?(name), do: Machine.kill(watcher.os_pid, "CONT")
-    told = told(watcher)
+    {told, ended?} = told(watcher)
     Port.close(mutator)
-    Told.score(before, later, told)
+    before |> Told.score(later, told) |> Map.put(:ended?, ended?)
   end
 
   defp stopped?(name), do: name =~ "stopped"
@@ -106,15 +107,16 @@ defmodule Lookout.Bench.Parts.Recall do
     told = watcher |> Machine.batches() |> Enum.map(&step/1)
     Lookout.stop(watcher)
     Machine.batches(watcher)
-    told
+    {told, false}
   end
 
   defp told(peer) do
     peer = Peer.collect(peer, 3_000)
     told = Peer.told(peer)
+    ended? = Peer.ended?(peer)
     Peer.stop(peer)
     File.rm_rf!(peer.scratch)
-    told
+    {told, ended?}
   end
 
   defp step(%{change: :renamed, from: from, path: path}), do: {:moved, from, path}
