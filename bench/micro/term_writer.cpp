@@ -10,9 +10,9 @@
 namespace {
 
 void term_writer_batch(benchmark::State& state) {
-  lookout::EventBatch batch{17, {}};
+  std::vector<lookout::Event> events;
   for (int i = 0; i < 256; ++i) {
-    batch.events.push_back({lookout::Change::modified,
+    events.push_back({lookout::Change::modified,
                             lookout::EntryType::file,
                             "/srv/project/lib/project/source_" + std::to_string(i) + ".ex",
                             {}});
@@ -20,7 +20,7 @@ void term_writer_batch(benchmark::State& state) {
   std::int64_t bytes = 0;
   lookout::TermWriter out;
   for (auto _ : state) {
-    encode(out, batch);
+    encode(out, lookout::EventBatch{17, events});
     bytes += static_cast<std::int64_t>(out.bytes().size());
     benchmark::ClobberMemory();
   }

@@ -4,8 +4,8 @@
 
 namespace lookout {
 
-void Announcer::on_events(std::uint64_t seq, std::vector<Event> events) {
-  outbox_.send(EventBatch{seq, std::move(events)});
+void Announcer::on_events(std::uint64_t seq, const std::vector<Event>& events) {
+  outbox_.send(EventBatch{seq, events});
 }
 
 void Announcer::on_notice(Notice notice) {

@@ -10,7 +10,7 @@ class Announcer : public Listener {
  public:
   explicit Announcer(Outbox& outbox) : outbox_(outbox) {}
 
-  void on_events(std::uint64_t seq, std::vector<Event> events) override;
+  void on_events(std::uint64_t seq, const std::vector<Event>& events) override;
   void on_notice(Notice notice) override;
   bool has_room() const override { return outbox_.has_room(); }
 

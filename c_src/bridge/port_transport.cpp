@@ -31,7 +31,9 @@ PortTransport::PortTransport(asio::io_context& io, UniqueFd input, UniqueFd outp
       output_(io, output.release()),
       flush_timer_(io),
       limits_(limits),
-      ended_(std::move(ended)) {}
+      ended_(std::move(ended)) {
+  output_.non_blocking(true);
+}
 
 void PortTransport::start(Receiver& receiver) {
   receiver_ = &receiver;
@@ -74,31 +76,36 @@ void PortTransport::send(std::string_view payload) {
   const auto header = frame_header(static_cast<std::uint32_t>(payload.size()));
   waiting_.append(header.data(), header.size());
   waiting_.append(payload);
+  write();
   if (backlog() > limits_.backlog) return finish(StreamEnd::stalled);
   if (!has_room()) was_full_ = true;
-  write();
 }
 
+// At once what the output takes; the rest when it takes more.
 void PortTransport::write() {
   if (write_pending_) return;
-  if (writing_.empty()) writing_.swap(waiting_);
-  if (writing_.empty()) return;
-  write_pending_ = true;
-  output_.async_write_some(asio::buffer(writing_) + written_,
-                           [this](const error_code& error, std::size_t size) {
-                             write_pending_ = false;
-                             if (over_) return;
-                             if (error) return on_output_error(error);
-                             on_written(size);
-                           });
-}
-
-void PortTransport::on_written(std::size_t size) {
-  written_ += size;
-  if (written_ == writing_.size()) {
+  error_code error;
+  while (!error && backlog() > 0) {
+    if (writing_.empty()) writing_.swap(waiting_);
+    written_ += output_.write_some(asio::buffer(writing_) + written_, error);
+    if (written_ < writing_.size()) continue;
     clear(writing_);
     written_ = 0;
   }
+  if (!error) return;
+  write_pending_ = true;
+  if (error == asio::error::would_block) {
+    output_.async_wait(asio::posix::stream_descriptor::wait_write,
+                       [this](const error_code& failed) { on_writable(failed); });
+  } else {
+    asio::post(io_, [this, error] { on_writable(error); });
+  }
+}
+
+void PortTransport::on_writable(const error_code& error) {
+  write_pending_ = false;
+  if (over_) return;
+  if (error) return on_output_error(error);
   write();
   if (finishing_) {
     if (!write_pending_) end_now();

@@ -56,7 +56,7 @@ class PortTransport : public Sink {
   void on_input_end(const boost::system::error_code& error);
   void break_stream(const Error& error);
   void write();
-  void on_written(std::size_t size);
+  void on_writable(const boost::system::error_code& error);
   void on_output_error(const boost::system::error_code& error);
   void end_now();
   std::size_t backlog() const { return writing_.size() - written_ + waiting_.size(); }
@@ -71,10 +71,10 @@ class PortTransport : public Sink {
 
   FrameReader frames_;
   std::array<char, 65536> chunk_;  // not cleared: most requests are short
-  std::string writing_;            // given to the kernel from written_ on, while write_pending_
+  std::string writing_;            // to be given to the kernel from written_ on
   std::size_t written_ = 0;
-  std::string waiting_;  // frames that came meanwhile; they go in one write
-  bool write_pending_ = false;
+  std::string waiting_;         // frames that came meanwhile; they go in one write
+  bool write_pending_ = false;  // the rest waits until the output takes more
   bool was_full_ = false;
   bool finishing_ = false;
   bool over_ = false;

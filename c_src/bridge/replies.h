@@ -38,7 +38,7 @@ struct Entries {
 
 struct EventBatch {
   std::uint64_t seq;
-  std::vector<Event> events;
+  const std::vector<Event>& events;
 };
 
 // The last message before an exit with a non-zero status.

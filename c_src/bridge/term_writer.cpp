@@ -9,73 +9,72 @@
 namespace lookout {
 namespace {
 
+constexpr std::size_t kFirstSize = 4096;
 // Memory that a large term has taken is given back when the next one begins.
-constexpr int kKeptSize = 1024 * 1024;
+constexpr std::size_t kKeptSize = std::size_t{1024} * 1024;
+// The most bytes of anything but an atom or a binary, and of what stands before these.
+constexpr std::size_t kLargestHead = 16;
 
-// ei's encoders fail only where they get no memory.
+// ei's encoders fail only where what they are given cannot be encoded.
 void check(int status) {
   if (status != 0) throw std::bad_alloc();
 }
 
 }  // namespace
 
-struct TermWriter::Buffer {
-  Buffer() { check(ei_x_new(&x)); }
-  ~Buffer() { ei_x_free(&x); }
-  Buffer(const Buffer&) = delete;
-  Buffer& operator=(const Buffer&) = delete;
-
-  ei_x_buff x{};
-};
-
-TermWriter::TermWriter() {
+TermWriter::TermWriter() : buffer_(kFirstSize) {
   ensure_ei();
-  buffer_ = std::make_unique<Buffer>();
 }
 
-TermWriter::~TermWriter() = default;
+// With room for so many bytes more: ei's encoders do not look.
+char* TermWriter::room(std::size_t bytes) {
+  const std::size_t needed = static_cast<std::size_t>(index_) + kLargestHead + bytes;
+  if (needed > buffer_.size()) buffer_.resize(needed * 2);
+  return buffer_.data();
+}
 
 void TermWriter::begin() {
-  if (buffer_->x.buffsz > kKeptSize) buffer_ = std::make_unique<Buffer>();
-  buffer_->x.index = 0;
-  check(ei_x_encode_version(&buffer_->x));
+  if (buffer_.size() > kKeptSize) std::vector<char>(kFirstSize).swap(buffer_);
+  index_ = 0;
+  check(ei_encode_version(room(0), &index_));
 }
 
 void TermWriter::tuple(std::size_t arity) {
-  check(ei_x_encode_tuple_header(&buffer_->x, static_cast<long>(arity)));
+  check(ei_encode_tuple_header(room(0), &index_, static_cast<int>(arity)));
 }
 
 void TermWriter::map(std::size_t pairs) {
-  check(ei_x_encode_map_header(&buffer_->x, static_cast<long>(pairs)));
+  check(ei_encode_map_header(room(0), &index_, static_cast<int>(pairs)));
 }
 
 void TermWriter::list(std::size_t size) {
-  check(ei_x_encode_list_header(&buffer_->x, static_cast<long>(size)));
+  check(ei_encode_list_header(room(0), &index_, static_cast<int>(size)));
 }
 
 void TermWriter::empty_list() {
-  check(ei_x_encode_empty_list(&buffer_->x));
+  check(ei_encode_empty_list(room(0), &index_));
 }
 
 void TermWriter::atom(std::string_view utf8) {
-  check(ei_x_encode_atom_len_as(&buffer_->x, utf8.data(), static_cast<int>(utf8.size()),
-                                ERLANG_UTF8, ERLANG_UTF8));
+  check(ei_encode_atom_len_as(room(utf8.size()), &index_, utf8.data(),
+                              static_cast<int>(utf8.size()), ERLANG_UTF8, ERLANG_UTF8));
 }
 
 void TermWriter::binary(std::string_view bytes) {
-  check(ei_x_encode_binary(&buffer_->x, bytes.data(), static_cast<int>(bytes.size())));
+  check(ei_encode_binary(room(bytes.size()), &index_, bytes.data(),
+                         static_cast<long>(bytes.size())));
 }
 
 void TermWriter::natural(std::uint64_t value) {
-  check(ei_x_encode_ulonglong(&buffer_->x, value));
+  check(ei_encode_ulonglong(room(0), &index_, value));
 }
 
 void TermWriter::integer(std::int64_t value) {
-  check(ei_x_encode_longlong(&buffer_->x, value));
+  check(ei_encode_longlong(room(0), &index_, value));
 }
 
 std::string_view TermWriter::bytes() const {
-  return {buffer_->x.buff, static_cast<std::size_t>(buffer_->x.index)};
+  return {buffer_.data(), static_cast<std::size_t>(index_)};
 }
 
 }  // namespace lookout

@@ -3,8 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string_view>
+#include <vector>
 
 namespace lookout {
 
@@ -13,7 +13,6 @@ namespace lookout {
 class TermWriter {
  public:
   TermWriter();
-  ~TermWriter();
   TermWriter(const TermWriter&) = delete;
   TermWriter& operator=(const TermWriter&) = delete;
 
@@ -33,8 +32,10 @@ class TermWriter {
   std::string_view bytes() const;
 
  private:
-  struct Buffer;  // keeps ei.h out of the headers
-  std::unique_ptr<Buffer> buffer_;
+  char* room(std::size_t bytes);
+
+  std::vector<char> buffer_;
+  int index_ = 0;  // where it goes on
 };
 
 }  // namespace lookout

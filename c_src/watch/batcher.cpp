@@ -53,7 +53,8 @@ void Batcher::flush() {
     if (credit_ != Engine::kUnlimited) --credit_;
     events_ += batch_.size();
     batch_bytes_ = 0;
-    listener_.on_events(++seq_, std::exchange(batch_, {}));
+    listener_.on_events(++seq_, batch_);
+    batch_.clear();
   }
   if (!may_tell) return;
   for (Notice& notice : std::exchange(notices_, {})) listener_.on_notice(std::move(notice));

@@ -14,25 +14,27 @@ std::uint64_t DirtySet::KeyHash::operator()(std::uint32_t index) const {
 DirtySet::DirtySet() : index_(KeyHash{this}) {}
 
 void DirtySet::add(NodeId directory, std::string_view name, Hints hints) {
-  const std::uint32_t known = find(directory, name);
+  const auto known = index_.find_or_insert(
+      hash_bytes(directory, name), [&](std::uint32_t i) { return is_at(i, directory, name); },
+      static_cast<std::uint32_t>(size() + 1));
   if (known != 0) {
     Hints& before = names_[known - 1].hints;
     before = hint::merged(before, hints);
     return;
   }
   names_.push_back({directory, std::string(name), hints});
-  index_.insert(static_cast<std::uint32_t>(names_.size()));
 }
 
 Hints DirtySet::hints(NodeId directory, std::string_view name) const {
-  const std::uint32_t known = find(directory, name);
+  const auto known = index_.find(hash_bytes(directory, name), [&](std::uint32_t i) {
+    return is_at(i, directory, name);
+  });
   return known == 0 ? 0 : names_[known - 1].hints;
 }
 
-std::uint32_t DirtySet::find(NodeId directory, std::string_view name) const {
-  return index_.find(hash_bytes(directory, name), [&](std::uint32_t i) {
-    return names_[i - 1].directory == directory && names_[i - 1].name == name;
-  });
+bool DirtySet::is_at(std::uint32_t index, NodeId directory, std::string_view name) const {
+  const DirtyName& entry = names_[index - 1];
+  return entry.directory == directory && entry.name == name;
 }
 
 std::vector<DirtyName> DirtySet::take() {

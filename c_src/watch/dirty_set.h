@@ -47,7 +47,7 @@ class DirtySet {
     std::uint64_t operator()(std::uint32_t index) const;
   };
 
-  std::uint32_t find(NodeId directory, std::string_view name) const;
+  bool is_at(std::uint32_t index, NodeId directory, std::string_view name) const;
 
   std::vector<DirtyName> names_;
   IndexTable<KeyHash> index_;  // holds positions in names_, plus 1

@@ -34,9 +34,9 @@ namespace asio = boost::asio;
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-// Work between two looks at the loop, and how often the clock is read in it.
+// Work between two looks at the loop, and how many looks at the disk it makes in one step.
 constexpr milliseconds kSlice{4};
-constexpr int kStepsAClockRead = 8;
+constexpr int kLooksAStep = 8;
 // A sync that waits under steady changes ends after so many rounds: one to end the round under
 // way, one that takes what the kernel had queued, the others for what these put off.
 constexpr std::uint64_t kSyncRounds = 6;
@@ -257,10 +257,8 @@ class Engine::Impl : private ChangeSink {
     const auto end = Clock::now() + kSlice;
     bool more = true;
     do {
-      for (int i = 0; more && i < kStepsAClockRead; ++i) {
-        more = step();
-        drained_.reset();
-      }
+      more = step();
+      drained_.reset();
     } while (more && Clock::now() < end);
     batcher_.flush();
     if (std::exchange(must_wait_, false)) wait_for_hints();
@@ -285,7 +283,7 @@ class Engine::Impl : private ChangeSink {
       return true;
     }
     // Every root is known now, unless one could not be looked at for a passing reason.
-    if (!roots_.check_due_later()) {
+    if (!starts_.empty() && !roots_.check_due_later()) {
       for (const DoneHandler& done : std::exchange(starts_, {})) done(Done{});
     }
     if (!syncs_.empty() && !in_round_ && is_settled()) return answer_at_rest();
@@ -309,23 +307,36 @@ class Engine::Impl : private ChangeSink {
   }
 
   bool reconcile_step() {
-    if (in_round_) {
-      if (!reconciler_.work()) end_round();
-      return true;
-    }
+    if (in_round_) return look();
     if (reconciler_.unsettled()) {
       if (!is_quiet()) return false;
-      const std::int64_t now = drained_.value_or(inode_clock());
+      lone_ = drained_.has_value() && reconciler_.dirty() == 1;
+      const std::int64_t now = drained_ ? *drained_ : inode_clock();
       if (!drained_) drain();
       reconciler_.begin_round(now);
       in_round_ = true;
-      return true;
+      return look();
     }
     settle_time_.rest();
     if (!mounts_.unchecked()) return false;
     mounts_.note();
     drain();
     if (!reconciler_.unsettled()) mounts_.check();
+    return true;
+  }
+
+  // Looks at some of what the round is about. A change that comes alone is told before what else
+  // there is to do; of many, batches are better filled.
+  bool look() {
+    for (int i = 0; i < kLooksAStep && !batcher_.is_due() && !roots_.check_due(); ++i) {
+      if (!reconciler_.work()) {
+        end_round();
+        break;
+      }
+      if (!std::exchange(lone_, false)) continue;
+      batcher_.flush();
+      break;  // it may have taken the last credit
+    }
     return true;
   }
 
@@ -407,6 +418,7 @@ class Engine::Impl : private ChangeSink {
   bool in_round_ = false;
   bool overflow_untold_ = false;
   bool must_wait_ = false;  // for hints
+  bool lone_ = false;       // the round is about one name that was hinted alone
   // When the kernel's queue was read, while nothing has been done since.
   std::optional<std::int64_t> drained_;
 

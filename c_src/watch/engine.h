@@ -26,7 +26,7 @@ class Listener {
  public:
   virtual ~Listener() = default;
   // A batch: never empty; seq starts at 1 and grows by 1 with every batch. Costs one credit.
-  virtual void on_events(std::uint64_t seq, std::vector<Event> events) = 0;
+  virtual void on_events(std::uint64_t seq, const std::vector<Event>& events) = 0;
   // In its place between the batches; costs no credit.
   virtual void on_notice(Notice notice) = 0;
   // False while so much output waits that nothing more should be told; Engine::resume() follows.

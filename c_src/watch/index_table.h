@@ -75,8 +75,10 @@ class IndexTable {
     --size_;
   }
 
+  // Keeps memory for about as many as it had.
   void clear() {
-    slots_.assign(kFirstCapacity, kNone);
+    const bool roomy = slots_.size() > kFirstCapacity && size_ * 8 < slots_.size();
+    slots_.assign(roomy ? slots_.size() / 2 : slots_.size(), kNone);
     largest_ = kFirstLargest;
     size_ = 0;
   }

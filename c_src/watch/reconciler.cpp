@@ -46,9 +46,9 @@ bool Reconciler::work() {
     return true;
   }
   if (!current_.empty()) {
-    const DirtyName dirty = std::move(current_.front());
+    DirtyName dirty = std::move(current_.front());
     current_.pop_front();
-    look(dirty);
+    look(std::move(dirty));
     return true;
   }
   if (list_step(agenda_) || settle()) return true;
@@ -100,14 +100,9 @@ std::uint64_t Reconciler::dirty() const {
 
 // --- looks -------------------------------------------------------------------------------------
 
-void Reconciler::look(const DirtyName& hinted) {
-  DirtyName dirty = hinted;
+void Reconciler::look(DirtyName dirty) {
   held_since_.reset();
-  if (const auto held = held_.find({dirty.directory, dirty.name}); held != held_.end()) {
-    dirty.hints = hint::merged(dirty.hints, held->second.hints);
-    held_since_ = held->second.since;
-    held_.erase(held);
-  }
+  if (!held_.empty()) no_longer_held(dirty);
   const NodeId directory = dirty.directory;
   if (!tree_.alive(directory) || !tree_.is_directory(directory)) return;
   if (tree_.has(directory, DirMark::opaque)) return;
@@ -191,7 +186,7 @@ void Reconciler::unchanged(NodeId node, const Look& seen, Hints hints) {
   // What was told of a file with several links in this round may have hidden a change of content.
   const bool written = was_written(node, seen, hints) || (told_attributes && compared);
   const bool changed = written || (hints & hint::kAttributes) != 0;
-  if (changed) {
+  if (changed && awaiting_) {
     const Hints kept = hints | (written ? hint::kWritten : 0);
     if (hold({tree_.parent(node), std::string(tree_.name(node)), kept}, seen)) return;
   }
@@ -287,7 +282,7 @@ void Reconciler::appeared(const DirtyName& place, const Look& seen) {
     return;
   }
   if (source == kNoNode) {
-    if (hold(place, seen)) return;
+    if (awaiting_ && hold(place, seen)) return;
     const NodeId made = create(place.directory, place.name, seen.type, seen.identity);
     tell(Change::created, made);
     settle_new(made, seen, place.hints);

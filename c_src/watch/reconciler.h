@@ -179,13 +179,14 @@ class Reconciler {
 
   // looks (reconciler.cpp)
   void retry_names();
+  void take_at(NodeId node, const Hint& hint);
   void bound_trail();
   Hints follow_move(const Hint& hint, NodeId directory);
   void mark_content(NodeId directory, std::string_view name, Hints hints);
   void mark_unnamed(NodeId directory, std::string_view name, Hints hints);
   void mark(NodeId node, Hints hints);
   void stray(const DirtyName& dirty);
-  void look(const DirtyName& dirty);
+  void look(DirtyName dirty);
   void left_place(NodeId node, Hints hints);
   void unchanged(NodeId node, const Look& seen, Hints hints);
   void unchanged_directory(NodeId node, const Look& seen, Hints hints);
@@ -210,6 +211,7 @@ class Reconciler {
 
   // files that wait for their writers (reconciler_hold.cpp)
   bool hold(const DirtyName& place, const Look& seen);
+  void no_longer_held(DirtyName& dirty);
   std::int64_t longest_hold(NodeId directory) const;
 
   // symbolic links (reconciler_links.cpp)

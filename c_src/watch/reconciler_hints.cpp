@@ -14,31 +14,39 @@ void Reconciler::take(const Hint& hint) {
     roots_in_doubt_ = true;
     links_doubted_ = !links_.empty();
   }
+  if (const NodeId only = tree_.only_with_watch(hint.watch); only != kNoNode) {
+    return take_at(only, hint);
+  }
+  for (const NodeId node : tree_.with_watch(hint.watch)) take_at(node, hint);
+}
+
+// A hint of the watch that `node` has.
+void Reconciler::take_at(NodeId node, const Hint& hint) {
+  if (tree_.has(node, DirMark::remote)) mounts_.forget_answers();
+  if (hint.ended) {
+    tree_.set_watch(node, -1);
+    tree_.set(node, DirMark::stale);
+    tree_.set(node, DirMark::suspect);
+    blind_.try_emplace(node, clean_);
+    file_systems_.forget();
+  }
+  const std::string* single = visibility_.single_name(node);
+  if (single != nullptr && *single == hint.name && (hint.hints & hint::kPlace) != 0) {
+    roots_in_doubt_ = true;
+  }
+  if (!hint.name.empty()) {
+    touch(node, hint.name, hint.hints | follow_move(hint, node));
+    return;
+  }
   const bool gone = hint.ended || (hint.hints & hint::kRootGone) != 0;
-  for (const NodeId node : tree_.with_watch(hint.watch)) {
-    if (tree_.has(node, DirMark::remote)) mounts_.forget_answers();
-    if (hint.ended) {
-      tree_.set_watch(node, -1);
-      tree_.set(node, DirMark::stale);
-      tree_.set(node, DirMark::suspect);
-      blind_.try_emplace(node, clean_);
-      file_systems_.forget();
-    }
-    const std::string* single = visibility_.single_name(node);
-    if (single != nullptr && *single == hint.name && (hint.hints & hint::kPlace) != 0) {
-      roots_in_doubt_ = true;
-    }
-    if (!hint.name.empty()) {
-      touch(node, hint.name, hint.hints | follow_move(hint, node));
-    } else if (tree_.is_root(node)) {
-      roots_in_doubt_ = true;
-    } else if (!gone && (hint.alone || tree_.has(node, DirMark::linked))) {
-      // No watch of a directory above tells what is done to this one itself.
-      touch(tree_.parent(node), tree_.name(node), hint.hints & hint::kAttributes);
-    } else if (gone || (hint.hints & hint::kAttributes) != 0) {
-      // Of its mode no watch above tells where a file system is mounted at it.
-      touch(tree_.parent(node), tree_.name(node), 0);
-    }
+  if (tree_.is_root(node)) {
+    roots_in_doubt_ = true;
+  } else if (!gone && (hint.alone || tree_.has(node, DirMark::linked))) {
+    // No watch of a directory above tells what is done to this one itself.
+    touch(tree_.parent(node), tree_.name(node), hint.hints & hint::kAttributes);
+  } else if (gone || (hint.hints & hint::kAttributes) != 0) {
+    // Of its mode no watch above tells where a file system is mounted at it.
+    touch(tree_.parent(node), tree_.name(node), 0);
   }
 }
 

@@ -45,6 +45,15 @@ bool Reconciler::hold(const DirtyName& place, const Look& seen) {
   return true;
 }
 
+// It is looked at again, and with what was hinted of it before.
+void Reconciler::no_longer_held(DirtyName& dirty) {
+  const auto held = held_.find({dirty.directory, dirty.name});
+  if (held == held_.end()) return;
+  dirty.hints = hint::merged(dirty.hints, held->second.hints);
+  held_since_ = held->second.since;
+  held_.erase(held);
+}
+
 void Reconciler::look_at_held() {
   for (const auto& [place, held] : held_) next_.add(place.first, place.second, 0);
 }

@@ -284,7 +284,7 @@ bool RootKeeper::plant(Root& root) {
   root.denied = false;
   if (may_be_told_elsewhere(root)) root.tell = true;
   take_over(root);
-  root.phase = Root::Phase::crawling;
+  roots_.enter(root, Root::Phase::crawling);
   root.node = reconciler_.plant(root.target.directory, root.target.identity,
                                 {root.recursive, root.follow_symlinks, root.backend, root.await,
                                  root.target.only, root.filter, std::move(above)});
@@ -341,7 +341,7 @@ void RootKeeper::take_over(const Root& root) {
 void RootKeeper::leave(Root& root) {
   const bool telling = root.phase == Root::Phase::telling;
   const bool was_told = root.phase == Root::Phase::told || telling;
-  root.phase = Root::Phase::leaving;
+  roots_.enter(root, Root::Phase::leaving);
   if (telling) {
     reconciler_.uproot_told(root.node, root.cursor);
   } else {
@@ -354,7 +354,7 @@ void RootKeeper::leave(Root& root) {
 void RootKeeper::uprooted(NodeId node) {
   const Roots::Pointer root = roots_.find(node);
   root->node = kNoNode;
-  root->phase = Root::Phase::absent;
+  roots_.enter(*root, Root::Phase::absent);
   check_now();
   if (root->removed) {
     roots_.remove(root);
@@ -369,15 +369,14 @@ void RootKeeper::lose(Root& root) {
 }
 
 bool RootKeeper::has_untold() const {
-  return roots_.find(Root::Phase::untold) != nullptr ||
-         roots_.find(Root::Phase::telling) != nullptr;
+  return roots_.any(Root::Phase::untold) || roots_.any(Root::Phase::telling);
 }
 
 bool RootKeeper::learn() {
   const Roots::Pointer root = roots_.find(Root::Phase::crawling);
   if (root == nullptr) return false;
   if (!reconciler_.crawl()) {
-    root->phase = root->tell ? Root::Phase::untold : Root::Phase::told;
+    roots_.enter(*root, root->tell ? Root::Phase::untold : Root::Phase::told);
     root->tell = true;
     check_now();
   }
@@ -389,14 +388,14 @@ std::optional<RootKeeper::Telling> RootKeeper::tell() {
   if (root == nullptr) {
     root = roots_.find(Root::Phase::untold);
     if (root == nullptr) return std::nullopt;
-    root->phase = Root::Phase::telling;
+    roots_.enter(*root, Root::Phase::telling);
     root->cursor = next_below(tree_, root->node, root->node);
   }
   const Telling telling{root->cursor};
   if (telling.node != kNoNode) {
     root->cursor = next_below(tree_, root->cursor, root->node);
   } else {
-    root->phase = Root::Phase::told;
+    roots_.enter(*root, Root::Phase::told);
     if (std::exchange(check_after_telling_, false)) check_now();
   }
   return telling;

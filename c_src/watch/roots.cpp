@@ -66,6 +66,7 @@ Roots::Pointer Roots::find(NodeId node) const {
 }
 
 Roots::Pointer Roots::find(Root::Phase phase) const {
+  if (!any(phase)) return nullptr;
   const auto found = std::find_if(roots_.begin(), roots_.end(),
                                   [&](const Pointer& root) { return root->phase == phase; });
   return found == roots_.end() ? nullptr : *found;
@@ -75,11 +76,18 @@ void Roots::add(Pointer root) {
   const auto place = std::upper_bound(
       roots_.begin(), roots_.end(), root,
       [](const Pointer& a, const Pointer& b) { return a->path.size() < b->path.size(); });
+  ++count(root->phase);
   roots_.insert(place, std::move(root));
 }
 
 void Roots::remove(const Pointer& root) {
-  std::erase(roots_, root);
+  if (std::erase(roots_, root) > 0) --count(root->phase);
+}
+
+void Roots::enter(Root& root, Root::Phase phase) {
+  --count(root.phase);
+  root.phase = phase;
+  ++count(phase);
 }
 
 bool Roots::covered(const Root& root) const {

@@ -1,6 +1,8 @@
 // The paths that are watched, and where each stands in the tree.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
@@ -46,7 +48,8 @@ struct Root {
   bool denied = false;   // it was said that it cannot be looked at
   bool removed = false;  // unwatched: forgotten when its entries are gone
   bool moved = false;    // leaving only since another root covers it now
-  Phase phase = Phase::absent;
+  static constexpr std::size_t kPhases = 6;
+  Phase phase = Phase::absent;  // changed by Roots::enter() alone
   NodeId node = kNoNode;
   bool covered = false;  // another root tells what is below it
   Target target;
@@ -65,6 +68,8 @@ class Roots {
   Pointer find(const std::string& path) const;
   Pointer find(NodeId node) const;
   Pointer find(Root::Phase phase) const;
+  bool any(Root::Phase phase) const { return in_phase_[static_cast<std::size_t>(phase)] > 0; }
+  void enter(Root& root, Root::Phase phase);
   // Shorter paths come first, so that a root is met before those that it may cover.
   void add(Pointer root);
   void remove(const Pointer& root);
@@ -76,9 +81,12 @@ class Roots {
   NodeId resolve(const std::string& path) const;
 
  private:
+  std::size_t& count(Root::Phase phase) { return in_phase_[static_cast<std::size_t>(phase)]; }
+
   const Tree& tree_;
   Visibility& visibility_;
   std::vector<Pointer> roots_;
+  std::array<std::size_t, Root::kPhases> in_phase_{};  // how many roots are in each
 };
 
 // Whether `path` lies below the directory `above` by its text.

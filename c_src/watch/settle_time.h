@@ -18,7 +18,9 @@ class SettleTime {
 
   void set(std::chrono::milliseconds settle) { settle_ = settle; }
 
-  void hinted() { last_hint_ = Clock::now(); }
+  void hinted() {
+    if (settle_ != std::chrono::milliseconds(0)) last_hint_ = Clock::now();
+  }
   // Asked while changes wait: whether no hint has come for the settle time, or they have waited for
   // a multiple of it. Else `over` is called later.
   bool is_over();

@@ -171,6 +171,12 @@ void Tree::set_watch(NodeId directory, int watch) {
   if (watch >= 0 && watch_holder(watch) == kNoNode) by_watch_.insert(directory);
 }
 
+NodeId Tree::only_with_watch(int watch) const {
+  const NodeId holder = watch_holder(watch);
+  if (holder == kNoNode || links_.empty()) return holder;
+  return links_.contains(head(identity(holder))) ? kNoNode : holder;
+}
+
 std::vector<NodeId> Tree::with_watch(int watch) const {
   const NodeId holder = watch_holder(watch);
   if (holder == kNoNode) return {};

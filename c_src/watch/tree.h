@@ -109,6 +109,8 @@ class Tree {
   void set_watch(NodeId directory, int watch);
   // The directories that have this watch: more than one where a directory is mounted twice.
   std::vector<NodeId> with_watch(int watch) const;
+  // The directory that alone has this watch; kNoNode where none has it, or several may.
+  NodeId only_with_watch(int watch) const;
   bool watch_in_use(int watch) const { return watch_holder(watch) != kNoNode; }
 
   std::uint64_t directories() const { return directories_; }

@@ -84,6 +84,14 @@ class PortTransportTest : public ::testing::Test {
     }
   }
 
+  // Fills the output before anything is sent.
+  void fill_output() const {
+    const int fd = from_program.writing.get();
+    ASSERT_EQ(::fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+    const std::array<char, 4096> part{};
+    while (::write(fd, part.data(), part.size()) > 0) continue;
+  }
+
   // Fills the output until the kernel takes no more and `size` bytes wait in the transport.
   void stuff(std::size_t size) {
     for (std::size_t sent = 0; sent < size; sent += 4096) transport->send(std::string(4096, 'x'));
@@ -202,6 +210,7 @@ TEST_F(PortTransportTest, LastWordsAreWrittenAlsoWhenTheOutputIsReadLate) {
 TEST_F(PortTransportTest, NothingMoreIsServedOnceTheStreamIsOver) {
   PortLimits limits;
   limits.backlog = 4;  // the first answer is too much
+  fill_output();
   open(limits);
   say(framed("one") + framed("two"));
   io.run();

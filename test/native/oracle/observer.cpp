@@ -43,7 +43,7 @@ void Observer::renew() {
   if (fault_ != Fault::credit && fault_ != Fault::asleep) grant(Engine::kUnlimited);
 }
 
-void Observer::on_events(std::uint64_t seq, std::vector<Event> events) {
+void Observer::on_events(std::uint64_t seq, const std::vector<Event>& events) {
   const std::string name = "batch " + std::to_string(seq);
   if (seq != last_seq_ + 1) complain(name + " came after " + std::to_string(last_seq_));
   if (events.empty()) complain(name + " is empty");
@@ -51,7 +51,7 @@ void Observer::on_events(std::uint64_t seq, std::vector<Event> events) {
   if (granted_ != Engine::kUnlimited && granted_ > 0) --granted_;
   last_seq_ = seq;
   events_ += events.size();
-  batches_.push_back({seq, std::move(events)});
+  batches_.push_back({seq, events});
   if (mirror_) replay(*mirror_, batches_.back());
 }
 

@@ -63,7 +63,7 @@ class Observer : public Listener {
   std::vector<Batch> take_batches() { return std::exchange(batches_, {}); }
   std::uint64_t events() const { return events_; }
 
-  void on_events(std::uint64_t seq, std::vector<Event> events) override;
+  void on_events(std::uint64_t seq, const std::vector<Event>& events) override;
   void on_notice(Notice notice) override;
   bool has_room() const override { return room_; }
 

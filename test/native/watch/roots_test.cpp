@@ -123,7 +123,7 @@ TEST_F(RootsTest, NothingIsCoveredByARootThatDoesNotLookBelow) {
   outer->recursive = false;
   EXPECT_FALSE(roots_.covered(*inner));
   outer->recursive = true;
-  outer->phase = Root::Phase::leaving;
+  roots_.enter(*outer, Root::Phase::leaving);
   EXPECT_FALSE(roots_.covered(*inner));
 }
 

@@ -133,7 +133,7 @@ void Watcher::expect_mirror_is_disk() {
   disk_ = std::move(now);
 }
 
-void Watcher::on_events(std::uint64_t seq, std::vector<Event> events) {
+void Watcher::on_events(std::uint64_t seq, const std::vector<Event>& events) {
   EXPECT_EQ(seq, last_seq_ + 1);
   EXPECT_FALSE(events.empty());
   last_seq_ = seq;

@@ -58,7 +58,7 @@ class Watcher : public Listener {
   // call was not told.
   void expect_mirror_is_disk();
 
-  void on_events(std::uint64_t seq, std::vector<Event> events) override;
+  void on_events(std::uint64_t seq, const std::vector<Event>& events) override;
   void on_notice(Notice notice) override;
   bool has_room() const override { return room_; }
 
