@@ -88,7 +88,9 @@ void DirectoryCache::keep(NodeId directory, DirectoryFd fd) {
   recency_.push_front(directory);
   const bool mounted = is_top(directory) && (fd->mount() || is_mount_root(fd->get()));
   slots_[directory] = {std::move(fd), recency_.begin(), mounted};
-  if (slots_.size() > capacity_) drop(recency_.back());
+  if (slots_.size() <= capacity_) return;
+  closer_.close(slots_.at(recency_.back()).fd);
+  drop(recency_.back());
 }
 
 void DirectoryCache::drop(NodeId directory) {

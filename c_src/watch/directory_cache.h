@@ -10,6 +10,7 @@
 #include <variant>
 
 #include "watch/open_directory.h"
+#include "watch/read_ahead.h"
 #include "watch/remote_mounts.h"
 #include "watch/tree.h"
 
@@ -30,8 +31,8 @@ struct OpenFailure {
 class DirectoryCache {
  public:
   // Keeps at most `capacity` descriptors open.
-  DirectoryCache(Tree& tree, std::size_t capacity, const RemoteMounts& mounts)
-      : tree_(tree), capacity_(capacity), mounts_(mounts) {}
+  DirectoryCache(Tree& tree, std::size_t capacity, const RemoteMounts& mounts, ReadAhead& closer)
+      : tree_(tree), capacity_(capacity), mounts_(mounts), closer_(closer) {}
 
   // Opens a directory from its nearest ancestor that is open, verifying each step. The first open
   // of a directory with a provisional identity confirms it; every open notes its mode when it was
@@ -46,6 +47,7 @@ class DirectoryCache {
   // Drops what was not used since the last call.
   void age();
   bool empty() const { return slots_.empty(); }
+  std::size_t capacity() const { return capacity_; }
 
  private:
   struct Slot {
@@ -63,6 +65,7 @@ class DirectoryCache {
   Tree& tree_;
   std::size_t capacity_;
   const RemoteMounts& mounts_;
+  ReadAhead& closer_;  // of those for which there is no room
   std::unordered_map<NodeId, Slot> slots_;
   std::list<NodeId> recency_;  // the latest used first
 };

@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::int64_t kNanoseconds = 1'000'000'000;
 constexpr std::size_t kListingBuffer = 32768;
+constexpr std::size_t kRoomForOne = 1024;  // more than any record takes
 
 std::int64_t nanoseconds(const statx_timestamp& time) {
   return time.tv_sec * kNanoseconds + time.tv_nsec;
@@ -159,7 +160,8 @@ DirectoryReader::DirectoryReader(int directory_fd)
     : buffer_(std::make_unique_for_overwrite<char[]>(kListingBuffer)) {
   auto opened = std::make_shared<UniqueFd>(open_to_list(directory_fd));
   fd_ = opened->get();
-  if (fd_ < 0) error_ = errno;
+  ended_ = fd_ < 0;
+  if (ended_) error_ = errno;
   owner_ = std::move(opened);
 }
 
@@ -167,25 +169,38 @@ DirectoryReader::DirectoryReader(int directory_fd, std::shared_ptr<const void> o
     : owner_(std::move(owner)),
       fd_(directory_fd),
       buffer_(std::make_unique_for_overwrite<char[]>(kListingBuffer)) {
-  if (::lseek(fd_, 0, SEEK_SET) != 0) error_ = errno;
+  ended_ = ::lseek(fd_, 0, SEEK_SET) != 0;
+  if (ended_) error_ = errno;
 }
 
 DirectoryReader::DirectoryReader(const DirectoryRecords& records)
     : buffer_(std::make_unique_for_overwrite<char[]>(records.bytes.size())),
       filled_(records.bytes.size()),
+      ended_(true),
       error_(records.error) {
   std::memcpy(buffer_.get(), records.bytes.data(), records.bytes.size());
+}
+
+// One block, behind what is there.
+void DirectoryReader::read() {
+  const long got =
+      ::syscall(SYS_getdents64, fd_, buffer_.get() + filled_, kListingBuffer - filled_);
+  if (got < 0) error_ = errno;
+  ended_ = got <= 0;
+  filled_ += static_cast<std::size_t>(std::max(got, 0L));
+}
+
+void DirectoryReader::fill() {
+  while (!ended_ && filled_ + kRoomForOne <= kListingBuffer) read();
 }
 
 bool DirectoryReader::next(Item& item) {
   for (;;) {
     if (at_ == filled_) {
-      if (error_ != 0 || fd_ < 0) return false;
-      const long got = ::syscall(SYS_getdents64, fd_, buffer_.get(), kListingBuffer);
-      if (got < 0) error_ = errno;
-      if (got <= 0) return false;
-      at_ = 0;
-      filled_ = static_cast<std::size_t>(got);
+      if (ended_) return false;
+      at_ = filled_ = 0;
+      read();
+      if (filled_ == 0) return false;
     }
     const char* record = buffer_.get() + at_;
     std::uint16_t length = 0;

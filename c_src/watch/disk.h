@@ -76,16 +76,21 @@ class DirectoryReader {
   // Of what was read before.
   explicit DirectoryReader(const DirectoryRecords& records);
 
+  // Reads now, as far as there is room, what next() would.
+  void fill();
   // The next entry but "." and ".."; false at the end or on an error.
   bool next(Item& item);
   int error() const { return error_; }  // errno, 0 if all went well
 
  private:
+  void read();
+
   std::shared_ptr<const void> owner_;  // of the descriptor
   int fd_ = -1;
   std::unique_ptr<char[]> buffer_;
   std::size_t at_ = 0;
   std::size_t filled_ = 0;
+  bool ended_ = false;  // there is no more to be read
   int error_ = 0;
 };
 

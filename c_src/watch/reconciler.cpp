@@ -33,7 +33,7 @@ Reconciler::Reconciler(Tree& tree, Visibility& visibility, HintSource& source, P
       places_(places),
       mounts_(mounts),
       sink_(sink),
-      directories_(tree, directories_to_keep(), mounts),
+      directories_(tree, directories_to_keep(), mounts, read_ahead_),
       drained_(inode_clock()),
       clean_(drained_),
       clock_offset_(clock_offset()) {}
@@ -51,7 +51,7 @@ bool Reconciler::work() {
     look(std::move(dirty));
     return true;
   }
-  if (list_step(agenda_) || settle()) return true;
+  if (list_step(agenda_, 1) || settle()) return true;
   // Every hint that had been queued when this round began has been looked into.
   if (!put_off_ && blockade_.empty() && !must_retry()) clean_ = drained_;
   return false;
@@ -95,7 +95,7 @@ bool Reconciler::unsettled() const {
 
 std::uint64_t Reconciler::dirty() const {
   return next_.size() + current_.size() + agenda_.directories.size() + deferred_.size() +
-         later_names_.size() + later_directories_.size() + (agenda_.listing ? 1 : 0);
+         later_names_.size() + later_directories_.size() + agenda_.listings.size();
 }
 
 // --- looks -------------------------------------------------------------------------------------

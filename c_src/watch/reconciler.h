@@ -34,6 +34,7 @@
 #include "watch/file_system.h"
 #include "watch/hint_source.h"
 #include "watch/place_watches.h"
+#include "watch/read_ahead.h"
 #include "watch/remote_calls.h"
 #include "watch/remote_mounts.h"
 #include "watch/trail.h"
@@ -147,18 +148,20 @@ class Reconciler {
  private:
   struct Listing {
     NodeId directory;
-    DirectoryReader reader;
+    PendingListing entries;
     std::int64_t started;  // inode_clock()
     bool suspect;
     bool awaits;   // the writers of files
     bool trusted;  // what it tells without a look
     std::uint64_t device;
   };
-  // Directories to be listed, the last one first, and the listing under way.
+  // Directories to be listed, the last one first, and the listings that have begun, of which the
+  // first is under way and the others are read ahead.
   struct Agenda {
     std::vector<NodeId> directories;
-    std::optional<Listing> listing;
-    bool empty() const { return directories.empty() && !listing; }
+    std::deque<Listing> listings;
+    bool begins = false;  // more listings, until there are as many as there are to be
+    bool empty() const { return directories.empty() && listings.empty(); }
   };
   struct Parked {
     NodeId node;
@@ -225,7 +228,7 @@ class Reconciler {
 
   // listings (reconciler_listing.cpp)
   void queue_listing(NodeId directory, bool suspect);
-  bool list_step(Agenda& agenda);
+  bool list_step(Agenda& agenda, std::size_t depth);
   void start_listing(Agenda& agenda, NodeId directory);
   bool watch_directory(NodeId directory, const DirectoryFd& fd);
   bool is_to_be_polled(NodeId directory, const DirectoryFd& fd);
@@ -235,7 +238,7 @@ class Reconciler {
   bool is_to_be_compared(NodeId node) const;
   void compare_mode(NodeId directory, std::uint16_t mode);
   void learn(NodeId directory, const std::string& name);
-  void finish_listing(const Listing& listing);
+  void finish_listing(const Listing& listing, int code);
   void compared(NodeId directory, std::int64_t started);
   void listing_failed(NodeId directory, int code);
   void unreadable(NodeId directory, int code);
@@ -268,6 +271,7 @@ class Reconciler {
   PlaceWatches& places_;
   RemoteMounts& mounts_;
   ChangeSink& sink_;
+  ReadAhead read_ahead_;
   DirectoryCache directories_;
   FileSystems file_systems_;
   std::unordered_map<NodeId, RootOptions> roots_;

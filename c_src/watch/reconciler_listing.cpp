@@ -1,4 +1,5 @@
 // Listing directories: watch first, list second, so that nothing can slip between.
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -34,7 +35,10 @@ NodeId Reconciler::plant(const std::string& path, Identity identity, RootOptions
 bool Reconciler::crawl() {
   telling_ = false;
   Agenda* const before = std::exchange(active_, &crawling_);
-  const bool more = list_step(crawling_) || learn_link();
+  // Each holds a descriptor, of which there may be few.
+  const std::size_t depth = std::min(read_ahead_.depth(), directories_.capacity() / 8);
+  const bool more = list_step(crawling_, std::max<std::size_t>(depth, 1)) || learn_link();
+  if (!more) read_ahead_.rest();
   active_ = before;
   telling_ = true;
   return more;
@@ -49,10 +53,12 @@ void Reconciler::queue_listing(NodeId directory, bool suspect) {
   active_->directories.push_back(directory);
 }
 
-// Goes on with the listing under way or starts the next; false when there is none.
-bool Reconciler::list_step(Agenda& agenda) {
-  if (!agenda.listing) {
-    if (agenda.directories.empty()) return false;
+// Starts a listing where fewer than `depth` have begun, or goes on with the first; false when there
+// is none.
+bool Reconciler::list_step(Agenda& agenda, std::size_t depth) {
+  if (agenda.listings.size() <= depth / 2) agenda.begins = true;
+  if (agenda.listings.size() >= depth) agenda.begins = false;
+  if (agenda.begins && !agenda.directories.empty()) {
     const NodeId directory = agenda.directories.back();
     agenda.directories.pop_back();
     // The number may stand for another entry by now, or the listing may have been done.
@@ -63,15 +69,17 @@ bool Reconciler::list_step(Agenda& agenda) {
     }
     return true;
   }
+  if (agenda.listings.empty()) return false;
+  DirectoryReader& reader = agenda.listings.front().entries.reader();
   DirectoryReader::Item item;
   for (int i = 0; i < kItemsAStep; ++i) {
-    if (!agenda.listing->reader.next(item)) {
-      const Listing done = std::move(*agenda.listing);
-      agenda.listing.reset();
-      finish_listing(done);
+    if (!reader.next(item)) {
+      const Listing done = std::move(agenda.listings.front());
+      agenda.listings.pop_front();
+      finish_listing(done, reader.error());
       return true;
     }
-    list_item(*agenda.listing, item);
+    list_item(agenda.listings.front(), item);
   }
   return true;
 }
@@ -128,17 +136,19 @@ void Reconciler::start_listing(Agenda& agenda, NodeId directory) {
   const std::uint64_t device = tree_.identity(directory).device;
   const FileSystem system = fd->mount() ? FileSystem{} : file_systems_.of(fd->get(), device);
   DirectoryReader reader = read_directory(fd, system.live, started);
-  Listing listing{directory, std::move(reader), started, suspect, false, false, device};
-  if (const int code = listing.reader.error(); code != 0) {
+  if (const int code = reader.error(); code != 0) {
     listing_failed(directory, code);
     return;
   }
+  Listing listing{directory, PendingListing(std::move(reader)), started, suspect, false, false,
+                  device};
   listing.awaits = telling_ && longest_hold(directory) > 0;
   // Where hints will not come, entries are looked at from the first, to be compared later.
   listing.trusted = system.trusted && !tree_.has(directory, DirMark::polled);
   tree_.set(directory, DirMark::stale, false);
   tree_.set(directory, DirMark::suspect, false);
-  agenda.listing.emplace(std::move(listing));
+  if (!fd->mount() && !agenda.listings.empty()) read_ahead_.read(listing.entries);
+  agenda.listings.push_back(std::move(listing));
 }
 
 // Reads what git's files in a directory say, where they count. When that is something else than
@@ -350,9 +360,9 @@ void Reconciler::learn(NodeId directory, const std::string& name) {
   }
 }
 
-void Reconciler::finish_listing(const Listing& listing) {
+// `code` is an errno where it ended early.
+void Reconciler::finish_listing(const Listing& listing, int code) {
   const NodeId directory = listing.directory;
-  const int code = listing.reader.error();
   const bool failed = code != 0 && code != ENOENT;
   for (NodeId child = tree_.first_child(directory); child != kNoNode;
        child = tree_.next_sibling(child)) {

@@ -171,7 +171,8 @@ void Reconciler::erase(NodeId node) {
     visibility_.forget(node);
     rules_unreadable_.erase(node);
     for (Agenda* agenda : {&agenda_, &crawling_}) {
-      if (agenda->listing && agenda->listing->directory == node) agenda->listing.reset();
+      std::erase_if(agenda->listings,
+                    [node](const Listing& listing) { return listing.directory == node; });
     }
   }
   content_told_.erase(node);

@@ -2,8 +2,8 @@
 //
 // Where the server does not answer, a system call on it blocks for as long as that lasts, and no
 // signal but SIGKILL ends it. So these calls are made on a thread that each such mount has for
-// itself: the one reason for a second thread in the watching half. The loop waits for an answer, as
-// for any system call, but not for long, and while one call is out no other is made.
+// itself. The loop waits for an answer, as for any system call, but not for long, and while one
+// call is out no other is made.
 #pragma once
 
 #include <chrono>

@@ -63,7 +63,8 @@ class DirectoryCacheTest : public testing::Test {
   Tree tree_;
   NodeId root_ = tree_.add_root(home_.path(), identity_at(home_.path()));
   RemoteMounts mounts_;
-  DirectoryCache cache_{tree_, 4, mounts_};
+  ReadAhead closer_;
+  DirectoryCache cache_{tree_, 4, mounts_, closer_};
 };
 
 using Kind = OpenFailure::Kind;

@@ -2,6 +2,7 @@
 // and when the hints of it come it is no news.
 #include "watch/reconciler.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
@@ -19,17 +20,26 @@ namespace {
 // Gives each directory a watch, and no hint.
 class SilentSource : public HintSource {
  public:
+  // A file of this name appears in each directory just before that is watched.
+  void let_appear(std::string name) { appears_ = std::move(name); }
+
   std::string_view name(int) const override { return "silent"; }
   int fd() const override { return -1; }
   int watch(int directory_fd, Backend) override { return watch_elsewhere(directory_fd); }
   int watch_elsewhere(int directory_fd) override {
     struct stat status {};
     if (::fstat(directory_fd, &status) != 0) return -1;
+    if (!appears_.empty()) {
+      UniqueFd(::openat(directory_fd, appears_.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    }
     return static_cast<int>(status.st_ino & 0x7fffffff);
   }
   int watch_place(const char*, bool) override { return 0; }
   void unwatch(int) override {}
   void read(const std::function<void(const Hint&)>&) override {}
+
+ private:
+  std::string appears_;
 };
 
 class ReconcilerTest : public testing::Test, public ChangeSink {
@@ -114,6 +124,20 @@ class ReconcilerTest : public testing::Test, public ChangeSink {
 };
 
 using Told = std::vector<std::string>;
+
+TEST_F(ReconcilerTest, WhatAppearsBeforeADirectoryIsWatchedIsInItsListing) {
+  constexpr int kDirectories = 100;
+  for (int i = 0; i < kDirectories; ++i) home_.directory("side/d" + std::to_string(i) + "/below");
+  source_->let_appear("late");
+  const NodeId side = reconciler_.plant(home_.at("side"), identity("side"), {});
+  while (reconciler_.crawl()) {
+  }
+  EXPECT_EQ(tree_.others(), 2U + 2 * kDirectories + 1);
+  for (NodeId node = side; node != kNoNode; node = next_below(tree_, node, side)) {
+    if (!tree_.is_directory(node)) continue;
+    EXPECT_NE(tree_.child(node, "late"), kNoNode) << tree_.path(node);
+  }
+}
 
 TEST_F(ReconcilerTest, AFileWrittenWhileItWasAwayIsToldThoughItWasSeenBackBeforeThat) {
   home_.set_mode("in/file", 0600);

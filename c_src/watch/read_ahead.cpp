@@ -1,0 +1,111 @@
+#include "watch/read_ahead.h"
+
+#include <atomic>
+#include <condition_variable>
+#include <csignal>
+#include <deque>
+#include <mutex>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace lookout {
+namespace {
+
+enum class Stage { waiting, being_read, free };  // to be used
+
+}  // namespace
+
+struct PendingListing::State {
+  explicit State(DirectoryReader unread) : reader(std::move(unread)) {}
+
+  DirectoryReader reader;
+  std::atomic<Stage> stage{Stage::waiting};
+
+  bool pass(Stage from, Stage to) { return stage.compare_exchange_strong(from, to); }
+};
+
+PendingListing::PendingListing(DirectoryReader reader)
+    : state_(std::make_shared<State>(std::move(reader))) {}
+
+DirectoryReader& PendingListing::reader() {
+  if (!state_->pass(Stage::waiting, Stage::free)) state_->stage.wait(Stage::being_read);
+  return state_->reader;
+}
+
+struct ReadAhead::Shared {
+  std::mutex mutex;
+  std::condition_variable work;
+  std::deque<std::shared_ptr<PendingListing::State>> listings;
+  std::vector<std::shared_ptr<const void>> unused;
+  bool ended = false;
+};
+
+ReadAhead::ReadAhead()
+    : shared_(std::make_shared<Shared>()), alone_(std::thread::hardware_concurrency() == 1) {}
+
+void ReadAhead::read(const PendingListing& listing) {
+  if (!alone_ && !thread_.joinable()) start();
+  if (alone_) return;
+  {
+    const std::scoped_lock lock(shared_->mutex);
+    shared_->listings.push_back(listing.state_);
+    if (shared_->listings.size() < kDepth / 2) return;
+  }
+  shared_->work.notify_one();
+}
+
+void ReadAhead::close(std::shared_ptr<const void> directory) {
+  if (!thread_.joinable()) return;
+  const std::scoped_lock lock(shared_->mutex);
+  if (shared_->unused.size() < kDepth) shared_->unused.push_back(std::move(directory));
+}
+
+void ReadAhead::rest() {
+  if (!thread_.joinable()) return;
+  {
+    const std::scoped_lock lock(shared_->mutex);
+    shared_->ended = true;
+  }
+  shared_->work.notify_one();
+  thread_.join();
+  shared_ = std::make_shared<Shared>();
+}
+
+// No signal is delivered to the thread.
+void ReadAhead::start() {
+  sigset_t all;
+  sigset_t before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  try {
+    thread_ = std::thread([&shared = *shared_] { serve(shared); });
+  } catch (const std::system_error&) {  // too many threads
+    alone_ = true;
+  }
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void ReadAhead::serve(Shared& shared) {
+  std::vector<std::shared_ptr<const void>> unused;
+  std::unique_lock lock(shared.mutex);
+  for (;;) {
+    if (shared.listings.empty()) {
+      shared.work.wait(lock, [&] { return shared.ended || shared.listings.size() >= kDepth / 2; });
+    }
+    if (shared.ended) return;
+    const std::shared_ptr<PendingListing::State> next = std::move(shared.listings.front());
+    shared.listings.pop_front();
+    unused.swap(shared.unused);
+    lock.unlock();
+    unused.clear();
+    if (next->pass(Stage::waiting, Stage::being_read)) {
+      next->reader.fill();
+      next->stage.store(Stage::free);
+      next->stage.notify_one();
+    }
+    lock.lock();
+  }
+}
+
+}  // namespace lookout

@@ -1,0 +1,132 @@
+#include "watch/read_ahead.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "support/unique_fd.h"
+#include "watch/temp_directory.h"
+
+namespace lookout {
+namespace {
+
+// More than are begun at a time, so that the thread has some and the others are left to who uses
+// them.
+constexpr std::size_t kMany = 100;
+
+std::set<std::string> names(DirectoryReader& reader) {
+  std::set<std::string> found;
+  DirectoryReader::Item item;
+  while (reader.next(item)) EXPECT_TRUE(found.insert(item.name).second) << item.name;
+  return found;
+}
+
+class ReadAheadTest : public testing::Test {
+ protected:
+  // A directory with so many files, their names, and a listing of it.
+  std::set<std::string> make(const std::string& directory, std::size_t files) {
+    std::set<std::string> made;
+    home_.directory(directory);
+    for (std::size_t i = 0; i < files; ++i) {
+      const std::string name = "a_name_of_some_length_" + std::to_string(i);
+      home_.write(directory + '/' + name);
+      made.insert(name);
+    }
+    return made;
+  }
+
+  PendingListing listed(const std::string& directory) const {
+    auto fd = std::make_shared<UniqueFd>(
+        ::open(home_.at(directory).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const int number = fd->get();
+    return PendingListing(DirectoryReader(number, std::move(fd)));
+  }
+
+  TempDirectory home_;
+  ReadAhead read_ahead_;
+};
+
+TEST_F(ReadAheadTest, TellsWhatIsThereWhoeverReadsIt) {
+  std::vector<std::set<std::string>> made;
+  std::vector<PendingListing> listings;
+  for (std::size_t i = 0; i < kMany; ++i) {
+    const std::string name = "d" + std::to_string(i);
+    // Of some there is more than one read brings.
+    made.push_back(make(name, i % 10 == 0 ? 2000 : i));
+    listings.push_back(listed(name));
+  }
+  for (const PendingListing& listing : listings) read_ahead_.read(listing);
+  for (std::size_t i = 0; i < kMany; ++i) {
+    EXPECT_EQ(names(listings[i].reader()), made[i]) << i;
+    EXPECT_EQ(listings[i].reader().error(), 0);
+  }
+}
+
+TEST_F(ReadAheadTest, AListingThatNoThreadReadsIsReadWhenItIsUsed) {
+  const auto made = make("d", 3);
+  PendingListing alone = listed("d");
+  EXPECT_EQ(names(alone.reader()), made);
+  PendingListing single = listed("d");  // too few to wake the thread for
+  read_ahead_.read(single);
+  EXPECT_EQ(names(single.reader()), made);
+}
+
+TEST_F(ReadAheadTest, RestsAndIsUsedAgain) {
+  const auto made = make("d", 3);
+  for (int round = 0; round < 3; ++round) {
+    std::vector<PendingListing> listings;
+    for (std::size_t i = 0; i < kMany; ++i) listings.push_back(listed("d"));
+    for (const PendingListing& listing : listings) read_ahead_.read(listing);
+    read_ahead_.rest();
+    read_ahead_.rest();
+    for (PendingListing& listing : listings) EXPECT_EQ(names(listing.reader()), made);
+  }
+}
+
+TEST_F(ReadAheadTest, WhatIsNoLongerWantedIsNotWaitedFor) {
+  make("d", 3);
+  for (std::size_t i = 0; i < kMany; ++i) read_ahead_.read(listed("d"));
+  PendingListing last = listed("d");
+  read_ahead_.read(last);
+  EXPECT_EQ(names(last.reader()).size(), 3U);
+}
+
+TEST_F(ReadAheadTest, TellsWhatCutsAListingShort) {
+  home_.write("file");
+  std::vector<PendingListing> listings;
+  for (std::size_t i = 0; i < kMany; ++i) {
+    auto fd = std::make_shared<UniqueFd>(::open(home_.at("file").c_str(), O_RDONLY | O_CLOEXEC));
+    const int number = fd->get();
+    listings.emplace_back(DirectoryReader(number, std::move(fd)));
+    read_ahead_.read(listings.back());
+  }
+  for (PendingListing& listing : listings) {
+    EXPECT_TRUE(names(listing.reader()).empty());
+    EXPECT_EQ(listing.reader().error(), ENOTDIR);
+  }
+}
+
+TEST_F(ReadAheadTest, KeepsNothingOpenThatIsGivenUp) {
+  make("d", 3);
+  std::vector<std::weak_ptr<const void>> given;
+  for (std::size_t i = 0; i < kMany; ++i) {
+    read_ahead_.read(listed("d"));
+    auto directory = std::make_shared<const int>(0);
+    given.push_back(directory);
+    read_ahead_.close(std::move(directory));
+  }
+  read_ahead_.rest();
+  for (const auto& directory : given) EXPECT_TRUE(directory.expired());
+  auto directory = std::make_shared<const int>(0);
+  given.push_back(directory);
+  read_ahead_.close(std::move(directory));  // at once, since there is no thread
+  EXPECT_TRUE(given.back().expired());
+}
+
+}  // namespace
+}  // namespace lookout
