@@ -39,6 +39,22 @@ defmodule Lookout.Bench.Machine do
     %{wall: wall, cpu: cpu}
   end
 
+  @doc "Has the kernel forget the entries and files that it has cached; false where that is not allowed."
+  def forget_cached do
+    System.cmd("sync", [])
+    match?({_output, 0}, System.cmd("sh", ["-c", "echo 3 >/proc/sys/vm/drop_caches"], stderr_to_stdout: true))
+  end
+
+  @doc "Whether a watcher may use fanotify."
+  def fanotify? do
+    with_dir(fast("fanotify"), fn dir ->
+      case Lookout.start_link(dirs: dir, backend: :fanotify) do
+        {:ok, watcher} -> Lookout.stop(watcher) == :ok
+        {:error, _error} -> false
+      end
+    end)
+  end
+
   @doc "Nanoseconds that the function takes."
   def elapsed(fun) do
     start = now()

@@ -5,6 +5,8 @@ defmodule Lookout.Bench.Parts.Start do
   import Lookout.Bench.Report
   alias Lookout.Bench.{Chart, Machine, Peer}
 
+  @cold_rounds 3
+
   def title, do: "Start and memory"
 
   def run(quick?) do
@@ -14,16 +16,18 @@ defmodule Lookout.Bench.Parts.Start do
       Machine.write!(["tree", dir, directories, files])
       Machine.find!(dir)
       results = measure(dir, rounds)
+      cold = if Machine.forget_cached(), do: measure_cold(dir), else: []
       find = median(times(results, "find"))
       lookout = median(times(results, "Lookout"))
 
       [
         "A tree of #{number(directories)} directories and #{number(files)} files, warm. From the start of the watcher " <>
           "(for Lookout: `Lookout.start_link/1`) until it has told of a change made as soon as it says that it watches; " <>
-          "median of #{rounds} interleaved runs (the peers: one run, ended after two minutes). Memory is resident, of the watcher's processes " <>
+          "median of #{rounds} interleaved runs (the peers: one run, ended after two minutes). *Cold*: after the kernel was told to " <>
+          "forget what it had cached, beside a `find` after the same; median of #{@cold_rounds}. Memory is resident, of the watcher's processes " <>
           "but not of the kernel, after that.",
         {:table, ["who", "time (s)", "to find", "CPU (s)", "to find", "memory (MiB)", "of it anonymous"],
-         rows(results, find, median(of(results, "find", :cpu)))},
+         rows(results, find, median(of(results, "find", :cpu))) ++ cold_rows(cold)},
         "Target: ready in #{judge(lookout / find, 1.15, "x find")}." <>
           memory_target(results, quick?, directories + files),
         {:chart, "start",
@@ -42,13 +46,24 @@ defmodule Lookout.Bench.Parts.Start do
 
   # All are run in turn, so that what else the machine does hits all alike.
   defp measure(dir, rounds) do
-    for round <- 1..rounds, {name, run} <- [{"find", &find/1}, {"Lookout", &lookout/1} | peers(round)] do
+    fanotify = if Machine.fanotify?(), do: [{"Lookout, fanotify", &lookout(&1, backend: :fanotify)}], else: []
+    ours = [{"find", &find/1}, {"Lookout", &lookout/1} | fanotify]
+
+    for round <- 1..rounds, {name, run} <- ours ++ peers(round) do
       IO.puts(:stderr, "start, round #{round}: #{name}")
       # The kernel may have given up what it had cached while another one ran.
       Machine.find!(dir)
       run.(dir) |> List.wrap() |> Enum.map(&Map.put(&1, :name, name))
     end
     |> Enum.concat()
+  end
+
+  defp measure_cold(dir) do
+    for round <- 1..@cold_rounds, {name, run} <- [{"find, cold", &find/1}, {"Lookout, cold", &lookout/1}] do
+      IO.puts(:stderr, "start, round #{round}: #{name}")
+      Machine.forget_cached()
+      Map.put(run.(dir), :name, name)
+    end
   end
 
   defp peers(round) when round > 1, do: []
@@ -119,6 +134,9 @@ defmodule Lookout.Bench.Parts.Start do
       [name] ++ time_cells(time, find) ++ [seconds(cpu), ratio(cpu, find_cpu)] ++ memory_cells(memories(results, name))
     end
   end
+
+  defp cold_rows([]), do: []
+  defp cold_rows(cold), do: rows(cold, median(times(cold, "find, cold")), median(of(cold, "find, cold", :cpu)))
 
   defp time_cells(:infinity, _find), do: ["more than 120", "-"]
   defp time_cells(time, find), do: [seconds(time), ratio(time, find)]
