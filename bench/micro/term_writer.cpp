@@ -13,9 +13,9 @@ void term_writer_batch(benchmark::State& state) {
   std::vector<lookout::Event> events;
   for (int i = 0; i < 256; ++i) {
     events.push_back({lookout::Change::modified,
-                            lookout::EntryType::file,
-                            "/srv/project/lib/project/source_" + std::to_string(i) + ".ex",
-                            {}});
+                      lookout::EntryType::file,
+                      "/srv/project/lib/project/source_" + std::to_string(i) + ".ex",
+                      {}});
   }
   std::int64_t bytes = 0;
   lookout::TermWriter out;

@@ -87,7 +87,9 @@ void PortTransport::write() {
   error_code error;
   while (!error && backlog() > 0) {
     if (writing_.empty()) writing_.swap(waiting_);
-    written_ += output_.write_some(asio::buffer(writing_) + written_, error);
+    const std::size_t size = output_.write_some(asio::buffer(writing_) + written_, error);
+    if (size == 0 && !error) error = asio::error::would_block;
+    written_ += size;
     if (written_ < writing_.size()) continue;
     clear(writing_);
     written_ = 0;

@@ -61,8 +61,8 @@ void TermWriter::atom(std::string_view utf8) {
 }
 
 void TermWriter::binary(std::string_view bytes) {
-  check(ei_encode_binary(room(bytes.size()), &index_, bytes.data(),
-                         static_cast<long>(bytes.size())));
+  check(
+      ei_encode_binary(room(bytes.size()), &index_, bytes.data(), static_cast<long>(bytes.size())));
 }
 
 void TermWriter::natural(std::uint64_t value) {

@@ -26,9 +26,8 @@ void DirtySet::add(NodeId directory, std::string_view name, Hints hints) {
 }
 
 Hints DirtySet::hints(NodeId directory, std::string_view name) const {
-  const auto known = index_.find(hash_bytes(directory, name), [&](std::uint32_t i) {
-    return is_at(i, directory, name);
-  });
+  const auto known = index_.find(hash_bytes(directory, name),
+                                 [&](std::uint32_t i) { return is_at(i, directory, name); });
   return known == 0 ? 0 : names_[known - 1].hints;
 }
 

@@ -12,6 +12,9 @@
 namespace lookout {
 namespace {
 
+// Waking the thread takes as long as reading some listings.
+constexpr std::size_t kAtOnce = ReadAhead::kDepth / 2;
+
 enum class Stage { waiting, being_read, free };  // to be used
 
 }  // namespace
@@ -36,21 +39,23 @@ DirectoryReader& PendingListing::reader() {
 struct ReadAhead::Shared {
   std::mutex mutex;
   std::condition_variable work;
-  std::deque<std::shared_ptr<PendingListing::State>> listings;
+  // Those that were used or dropped meanwhile keep nothing open.
+  std::deque<std::weak_ptr<PendingListing::State>> listings;
   std::vector<std::shared_ptr<const void>> unused;
   bool ended = false;
 };
 
 ReadAhead::ReadAhead()
-    : shared_(std::make_shared<Shared>()), alone_(std::thread::hardware_concurrency() == 1) {}
+    : shared_(std::make_shared<Shared>()), single_(std::thread::hardware_concurrency() == 1) {}
 
 void ReadAhead::read(const PendingListing& listing) {
-  if (!alone_ && !thread_.joinable()) start();
-  if (alone_) return;
+  if (single_ || (!thread_.joinable() && !start())) return;
   {
     const std::scoped_lock lock(shared_->mutex);
-    shared_->listings.push_back(listing.state_);
-    if (shared_->listings.size() < kDepth / 2) return;
+    auto& listings = shared_->listings;
+    while (!listings.empty() && listings.front().expired()) listings.pop_front();
+    listings.push_back(listing.state_);
+    if (listings.size() < kAtOnce) return;
   }
   shared_->work.notify_one();
 }
@@ -73,17 +78,17 @@ void ReadAhead::rest() {
 }
 
 // No signal is delivered to the thread.
-void ReadAhead::start() {
+bool ReadAhead::start() {
   sigset_t all;
   sigset_t before;
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
   try {
     thread_ = std::thread([&shared = *shared_] { serve(shared); });
-  } catch (const std::system_error&) {  // too many threads
-    alone_ = true;
+  } catch (const std::system_error&) {  // too many threads: it is tried again
   }
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return thread_.joinable();
 }
 
 void ReadAhead::serve(Shared& shared) {
@@ -91,15 +96,15 @@ void ReadAhead::serve(Shared& shared) {
   std::unique_lock lock(shared.mutex);
   for (;;) {
     if (shared.listings.empty()) {
-      shared.work.wait(lock, [&] { return shared.ended || shared.listings.size() >= kDepth / 2; });
+      shared.work.wait(lock, [&] { return shared.ended || shared.listings.size() >= kAtOnce; });
     }
     if (shared.ended) return;
-    const std::shared_ptr<PendingListing::State> next = std::move(shared.listings.front());
+    const std::shared_ptr<PendingListing::State> next = shared.listings.front().lock();
     shared.listings.pop_front();
     unused.swap(shared.unused);
     lock.unlock();
     unused.clear();
-    if (next->pass(Stage::waiting, Stage::being_read)) {
+    if (next && next->pass(Stage::waiting, Stage::being_read)) {
       next->reader.fill();
       next->stage.store(Stage::free);
       next->stage.notify_one();

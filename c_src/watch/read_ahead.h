@@ -35,8 +35,9 @@ class ReadAhead {
   ReadAhead(const ReadAhead&) = delete;
   ReadAhead& operator=(const ReadAhead&) = delete;
 
-  // How many listings are to be begun before the first is used.
-  std::size_t depth() const { return alone_ ? 1 : kDepth; }
+  // How many listings are to be begun before the first is used, for all of them to be read ahead.
+  static constexpr std::size_t kDepth = 32;
+
   // Has a listing read, by a thread that is started if need be.
   void read(const PendingListing& listing);
   // Gives up what keeps a directory open: on the thread, while there is one.
@@ -45,14 +46,13 @@ class ReadAhead {
   void rest();
 
  private:
-  static constexpr std::size_t kDepth = 32;
   struct Shared;
-  void start();
+  bool start();
   static void serve(Shared& shared);
 
   std::shared_ptr<Shared> shared_;
   std::thread thread_;
-  bool alone_;  // a thread is of no use, or cannot be had
+  bool single_;  // there is one processor
 };
 
 }  // namespace lookout

@@ -131,6 +131,7 @@ class Reconciler {
   void age() { directories_.age(); }
   void rest() {
     directories_.drop_tops();
+    read_ahead_.rest();
     source_.leave();
   }
   bool keeps_directories() const { return !directories_.empty(); }

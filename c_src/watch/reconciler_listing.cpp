@@ -1,5 +1,4 @@
 // Listing directories: watch first, list second, so that nothing can slip between.
-#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -35,9 +34,9 @@ NodeId Reconciler::plant(const std::string& path, Identity identity, RootOptions
 bool Reconciler::crawl() {
   telling_ = false;
   Agenda* const before = std::exchange(active_, &crawling_);
-  // Each holds a descriptor, of which there may be few.
-  const std::size_t depth = std::min(read_ahead_.depth(), directories_.capacity() / 8);
-  const bool more = list_step(crawling_, std::max<std::size_t>(depth, 1)) || learn_link();
+  // Each holds a descriptor, and so does each that is to be closed; there may be few.
+  const bool roomy = directories_.capacity() / 8 >= ReadAhead::kDepth;
+  const bool more = list_step(crawling_, roomy ? ReadAhead::kDepth : 1) || learn_link();
   if (!more) read_ahead_.rest();
   active_ = before;
   telling_ = true;

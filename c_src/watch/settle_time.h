@@ -16,7 +16,10 @@ class SettleTime {
   // `over` is called from the loop when it is time to ask is_over() again.
   SettleTime(boost::asio::io_context& io, std::function<void()> over);
 
-  void set(std::chrono::milliseconds settle) { settle_ = settle; }
+  void set(std::chrono::milliseconds settle) {
+    if (settle_ == std::chrono::milliseconds(0)) last_hint_ = Clock::now();  // it was not noted
+    settle_ = settle;
+  }
 
   void hinted() {
     if (settle_ != std::chrono::milliseconds(0)) last_hint_ = Clock::now();

@@ -2,8 +2,11 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <deque>
 #include <memory>
 #include <set>
 #include <string>
@@ -94,6 +97,32 @@ TEST_F(ReadAheadTest, WhatIsNoLongerWantedIsNotWaitedFor) {
   PendingListing last = listed("d");
   read_ahead_.read(last);
   EXPECT_EQ(names(last.reader()).size(), 3U);
+}
+
+// Also where the thread does not get to run for a while: it is to share one processor with the
+// test.
+TEST_F(ReadAheadTest, AListingThatWasUsedKeepsNothingOpen) {
+  const auto made = make("d", 3);
+  cpu_set_t before;
+  ASSERT_EQ(::sched_getaffinity(0, sizeof before, &before), 0);
+  cpu_set_t here;
+  CPU_ZERO(&here);
+  CPU_SET(static_cast<std::size_t>(::sched_getcpu()), &here);
+  ASSERT_EQ(::sched_setaffinity(0, sizeof here, &here), 0);
+  std::deque<PendingListing> begun;
+  std::size_t most = 0;
+  for (int i = 0; i < 2000; ++i) {
+    begun.push_back(listed("d"));
+    read_ahead_.read(begun.back());
+    // The lowest number that is free: below it all are in use.
+    const UniqueFd next(::open("/", O_PATH | O_CLOEXEC));
+    most = std::max(most, static_cast<std::size_t>(next.get()));
+    if (begun.size() < ReadAhead::kDepth) continue;
+    EXPECT_EQ(names(begun.front().reader()), made);
+    begun.pop_front();
+  }
+  EXPECT_LT(most, 3 * ReadAhead::kDepth);
+  EXPECT_EQ(::sched_setaffinity(0, sizeof before, &before), 0);
 }
 
 TEST_F(ReadAheadTest, TellsWhatCutsAListingShort) {

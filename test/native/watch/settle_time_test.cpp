@@ -1,0 +1,40 @@
+#include "watch/settle_time.h"
+
+#include <gtest/gtest.h>
+
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+
+namespace lookout {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+
+class SettleTimeTest : public testing::Test {
+ protected:
+  boost::asio::io_context io_;
+  SettleTime settle_{io_, [] {}};
+};
+
+TEST_F(SettleTimeTest, NothingWaitsWithoutOne) {
+  settle_.hinted();
+  EXPECT_TRUE(settle_.is_over());
+}
+
+TEST_F(SettleTimeTest, AChangeWaitsForItFromItsHintOn) {
+  settle_.set(hours(1));
+  settle_.hinted();
+  EXPECT_FALSE(settle_.is_over());
+  settle_.set(milliseconds(0));
+  EXPECT_TRUE(settle_.is_over());
+}
+
+TEST_F(SettleTimeTest, OneThatIsSetWhileAChangeWaitsHoldsForItToo) {
+  settle_.hinted();
+  settle_.set(hours(1));
+  EXPECT_FALSE(settle_.is_over());
+}
+
+}  // namespace
+}  // namespace lookout
