@@ -34,9 +34,9 @@ defmodule Lookout.Bench do
     IO.puts(Report.to_text(report))
     unless quick?(), do: Document.write(name, module.title(), report)
     true
-  rescue
-    error ->
-      IO.puts(:stderr, "the part #{name} failed: " <> Exception.format(:error, error, __STACKTRACE__))
+  catch
+    kind, reason ->
+      IO.puts(:stderr, "the part #{name} failed: " <> Exception.format(kind, reason, __STACKTRACE__))
       false
   end
 
