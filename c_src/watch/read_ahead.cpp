@@ -1,5 +1,7 @@
 #include "watch/read_ahead.h"
 
+#include <fcntl.h>
+
 #include <atomic>
 #include <condition_variable>
 #include <csignal>
@@ -9,11 +11,21 @@
 #include <utility>
 #include <vector>
 
+#include "support/unique_fd.h"
+
 namespace lookout {
 namespace {
 
 // Waking the thread takes as long as reading some listings.
 constexpr std::size_t kAtOnce = ReadAhead::kDepth / 2;
+
+// The table of descriptors grows at 64, 128 and 256, and where threads share it that waits for all
+// processors each time, some 10 ms (expand_fdtable() in Linux's fs/file.c): so it grows before.
+void make_room_for_descriptors() {
+  constexpr int kHighest = 511;
+  const UniqueFd any(::open("/", O_PATH | O_CLOEXEC));
+  const UniqueFd highest(::fcntl(any.get(), F_DUPFD_CLOEXEC, kHighest));
+}
 
 enum class Stage { waiting, being_read, free };  // to be used
 
@@ -79,6 +91,7 @@ void ReadAhead::rest() {
 
 // No signal is delivered to the thread.
 bool ReadAhead::start() {
+  make_room_for_descriptors();
   sigset_t all;
   sigset_t before;
   ::sigfillset(&all);
