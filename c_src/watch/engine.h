@@ -1,8 +1,9 @@
 // The watching half of the port program: directories in, changes out.
 //
-// One Asio loop, one thread. Work is done in slices of a few milliseconds, so whatever else the
-// loop serves is never kept waiting. Nothing is reported without credit: until some is granted
-// the kernel's queue is drained into a bounded dirty set and changes are merged there.
+// One Asio loop, on one thread, to which the tree belongs. Work is done in slices of a few
+// milliseconds, so whatever else the loop serves is never kept waiting. Nothing is reported without
+// credit: until some is granted the kernel's queue is drained into a bounded dirty set and changes
+// are merged there.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

@@ -4,13 +4,13 @@
 
 #include <atomic>
 #include <condition_variable>
-#include <csignal>
 #include <deque>
 #include <mutex>
 #include <system_error>
 #include <utility>
 #include <vector>
 
+#include "support/quiet_thread.h"
 #include "support/unique_fd.h"
 
 namespace lookout {
@@ -89,18 +89,12 @@ void ReadAhead::rest() {
   shared_ = std::make_shared<Shared>();
 }
 
-// No signal is delivered to the thread.
 bool ReadAhead::start() {
   make_room_for_descriptors();
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
   try {
-    thread_ = std::thread([&shared = *shared_] { serve(shared); });
+    thread_ = quiet_thread([&shared = *shared_] { serve(shared); });
   } catch (const std::system_error&) {  // too many threads: it is tried again
   }
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   return thread_.joinable();
 }
 

@@ -2,13 +2,14 @@
 
 #include <cerrno>
 #include <condition_variable>
-#include <csignal>
 #include <cstdint>
 #include <map>
 #include <mutex>
 #include <system_error>
 #include <thread>
 #include <vector>
+
+#include "support/quiet_thread.h"
 
 namespace lookout {
 namespace {
@@ -90,19 +91,14 @@ std::shared_ptr<void> RemoteMount::ask_for(const std::string& what, bool once, C
   return nullptr;
 }
 
-// With the mutex held. No signal is delivered to the thread.
+// With the mutex held.
 bool RemoteMount::start(const std::shared_ptr<State>& state) {
   if (state->running) return true;
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
   try {
-    std::thread([state] { serve(state); }).detach();
+    quiet_thread([state] { serve(state); }).detach();
     state->running = true;
   } catch (const std::system_error&) {  // too many threads: it is tried again
   }
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   return state->running;
 }
 
