@@ -1,18 +1,23 @@
 // lookout_port: arguments, wiring, exit code.
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
+#include <array>
 #include <boost/asio/io_context.hpp>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <initializer_list>
+#include <new>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "bridge/announcer.h"
 #include "bridge/engine_watching.h"
@@ -21,6 +26,7 @@
 #include "bridge/process_commanding.h"
 #include "bridge/session.h"
 #include "bridge/standard_streams.h"
+#include "inotifywait/inotifywait.h"
 
 namespace {
 
@@ -43,7 +49,12 @@ constexpr std::string_view kUsage =
     "\n"
     "Usage: lookout_port             speak the protocol of docs/protocol.md\n"
     "       lookout_port --help      say this\n"
-    "       lookout_port --version   say the version of the program and of the protocol\n";
+    "       lookout_port --version   say the version of the program and of the protocol\n"
+    "       lookout_port --until-unread\n"
+    "                                wait until nobody reads standard output, a pipe, or standard\n"
+    "                                input is at its end\n"
+    "       lookout_port inotifywait ARGUMENT...\n"
+    "                                watch as inotifywait; `lookout_port inotifywait --help`\n";
 
 // Not by iostreams: they would be set up at every start, and a program is started for each command.
 void say(std::FILE* where, std::initializer_list<std::string_view> words) {
@@ -54,7 +65,17 @@ int exit_status(StreamEnd end) {
   if (end == StreamEnd::stalled) {
     say(stderr, {"lookout_port: the output is not read; too much of it waits\n"});
   }
+  if (end == StreamEnd::failed) say(stderr, {"lookout_port: the output cannot be written\n"});
   return end == StreamEnd::closed ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+// In whatever thread that is, and without freeing or asking for anything: the guardians of commands
+// and the owner of the port see the pipes close.
+[[noreturn]] void on_no_memory() {
+  constexpr std::string_view kMessage = "lookout_port: out of memory\n";
+  // Nothing can be done where that fails.
+  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, kMessage.data(), kMessage.size());
+  std::_Exit(EXIT_FAILURE);
 }
 
 // Serves until the stream is over.
@@ -80,7 +101,15 @@ int serve(StandardStreams streams) {
   return status;
 }
 
+// Nothing is written: poll() reports the error of a pipe without a reader unasked.
+int wait_until_unread() {
+  std::array<pollfd, 2> streams{{{STDIN_FILENO, POLLIN, 0}, {STDOUT_FILENO, 0, 0}}};
+  while (::poll(streams.data(), streams.size(), -1) < 0 && errno == EINTR) continue;
+  return streams[1].revents != 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 int run_with(std::string_view argument) {
+  if (argument == "--until-unread") return wait_until_unread();
   if (argument == "--help") {
     say(stdout, {kAbout, kUsage});
     return EXIT_SUCCESS;
@@ -101,6 +130,12 @@ void widen(const UniqueFd& pipe) {
   ::fcntl(pipe.get(), F_SETPIPE_SZ, kPipeSize);
 }
 
+// A service manager and a terminal send them to every process of a service or a job: the VM ends
+// this one, with its input, and the command has its grace until then.
+void ignore_requests_to_end() {
+  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGQUIT}) std::signal(number, SIG_IGN);
+}
+
 int run() {
   if (::isatty(STDIN_FILENO) == 1 || ::isatty(STDOUT_FILENO) == 1) {
     say(stderr, {kAbout, kUsage});
@@ -111,6 +146,7 @@ int run() {
     say(stderr, {"lookout_port: ", error->path, ": ", error->detail, "\n"});
     return kUsageError;
   }
+  ignore_requests_to_end();
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGIO, SIG_IGN);  // writers_of() may have it sent
   // No directory stays in use only because the program was started in it.
@@ -124,7 +160,11 @@ int run() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::set_new_handler(on_no_memory);
   try {
+    if (argc > 1 && argv[1] == std::string_view("inotifywait")) {
+      return inotifywait::run({argv + 2, argv + argc});
+    }
     if (argc > 2) {
       say(stderr, {"lookout_port: at most one argument is taken\n", kUsage});
       return kUsageError;

@@ -11,6 +11,23 @@ void put_begin(TermWriter& out, std::string_view name) {
   out.atom(name);
 }
 
+void put_status(TermWriter& out, const ExitStatus& status) {
+  if (status.signal == 0) return out.natural(static_cast<std::uint64_t>(status.code));
+  out.tuple(3);
+  out.atom("signal");
+  out.atom(signal_name(status.signal));
+  out.natural(static_cast<std::uint64_t>(status.signal));
+}
+
+// [killed: true]
+void put_killed(TermWriter& out) {
+  out.list(1);
+  out.tuple(2);
+  out.atom("killed");
+  out.atom("true");
+  out.empty_list();
+}
+
 }  // namespace
 
 void encode(TermWriter& out, const CommandOutput& output) {
@@ -29,15 +46,11 @@ void encode(TermWriter& out, const InputBroken& /*broken*/) {
 }
 
 void encode(TermWriter& out, const CommandExit& exit) {
-  put_begin(out, "exit");
-  if (exit.status.signal == 0) {
-    out.natural(static_cast<std::uint64_t>(exit.status.code));
-    return;
-  }
-  out.tuple(3);
-  out.atom("signal");
-  out.atom(signal_name(exit.status.signal));
-  out.natural(static_cast<std::uint64_t>(exit.status.signal));
+  out.begin();
+  out.tuple(exit.killed ? 3 : 2);
+  out.atom("exit");
+  put_status(out, exit.status);
+  if (exit.killed) put_killed(out);
 }
 
 }  // namespace lookout

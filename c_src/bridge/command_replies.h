@@ -23,6 +23,7 @@ struct InputBroken {};
 
 struct CommandExit {
   ExitStatus status;
+  bool killed = false;
 };
 
 void encode(TermWriter& out, const CommandOutput& output);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -152,12 +153,63 @@ std::optional<std::uint64_t> read_bytes_credit(TermReader& reader) {
   return std::nullopt;
 }
 
+constexpr std::string_view kSignalExpected =
+    "a signal: its name as :term, or its number from 1 to 64";
+
+std::optional<int> read_signal_number(TermReader& reader) {
+  if (const auto number = reader.natural()) {
+    if (*number < 1 || *number > kMaxSignal) return std::nullopt;
+    return static_cast<int>(*number);
+  }
+  const auto name = reader.atom();
+  return name ? signal_number(*name) : std::nullopt;
+}
+
+// The greatest number stands for "no change" in the system calls.
+constexpr std::uint64_t kMaxAccountId = std::numeric_limits<std::uint32_t>::max() - 1;
+constexpr std::string_view kAccountExpected =
+    "a name as a binary, not empty and without NUL, or a number from 0 to 4294967294";
+
+std::optional<NameOrId> read_account(TermReader& reader) {
+  if (auto name = read_text(reader)) {
+    if (name->empty()) return std::nullopt;
+    return std::move(*name);
+  }
+  const auto id = read_up_to(reader, kMaxAccountId);
+  if (!id) return std::nullopt;
+  return static_cast<id_t>(*id);
+}
+
 constexpr std::string_view kBytesExpected = "a number of bytes, 0 or more, or :infinity";
 constexpr std::string_view kWaitExpected = "milliseconds, 0 to 3600000";
+constexpr std::string_view kLingerExpected = "milliseconds, 0 to 3600000, or :infinity";
+
+constexpr std::uint64_t kLeastCpu = 1000;  // microseconds: the kernel takes no less
+constexpr std::string_view kCgroupExpected =
+    "true, false, or a list, not empty, of {:memory_max, bytes}, {:cpu_max, microseconds} (1000 or "
+    "more, in each 100 ms) and {:pids_max, count}, each 1 or more,";
+
+bool read_cgroup_limit(TermReader& reader, CgroupLimits& limits) {
+  if (reader.tuple() != 2) return false;
+  const auto name = reader.atom();
+  const auto value = reader.natural();
+  if (!value || *value == 0) return false;
+  if (name == "memory_max") limits.memory_max = *value;
+  if (name == "cpu_max") limits.cpu_max = *value;
+  if (name == "pids_max") limits.pids_max = *value;
+  if (name == "cpu_max") return *value >= kLeastCpu;
+  return name == "memory_max" || name == "pids_max";
+}
+
+bool read_cgroup(TermReader& reader, LaunchSpec& spec) {
+  if (read_boolean(reader, spec.cgroup)) return true;
+  return read_list(reader, [&] { return read_cgroup_limit(reader, spec.cgroup_limits); }) &&
+         spec.cgroup_limits.any();
+}
 
 using SpawnRule = OptionRule<SpawnRequest>;
 
-constexpr std::array<SpawnRule, 12> kSpawnOptions{{
+constexpr std::array<SpawnRule, 17> kSpawnOptions{{
     {"env", "a list of {name, value or nil}, binaries without NUL, names not empty and without =,",
      [](TermReader& in, SpawnRequest& out) {
        return read_list(in, [&] { return read_variable(in, out.spec); });
@@ -197,14 +249,51 @@ constexpr std::array<SpawnRule, 12> kSpawnOptions{{
        out.spec.nice = static_cast<int>(*value);
        return true;
      }},
-    {"linger", kWaitExpected,
+    {"user", kAccountExpected,
+     [](TermReader& in, SpawnRequest& out) {
+       out.spec.user = read_account(in);
+       return out.spec.user.has_value();
+     }},
+    {"group", kAccountExpected,
+     [](TermReader& in, SpawnRequest& out) {
+       out.spec.group = read_account(in);
+       return out.spec.group.has_value();
+     }},
+    {"groups", "a list of names as binaries, or numbers from 0 to 4294967294,",
+     [](TermReader& in, SpawnRequest& out) {
+       auto& groups = out.spec.groups.emplace();
+       if (const auto ids = in.small_integers()) {
+         for (const char id : *ids) groups.emplace_back(id_t{static_cast<unsigned char>(id)});
+         return true;
+       }
+       return read_list(in, [&] {
+         auto group = read_account(in);
+         if (group) groups.push_back(std::move(*group));
+         return group.has_value();
+       });
+     }},
+    {"linger", kLingerExpected,
      [](TermReader& in, SpawnRequest& out) {
        const auto value = read_up_to(in, kMaxWait);
-       out.spec.linger = milliseconds(value.value_or(0));
+       if (value) out.spec.linger = milliseconds(*value);
+       if (value) return true;
+       out.spec.linger.reset();
+       return in.atom() == "infinity";
+     }},
+    {"grace", kWaitExpected,
+     [](TermReader& in, SpawnRequest& out) {
+       const auto value = read_up_to(in, kMaxWait);
+       out.spec.grace = milliseconds(value.value_or(0));
        return value.has_value();
      }},
-    {"cgroup", "true or false",
-     [](TermReader& in, SpawnRequest& out) { return read_boolean(in, out.spec.cgroup); }},
+    {"stop_signal", kSignalExpected,
+     [](TermReader& in, SpawnRequest& out) {
+       const auto number = read_signal_number(in);
+       out.spec.stop_signal = number.value_or(0);
+       return number.has_value();
+     }},
+    {"cgroup", kCgroupExpected,
+     [](TermReader& in, SpawnRequest& out) { return read_cgroup(in, out.spec); }},
     {"credit", kBytesExpected,
      [](TermReader& in, SpawnRequest& out) {
        const auto value = read_bytes_credit(in);
@@ -231,6 +320,10 @@ std::optional<SpawnRequest> read_spawn(Fields& fields, RequestId id) {
         "a program and its arguments as a list of 1 to 65536 binaries without a NUL byte", at);
   }
   if (!read_options(fields, kSpawnOptions, request)) return std::nullopt;
+  if (!request.spec.linger && request.spec.cgroup_limits.any()) {
+    return fields.refuse_with(
+        "limits of a cgroup end with the command, and with linger: :infinity its processes do not");
+  }
   return request;
 }
 
@@ -244,12 +337,9 @@ std::optional<InputRequest> read_input(Fields& fields) {
 std::optional<SignalRequest> read_signal(Fields& fields, RequestId id) {
   TermReader& reader = fields.reader();
   const std::string_view at = reader.rest();
-  if (const auto number = reader.natural()) {
-    if (*number >= 1 && *number <= kMaxSignal) return SignalRequest{id, static_cast<int>(*number)};
-  } else if (const auto name = reader.atom()) {
-    if (const auto known = signal_number(*name)) return SignalRequest{id, *known};
-  }
-  return fields.refuse("a signal: its name as :term, or its number from 1 to 64", at);
+  const auto number = read_signal_number(reader);
+  if (!number) return fields.refuse(kSignalExpected, at);
+  return SignalRequest{id, *number};
 }
 
 std::optional<StopRequest> read_stop(Fields& fields, RequestId id) {

@@ -47,6 +47,10 @@ struct ResizeRequest {
   WindowSize size;
 };
 
+struct StatsRequest {
+  RequestId id = 0;
+};
+
 struct ReadRequest {
   OutputStreamName stream{};
   std::uint64_t bytes = 0;  // kUnlimitedBytes lifts the limit

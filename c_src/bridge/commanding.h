@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "command/launch_spec.h"
+#include "command/usage.h"
 #include "support/error.h"
 
 namespace lookout {
@@ -15,14 +16,16 @@ namespace lookout {
 class Commanding {
  public:
   using SpawnHandler = std::function<void(Result<std::uint64_t>)>;
+  using DoneHandler = std::function<void(Result<Done>)>;
 
   virtual ~Commanding() = default;
   virtual void spawn(const LaunchSpec& spec, SpawnHandler done) = 0;
   virtual Result<Done> write(std::string_view bytes) = 0;
   virtual Result<Done> close_input() = 0;
-  virtual Result<Done> signal(int number) = 0;
-  virtual Result<Done> stop(std::chrono::milliseconds grace) = 0;
+  virtual void signal(int number, DoneHandler done) = 0;
+  virtual void stop(std::chrono::milliseconds grace, DoneHandler done) = 0;
   virtual Result<Done> resize(WindowSize size) = 0;
+  virtual Result<CommandStats> stats() = 0;
   virtual void grant(OutputStreamName stream, std::uint64_t bytes) = 0;
   virtual void resume() = 0;
 };

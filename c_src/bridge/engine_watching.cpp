@@ -1,5 +1,6 @@
 #include "bridge/engine_watching.h"
 
+#include <boost/system/system_error.hpp>
 #include <system_error>
 #include <utility>
 
@@ -12,6 +13,8 @@ std::optional<Error> EngineWatching::start() {
     return std::nullopt;
   } catch (const std::system_error& error) {
     return errno_error(error.code().value(), "inotify_init", "");
+  } catch (const boost::system::system_error& error) {
+    return errno_error(error.code().value(), "epoll_ctl", "");
   }
 }
 

@@ -88,7 +88,11 @@ void PortTransport::write() {
   while (!error && backlog() > 0) {
     if (writing_.empty()) writing_.swap(waiting_);
     const std::size_t size = output_.write_some(asio::buffer(writing_) + written_, error);
-    if (size == 0 && !error) error = asio::error::would_block;
+    if (error == asio::error::interrupted) {
+      error.clear();
+    } else if (size == 0 && !error) {
+      error = asio::error::would_block;
+    }
     written_ += size;
     if (written_ < writing_.size()) continue;
     clear(writing_);
@@ -122,7 +126,7 @@ void PortTransport::on_writable(const error_code& error) {
 // Nobody hears the rest: a closed pipe is how the other side's end looks from here.
 void PortTransport::on_output_error(const error_code& error) {
   const bool closed = error == asio::error::broken_pipe || error == asio::error::connection_reset;
-  if (!finishing_) end_ = closed ? StreamEnd::closed : StreamEnd::broken;
+  if (!finishing_) end_ = closed ? StreamEnd::closed : StreamEnd::failed;
   finishing_ = true;
   end_now();
 }

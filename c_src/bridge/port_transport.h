@@ -26,7 +26,8 @@ struct PortLimits {
 // Why the stream is over.
 enum class StreamEnd {
   closed,   // the other side closed an end of it
-  broken,   // a frame too large or cut off, or a descriptor that fails
+  broken,   // a frame too large or cut off, or an input that fails
+  failed,   // the output cannot be written
   stalled,  // more output than PortLimits::backlog waits unread
 };
 

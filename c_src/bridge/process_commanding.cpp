@@ -16,16 +16,20 @@ Result<Done> ProcessCommanding::close_input() {
   return command_.close_input();
 }
 
-Result<Done> ProcessCommanding::signal(int number) {
-  return command_.signal(number);
+void ProcessCommanding::signal(int number, DoneHandler done) {
+  command_.signal(number, std::move(done));
 }
 
-Result<Done> ProcessCommanding::stop(std::chrono::milliseconds grace) {
-  return command_.stop(grace);
+void ProcessCommanding::stop(std::chrono::milliseconds grace, DoneHandler done) {
+  command_.stop(grace, std::move(done));
 }
 
 Result<Done> ProcessCommanding::resize(WindowSize size) {
   return command_.resize(size);
+}
+
+Result<CommandStats> ProcessCommanding::stats() {
+  return command_.stats();
 }
 
 void ProcessCommanding::grant(OutputStreamName stream, std::uint64_t bytes) {
@@ -48,8 +52,8 @@ void ProcessCommanding::on_input_broken() {
   outbox_.send(InputBroken{});
 }
 
-void ProcessCommanding::on_exit(const ExitStatus& status) {
-  outbox_.send(CommandExit{status});
+void ProcessCommanding::on_exit(const CommandEnd& end) {
+  outbox_.send(CommandExit{end.status, end.killed});
 }
 
 }  // namespace lookout

@@ -18,9 +18,10 @@ class ProcessCommanding : public Commanding, private CommandListener {
   void spawn(const LaunchSpec& spec, SpawnHandler done) override;
   Result<Done> write(std::string_view bytes) override;
   Result<Done> close_input() override;
-  Result<Done> signal(int number) override;
-  Result<Done> stop(std::chrono::milliseconds grace) override;
+  void signal(int number, DoneHandler done) override;
+  void stop(std::chrono::milliseconds grace, DoneHandler done) override;
   Result<Done> resize(WindowSize size) override;
+  Result<CommandStats> stats() override;
   void grant(OutputStreamName stream, std::uint64_t bytes) override;
   void resume() override;
 
@@ -31,7 +32,7 @@ class ProcessCommanding : public Commanding, private CommandListener {
   void on_output(OutputStreamName stream, std::string_view bytes) override;
   void on_input_taken(std::size_t bytes) override;
   void on_input_broken() override;
-  void on_exit(const ExitStatus& status) override;
+  void on_exit(const CommandEnd& end) override;
   bool has_room() const override { return outbox_.has_room(); }
 
   Outbox& outbox_;

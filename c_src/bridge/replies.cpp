@@ -91,6 +91,22 @@ void put(TermWriter& out, const EngineInfo& info) {
   put_count(out, "watches", info.watches);
 }
 
+std::string_view atom_of(UsageSource source) {
+  return source == UsageSource::cgroup ? "cgroup" : "proc";
+}
+
+// Keys in alphabetical order.
+void put(TermWriter& out, const CommandStats& stats) {
+  out.map(5);
+  out.atom("cpu_from");
+  out.atom(atom_of(stats.cpu_from));
+  put_count(out, "cpu_system", stats.cpu_system);
+  put_count(out, "cpu_user", stats.cpu_user);
+  out.atom("memory_from");
+  out.atom(atom_of(stats.memory_from));
+  put_count(out, "memory_peak", stats.memory_peak);
+}
+
 struct OutcomeEncoder {
   TermWriter& out;
 
@@ -102,6 +118,10 @@ struct OutcomeEncoder {
   void operator()(const EngineInfo& info) const {
     put_ok(out);
     put(out, info);
+  }
+  void operator()(const CommandStats& stats) const {
+    put_ok(out);
+    put(out, stats);
   }
   void operator()(const Error& error) const {
     out.tuple(2);
@@ -157,6 +177,9 @@ struct NoticeEncoder {
     put_notice(out, "watch_limit", n.dir, "poll");
   }
   void operator()(const PolledNotice& n) const { put_notice(out, "polled", n.dir, n.file_system); }
+  void operator()(const UnwatchedNotice& n) const {
+    put_notice(out, "unwatched", n.dir, n.file_system);
+  }
   void operator()(const RootDeletedNotice& n) const { put_notice(out, "root_deleted", n.dir); }
   void operator()(const RootCreatedNotice& n) const { put_notice(out, "root_created", n.dir); }
 };

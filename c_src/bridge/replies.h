@@ -10,6 +10,7 @@
 #include "bridge/command_replies.h"
 #include "bridge/requests.h"
 #include "bridge/term_writer.h"
+#include "command/usage.h"
 #include "support/error.h"
 #include "watch/engine.h"
 #include "watch/entry.h"
@@ -25,7 +26,7 @@ struct Hello {
 
 struct Reply {
   std::optional<RequestId> id;  // none where it could not be read
-  std::variant<Done, std::uint64_t, EngineInfo, Error>
+  std::variant<Done, std::uint64_t, EngineInfo, CommandStats, Error>
       outcome;  // :ok, {:ok, seq or process id}, {:ok, map}, error
 };
 

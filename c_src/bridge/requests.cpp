@@ -74,7 +74,7 @@ bool read_changes(TermReader& reader, std::optional<ChangeSet>& changes) {
   return reader.empty_list();
 }
 
-constexpr std::array<OptionRule<WatchRequest>, 13> kWatchOptions{{
+constexpr std::array<OptionRule<WatchRequest>, 14> kWatchOptions{{
     {"recursive", "true or false",
      [](TermReader& in, WatchRequest& out) { return read_boolean(in, out.options.recursive); }},
     {"initial", "true or false",
@@ -94,6 +94,13 @@ constexpr std::array<OptionRule<WatchRequest>, 13> kWatchOptions{{
        const auto value = in.natural();
        if (!value || *value > kMaxSettle) return false;
        out.settings.settle = static_cast<std::uint32_t>(*value);
+       return true;
+     }},
+    {"max_settle", "milliseconds, 0 to 86400000",
+     [](TermReader& in, WatchRequest& out) {
+       const auto value = in.natural();
+       if (!value || *value > kMaxLongestSettle) return false;
+       out.settings.max_settle = static_cast<std::uint32_t>(*value);
        return true;
      }},
     {"backend", ":auto, :inotify, :fanotify, :poll or :fswatch",
@@ -205,7 +212,7 @@ struct RequestRule {
   std::optional<Request> (*read)(Fields&, RequestId);
 };
 
-constexpr std::array<RequestRule, 14> kRequests{{
+constexpr std::array<RequestRule, 15> kRequests{{
     {"watch", "{:watch, id, paths, options}", 4, true, read_watch},
     {"unwatch", "{:unwatch, id, path}", 3, true, read_unwatch},
     {"sync", "{:sync, id}", 2, true, read_nothing_more<SyncRequest>},
@@ -219,6 +226,7 @@ constexpr std::array<RequestRule, 14> kRequests{{
     {"signal", "{:signal, id, signal}", 3, true, read_by<read_signal>},
     {"stop", "{:stop, id, grace}", 3, true, read_by<read_stop>},
     {"resize", "{:resize, id, {rows, columns}}", 3, true, read_by<read_resize>},
+    {"stats", "{:stats, id}", 2, true, read_nothing_more<StatsRequest>},
     {"read", "{:read, stream, bytes}", 3, false, read_without_id<read_read>},
 }};
 

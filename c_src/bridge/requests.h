@@ -21,6 +21,7 @@ inline constexpr std::size_t kMaxPathSize = 64 * 1024;  // bytes
 inline constexpr std::size_t kMaxPatterns = 4096;       // in one option
 inline constexpr std::size_t kMaxPatternSize = 4096;    // bytes
 inline constexpr std::uint64_t kMaxSettle = 3'600'000;  // milliseconds
+inline constexpr std::uint64_t kMaxLongestSettle = 86'400'000;
 inline constexpr std::uint64_t kMaxAwait = 86'400'000;
 inline constexpr std::uint64_t kMinPollInterval = 10;
 inline constexpr std::uint64_t kMaxPollInterval = 3'600'000;
@@ -63,7 +64,7 @@ struct CreditRequest {
 using Request =
     std::variant<WatchRequest, UnwatchRequest, SyncRequest, ListRequest, InfoRequest, PingRequest,
                  CreditRequest, SpawnRequest, InputRequest, CloseInputRequest, SignalRequest,
-                 StopRequest, ResizeRequest, ReadRequest>;
+                 StopRequest, ResizeRequest, StatsRequest, ReadRequest>;
 
 // A payload that is no request: `bad_term` where it is not even a term that is taken,
 // `bad_request` otherwise, with what was expected and what came.

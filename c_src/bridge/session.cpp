@@ -88,16 +88,22 @@ void Session::serve(const CloseInputRequest& request, std::size_t /*cost*/) {
   reply(request.id, commanding_.close_input());
 }
 
-void Session::serve(const SignalRequest& request, std::size_t /*cost*/) {
-  reply(request.id, commanding_.signal(request.number));
+void Session::serve(const SignalRequest& request, std::size_t cost) {
+  if (!admit(request.id, "signal", cost)) return;
+  commanding_.signal(request.number, done_handler(request.id, cost));
 }
 
-void Session::serve(const StopRequest& request, std::size_t /*cost*/) {
-  reply(request.id, commanding_.stop(request.grace));
+void Session::serve(const StopRequest& request, std::size_t cost) {
+  if (!admit(request.id, "stop", cost)) return;
+  commanding_.stop(request.grace, done_handler(request.id, cost));
 }
 
 void Session::serve(const ResizeRequest& request, std::size_t /*cost*/) {
   reply(request.id, commanding_.resize(request.size));
+}
+
+void Session::serve(const StatsRequest& request, std::size_t /*cost*/) {
+  reply(request.id, commanding_.stats());
 }
 
 void Session::serve(const ReadRequest& request, std::size_t /*cost*/) {

@@ -48,6 +48,7 @@ class Session : public Receiver {
   void serve(const SignalRequest& request, std::size_t cost);
   void serve(const StopRequest& request, std::size_t cost);
   void serve(const ResizeRequest& request, std::size_t cost);
+  void serve(const StatsRequest& request, std::size_t cost);
   void serve(const ReadRequest& request, std::size_t cost);
 
   bool admit(RequestId id, std::string_view operation, std::size_t cost);

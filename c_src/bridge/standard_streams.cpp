@@ -20,8 +20,10 @@ Result<StandardStreams> take_standard_streams() {
   StandardStreams streams{move_up(STDIN_FILENO), move_up(STDOUT_FILENO)};
   if (!streams.input) return errno_error(errno, "dup", "standard input");
   if (!streams.output) return errno_error(errno, "dup", "standard output");
-  const UniqueFd null(move_up(UniqueFd(::open("/dev/null", O_RDWR | O_CLOEXEC)).get()));
-  if (!null) return errno_error(errno, "open", "/dev/null");
+  const UniqueFd low(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (!low) return errno_error(errno, "open", "/dev/null");
+  const UniqueFd null(move_up(low.get()));
+  if (!null) return errno_error(errno, "dup", "/dev/null");
   if (::fcntl(STDERR_FILENO, F_GETFD) < 0 && ::dup2(null.get(), STDERR_FILENO) < 0) {
     return errno_error(errno, "dup", "standard error");
   }

@@ -37,6 +37,18 @@ std::optional<int> TermReader::list() {
   return arity;
 }
 
+std::optional<std::string> TermReader::small_integers() {
+  int type = 0;
+  int size = 0;
+  if (ei_get_type(bytes_.data(), &index_, &type, &size) != 0 || type != ERL_STRING_EXT) {
+    return std::nullopt;
+  }
+  std::string integers(static_cast<std::size_t>(size) + 1, '\0');  // ei ends it with a NUL
+  if (ei_decode_string(bytes_.data(), &index_, integers.data()) != 0) return std::nullopt;
+  integers.pop_back();
+  return integers;
+}
+
 bool TermReader::empty_list() {
   int type = 0;
   int size = 0;

@@ -19,6 +19,8 @@ class TermReader {
   // The number of elements, which follow, and then, unless it is 0, the tail: see empty_list().
   // Gives nothing for a list of small integers in the compact form (STRING_EXT).
   std::optional<int> list();
+  // What list() does not take: a list of integers from 0 to 255 in the compact form.
+  std::optional<std::string> small_integers();
   bool empty_list();                  // also the tail of a proper list
   std::optional<std::string> atom();  // UTF-8
   std::optional<std::string> binary();

@@ -1,13 +1,17 @@
 #include "command/cgroup.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cerrno>
+#include <ctime>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -15,6 +19,7 @@ namespace lookout {
 namespace {
 
 constexpr mode_t kDirectoryMode = 0755;
+constexpr int kMostTries = 10;  // of a removal, a millisecond apart
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
   std::vector<std::string_view> parts;
@@ -51,7 +56,160 @@ std::string content_of(const char* path) {
   return content;
 }
 
+// The time since the start of the system, of which no cgroup survives the end.
+std::string nanoseconds() {
+  timespec time{};
+  ::clock_gettime(CLOCK_BOOTTIME, &time);
+  return std::to_string(time.tv_sec * 1'000'000'000LL + time.tv_nsec);
+}
+
+std::string own_cgroup() {
+  return cgroup_path(content_of("/proc/self/mountinfo"), content_of("/proc/self/cgroup"));
+}
+
+// Makes a directory in a cgroup; empty where that cannot be done. Its name is new also where one of
+// an earlier lookout_port with this process id, or of one with this id in another namespace, was
+// left.
+std::string make_directory(const std::string& parent) {
+  if (parent.empty()) return {};
+  const std::string prefix = parent + "/lookout-" + std::to_string(::getpid()) + "-";
+  do {
+    std::string path = prefix + nanoseconds();
+    if (::mkdir(path.c_str(), kDirectoryMode) == 0) return path;
+  } while (errno == EEXIST);
+  return {};
+}
+
+UniqueFd open_cgroup(int directory, const char* path) {
+  return UniqueFd(::openat(directory, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+}
+
+// The name of a cgroup below this one; empty where there is none.
+std::string cgroup_below(int directory) {
+  UniqueFd again = open_cgroup(directory, ".");
+  const std::unique_ptr<DIR, int (*)(DIR*)> listing(::fdopendir(again.get()), ::closedir);
+  if (!listing) return {};
+  again.release();
+  // One thread reads this directory stream.
+  // NOLINTNEXTLINE(concurrency-mt-unsafe)
+  while (const dirent* entry = ::readdir(listing.get())) {
+    if (entry->d_type == DT_DIR && entry->d_name[0] != '.') return entry->d_name;
+  }
+  return {};
+}
+
+// Removes all cgroups below one, the deepest first, up to one that cannot be removed now. However
+// deep they are, this takes two descriptors and no recursion.
+void remove_cgroups_below(const std::string& path) {
+  std::vector<std::string> names;
+  for (UniqueFd directory = open_cgroup(AT_FDCWD, path.c_str()); directory;) {
+    std::string name = cgroup_below(directory.get());
+    if (!name.empty()) {
+      directory = open_cgroup(directory.get(), name.c_str());
+      names.push_back(std::move(name));
+      continue;
+    }
+    if (names.empty()) return;
+    directory = open_cgroup(directory.get(), "..");
+    if (::unlinkat(directory.get(), names.back().c_str(), AT_REMOVEDIR) != 0) return;
+    names.pop_back();
+  }
+}
+
+// Whether systemd leaves the cgroups below this one to its service (systemd's CGROUP_DELEGATION).
+bool is_delegated(const std::string& cgroup) {
+  char value = 0;
+  return (::getxattr(cgroup.c_str(), "user.delegate", &value, 1) == 1 ||
+          ::getxattr(cgroup.c_str(), "trusted.delegate", &value, 1) == 1) &&
+         value == '1';
+}
+
+Error unsupported(const std::string& obstacle) {
+  return {"enotsup", "cgroup", "",
+          "the limits of :cgroup cannot be set: " + obstacle +
+              ". The VM has to run in a cgroup of version 2 whose controllers are delegated to it "
+              "(systemd: Delegate=yes and DelegateSubgroup=)"};
+}
+
+bool write_file(int directory, const char* name, const std::string& content) {
+  const UniqueFd file(::openat(directory, name, O_WRONLY | O_CLOEXEC));
+  return file && ::write(file.get(), content.data(), content.size()) ==
+                     static_cast<ssize_t>(content.size());
+}
+
+// The words of `wanted` that are not among those of a file.
+std::vector<std::string> missing_in(const std::string& file,
+                                    const std::vector<std::string>& wanted) {
+  const std::string content = content_of(file.c_str());
+  const auto words = split(std::string_view(content).substr(0, content.find('\n')), ' ');
+  std::vector<std::string> missing;
+  for (const std::string& word : wanted) {
+    if (std::find(words.begin(), words.end(), word) == words.end()) missing.push_back(word);
+  }
+  return missing;
+}
+
+std::string joined(const std::vector<std::string>& words, const std::string& before) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : " ") + before + word;
+  return text;
+}
+
 }  // namespace
+
+std::vector<std::string> controllers_of(const CgroupLimits& limits) {
+  std::vector<std::string> controllers;
+  if (limits.memory_max) controllers.emplace_back("memory");
+  if (limits.cpu_max) controllers.emplace_back("cpu");
+  if (limits.pids_max) controllers.emplace_back("pids");
+  return controllers;
+}
+
+std::optional<std::string> enable_below(const std::string& cgroup,
+                                        const std::vector<std::string>& controllers) {
+  const auto wanted = missing_in(cgroup + "/cgroup.subtree_control", controllers);
+  if (wanted.empty()) return std::nullopt;
+  const auto absent = missing_in(cgroup + "/cgroup.controllers", wanted);
+  if (!absent.empty()) {
+    return "the cgroup " + cgroup + " does not have the controllers: " + joined(absent, "") +
+           " (its cgroup.controllers lists those that it has)";
+  }
+  const UniqueFd directory(::open(cgroup.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (directory && write_file(directory.get(), "cgroup.subtree_control", joined(wanted, "+"))) {
+    return std::nullopt;
+  }
+  if (errno == EBUSY) {
+    return "the cgroup " + cgroup +
+           " has processes of its own, and so passes no controllers on to cgroups below it";
+  }
+  return "the cgroup.subtree_control of " + cgroup + " cannot be written: " + errno_name(errno);
+}
+
+Result<std::string> limitable_parent(const std::string& own,
+                                     const std::vector<std::string>& controllers) {
+  const auto obstacle = enable_below(own, controllers);
+  if (!obstacle) return own;
+  std::string above = own.substr(0, own.rfind('/'));
+  if (is_delegated(above) && !enable_below(above, controllers)) return above;
+  return unsupported(*obstacle);
+}
+
+bool set_limits(int directory, const CgroupLimits& limits) {
+  constexpr const char* kPeriod = " 100000";  // microseconds
+  if (limits.memory_max &&
+      !write_file(directory, "memory.max", std::to_string(*limits.memory_max))) {
+    return false;
+  }
+  if (limits.cpu_max &&
+      !write_file(directory, "cpu.max", std::to_string(*limits.cpu_max) + kPeriod)) {
+    return false;
+  }
+  return !limits.pids_max || set_pids_max(directory, *limits.pids_max + 1);
+}
+
+bool set_pids_max(int directory, std::uint64_t processes) {
+  return write_file(directory, "pids.max", std::to_string(processes));
+}
 
 std::string cgroup_path(std::string_view mountinfo, std::string_view cgroup) {
   const std::string_view mount = mount_point(mountinfo);
@@ -65,16 +223,37 @@ std::string cgroup_path(std::string_view mountinfo, std::string_view cgroup) {
 }
 
 std::optional<Cgroup> Cgroup::make() {
-  const std::string parent =
-      cgroup_path(content_of("/proc/self/mountinfo"), content_of("/proc/self/cgroup"));
-  if (parent.empty()) return std::nullopt;
-  static std::atomic<unsigned> count{0};
-  std::string path =
-      parent + "/lookout-" + std::to_string(::getpid()) + "-" + std::to_string(++count);
-  if (::mkdir(path.c_str(), kDirectoryMode) != 0) return std::nullopt;
-  Cgroup cgroup(path, UniqueFd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
+  return make_below(own_cgroup());
+}
+
+std::optional<Cgroup> Cgroup::make_below(const std::string& parent) {
+  const std::string path = make_directory(parent);
+  if (path.empty()) return std::nullopt;
+  UniqueFd directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory) {
+    remove_cgroup(path);
+    return std::nullopt;
+  }
+  Cgroup cgroup(path, std::move(directory));
   if (::faccessat(cgroup.directory(), "cgroup.kill", W_OK, AT_EACCESS) != 0) return std::nullopt;
   return cgroup;
+}
+
+Result<Cgroup> Cgroup::make(const CgroupLimits& limits) {
+  const std::string own = own_cgroup();
+  if (own.empty()) return unsupported("no file system of cgroup v2 is mounted with its root");
+  Result<std::string> parent = limitable_parent(own, controllers_of(limits));
+  if (auto* error = std::get_if<Error>(&parent)) return std::move(*error);
+  const auto& path = std::get<std::string>(parent);
+  auto cgroup = make_below(path);
+  if (!cgroup) {
+    return unsupported("no cgroup can be made in " + path + ": " + errno_name(errno) +
+                       ", or it has no cgroup.kill (Linux 5.14)");
+  }
+  if (!set_limits(cgroup->directory(), limits)) {
+    return unsupported("the limits of " + cgroup->path() + " cannot be set: " + errno_name(errno));
+  }
+  return std::move(*cgroup);
 }
 
 Cgroup::~Cgroup() {
@@ -88,7 +267,11 @@ void kill_cgroup(int directory) {
 }
 
 void remove_cgroup(const std::string& path) {
-  ::rmdir(path.c_str());
+  for (int tries = 1; ::rmdir(path.c_str()) != 0 && errno != ENOENT; ++tries) {
+    if (tries == kMostTries) return;
+    if (tries > 1) ::poll(nullptr, 0, 1);
+    remove_cgroups_below(path);
+  }
 }
 
 }  // namespace lookout

@@ -2,10 +2,14 @@
 // which no walk through /proc can do to those that fork without end.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "command/launch_spec.h"
+#include "support/error.h"
 #include "support/unique_fd.h"
 
 namespace lookout {
@@ -15,6 +19,10 @@ class Cgroup {
   // A new one below that of this process. None where there is no cgroup v2 that may be written, or
   // one without cgroup.kill (Linux 5.14).
   static std::optional<Cgroup> make();
+  // The same with limits, which are set. It is made below the cgroup of this process, or beside it
+  // where that above it is delegated by systemd. `enotsup`, with what is missing, where it cannot
+  // be had: the controllers of the limits must be enabled there for the cgroups below.
+  static Result<Cgroup> make(const CgroupLimits& limits);
 
   Cgroup(Cgroup&& other) noexcept = default;
   Cgroup& operator=(Cgroup&& other) noexcept = default;
@@ -24,6 +32,8 @@ class Cgroup {
   int directory() const { return directory_.get(); }
 
  private:
+  static std::optional<Cgroup> make_below(const std::string& parent);
+
   Cgroup(std::string path, UniqueFd directory)
       : path_(std::move(path)), directory_(std::move(directory)) {}
 
@@ -31,10 +41,29 @@ class Cgroup {
   UniqueFd directory_;
 };
 
+// The names of the controllers that limits need: "memory", "cpu", "pids".
+std::vector<std::string> controllers_of(const CgroupLimits& limits);
+
+// Enables controllers for the cgroups below one, given by its path, unless they are. Nothing, or
+// why that cannot be done.
+std::optional<std::string> enable_below(const std::string& cgroup,
+                                        const std::vector<std::string>& controllers);
+
+// The cgroup below which one with these controllers can be made: this one, where that is not
+// possible the one above if it is delegated by systemd. They are enabled for the cgroups below it.
+Result<std::string> limitable_parent(const std::string& own,
+                                     const std::vector<std::string>& controllers);
+
+// Writes the limits of a cgroup; pids.max with room for the process that launches the command,
+// until set_pids_max(). False with errno.
+bool set_limits(int directory, const CgroupLimits& limits);
+bool set_pids_max(int directory, std::uint64_t processes);
+
 // Ends every process in the cgroup whose directory this is.
 void kill_cgroup(int directory);
 
-// Removes a cgroup without processes; no matter if it is gone.
+// Removes a cgroup without processes, and the cgroups that its processes have made below it; no
+// matter if it is gone. A process that has just ended may keep it for a moment.
 void remove_cgroup(const std::string& path);
 
 // Where the cgroup of a process stands in the file system, from the lines of its

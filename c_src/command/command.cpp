@@ -1,90 +1,38 @@
 #include "command/command.h"
 
-#include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
+#include <boost/system/system_error.hpp>
 #include <cerrno>
 #include <csignal>
+#include <cstring>
+#include <string>
 #include <thread>
 #include <utility>
 #include <variant>
 
 #include "command/launch_error.h"
-#include "command/orphans.h"
-#include "command/preparation.h"
-#include "command/process_tree.h"
+#include "command/running_command.h"
 
 namespace lookout {
 namespace {
-
-using boost::asio::posix::stream_descriptor;
-using std::chrono::milliseconds;
-
-constexpr milliseconds kSweepPause{5};
 
 Error not_running(const char* operation) {
   return {"not_running", operation, "", "the command has exited, or was never started"};
 }
 
+Result<Done> signal_outcome(int code) {
+  if (code == 0) return Done{};
+  if (code == ESRCH || code == EPIPE || code == ECONNRESET) return not_running("signal");
+  std::string detail = ::strerrordesc_np(code);
+  if (code == EPERM) detail += "; the command runs as another user now";
+  return Error{errno_name(code), "signal", "", std::move(detail)};
+}
+
 }  // namespace
-
-struct Command::Running {
-  Running(boost::asio::io_context& io, Guardian started, Preparation& prepared,
-          const OutputStream::Handlers& output_handlers,
-          const OutputStream::Handlers& error_handlers, InputStream::Handlers input_handlers)
-      : guardian(started.pid),
-        terminal(prepared.plan.terminal),
-        link(io, started.link.release()),
-        process(io, started.process.release()),
-        cgroup(std::move(prepared.cgroup)),
-        sweep_timer(io),
-        input(io, std::move(prepared.input),
-              terminal ? InputStream::Ending::terminal : InputStream::Ending::close,
-              std::move(input_handlers)),
-        output(io, std::move(prepared.output), output_handlers),
-        errors(io, std::move(prepared.errors), error_handlers) {}
-
-  OutputStream& stream(OutputStreamName name) {
-    return name == OutputStreamName::output ? output : errors;
-  }
-
-  pid_t guardian;  // 0 when it has ended
-  bool terminal;
-  stream_descriptor link;
-  stream_descriptor process;  // of the guardian
-  std::optional<Cgroup> cgroup;
-  boost::asio::steady_timer sweep_timer;
-  InputStream input;
-  OutputStream output;
-  OutputStream errors;
-
-  // True where it has left nothing behind.
-  bool end_guardian() { return guardian != 0 && lookout::end_guardian(std::exchange(guardian, 0)); }
-
-  // One round, without a guardian. True when nothing is left of the tree.
-  bool sweep() {
-    if (cgroup) kill_cgroup(cgroup->directory());
-    return sweep_orphans([this](const Reaped& reaped) {
-      if (reaped.pid == command && !status) status = reaped.status;
-    });
-  }
-
-  // What a step was about.
-  const std::string& about(int step) const {
-    return static_cast<LaunchStep>(step) == LaunchStep::change_dir ? directory : program;
-  }
-
-  std::string program;
-  std::string directory;
-  std::optional<Error> failure;
-  SpawnHandler spawned;  // until it is called
-  pid_t command = 0;     // 0 before it is started
-  std::optional<ExitStatus> status;
-  bool had_input = false;
-  bool input_broken = false;
-  bool tree_gone = false;
-};
 
 Command::Command(boost::asio::io_context& io, CommandListener& listener)
     : io_(io), listener_(listener) {}
@@ -100,13 +48,14 @@ void Command::spawn(const LaunchSpec& spec, SpawnHandler done) {
   running_->spawned = std::move(done);
   watch_link();
   watch_guardian();
+  oversee();
 }
 
 std::optional<Error> Command::start(const LaunchSpec& spec) {
   Result<Preparation> prepared = prepare_launch(spec);
   if (auto* error = std::get_if<Error>(&prepared)) return std::move(*error);
   auto& preparation = std::get<Preparation>(prepared);
-  auto started = start_guardian(preparation.plan, spec.linger);
+  auto started = start_guardian(preparation.plan, spec);
   if (const auto* failure = std::get_if<LaunchFailure>(&started)) {
     return launch_error(*failure, spec.argv.front());
   }
@@ -121,11 +70,21 @@ std::optional<Error> Command::start(const LaunchSpec& spec) {
                                          listener_.on_input_broken();
                                        }};
   const bool has_input = static_cast<bool>(preparation.input);
-  running_ = std::make_unique<Running>(io_, std::get<Guardian>(std::move(started)), preparation,
-                                       output_handlers(OutputStreamName::output),
-                                       output_handlers(OutputStreamName::errors),
-                                       std::move(input_handlers));
+  const pid_t guardian = std::get<Guardian>(started).pid;
+  try {
+    running_ = std::make_unique<Running>(io_, std::get<Guardian>(std::move(started)), preparation,
+                                         output_handlers(OutputStreamName::output),
+                                         output_handlers(OutputStreamName::errors),
+                                         std::move(input_handlers));
+  } catch (const boost::system::system_error& error) {
+    // The link is closed: the guardian ends, with all that it has started.
+    await_guardian(guardian);
+    return launch_error({LaunchStep::guard, error.code().value()}, spec.argv.front());
+  }
   running_->program = spec.argv.front();
+  running_->grace = spec.grace;
+  running_->lingers = spec.linger.has_value();
+  running_->launch_timeout = spec.launch_timeout;
   running_->directory = spec.directory;
   running_->had_input = has_input;
   return std::nullopt;
@@ -136,7 +95,7 @@ void Command::watch_link() {
     if (error) return;
     while (const auto report = receive_report(running_->link.native_handle())) on_report(*report);
     // At the end of the link the end of the guardian follows.
-    if (errno == EAGAIN) watch_link();
+    if (errno != 0) watch_link();
   });
 }
 
@@ -146,35 +105,84 @@ void Command::watch_guardian() {
   });
 }
 
+void Command::oversee() {
+  if (std::exchange(running_->overseen, true)) return;
+  oversee(running_->id);
+}
+
+void Command::oversee(pid_t id) {
+  running_->oversee_timer.expires_after(kOverseePause);
+  running_->oversee_timer.async_wait([this, id](const auto& error) {
+    // A timer that has expired may report it after its command is over.
+    if (error || !running_ || running_->id != id) return;
+    if (auto failure = running_->stop_failure()) answer_stops(*failure);
+    // Its processes cannot be killed: on_tree_gone() comes when they have ended.
+    if (running_->launch_is_late(kSweepTimeout)) answer_spawn(running_->launch_failure());
+    running_->overseen = running_->awaits_end_or_answer();
+    if (!running_->overseen) return;
+    if (running_->guardian_fails()) running_->kill_guardian();
+    oversee(id);
+  });
+}
+
 void Command::on_report(const Report& report) {
   switch (report.kind) {
     case Report::Kind::started:
+      if (!running_->spawned) return;  // the launch has failed
       running_->command = report.value;
-      std::exchange(running_->spawned, nullptr)(static_cast<std::uint64_t>(report.value));
-      return;
+      return answer_spawn(static_cast<std::uint64_t>(report.value));
     case Report::Kind::failed:
       running_->failure = launch_error({static_cast<LaunchStep>(report.value), report.detail},
                                        running_->about(report.value));
       return;
     case Report::Kind::exited:
       running_->status = ExitStatus{report.value, 0};
-      return;
+      return leave();
     case Report::Kind::signaled:
       running_->status = ExitStatus{0, report.value};
+      return leave();
+    case Report::Kind::killed:
+      running_->killed = true;
       return;
+    case Report::Kind::answered:
+      return on_signalled(signal_outcome(report.value));
   }
 }
 
+void Command::answer_spawn(const Result<std::uint64_t>& outcome) {
+  std::exchange(running_->spawned, nullptr)(outcome);
+}
+
+void Command::on_signalled(const Result<Done>& outcome) {
+  const DoneHandler done = std::move(running_->signals.front());
+  running_->signals.pop_front();
+  done(outcome);
+}
+
+void Command::answer_stops(const Result<Done>& outcome) {
+  for (const DoneHandler& done : std::exchange(running_->stops, {})) done(outcome);
+}
+
 // It ends last of the tree, unless it was killed: then what is left of the tree has become ours.
+// What the command left behind is nobody's then: it falls to the init process instead of to this
+// program, which would end it. An order to stop that the guardian has got before goes first.
+void Command::leave() {
+  if (running_->lingers || !running_->stops.empty()) return;
+  resign_as_subreaper();
+  send({Order::Kind::leave});
+}
+
 void Command::on_guardian_end() {
   while (const auto report = receive_report(running_->link.native_handle())) on_report(*report);
+  while (!running_->signals.empty()) on_signalled(not_running("signal"));
   if (running_->end_guardian()) return on_tree_gone();
   sweep();
 }
 
 void Command::sweep() {
   if (running_->sweep()) return on_tree_gone();
-  running_->sweep_timer.expires_after(kSweepPause);
+  running_->sweep_timer.expires_after(running_->sweep_pause);
+  running_->sweep_pause = std::min(running_->sweep_pause * 2, kLongestSweepPause);
   running_->sweep_timer.async_wait([this](const auto& error) {
     if (!error) sweep();
   });
@@ -184,6 +192,7 @@ void Command::on_tree_gone() {
   running_->tree_gone = true;
   running_->input.drop();
   if (running_->command == 0) return fail();
+  answer_stops(Done{});
   running_->output.no_writer_left();
   running_->errors.no_writer_left();
   finish_if_over();
@@ -191,10 +200,9 @@ void Command::on_tree_gone() {
 
 // There is no guardian any more that could still be in the way of another command.
 void Command::fail() {
+  answer_stops(Done{});
   const auto failed = std::exchange(running_, nullptr);
-  // One that was killed has said nothing.
-  failed->spawned(failed->failure.value_or(Error{"guardian_killed", "spawn", failed->program,
-                                                 "the guardian of the command was killed"}));
+  if (failed->spawned) failed->spawned(failed->launch_failure());
 }
 
 void Command::on_stream_end() {
@@ -207,9 +215,9 @@ void Command::finish_if_over() {
     return;
   }
   // The process id of a command that was killed with its guardian may have been reaped elsewhere.
-  const ExitStatus status = running_->status.value_or(ExitStatus{0, SIGKILL});
+  const CommandEnd end{running_->status.value_or(ExitStatus{0, SIGKILL}), running_->killed};
   running_.reset();
-  listener_.on_exit(status);
+  listener_.on_exit(end);
 }
 
 Result<Done> Command::write(std::string_view bytes) {
@@ -239,17 +247,31 @@ Result<Done> Command::close_input() {
   return Done{};
 }
 
-Result<Done> Command::signal(int number) {
+void Command::signal(int number, DoneHandler done) {
   const bool runs = running_ && running_->command != 0 && !running_->status;
-  if (!runs || !send({Order::Kind::signal, number})) return not_running("signal");
-  return Done{};
+  if (!runs) return done(not_running("signal"));
+  const bool is_of_a_key = number == SIGINT || number == SIGQUIT || number == SIGTSTP;
+  if (running_->terminal && is_of_a_key &&
+      running_->output.signal_foreground(number, running_->command)) {
+    return done(Done{});
+  }
+  if (!send({Order::Kind::signal, number})) return done(signal_outcome(errno));
+  running_->signals.push_back(std::move(done));
+  oversee();
 }
 
-Result<Done> Command::stop(milliseconds grace) {
-  if (!running_ || running_->command == 0) return not_running("stop");
-  // Without a guardian the sweep is under way.
-  send({Order::Kind::stop, static_cast<int>(grace.count())});
-  return Done{};
+void Command::stop(milliseconds grace, DoneHandler done) {
+  // Of a launch that has no outcome yet, too: the guardian reads the order when it has one.
+  if (!running_ || (running_->command == 0 && !running_->spawned)) {
+    return done(not_running("stop"));
+  }
+  if (running_->tree_gone) return done(Done{});  // on_exit() waits for the end of the output
+  // Where there is no guardian any more the sweep is under way.
+  if (!send({Order::Kind::stop, static_cast<int>(grace.count())})) end_link();
+  const auto killed_at = Clock::now() + grace;
+  running_->killed_at = std::min(running_->killed_at.value_or(killed_at), killed_at);
+  running_->stops.push_back(std::move(done));
+  oversee();
 }
 
 Result<Done> Command::resize(WindowSize size) {
@@ -259,6 +281,13 @@ Result<Done> Command::resize(WindowSize size) {
     return Error{"no_terminal", "resize", "", "the command has no terminal"};
   }
   return Done{};
+}
+
+Result<CommandStats> Command::stats() const {
+  if (!running_ || running_->command == 0 || running_->tree_gone || running_->guardian == 0) {
+    return not_running("stats");
+  }
+  return stats_of(running_->cgroup ? running_->cgroup->directory() : -1, running_->guardian);
 }
 
 void Command::grant(OutputStreamName stream, std::uint64_t bytes) {
@@ -271,23 +300,47 @@ void Command::resume() {
   running_->errors.resume();
 }
 
-void Command::end_and_wait(milliseconds patience) {
+void Command::end_and_wait(milliseconds timeout) {
   if (!running_) return;
-  const auto end = std::chrono::steady_clock::now() + patience;
+  const auto end = Clock::now() + running_->grace + timeout;
   running_->link.close();
-  pollfd guardian{running_->process.native_handle(), POLLIN, 0};
-  // It does the work, and goes on where the patience is not enough.
-  const bool ended = ::poll(&guardian, 1, static_cast<int>(patience.count())) > 0;
+  // The guardian does the work, and goes on where the timeout is not enough, unless it is stopped.
+  bool ended = false;
+  do {
+    ended = running_->await_guardian_or_output(kOverseePause);
+    if (!ended && is_stopped(running_->guardian)) running_->kill_guardian();
+  } while (!ended && Clock::now() < end);
   if (ended && !running_->tree_gone && !running_->end_guardian()) {
-    while (!running_->sweep() && std::chrono::steady_clock::now() < end) {
-      std::this_thread::sleep_for(kSweepPause);
-    }
+    while (!running_->sweep() && Clock::now() < end) std::this_thread::sleep_for(kSweepPause);
   }
   running_.reset();
 }
 
 bool Command::send(Order order) {
-  return send_order(running_->link.native_handle(), order);
+  running_->orders.push_back(order);
+  // Others wait until the link takes more.
+  return running_->orders.size() > 1 || send_orders();
+}
+
+bool Command::send_orders() {
+  auto& orders = running_->orders;
+  while (!orders.empty() && send_order(running_->link.native_handle(), orders.front())) {
+    orders.pop_front();
+  }
+  if (orders.empty()) return true;
+  if (errno != EAGAIN) {
+    orders.clear();
+    return false;
+  }
+  running_->link.async_wait(stream_descriptor::wait_write, [this](const auto& error) {
+    if (!error && running_ && !send_orders()) end_link();
+  });
+  return true;
+}
+
+// Stops the command, with the grace of the launch, where no order can be sent.
+void Command::end_link() {
+  ::shutdown(running_->link.native_handle(), SHUT_WR);
 }
 
 }  // namespace lookout

@@ -13,9 +13,15 @@ bool is_named(std::string_view variable, std::string_view name) {
 
 }  // namespace
 
-std::vector<std::string> make_environment(const char* const* inherited, const LaunchSpec& spec) {
+std::vector<std::string> make_environment(const char* const* inherited, const LaunchSpec& spec,
+                                          const std::vector<EnvironmentChange>& user) {
+  std::vector<const EnvironmentChange*> ordered;
+  if (!spec.clear_environment) {
+    for (const EnvironmentChange& change : user) ordered.push_back(&change);
+  }
+  for (const EnvironmentChange& change : spec.environment) ordered.push_back(&change);
   std::unordered_map<std::string_view, const EnvironmentChange*> changes;
-  for (const EnvironmentChange& change : spec.environment) changes[change.name] = &change;
+  for (const EnvironmentChange* change : ordered) changes[change->name] = change;
   std::vector<std::string> environment;
   for (; !spec.clear_environment && *inherited != nullptr; ++inherited) {
     const std::string_view variable(*inherited);
@@ -23,9 +29,9 @@ std::vector<std::string> make_environment(const char* const* inherited, const La
       environment.emplace_back(variable);
     }
   }
-  for (const EnvironmentChange& change : spec.environment) {
-    const bool is_last = changes.at(change.name) == &change;
-    if (is_last && change.value) environment.push_back(change.name + '=' + *change.value);
+  for (const EnvironmentChange* change : ordered) {
+    const bool is_last = changes.at(change->name) == change;
+    if (is_last && change->value) environment.push_back(change->name + '=' + *change->value);
   }
   return environment;
 }

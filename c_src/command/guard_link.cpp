@@ -1,6 +1,7 @@
 #include "command/guard_link.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -9,19 +10,32 @@
 namespace lookout {
 namespace {
 
+// How often a call is made again for which the kernel has no memory, with a pause of a millisecond.
+constexpr int kMostPauses = 500;
+
+// Carries out a call, and again where its failure is transient.
+template <class SystemCall>
+ssize_t persist(SystemCall call) {
+  for (int pauses = 0;;) {
+    const ssize_t result = call();
+    if (result >= 0) return result;
+    if (errno == EINTR) continue;
+    if ((errno != ENOMEM && errno != ENOBUFS) || ++pauses > kMostPauses) return result;
+    ::poll(nullptr, 0, 1);
+  }
+}
+
 template <class Message>
 bool send_message(int link, const Message& message) {
-  return ::send(link, &message, sizeof message, MSG_NOSIGNAL) ==
+  return persist([&] { return ::send(link, &message, sizeof message, MSG_NOSIGNAL); }) ==
          static_cast<ssize_t>(sizeof message);
 }
 
 template <class Message>
 std::optional<Message> receive_message(int link) {
   Message message;
-  ssize_t size = 0;
-  do {
-    size = ::recv(link, &message, sizeof message, MSG_DONTWAIT);
-  } while (size < 0 && errno == EINTR);
+  const ssize_t size =
+      persist([&] { return ::recv(link, &message, sizeof message, MSG_DONTWAIT); });
   if (size == static_cast<ssize_t>(sizeof message)) return message;
   // A peer that died with unread messages shows as a reset.
   if (size >= 0 || errno == ECONNRESET) errno = 0;

@@ -8,11 +8,12 @@
 
 namespace lookout {
 
-// To the guardian. The end of the socket is an order, too: end everything, now.
+// To the guardian. The end of the socket is an order, too: stop, with the grace of the launch.
 struct Order {
   enum class Kind : int {
     signal,  // value: to the command's process group
-    stop,    // value: SIGTERM to the group, and so many milliseconds later the end of everything
+    stop,    // value: ask the whole tree to end, and kill what is left so many milliseconds later
+    leave,   // end, and leave what the command left behind alone, unless it was asked to end
   };
   Kind kind{};
   int value = 0;
@@ -25,6 +26,8 @@ struct Report {
     failed,    // value: the step, detail: errno
     exited,    // value: exit code
     signaled,  // value: signal
+    killed,    // something was left after the grace, and got SIGKILL
+    answered,  // to each order to send a signal: errno as value, 0 where it was sent
   };
   Kind kind{};
   int value = 0;
@@ -43,7 +46,8 @@ std::optional<LinkPair> make_link();
 bool send_order(int link, Order order);
 bool send_report(int link, Report report);
 
-// The next message; nothing where there is none (errno EAGAIN) or the other side is gone (errno 0).
+// The next message; nothing where the other side is gone (errno 0), or where none can be received
+// now (errno EAGAIN where there is none).
 std::optional<Order> receive_order(int link);
 std::optional<Report> receive_report(int link);
 

@@ -4,7 +4,6 @@
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,13 +11,16 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <cstdint>
 #include <cstdlib>
+#include <new>
 #include <optional>
+#include <utility>
 
 #include "command/cgroup.h"
 #include "command/descriptors.h"
+#include "command/end_schedule.h"
 #include "command/guard_link.h"
+#include "command/launch_helper.h"
 #include "command/orphans.h"
 #include "command/process_tree.h"
 
@@ -27,10 +29,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
-
-// Between two rounds of killing: processes take a moment to end, some (in the kernel) a long one.
-constexpr milliseconds kFirstPause{1};
-constexpr milliseconds kLongestPause{100};
 
 // Blocks every signal while it lives.
 class BlockedSignals {
@@ -63,44 +61,6 @@ void close_all_but(int link, const LaunchPlan& plan) {
   close_descriptors(static_cast<unsigned>(next), kLastDescriptor);
 }
 
-// The arguments of clone3(2), up to the one that is needed.
-struct CloneArguments {
-  std::uint64_t flags;
-  std::uint64_t unused[3];
-  std::uint64_t exit_signal;
-  std::uint64_t more_unused[5];
-  std::uint64_t cgroup;
-};
-constexpr std::uint64_t kCloneIntoCgroup = 0x200000000ULL;  // CLONE_INTO_CGROUP (Linux 5.7)
-
-using Launched = std::variant<pid_t, LaunchFailure>;
-
-// Launches from a process that begins in the cgroup: to move one there takes the kernel some 10 ms.
-// That process ends, and the command becomes the guardian's child. Nothing where this cannot be
-// done.
-std::optional<Launched> launch_in_cgroup(const LaunchPlan& plan) {
-  std::array<int, 2> told{};
-  if (plan.cgroup < 0 || ::pipe2(told.data(), O_CLOEXEC) != 0) return std::nullopt;
-  const UniqueFd reading(told[0]);
-  UniqueFd writing(told[1]);
-  CloneArguments arguments{};
-  arguments.flags = kCloneIntoCgroup;
-  arguments.exit_signal = SIGCHLD;
-  arguments.cgroup = static_cast<std::uint64_t>(plan.cgroup);
-  const long pid = ::syscall(SYS_clone3, &arguments, sizeof arguments);
-  if (pid < 0) return std::nullopt;
-  if (pid == 0) {
-    LaunchPlan inside = plan;
-    inside.dies_with_parent = false;
-    const Launched launched = launch(inside);
-    ::_exit(::write(writing.get(), &launched, sizeof launched) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
-  }
-  writing.reset();
-  Launched launched = LaunchFailure{LaunchStep::guard, ECHILD};
-  if (::read(reading.get(), &launched, sizeof launched) < 0) errno = 0;
-  return launched;
-}
-
 // The command has copies of its own; ours would keep its streams from ending.
 void close_all_of(const LaunchPlan& plan) {
   for (const int fd : plan.standard) ::close(fd);
@@ -109,33 +69,65 @@ void close_all_of(const LaunchPlan& plan) {
 
 class Guard {
  public:
-  Guard(int link, int cgroup, milliseconds linger) : link_(link), cgroup_(cgroup), linger_(linger) {
+  Guard(int link, const LaunchPlan& plan, const LaunchSpec& spec)
+      : link_(link),
+        cgroup_(plan.cgroup),
+        stop_signal_(spec.stop_signal),
+        schedule_(spec.linger, spec.grace) {
     sigset_t child;
     ::sigemptyset(&child);
     ::sigaddset(&child, SIGCHLD);
     ended_children_ = UniqueFd(::signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK));
+    if (!ended_children_) blind_ = LaunchFailure{LaunchStep::guard, errno};
   }
 
   void start(const LaunchPlan& plan) {
-    auto inside = launch_in_cgroup(plan);
-    const Launched launched = inside ? *inside : launch(plan);
-    if (const auto* failure = std::get_if<LaunchFailure>(&launched)) {
-      send_report(link_, {Report::Kind::failed, static_cast<int>(failure->step), failure->code});
-      return;
-    }
+    if (blind_) return on_failure(*blind_);
+    const auto helper = start_helper(plan);
+    const Launched launched = helper ? outcome_of(*helper) : launch_without_helper(plan);
+    // The command, which may have stopped the helper, is our child, and can be reaped, only when
+    // the helper has ended.
+    if (helper) ::kill(helper->pid, SIGKILL);
+    // Without the room for the helper. What the command has forked already stays.
+    if (helper && plan.pids_max) set_pids_max(plan.cgroup, *plan.pids_max);
+    if (const auto* failure = std::get_if<LaunchFailure>(&launched)) return on_failure(*failure);
     command_ = std::get<pid_t>(launched);
-    send_report(link_, {Report::Kind::started, command_, 0});
+    // A command that is not known to run is not to run.
+    if (!send_report(link_, {Report::Kind::started, command_, 0})) schedule_.ask(Clock::now());
   }
 
   // Until no descendant is left.
   void run() {
-    while (reap()) {
-      if (killing_at_ && *killing_at_ <= Clock::now()) kill_all();
+    while (reap() && !left_) {
+      take_step();
       wait();
     }
   }
 
  private:
+  // The command runs before its launch is reported, and may stop or kill the helper, its first
+  // parent: then there is no outcome, and the launch has failed, as it has at the end of the link.
+  Launched outcome_of(const LaunchHelper& helper) const {
+    const LaunchFailure unknown{LaunchStep::guard, ECHILD};
+    while (!is_stopped(helper.pid)) {
+      std::array<pollfd, 3> watched{{{helper.outcome.get(), POLLIN, 0},
+                                     {link_, POLLRDHUP, 0},
+                                     {ended_children_.get(), POLLIN, 0}}};
+      if (::poll(watched.data(), watched.size(), -1) <= 0) continue;
+      if (watched[0].revents != 0) return read_outcome(helper).value_or(unknown);
+      if (watched[1].revents != 0) break;
+      forget_ended_children();
+    }
+    return unknown;
+  }
+
+  // Who has ended, or was stopped, is asked of the kernel after this.
+  void forget_ended_children() const {
+    signalfd_siginfo ignored;
+    while (::read(ended_children_.get(), &ignored, sizeof ignored) > 0) {
+    }
+  }
+
   // False when there is no child any more, and so no descendant.
   bool reap() {
     for (;;) {
@@ -146,6 +138,12 @@ class Guard {
     }
   }
 
+  // Where it is not known how the launch went there may be a process all the same.
+  void on_failure(const LaunchFailure& failure) {
+    send_report(link_, {Report::Kind::failed, static_cast<int>(failure.step), failure.code});
+    schedule_.kill(Clock::now());
+  }
+
   void on_exit(const ExitStatus& status) {
     command_ = 0;
     if (status.signal != 0) {
@@ -153,94 +151,124 @@ class Guard {
     } else {
       send_report(link_, {Report::Kind::exited, status.code, 0});
     }
-    kill_after(linger_);
+    schedule_.on_exit(Clock::now());
   }
 
-  void kill_after(milliseconds time) {
-    const auto then = Clock::now() + time;
-    if (!killing_at_ || then < *killing_at_) killing_at_ = then;
+  void take_step() {
+    switch (schedule_.take_step(Clock::now())) {
+      case EndSchedule::Step::none:
+        return;
+      case EndSchedule::Step::ask:
+        return ask_all();
+      case EndSchedule::Step::kill:
+        return kill_all();
+    }
   }
+
+  void ask_all() const { ask_below(::getpid(), stop_signal_, command_); }
 
   void kill_all() {
+    if (!std::exchange(killed_, true)) send_report(link_, {Report::Kind::killed, 0, 0});
     if (cgroup_ >= 0) kill_cgroup(cgroup_);
-    kill_descendants();
-    killing_at_ = Clock::now() + pause_;
-    pause_ = std::min(pause_ * 2, kLongestPause);
+    // What the walk through /proc cannot find, where /proc cannot be read.
+    signal_group(SIGKILL);
+    try {
+      kill_below(::getpid());
+    } catch (const std::bad_alloc&) {
+      // The next round may have memory.
+    }
   }
 
   void wait() {
     std::array<pollfd, 2> watched{{{link_, POLLIN, 0}, {ended_children_.get(), POLLIN, 0}}};
     if (::poll(watched.data(), watched.size(), timeout()) <= 0) return;
     if (watched[0].revents != 0) take_orders();
-    signalfd_siginfo ignored;
-    while (::read(ended_children_.get(), &ignored, sizeof ignored) > 0) {
-    }
+    forget_ended_children();
   }
 
   int timeout() const {
-    if (!killing_at_) return -1;
-    const auto left = std::chrono::ceil<milliseconds>(*killing_at_ - Clock::now());
-    return static_cast<int>(std::max(left, milliseconds(0)).count());
+    const auto next = schedule_.next();
+    if (!next) return -1;
+    const auto now = Clock::now();
+    return *next <= now ? 0
+                        : static_cast<int>(std::chrono::ceil<milliseconds>(*next - now).count());
   }
 
   void take_orders() {
     while (const auto order = receive_order(link_)) {
-      const bool stop = order->kind == Order::Kind::stop;
-      // The group has its number for as long as the command is not reaped.
-      if (command_ > 0) ::kill(-command_, stop ? SIGTERM : order->value);
-      if (stop) on_stop(milliseconds(order->value));
+      if (order->kind == Order::Kind::stop) {
+        schedule_.ask(Clock::now(), milliseconds(order->value));
+      } else if (order->kind == Order::Kind::leave) {
+        left_ = schedule_.leaves();
+      } else {
+        send_report(link_, {Report::Kind::answered, signal_group(order->value), 0});
+      }
     }
-    if (errno == EAGAIN) return;
+    if (errno != 0) return;
     link_ = -1;
-    kill_after(milliseconds(0));
+    schedule_.ask(Clock::now());
   }
 
-  // One that is halted cannot do what the signal asks of it.
-  void on_stop(milliseconds grace) {
-    if (command_ > 0) ::kill(-command_, SIGCONT);
-    kill_after(grace);
+  // 0 or errno. The group has its number for as long as the command is not reaped.
+  int signal_group(int number) const {
+    if (command_ == 0) return ESRCH;
+    return ::kill(-command_, number) == 0 ? 0 : errno;
   }
 
   int link_;
   int cgroup_;
-  milliseconds linger_;
+  int stop_signal_;
+  EndSchedule schedule_;
   UniqueFd ended_children_;
-  pid_t command_ = 0;  // 0: not started, or ended
-  std::optional<Clock::time_point> killing_at_;
-  milliseconds pause_ = kFirstPause;
+  std::optional<LaunchFailure> blind_;  // why it would not notice the end of a child
+  pid_t command_ = 0;                   // 0: not started, or ended
+  bool killed_ = false;                 // whether SIGKILL was reported
+  bool left_ = false;                   // what the command left behind is left alone
 };
 
 // Nothing of this program may run any more but this: no destructor, no handler, no loop.
-[[noreturn]] void guard(const LaunchPlan& plan, int link, milliseconds linger) {
+// Without memory it goes on: what it cannot do now it does in the next round.
+[[noreturn]] void guard(const LaunchPlan& plan, const LaunchSpec& spec, int link) noexcept {
+  std::set_new_handler(nullptr);
   ::setsid();
   ::prctl(PR_SET_NAME, "lookout_guard", 0, 0, 0);
   become_subreaper();
   close_all_but(link, plan);
-  Guard guard(link, plan.cgroup, linger);
-  guard.start(plan);
-  close_all_of(plan);
-  guard.run();
+  // Where a process of the tree has stopped it, it goes on to end the tree.
+  ::prctl(PR_SET_PDEATHSIG, SIGCONT, 0, 0, 0);
+  try {
+    Guard guard(link, plan, spec);
+    guard.start(plan);
+    close_all_of(plan);
+    guard.run();
+  } catch (...) {
+    ::_exit(EXIT_FAILURE);  // lookout_port ends the tree of a guardian that has ended
+  }
   if (plan.cgroup >= 0) remove_cgroup(plan.cgroup_path);
   ::_exit(EXIT_SUCCESS);
 }
 
 }  // namespace
 
-std::variant<Guardian, LaunchFailure> start_guardian(const LaunchPlan& plan, milliseconds linger) {
+std::variant<Guardian, LaunchFailure> start_guardian(const LaunchPlan& plan,
+                                                     const LaunchSpec& spec) {
   const auto failure = [] { return LaunchFailure{LaunchStep::guard, errno}; };
   auto link = make_link();
   if (!link) return failure();
   become_subreaper();
+  // No process of the command's user traces this one or takes its descriptors, nor the guardian's,
+  // which inherits this: only what is privileged does.
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   const BlockedSignals blocked;
   const pid_t pid = ::fork();
   if (pid < 0) return failure();
-  if (pid == 0) guard(plan, link->guardians.get(), linger);
+  if (pid == 0) guard(plan, spec, link->guardians.get());
   UniqueFd process(open_pidfd(pid));
   if (!process) {
     const LaunchFailure unseen = failure();
     // Without a link it ends at once, with all that it has started.
     link->ours.reset();
-    ::waitpid(pid, nullptr, 0);
+    await_guardian(pid);
     return unseen;
   }
   add_guardian(pid);

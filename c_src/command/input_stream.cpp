@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "command/adopt.h"
+
 namespace lookout {
 
 using boost::asio::posix::stream_descriptor;
@@ -20,7 +22,7 @@ bool ends_line(char last) {
 
 InputStream::InputStream(boost::asio::io_context& io, UniqueFd fd, Ending ending, Handlers handlers)
     : ending_(ending), handlers_(std::move(handlers)) {
-  if (fd) descriptor_ = std::make_unique<stream_descriptor>(io, fd.release());
+  if (fd) descriptor_ = std::make_unique<stream_descriptor>(adopt(io, std::move(fd)));
 }
 
 void InputStream::write(std::string_view bytes) {

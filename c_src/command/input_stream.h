@@ -30,7 +30,7 @@ class InputStream {
   };
 
   // `fd` must not block; an empty one is a stream that is closed. Handlers are called from the
-  // loop.
+  // loop. Throws as adopt() does.
   InputStream(boost::asio::io_context& io, UniqueFd fd, Ending ending, Handlers handlers);
   InputStream(const InputStream&) = delete;
   InputStream& operator=(const InputStream&) = delete;

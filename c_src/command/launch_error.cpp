@@ -22,6 +22,10 @@ const char* operation_of(LaunchStep step) {
       return "nice";
     case LaunchStep::set_descriptor:
       return "dup";
+    case LaunchStep::set_credentials:
+      return "setuid";
+    case LaunchStep::enter_cgroup:
+      return "cgroup";
     case LaunchStep::exec:
       break;
   }
@@ -49,13 +53,37 @@ std::string_view exec_advice(int code) {
   }
 }
 
+std::string_view credentials_advice(int code) {
+  switch (code) {
+    case EPERM:
+      return "; the kernel does not let this process change its user or its groups (a user "
+             "namespace may forbid setgroups(2))";
+    case EINVAL:
+      return "; the user namespace of this process has no such user or group, or there are too "
+             "many groups";
+    case EAGAIN:
+      return "; the user has no more processes (ulimit -u)";
+    default:
+      return "";
+  }
+}
+
 std::string_view advice(LaunchFailure failure) {
   if (failure.step == LaunchStep::exec) return exec_advice(failure.code);
   if (failure.step == LaunchStep::set_nice && failure.code == EACCES) {
     return "; a niceness below the present one is for privileged users";
   }
+  if (failure.step == LaunchStep::enter_cgroup) {
+    return "; no process can be started in the cgroup of the command (clone3(2) with "
+           "CLONE_INTO_CGROUP, Linux 5.7)";
+  }
+  if (failure.step == LaunchStep::set_credentials) return credentials_advice(failure.code);
   if (failure.step == LaunchStep::redirect && failure.code == ENXIO) {
     return "; nobody has this pipe open for reading: start its reader first";
+  }
+  if (failure.code == ETIMEDOUT) {
+    return "; whether the program runs was not reported in time, and so it was killed: its file "
+           "system does not answer, or the command stopped or froze its launch";
   }
   if (failure.code == EAGAIN) return "; the limit of processes is reached (ulimit -u)";
   if (failure.code == EMFILE) return "; raise the limit of open files (ulimit -n)";
@@ -64,7 +92,7 @@ std::string_view advice(LaunchFailure failure) {
 
 std::string described(int code) {
   const char* text = strerrordesc_np(code);
-  return text != nullptr ? text : "unknown error";
+  return text != nullptr ? text : "unknown error " + std::to_string(code);
 }
 
 }  // namespace

@@ -10,13 +10,15 @@ namespace lookout {
 // What was attempted, in the order in which it is. Each has its own name as the operation of the
 // error.
 enum class LaunchStep : int {
-  guard,           // the guardian, its pipes and descriptors
-  redirect,        // a file or a terminal for the standard streams
-  change_dir,      // the working directory
-  set_limit,       // a resource limit
-  set_nice,        // the niceness
-  set_descriptor,  // the standard descriptors, the session
-  exec,            // the program itself
+  guard,            // the guardian, its pipes and descriptors
+  redirect,         // a file or a terminal for the standard streams
+  change_dir,       // the working directory
+  set_limit,        // a resource limit
+  set_nice,         // the niceness
+  set_descriptor,   // the standard descriptors, the session
+  set_credentials,  // the user and the groups
+  enter_cgroup,     // a process in the cgroup of a command with limits
+  exec,             // the program itself
 };
 
 struct LaunchFailure {

@@ -71,19 +71,22 @@ bool set_limits(const LaunchPlan& plan) {
 // Everything between vfork and exec, in the memory of the parent, which waits: system calls only.
 // The step that failed, if one did.
 std::optional<LaunchStep> prepare(const LaunchPlan& plan, pid_t parent) {
-  if (plan.dies_with_parent) {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-    if (::getppid() != parent) ::_exit(EXIT_FAILURE);
-  }
   if (::setsid() < 0) return LaunchStep::set_descriptor;
   if (!set_descriptors(plan)) return LaunchStep::set_descriptor;
-  if (::fchdir(plan.directory) != 0) return LaunchStep::change_dir;
   // What a library has opened without close-on-exec; the pipe that reports a failure is kept.
   // Before the limits, under which nothing more might be opened.
   close_descriptors_on_exec(STDERR_FILENO + 1, kLastDescriptor);
   if (plan.nice && ::setpriority(PRIO_PROCESS, 0, *plan.nice) != 0) return LaunchStep::set_nice;
   if (!set_limits(plan)) return LaunchStep::set_limit;
   reset_signals();
+  // After all that may need a privilege.
+  if (plan.credentials && !take_credentials(*plan.credentials)) return LaunchStep::set_credentials;
+  if (::fchdir(plan.directory) != 0) return LaunchStep::change_dir;
+  // The kernel resets it at a change of the user.
+  if (plan.dies_with_parent) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    if (::getppid() != parent) ::_exit(EXIT_FAILURE);
+  }
   return std::nullopt;
 }
 

@@ -4,11 +4,13 @@
 #include <sys/types.h>
 
 #include <array>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "command/credentials.h"
 #include "command/launch_error.h"
 #include "command/launch_spec.h"
 
@@ -24,9 +26,12 @@ struct LaunchPlan {
   bool terminal = false;                    // standard[0] becomes the controlling terminal
   std::vector<ResourceLimit> limits;
   std::optional<int> nice;
+  std::optional<Credentials> credentials;
   int cgroup = -1;  // the directory of the cgroup to run in; -1: none
   std::string cgroup_path;
-  bool dies_with_parent = true;  // PR_SET_PDEATHSIG
+  bool needs_cgroup = false;              // it has limits: nothing is launched without it
+  std::optional<std::uint64_t> pids_max;  // once the command is launched
+  bool dies_with_parent = true;           // PR_SET_PDEATHSIG
 };
 
 // Starts it in a session of its own, with every signal at its default and none blocked, and with no

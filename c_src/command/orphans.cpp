@@ -1,6 +1,10 @@
 #include "command/orphans.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <vector>
 
 namespace lookout {
@@ -43,10 +47,20 @@ bool end_guardian(pid_t guardian) {
   return reaped.pid == guardian && reaped.status == ExitStatus{};
 }
 
+void await_guardian(pid_t guardian) {
+  while (::waitpid(guardian, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  std::erase(guardians(), guardian);
+}
+
 bool sweep_orphans(const ReapHandler& reaped) {
   const bool none_left = guardians().empty() ? reap_all(reaped) : reap_all_but_guardians(reaped);
-  if (!none_left) kill_descendants(guardians());
+  if (!none_left) kill_below(::getpid(), guardians());
   return none_left;
+}
+
+std::optional<Survivor> surviving_orphan() {
+  return survivor_below(::getpid(), guardians());
 }
 
 }  // namespace lookout

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include <functional>
+#include <optional>
 
 #include "command/process_tree.h"
 
@@ -21,9 +22,15 @@ void add_guardian(pid_t guardian);
 // killed: then its tree are orphans.
 bool end_guardian(pid_t guardian);
 
+// Waits for the end of one whose link is closed, and reaps it.
+void await_guardian(pid_t guardian);
+
 // Reaps the orphans that have ended, each told to `reaped`, and sends SIGKILL to the others and all
 // below them. True when there was none any more; to be called again until then.
 using ReapHandler = std::function<void(const Reaped&)>;
 bool sweep_orphans(const ReapHandler& reaped);
+
+// One of them, or of what is below them, for an error: see survivor_below().
+std::optional<Survivor> surviving_orphan();
 
 }  // namespace lookout

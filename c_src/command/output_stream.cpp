@@ -5,8 +5,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <limits>
 #include <utility>
+
+#include "command/adopt.h"
 
 namespace lookout {
 
@@ -15,7 +18,7 @@ using boost::asio::posix::stream_descriptor;
 OutputStream::OutputStream(boost::asio::io_context& io, UniqueFd fd, Handlers handlers)
     : handlers_(std::move(handlers)) {
   if (!fd) return;
-  descriptor_ = std::make_unique<stream_descriptor>(io, fd.release());
+  descriptor_ = std::make_unique<stream_descriptor>(adopt(io, std::move(fd)));
   wait_readable();
 }
 
@@ -30,8 +33,23 @@ void OutputStream::no_writer_left() {
   step();
 }
 
+void OutputStream::discard() {
+  if (ended()) return;
+  const ssize_t size = ::read(descriptor(), chunk_.data(), chunk_.size());
+  if (size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR)) descriptor_.reset();
+}
+
 bool OutputStream::resize(const winsize& window) {
   return !ended() && ::ioctl(descriptor_->native_handle(), TIOCSWINSZ, &window) == 0;
+}
+
+bool OutputStream::signal_foreground(int number, pid_t but) {
+  if (ended()) return false;
+  const int terminal = descriptor_->native_handle();
+  const pid_t group = ::tcgetpgrp(terminal);
+  if (group <= 0 || group == but || (::kill(-group, 0) != 0 && errno == ESRCH)) return false;
+  // Whatever group is in the foreground now: the number is not used again.
+  return ::ioctl(terminal, TIOCSIG, number) == 0;
 }
 
 // With credit it reads what is there, without it it only asks whether the end has come.
@@ -50,15 +68,17 @@ void OutputStream::read_granted() {
   do {
     const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(credit_, chunk_.size()));
     const ssize_t size = ::read(descriptor_->native_handle(), chunk_.data(), most);
+    if (size < 0 && errno == EINTR) continue;
     if (size <= 0) {
-      const bool nothing_yet = size < 0 && (errno == EAGAIN || errno == EINTR);
+      const bool nothing_yet = size < 0 && errno == EAGAIN;
       // A terminal whose other side is closed gives EIO.
       if (!nothing_yet || last_) return end();
       break;
     }
     credit_ -= static_cast<std::uint64_t>(size);
     handlers_.bytes({chunk_.data(), static_cast<std::size_t>(size)});
-  } while (last_ && credit_ > 0 && handlers_.has_room());
+    if (!last_) break;
+  } while (credit_ > 0 && handlers_.has_room());
   if (last_ && handlers_.has_room()) return look_for_the_end();
   wait_readable();
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <sys/ioctl.h>
+#include <sys/types.h>
 
 #include <array>
 #include <boost/asio/io_context.hpp>
@@ -29,7 +30,7 @@ class OutputStream {
   };
 
   // `fd` must not block; an empty one is a stream that has ended. Handlers are called from the
-  // loop.
+  // loop. Throws as adopt() does.
   OutputStream(boost::asio::io_context& io, UniqueFd fd, Handlers handlers);
   OutputStream(const OutputStream&) = delete;
   OutputStream& operator=(const OutputStream&) = delete;
@@ -42,8 +43,15 @@ class OutputStream {
 
   bool ended() const { return !descriptor_; }
 
+  // For the end, without the loop: what can be read now, at most a chunk of it, is dropped.
+  void discard();
+  int descriptor() const { return descriptor_ ? descriptor_->native_handle() : -1; }
+
   // Sets the window of a terminal; false where this is none, or has ended.
   bool resize(const winsize& window);
+  // Sends a signal of a key of the terminal to its foreground process group; false where that is
+  // the group `but`, or where there is none.
+  bool signal_foreground(int number, pid_t but);
 
  private:
   void step();

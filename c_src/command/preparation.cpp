@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <utility>
+#include <vector>
 
 #include "command/environment.h"
 #include "command/launch_error.h"
@@ -55,6 +56,16 @@ class Streams {
 
   const std::string& path() const { return path_; }
 
+  // Pipes and a terminal become the user's, who may open them by name then (/dev/stdout,
+  // /dev/tty), as far as this process may give them away. The group of a terminal stays "tty".
+  void give_to(const Credentials& credentials) {
+    if (!credentials.user) return;
+    for (const std::size_t number : made_) {
+      if (::fchown(standard(number).get(), *credentials.user, static_cast<gid_t>(-1)) != 0)
+        errno = 0;
+    }
+  }
+
  private:
   static LaunchFailure failed() { return {LaunchStep::redirect, errno}; }
   UniqueFd& standard(std::size_t number) { return preparation_.standard.at(number); }
@@ -80,6 +91,7 @@ class Streams {
     if (!pipe || !set_nonblocking(pipe->writing)) return failed();
     preparation_.input = std::move(pipe->writing);
     standard(0) = std::move(pipe->reading);
+    made_.push_back(0);
     return std::nullopt;
   }
 
@@ -102,23 +114,32 @@ class Streams {
     if (!pipe || !set_nonblocking(pipe->reading)) return failed();
     ours = std::move(pipe->reading);
     standard(number) = std::move(pipe->writing);
+    made_.push_back(number);
     return std::nullopt;
+  }
+
+  // What exists at /dev/pts/N need not be the terminal of this master: the name is for kernels
+  // before TIOCGPTPEER (Linux 4.13).
+  std::optional<LaunchFailure> open_terminal_of(const UniqueFd& master) {
+    standard(0).reset(::ioctl(master.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC));
+    if (standard(0)) return std::nullopt;
+    if (errno != ENOTTY && errno != EINVAL) return failed();
+    std::array<char, 128> name{};
+    if (::ptsname_r(master.get(), name.data(), name.size()) != 0) return failed();
+    return open_file(name.data(), O_RDWR, 0);
   }
 
   std::optional<LaunchFailure> open_terminal(WindowSize size) {
     UniqueFd master(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
-    std::array<char, 128> name{};
-    if (!master || ::grantpt(master.get()) != 0 || ::unlockpt(master.get()) != 0 ||
-        ::ptsname_r(master.get(), name.data(), name.size()) != 0) {
-      return failed();
-    }
+    if (!master || ::grantpt(master.get()) != 0 || ::unlockpt(master.get()) != 0) return failed();
     const winsize window{size.rows, size.columns, 0, 0};
-    ::ioctl(master.get(), TIOCSWINSZ, &window);
-    if (auto failure = open_file(name.data(), O_RDWR, 0)) return failure;
+    if (::ioctl(master.get(), TIOCSWINSZ, &window) != 0) return failed();
+    if (auto failure = open_terminal_of(master)) return failure;
     for (const std::size_t number : {1U, 2U}) {
       if (auto failure = duplicate(standard(0).get(), number)) return failure;
     }
     preparation_.plan.terminal = true;
+    made_.push_back(0);
     preparation_.input.reset(::fcntl(master.get(), F_DUPFD_CLOEXEC, 3));
     if (!preparation_.input || !set_nonblocking(master)) return failed();
     preparation_.output = std::move(master);
@@ -127,6 +148,7 @@ class Streams {
 
   Preparation& preparation_;
   std::string path_;
+  std::vector<std::size_t> made_;  // the standard streams that are pipes or a terminal of ours
 };
 
 }  // namespace
@@ -138,19 +160,34 @@ Result<Preparation> prepare_launch(const LaunchSpec& spec) {
   if (!preparation.directory) {
     return launch_error({LaunchStep::change_dir, errno}, spec.directory);
   }
-  plan.environment = make_environment(environ, spec);
+  Result<std::optional<Account>> account = find_account(spec);
+  if (auto* error = std::get_if<Error>(&account)) return std::move(*error);
+  const auto& found = std::get<std::optional<Account>>(account);
+  if (found) plan.credentials = found->credentials;
+  plan.environment = make_environment(
+      environ, spec, found ? found->environment : std::vector<EnvironmentChange>{});
   Result<std::string> program =
       find_program(spec.argv.front(), value_of("PATH", plan.environment), spec.directory);
   if (auto* error = std::get_if<Error>(&program)) return std::move(*error);
   plan.program = std::get<std::string>(std::move(program));
   Streams streams(preparation);
   if (const auto failure = streams.open(spec)) return launch_error(*failure, streams.path());
+  if (plan.credentials) streams.give_to(*plan.credentials);
   plan.argv = spec.argv;
   plan.directory = preparation.directory.get();
   for (std::size_t i = 0; i < 3; ++i) plan.standard.at(i) = preparation.standard.at(i).get();
   plan.limits = spec.limits;
   plan.nice = spec.nice;
-  if (spec.cgroup) preparation.cgroup = Cgroup::make();
+  if (spec.cgroup_limits.any()) {
+    Result<Cgroup> limited = Cgroup::make(spec.cgroup_limits);
+    if (auto* error = std::get_if<Error>(&limited)) return std::move(*error);
+    preparation.cgroup = std::get<Cgroup>(std::move(limited));
+    plan.needs_cgroup = true;
+    plan.pids_max = spec.cgroup_limits.pids_max;
+  } else if (spec.cgroup && spec.linger) {
+    // What outlives the command would keep its cgroup.
+    preparation.cgroup = Cgroup::make();
+  }
   if (preparation.cgroup) {
     plan.cgroup = preparation.cgroup->directory();
     plan.cgroup_path = preparation.cgroup->path();

@@ -12,10 +12,13 @@
 #include <cerrno>
 #include <charconv>
 #include <csignal>
+#include <fstream>
 #include <memory>
+#include <new>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
 #include "support/unique_fd.h"
 
@@ -28,6 +31,19 @@ std::optional<Number> to_number(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
   return value;
+}
+
+// The number that a text begins with, up to a space, is taken off it.
+std::optional<pid_t> take_number(std::string_view& text) {
+  const std::string_view digits = text.substr(0, text.find(' '));
+  text.remove_prefix(std::min(digits.size() + 1, text.size()));
+  return to_number<pid_t>(digits);
+}
+
+std::string name_of(pid_t pid) {
+  std::string name;
+  std::getline(std::ifstream("/proc/" + std::to_string(pid) + "/comm"), name);
+  return name;
 }
 
 std::optional<ProcessStat> read_stat(pid_t pid) {
@@ -43,8 +59,6 @@ std::optional<ProcessStat> read_stat(pid_t pid) {
 struct Process {
   pid_t pid;
   ProcessStat stat;
-
-  bool has_ended() const { return stat.state == 'Z' || stat.state == 'X'; }
 };
 
 bool is_want(int code) {
@@ -61,11 +75,13 @@ ProcessList all_processes() {
   const std::unique_ptr<DIR, int (*)(DIR*)> proc(::opendir("/proc"), ::closedir);
   if (!proc) return {{}, false};
   ProcessList list;
+  bool has_this = false;
   // One thread reads this directory stream.
   // NOLINTNEXTLINE(concurrency-mt-unsafe)
   while (const dirent* entry = ::readdir(proc.get())) {
     const auto pid = to_number<pid_t>(entry->d_name);
     if (!pid) continue;
+    has_this = has_this || *pid == ::getpid();
     errno = 0;
     if (const auto stat = read_stat(*pid)) {
       list.processes.push_back({*pid, *stat});
@@ -73,6 +89,8 @@ ProcessList all_processes() {
       list.complete = false;
     }
   }
+  // What is mounted there may not be the proc file system of this PID namespace.
+  if (!has_this) list.complete = false;
   return list;
 }
 
@@ -80,23 +98,50 @@ bool is_among(const std::vector<pid_t>& pids, pid_t pid) {
   return std::find(pids.begin(), pids.end(), pid) != pids.end();
 }
 
-// Those that have ended are left out: they have no children any more.
-std::vector<ParentOf> living_processes_but(const std::vector<pid_t>& spared) {
-  std::vector<ParentOf> living;
+// The processes below one, as they were listed.
+struct Tree {
+  pid_t root;
+  std::vector<pid_t> pids;                       // parents before their children
+  std::unordered_map<pid_t, ProcessStat> stats;  // of them
+};
+
+Tree tree_below(pid_t root, const std::vector<pid_t>& spared) {
+  std::vector<ParentOf> parents;
+  Tree tree{root, {}, {}};
   for (const Process& process : all_processes().processes) {
-    if (process.has_ended() || is_among(spared, process.pid)) continue;
-    living.emplace_back(process.pid, process.stat.parent);
+    if (is_among(spared, process.pid)) continue;
+    parents.emplace_back(process.pid, process.stat.parent);
+    tree.stats.emplace(process.pid, process.stat);
   }
-  return living;
+  tree.pids = below(root, parents);
+  const std::unordered_set<pid_t> kept(tree.pids.begin(), tree.pids.end());
+  std::erase_if(tree.stats, [&kept](const auto& entry) { return kept.count(entry.first) == 0; });
+  return tree;
 }
 
-void kill_checked(pid_t pid, pid_t root, const std::unordered_set<pid_t>& tree) {
-  const UniqueFd process(open_pidfd(pid));
-  if (!process) return;
+// Nothing where there is no memory for it.
+std::optional<Tree> list_below(pid_t root) {
+  try {
+    return tree_below(root, {});
+  } catch (const std::bad_alloc&) {
+    return std::nullopt;
+  }
+}
+
+// Nothing where it is not known to be a process of the tree.
+UniqueFd open_checked(pid_t pid, const Tree& tree) {
+  UniqueFd process(open_pidfd(pid));
+  if (!process) return process;
   // The number was free for others until the pidfd was open: whose child is it now?
   const auto stat = read_stat(pid);
-  if (!stat || (stat->parent != root && tree.count(stat->parent) == 0)) return;
-  ::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0);
+  const bool known = stat && (stat->parent == tree.root || tree.stats.count(stat->parent) != 0);
+  return known ? std::move(process) : UniqueFd();
+}
+
+// Like waitid(2), without a wait and without reaping. False where it is no child of this process.
+bool inspect(pid_t child, int options, siginfo_t& info) {
+  info = {};
+  return ::waitid(P_PID, static_cast<id_t>(child), &info, options | WNOHANG | WNOWAIT) == 0;
 }
 
 }  // namespace
@@ -105,10 +150,11 @@ std::optional<ProcessStat> parse_process_stat(std::string_view line) {
   const std::size_t name_end = line.rfind(')');
   if (name_end == std::string_view::npos || line.size() < name_end + 5) return std::nullopt;
   const char state = line[name_end + 2];
-  const std::string_view rest = line.substr(name_end + 4);
-  const auto parent = to_number<pid_t>(rest.substr(0, rest.find(' ')));
-  if (!parent) return std::nullopt;
-  return ProcessStat{*parent, state};
+  std::string_view rest = line.substr(name_end + 4);
+  const auto parent = take_number(rest);
+  const auto group = take_number(rest);
+  if (!parent || !group) return std::nullopt;
+  return ProcessStat{*parent, *group, state};
 }
 
 std::vector<pid_t> below(pid_t root, const std::vector<ParentOf>& processes) {
@@ -130,6 +176,10 @@ void become_subreaper() {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 }
 
+void resign_as_subreaper() {
+  ::prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
+}
+
 std::optional<std::vector<pid_t>> children_but(const std::vector<pid_t>& spared) {
   const ProcessList all = all_processes();
   if (!all.complete) return std::nullopt;
@@ -141,11 +191,54 @@ std::optional<std::vector<pid_t>> children_but(const std::vector<pid_t>& spared)
   return children;
 }
 
-void kill_descendants(const std::vector<pid_t>& spared) {
-  const pid_t root = ::getpid();
-  const std::vector<pid_t> found = below(root, living_processes_but(spared));
-  const std::unordered_set<pid_t> tree(found.begin(), found.end());
-  for (const pid_t pid : found) kill_checked(pid, root, tree);
+std::vector<pid_t> processes_below(pid_t root) {
+  return tree_below(root, {}).pids;
+}
+
+void kill_below(pid_t root, const std::vector<pid_t>& spared) {
+  const Tree tree = tree_below(root, spared);
+  for (const pid_t pid : tree.pids) {
+    const UniqueFd process = open_checked(pid, tree);
+    if (process) signal_process(process.get(), SIGKILL);
+  }
+}
+
+void ask_below(pid_t root, int stop_signal, pid_t group) {
+  // Before the first signal: what a handler of it forks is not to be ended by the same signal.
+  const std::optional<Tree> tree = list_below(root);
+  const bool group_has_it = group != 0 && ::kill(-group, stop_signal) == 0;
+  // A stopped process cannot do what the stop signal asks of it.
+  if (group != 0) ::kill(-group, SIGCONT);
+  if (!tree) return;
+  for (const pid_t pid : tree->pids) {
+    if (group_has_it && tree->stats.at(pid).group == group) continue;
+    const UniqueFd process = open_checked(pid, *tree);
+    if (!process) continue;
+    signal_process(process.get(), stop_signal);
+    signal_process(process.get(), SIGCONT);
+  }
+}
+
+std::optional<Survivor> survivor_below(pid_t root, const std::vector<pid_t>& spared) {
+  std::optional<Survivor> found;
+  for (const pid_t pid : tree_below(root, spared).pids) {
+    const bool refuses = ::kill(pid, 0) != 0 && errno == EPERM;
+    if (found && !refuses) continue;
+    found = Survivor{pid, name_of(pid), refuses};
+    if (refuses) break;
+  }
+  return found;
+}
+
+void kill_group_of(pid_t child) {
+  siginfo_t info;
+  // As long as it is not reaped no other group has its number.
+  if (inspect(child, WEXITED, info)) ::kill(-child, SIGKILL);
+}
+
+bool is_stopped(pid_t child) {
+  siginfo_t info;
+  return inspect(child, WSTOPPED, info) && info.si_pid == child;
 }
 
 Reaped reap_one() {
@@ -163,6 +256,10 @@ Reaped reap(pid_t child) {
 
 int open_pidfd(pid_t pid) {
   return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+}
+
+void signal_process(int pidfd, int number) {
+  ::syscall(SYS_pidfd_send_signal, pidfd, number, nullptr, 0);
 }
 
 }  // namespace lookout

@@ -22,9 +22,10 @@ class ConfigReader {
  public:
   explicit ConfigReader(std::string_view text) : rest_(text) {}
 
-  std::optional<std::string> excludes_file() {
-    std::optional<std::string> found;
-    bool in_core = false;
+  // Calls f(value) with each value of a variable; the names are in lower case.
+  template <class F>
+  void for_each(std::string_view wanted_section, std::string_view wanted_name, F f) {
+    bool in_section = false;
     while (!rest_.empty()) {
       const char c = rest_.front();
       if (is_blank(c) || c == '\n') {
@@ -33,11 +34,11 @@ class ConfigReader {
         skip_line();
       } else if (c == '[') {
         const auto section = read_section();
-        if (!section) return found;
-        in_core = *section == "core";
+        if (!section) return;
+        in_section = *section == wanted_section;
       } else {
         const std::string name = read_name();
-        if (name.empty()) return found;
+        if (name.empty()) return;
         skip_blanks();
         if (!rest_.starts_with('=')) {  // a name alone stands for true
           skip_line();
@@ -45,11 +46,10 @@ class ConfigReader {
         }
         rest_.remove_prefix(1);
         auto value = read_value();
-        if (!value) return found;
-        if (in_core && name == "excludesfile") found = std::move(value);
+        if (!value) return;
+        if (in_section && name == wanted_name) f(std::move(*value));
       }
     }
-    return found;
   }
 
  private:
@@ -140,12 +140,43 @@ class ConfigReader {
   std::string_view rest_;
 };
 
+std::string_view without_byte_order_mark(std::string_view config) {
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  if (config.starts_with(kByteOrderMark)) config.remove_prefix(kByteOrderMark.size());
+  return config;
+}
+
 }  // namespace
 
 std::optional<std::string> excludes_file_of(std::string_view config) {
-  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-  if (config.starts_with(kByteOrderMark)) config.remove_prefix(kByteOrderMark.size());
-  return ConfigReader(config).excludes_file();
+  std::optional<std::string> found;
+  ConfigReader(without_byte_order_mark(config))
+      .for_each("core", "excludesfile", [&](std::string value) { found = std::move(value); });
+  return found;
+}
+
+void add_safe_directories(std::string_view config, std::vector<std::string>& directories) {
+  ConfigReader(without_byte_order_mark(config))
+      .for_each("safe", "directory", [&](std::string value) {
+        if (value.empty()) {
+          directories.clear();
+        } else {
+          directories.push_back(std::move(value));
+        }
+      });
+}
+
+bool is_safe_directory(const std::vector<std::string>& directories, std::string_view path,
+                       std::string_view home) {
+  return std::any_of(directories.begin(), directories.end(), [&](std::string value) {
+    if (value == "*") return true;
+    if (value.starts_with("~/")) {
+      if (home.empty()) return false;
+      value = std::string(home) + value.substr(1);
+    }
+    if (value.ends_with("/*")) return path.starts_with(value.substr(0, value.size() - 1));
+    return path == value;
+  });
 }
 
 }  // namespace lookout

@@ -1,71 +1,126 @@
 #include "ignore/glob.h"
 
 #include <algorithm>
-#include <bit>
+#include <array>
 
 namespace lookout {
 namespace {
 
-constexpr std::size_t kBits = 64;
+constexpr unsigned kBits = 64;
 
 // The classes as git knows them: ASCII alone, and no vertical tab or form feed among the spaces
 // (git's ctype.c).
-bool is_in_class(std::string_view name, unsigned c) {
-  const bool upper = c >= 'A' && c <= 'Z';
-  const bool lower = c >= 'a' && c <= 'z';
-  const bool digit = c >= '0' && c <= '9';
-  const bool graph = c > ' ' && c < 0x7f;
-  if (name == "alnum") return upper || lower || digit;
-  if (name == "alpha") return upper || lower;
-  if (name == "blank") return c == ' ' || c == '\t';
-  if (name == "cntrl") return c < ' ' || c == 0x7f;
-  if (name == "digit") return digit;
-  if (name == "graph") return graph;
-  if (name == "lower") return lower;
-  if (name == "print") return graph || c == ' ';
-  if (name == "punct") return graph && !upper && !lower && !digit;
-  if (name == "space") return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-  if (name == "upper") return upper;
-  return digit || (c >= 'A' && c <= 'F') || (c >= 'a' && c <= 'f');  // xdigit
+struct Class {
+  std::string_view name;
+  std::string_view ranges;  // the first and the last byte of each
+};
+constexpr Class kClasses[] = {
+    {"alnum", "09AZaz"},   {"alpha", "AZaz"},
+    {"blank", "\t\t  "},   {"cntrl", std::string_view("\0\x1f\x7f\x7f", 4)},
+    {"digit", "09"},       {"graph", "!~"},
+    {"lower", "az"},       {"print", " ~"},
+    {"punct", "!/:@[`{~"}, {"space", "\t\n\r\r  "},
+    {"upper", "AZ"},       {"xdigit", "09AFaf"}};
+
+// 256 bits, of which a range is set in four operations.
+class Bytes {
+ public:
+  void set(unsigned first, unsigned last) {
+    for (unsigned word = first / kBits; word <= last / kBits && first <= last; ++word) {
+      const unsigned begin = std::max<unsigned>(first, word * kBits) % kBits;
+      const unsigned end = std::min<unsigned>(last, word * kBits + kBits - 1) % kBits;
+      words_[word] |= ~std::uint64_t{0} << begin & ~std::uint64_t{0} >> (kBits - 1 - end);
+    }
+  }
+  void reset(unsigned byte) { words_[byte / kBits] &= ~(std::uint64_t{1} << (byte % kBits)); }
+  void flip() {
+    for (std::uint64_t& word : words_) word = ~word;
+  }
+  bool test(unsigned byte) const { return ((words_[byte / kBits] >> (byte % kBits)) & 1) != 0; }
+
+ private:
+  std::array<std::uint64_t, 4> words_{};
+};
+
+// False where there is no such class.
+bool add_class(std::string_view name, Bytes& bytes) {
+  const auto* const found = std::find_if(std::begin(kClasses), std::end(kClasses),
+                                         [&](const Class& known) { return known.name == name; });
+  if (found == std::end(kClasses)) return false;
+  for (std::size_t at = 0; at < found->ranges.size(); at += 2) {
+    bytes.set(static_cast<unsigned char>(found->ranges[at]),
+              static_cast<unsigned char>(found->ranges[at + 1]));
+  }
+  return true;
 }
 
-bool is_class(std::string_view name) {
-  constexpr std::string_view kClasses[] = {"alnum", "alpha", "blank", "cntrl", "digit", "graph",
-                                           "lower", "print", "punct", "space", "upper", "xdigit"};
-  return std::find(std::begin(kClasses), std::end(kClasses), name) != std::end(kClasses);
-}
+// The classes of bytes that a pattern does not tell apart; 0 has those that it does not name.
+class ByteClasses {
+ public:
+  ByteClasses() { size_[0] = kBytes; }
+
+  // Bytes of `bytes` are of other classes than the others from now on.
+  void split(const Bytes& bytes) {
+    std::array<std::uint16_t, kBytes> within{};
+    for (unsigned byte = 0; byte < kBytes; ++byte) {
+      if (bytes.test(byte)) ++within[of_[byte]];
+    }
+    std::array<std::uint8_t, kBytes> becomes{};  // 0: the class stays
+    const unsigned known = count_;
+    for (unsigned of = 0; of < known; ++of) {
+      if (within[of] == 0 || within[of] == size_[of]) continue;
+      becomes[of] = static_cast<std::uint8_t>(count_);
+      size_[count_++] = within[of];
+      size_[of] = static_cast<std::uint16_t>(size_[of] - within[of]);
+    }
+    for (unsigned byte = 0; byte < kBytes; ++byte) {
+      if (bytes.test(byte) && becomes[of_[byte]] != 0) of_[byte] = becomes[of_[byte]];
+    }
+  }
+  void split(unsigned byte) {
+    if (size_[of_[byte]] == 1) return;
+    --size_[of_[byte]];
+    size_[count_] = 1;
+    of_[byte] = static_cast<std::uint8_t>(count_++);
+  }
+
+  unsigned count() const { return count_; }
+  unsigned of(unsigned byte) const { return of_[byte]; }
+
+ private:
+  static constexpr unsigned kBytes = 256;
+  std::array<std::uint8_t, kBytes> of_{};
+  std::array<std::uint16_t, kBytes> size_{};
+  unsigned count_ = 1;
+};
 
 }  // namespace
 
-bool Glob::State::none() const {
-  return first_ == 0 &&
-         std::all_of(more_.begin(), more_.end(), [](std::uint64_t word) { return word == 0; });
-}
+// Translates a pattern into tokens, and these into the planes of a Glob.
+class Glob::Compiler {
+ public:
+  Compiler(std::string_view prefix, std::string_view pattern);
+  void compile(Glob& glob) const;
 
-void Glob::State::add(std::size_t position) {
-  const std::uint64_t bit = std::uint64_t{1} << (position % kBits);
-  if (position < kBits) {
-    first_ |= bit;
-  } else {
-    more_[position / kBits - 1] |= bit;
-  }
-}
+ private:
+  struct Token {
+    // `skip` leads to the next token and past the two that follow it: the `/` of `**/`.
+    enum class Kind : std::uint8_t { byte, any, set, star, globstar, skip, never };
+    Kind kind;
+    unsigned char byte = 0;
+    std::uint32_t set = 0;  // index in sets_
+  };
 
-// Calls f(position) for the positions in ascending order, those included that f itself adds.
-template <class F>
-void Glob::for_each(const State& state, F f) const {
-  for (std::size_t word = 0; word <= state.more_.size(); ++word) {
-    const std::uint64_t& bits = word == 0 ? state.first_ : state.more_[word - 1];
-    std::uint64_t later = ~std::uint64_t{0};
-    while ((bits & later) != 0) {
-      const auto bit = static_cast<unsigned>(std::countr_zero(bits & later));
-      later = bit + 1 == kBits ? 0 : ~std::uint64_t{0} << (bit + 1);
-      f(word * kBits + bit);
-    }
-  }
-}
+  std::size_t add_stars(std::string_view pattern, std::size_t at);
+  std::size_t add_set(std::string_view pattern, std::size_t at);
+  bool ends_with_skip() const;
+  ByteClasses classes() const;
 
-Glob::Glob(std::string_view prefix, std::string_view pattern) {
+  std::vector<Token> tokens_;
+  std::vector<Bytes> sets_;
+};
+
+Glob::Compiler::Compiler(std::string_view prefix, std::string_view pattern) {
   using Kind = Token::Kind;
   for (const char c : prefix) tokens_.push_back({Kind::byte, static_cast<unsigned char>(c)});
   for (std::size_t at = 0; at < pattern.size();) {
@@ -95,8 +150,13 @@ Glob::Glob(std::string_view prefix, std::string_view pattern) {
   }
 }
 
-// One star or several that begin at `at`; returns where they end.
-std::size_t Glob::add_stars(std::string_view pattern, std::size_t at) {
+bool Glob::Compiler::ends_with_skip() const {
+  return tokens_.size() >= 3 && tokens_[tokens_.size() - 3].kind == Token::Kind::skip;
+}
+
+// One star or several that begin at `at`; returns where they end. What is passed without a byte is
+// followed at most by a star: `**/**/` is the same as `**/`.
+std::size_t Glob::Compiler::add_stars(std::string_view pattern, std::size_t at) {
   using Kind = Token::Kind;
   const std::size_t end = std::min(pattern.find_first_not_of('*', at), pattern.size());
   const std::string_view rest = pattern.substr(end);
@@ -104,15 +164,18 @@ std::size_t Glob::add_stars(std::string_view pattern, std::size_t at) {
                      (rest.empty() || rest.starts_with('/') || rest.starts_with("\\/"));
   if (end - at == 1 || !whole) {
     tokens_.push_back({Kind::star});
-  } else {
-    if (rest.starts_with('/')) tokens_.push_back({Kind::skip});
-    tokens_.push_back({Kind::globstar});
+    return end;
   }
+  if (rest.starts_with('/')) {
+    if (ends_with_skip()) return end + 1;
+    tokens_.push_back({Kind::skip});
+  }
+  tokens_.push_back({Kind::globstar});
   return end;
 }
 
 // The bracket that opens at `at`; returns where what follows it begins.
-std::size_t Glob::add_set(std::string_view pattern, std::size_t at) {
+std::size_t Glob::Compiler::add_set(std::string_view pattern, std::size_t at) {
   using Kind = Token::Kind;
   const std::size_t never = pattern.size();
   const auto refuse = [&] {
@@ -126,6 +189,7 @@ std::size_t Glob::add_set(std::string_view pattern, std::size_t at) {
   if (negated) ++at;
   Bytes bytes;
   unsigned previous = 0;  // what a range may begin with; 0 for none
+  std::size_t close = 0;  // the first `]` from the last `[:` on
   for (bool first = true;; first = false) {
     if (at >= never) return refuse();
     unsigned char c = byte_at(at);
@@ -133,20 +197,16 @@ std::size_t Glob::add_set(std::string_view pattern, std::size_t at) {
     if (c == '-' && previous != 0 && at + 1 < never && pattern[at + 1] != ']') {
       ++at;
       if (pattern[at] == '\\' && ++at >= never) return refuse();
-      for (unsigned member = previous; member <= byte_at(at); ++member) bytes.set(member);
+      bytes.set(previous, byte_at(at));
       previous = 0;
       ++at;
       continue;
     }
     if (c == '[' && at + 1 < never && pattern[at + 1] == ':') {
-      const std::size_t close = pattern.find(']', at + 2);
+      if (close < at + 2) close = pattern.find(']', at + 2);
       if (close == std::string_view::npos) return refuse();
       if (close > at + 2 && pattern[close - 1] == ':') {
-        const std::string_view name = pattern.substr(at + 2, close - at - 3);
-        if (!is_class(name)) return refuse();
-        for (unsigned member = 0; member < bytes.size(); ++member) {
-          if (is_in_class(name, member)) bytes.set(member);
-        }
+        if (!add_class(pattern.substr(at + 2, close - at - 3), bytes)) return refuse();
         previous = 0;
         at = close + 1;
         continue;
@@ -156,7 +216,7 @@ std::size_t Glob::add_set(std::string_view pattern, std::size_t at) {
       if (++at >= never) return refuse();
       c = byte_at(at);
     }
-    bytes.set(c);
+    bytes.set(c, c);
     previous = c;
     ++at;
   }
@@ -167,67 +227,139 @@ std::size_t Glob::add_set(std::string_view pattern, std::size_t at) {
   return at + 1;
 }
 
+ByteClasses Glob::Compiler::classes() const {
+  ByteClasses classes;
+  for (const Token& token : tokens_) {
+    if (token.kind == Token::Kind::byte) classes.split(token.byte);
+    if (token.kind == Token::Kind::set) classes.split(sets_[token.set]);
+  }
+  return classes;
+}
+
+void Glob::Compiler::compile(Glob& glob) const {
+  if (tokens_.empty()) return;
+  const ByteClasses classes = this->classes();
+  glob.size_ = tokens_.size();
+  const std::size_t words = glob.words();
+  for (Plane* plane : {&glob.any_, &glob.star_, &glob.globstar_, &glob.skip_}) plane->resize(words);
+  glob.takes_.resize(classes.count() * words);
+  std::vector<unsigned> example(classes.count());  // a byte of each class
+  for (unsigned byte = 0; byte < 256; ++byte) {
+    glob.class_of_ += static_cast<char>(classes.of(byte));
+    example[classes.of(byte)] = byte;
+  }
+  for (std::size_t position = 0; position < tokens_.size(); ++position) {
+    const Token& token = tokens_[position];
+    const std::size_t word = position / kBits;
+    const std::uint64_t bit = std::uint64_t{1} << (position % kBits);
+    switch (token.kind) {
+      case Token::Kind::byte:
+        glob.takes_[classes.of(token.byte) * words + word] |= bit;
+        break;
+      case Token::Kind::any:
+        glob.any_[word] |= bit;
+        break;
+      case Token::Kind::set:
+        for (std::size_t of = 0; of < example.size(); ++of) {
+          if (sets_[token.set].test(example[of])) glob.takes_[of * words + word] |= bit;
+        }
+        break;
+      case Token::Kind::star:
+        glob.star_[word] |= bit;
+        glob.starred_ = true;
+        break;
+      case Token::Kind::globstar:
+        glob.globstar_[word] |= bit;
+        glob.starred_ = true;
+        break;
+      case Token::Kind::skip:
+        glob.skip_[word] |= bit;
+        break;
+      case Token::Kind::never:
+        break;
+    }
+  }
+}
+
+namespace {
+
+// Reached positions in one word of a state, and what crosses into the next word. Words are passed
+// in ascending order.
+class Passage {
+ public:
+  // Those after `taken`.
+  std::uint64_t after(std::uint64_t taken) { return shift(taken, 1, taken_); }
+  // With those that are reached without a byte from the ones in `word`.
+  std::uint64_t close(std::uint64_t word, std::uint64_t skips, std::uint64_t stars) {
+    const std::uint64_t skipping = word & skips;
+    std::uint64_t before = skipping_;
+    word |= shift(skipping, 1, before) | shift(skipping, 3, skipping_);
+    return word | shift(word & stars, 1, staying_);
+  }
+
+ private:
+  static std::uint64_t shift(std::uint64_t word, unsigned places, std::uint64_t& before) {
+    const std::uint64_t shifted = word << places | before >> (kBits - places);
+    before = word;
+    return shifted;
+  }
+
+  std::uint64_t taken_ = 0;  // of the word before
+  std::uint64_t skipping_ = 0;
+  std::uint64_t staying_ = 0;
+};
+
+}  // namespace
+
+Glob::Glob(std::string_view prefix, std::string_view pattern) {
+  Compiler(prefix, pattern).compile(*this);
+}
+
+std::size_t Glob::longest(std::size_t text) const {
+  return starred_ ? text : std::min(text, size_ + 1);
+}
+
 Glob::State Glob::start() const {
   State state;
-  state.more_.resize(tokens_.size() / kBits);
-  state.add(0);
-  close(state);
+  state.first_ = 1;
+  state.more_.resize(words() - 1);
+  if (size_ == 0) return state;
+  Passage passage;
+  for (std::size_t i = 0; i < words(); ++i) {
+    state.word(i) = passage.close(state.word(i), skip_[i], star_[i] | globstar_[i]);
+  }
   return state;
 }
 
-// Adds what is reached without a byte.
-void Glob::close(State& state) const {
-  for_each(state, [&](std::size_t position) {
-    if (position == tokens_.size()) return;
-    const Token::Kind kind = tokens_[position].kind;
-    if (kind == Token::Kind::skip) state.add(position + 3);
-    if (kind == Token::Kind::skip || kind == Token::Kind::star || kind == Token::Kind::globstar) {
-      state.add(position + 1);
-    }
-  });
-}
-
 bool Glob::advance(State& state, std::string_view text) const {
-  State next;
-  for (const char character : text) {
-    const auto c = static_cast<unsigned char>(character);
-    next.first_ = 0;
-    next.more_.assign(state.more_.size(), 0);
-    for_each(state, [&](std::size_t position) {
-      if (position == tokens_.size()) return;
-      const Token& token = tokens_[position];
-      switch (token.kind) {
-        case Token::Kind::byte:
-          if (token.byte == c) next.add(position + 1);
-          break;
-        case Token::Kind::any:
-          if (c != '/') next.add(position + 1);
-          break;
-        case Token::Kind::set:
-          if (sets_[token.set].test(c)) next.add(position + 1);
-          break;
-        case Token::Kind::star:
-          if (c != '/') next.add(position);
-          break;
-        case Token::Kind::globstar:
-          next.add(position);
-          break;
-        case Token::Kind::skip:
-        case Token::Kind::never:
-          break;
-      }
-    });
-    close(next);
-    std::swap(state, next);
-    if (state.none()) return false;
+  if (size_ == 0) {
+    if (!text.empty()) state.first_ = 0;
+    return state.first_ != 0;
   }
-  return !state.none();
+  const std::size_t words = this->words();
+  for (const char byte : text) {
+    const std::uint64_t* const takes =
+        takes_.data() +
+        words * static_cast<unsigned char>(class_of_[static_cast<unsigned char>(byte)]);
+    const std::uint64_t in_name = byte == '/' ? 0 : ~std::uint64_t{0};
+    Passage passage;
+    std::uint64_t reached = 0;
+    for (std::size_t i = 0; i < words; ++i) {
+      const std::uint64_t word = state.word(i);
+      const std::uint64_t stars = star_[i] | globstar_[i];
+      const std::uint64_t taken = passage.after(word & (takes[i] | (any_[i] & in_name)));
+      const std::uint64_t stayed = word & ((star_[i] & in_name) | globstar_[i]);
+      state.word(i) = passage.close(taken | stayed, skip_[i], stars);
+      reached |= state.word(i);
+    }
+    if (reached == 0) return false;
+  }
+  return true;
 }
 
 bool Glob::accepts(const State& state) const {
-  const std::size_t end = tokens_.size();
-  const std::uint64_t word = end < kBits ? state.first_ : state.more_[end / kBits - 1];
-  return ((word >> (end % kBits)) & 1) != 0;
+  const std::uint64_t word = size_ < kBits ? state.first_ : state.more_[size_ / kBits - 1];
+  return ((word >> (size_ % kBits)) & 1) != 0;
 }
 
 bool Glob::matches(std::string_view text) const {

@@ -1,14 +1,15 @@
 // One pattern of gitignore(5), compiled to what git's wildmatch() takes (git's wildmatch.c, flag
 // WM_PATHNAME). Pure; raw bytes.
 //
-// Matching follows all ways through the pattern at once, so a byte of text costs at most one look
-// at each byte of the pattern, whatever stars it has. What was reached can be kept and gone on
-// from: the directories of a path are matched once, not again for every entry.
+// Matching follows all paths through the pattern at once, 64 positions of it in each operation, so
+// a byte of text costs at most one operation per 64 bytes of the pattern, whatever stars it has.
+// What was reached can be kept and continued: the directories of a path are matched once, not again
+// for every entry.
 #pragma once
 
-#include <bitset>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -21,10 +22,12 @@ class Glob {
    public:
     bool operator==(const State&) const = default;
 
+    // Bytes beside the object.
+    std::size_t memory() const { return more_.size() * sizeof(std::uint64_t); }
+
    private:
     friend class Glob;
-    bool none() const;
-    void add(std::size_t position);
+    std::uint64_t& word(std::size_t index) { return index == 0 ? first_ : more_[index - 1]; }
 
     std::uint64_t first_ = 0;
     std::vector<std::uint64_t> more_;  // of patterns with 64 positions or more
@@ -37,31 +40,33 @@ class Glob {
   Glob(std::string_view prefix, std::string_view pattern);
 
   State start() const;
-  // Goes on through `text`; false when no text that begins so is matched.
+  // Continues with `text`; false when no text that begins so is matched.
   bool advance(State& state, std::string_view text) const;
   // Whether the text so far is matched.
   bool accepts(const State& state) const;
 
   bool matches(std::string_view text) const;
 
+  // The 64-bit words of a state: what each byte of a text takes.
+  std::size_t words() const { return size_ / 64 + 1; }
+  // The longest text in which each byte is compared: of a pattern with a star any text.
+  std::size_t longest(std::size_t text) const;
+
  private:
-  using Bytes = std::bitset<256>;
-  struct Token {
-    // `skip` leads to the next token and past the two that follow it: the `/` of `**/`.
-    enum class Kind : std::uint8_t { byte, any, set, star, globstar, skip, never };
-    Kind kind;
-    unsigned char byte = 0;
-    std::uint32_t set = 0;  // index in sets_
-  };
+  class Compiler;
+  // Positions of which each byte does the same, a bit each, as in a state.
+  using Plane = std::vector<std::uint64_t>;
 
-  std::size_t add_stars(std::string_view pattern, std::size_t at);
-  std::size_t add_set(std::string_view pattern, std::size_t at);
-  void close(State& state) const;
-  template <class F>
-  void for_each(const State& state, F f) const;
-
-  std::vector<Token> tokens_;
-  std::vector<Bytes> sets_;
+  std::size_t size_ = 0;  // positions without the last, which is that of a match
+  bool starred_ = false;  // has a star
+  Plane any_;             // take any byte but `/`
+  Plane star_;            // take any byte but `/`, and stay; are passed without a byte
+  Plane globstar_;        // take any byte, and stay; are passed without a byte
+  Plane skip_;            // are passed without a byte, with the two that follow or without them
+  // The bytes that the pattern does not tell apart have one class. By class the positions that take
+  // such a byte: words() words each.
+  std::string class_of_;  // by byte; empty where no byte is compared
+  Plane takes_;
 };
 
 }  // namespace lookout

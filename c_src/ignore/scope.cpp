@@ -1,6 +1,7 @@
 #include "ignore/scope.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace lookout {
@@ -10,15 +11,32 @@ ScopePtr Scope::empty() {
 }
 
 ScopePtr Scope::with(RulesPtr rules, Rank rank) const {
-  Layer layer{std::move(rules), rank, {}};
-  for (const std::uint32_t index : layer.rules->on_paths()) {
-    layer.live.push_back({index, layer.rules->patterns()[index].glob.start()});
+  std::vector<Live> live;
+  for (const std::uint32_t index : rules->on_paths()) {
+    live.push_back({index, rules->patterns()[index].glob.start()});
   }
   auto scope = std::make_shared<Scope>(*this);
   const auto place = std::find_if(scope->layers_.begin(), scope->layers_.end(),
                                   [&](const LayerPtr& other) { return other->rank > rank; });
-  scope->layers_.insert(place, std::make_shared<const Layer>(std::move(layer)));
+  scope->same_below_ = scope->same_below_ && live.empty();
+  scope->layers_.insert(place, make_layer(std::move(rules), rank, 0, std::move(live)));
   return scope;
+}
+
+std::string_view Scope::Layer::name_at(std::uint32_t position) const {
+  return rules->patterns()[live[position].pattern].component(depth);
+}
+
+Scope::LayerPtr Scope::make_layer(RulesPtr rules, Rank rank, std::size_t depth,
+                                  std::vector<Live> live) {
+  Layer layer{std::move(rules), rank, depth, std::move(live), {}, {}, 0};
+  for (std::uint32_t position = 0; position < layer.live.size(); ++position) {
+    layer.memory += sizeof(Live) + sizeof position + layer.live[position].state.memory();
+    (layer.name_at(position).empty() ? layer.open : layer.named).push_back(position);
+  }
+  std::stable_sort(layer.named.begin(), layer.named.end(),
+                   [&](auto a, auto b) { return layer.name_at(a) < layer.name_at(b); });
+  return std::make_shared<const Layer>(std::move(layer));
 }
 
 ScopePtr Scope::only(Rank rank) const {
@@ -36,63 +54,104 @@ ScopePtr Scope::in(const DirectoryRules& rules) const {
 }
 
 ScopePtr Scope::enter(std::string_view name) const {
+  if (same_below_) return shared_from_this();
   std::vector<LayerPtr> entered;
   entered.reserve(layers_.size());
   for (const LayerPtr& layer : layers_) entered.push_back(enter_layer(layer, name));
   if (entered == layers_) return shared_from_this();
   auto scope = std::make_shared<Scope>();
   scope->layers_ = std::move(entered);
+  scope->same_below_ = std::all_of(scope->layers_.begin(), scope->layers_.end(),
+                                   [](const LayerPtr& layer) { return layer->live.empty(); });
   return scope;
 }
 
 Scope::LayerPtr Scope::enter_layer(const LayerPtr& layer, std::string_view name) {
   if (layer->live.empty()) return layer;
+  const auto [first, last] = find_named(*layer, name);
+  Positions candidates;
+  std::merge(first, last, layer->open.begin(), layer->open.end(), std::back_inserter(candidates));
   std::vector<Live> live;
-  for (const Live& before : layer->live) {
-    const Glob& glob = layer->rules->patterns()[before.pattern].glob;
-    Live after = before;
+  for (const std::uint32_t position : candidates) {
+    Live after = layer->live[position];
+    const Glob& glob = layer->rules->patterns()[after.pattern].glob;
     if (glob.advance(after.state, name) && glob.advance(after.state, "/")) {
       live.push_back(std::move(after));
     }
   }
-  if (live == layer->live) return layer;
-  return std::make_shared<const Layer>(Layer{layer->rules, layer->rank, std::move(live)});
+  if (live == layer->live && layer->named.empty()) return layer;
+  return make_layer(layer->rules, layer->rank, layer->depth + 1, std::move(live));
+}
+
+// The positions of the patterns that need this name here.
+Scope::Named Scope::find_named(const Layer& layer, std::string_view name) {
+  struct ByName {
+    const Layer& layer;
+    bool operator()(std::uint32_t a, std::string_view b) const { return layer.name_at(a) < b; }
+    bool operator()(std::string_view a, std::uint32_t b) const { return a < layer.name_at(b); }
+  };
+  return std::equal_range(layer.named.begin(), layer.named.end(), name, ByName{layer});
 }
 
 Verdict Scope::judge(std::string_view name) const {
   Verdict verdict;
   for (auto layer = layers_.rbegin(); layer != layers_.rend(); ++layer) {
-    if (judge_in(**layer, name, verdict)) break;
+    const LastMatch found = find_in(**layer, name, verdict);
+    const auto& patterns = (*layer)->rules->patterns();
+    const auto decide = [&](Decision& decision, std::uint32_t match) {
+      if (decision != Decision::none || match == 0) return;
+      decision = patterns[match - 1].negated ? Decision::included : Decision::ignored;
+    };
+    decide(verdict.directory, found.any);
+    decide(verdict.other, found.other);
+    if (verdict.other != Decision::none) break;
   }
   return verdict;
 }
 
-// True when all is decided.
-bool Scope::judge_in(const Layer& layer, std::string_view name, Verdict& verdict) {
-  const auto& patterns = layer.rules->patterns();
-  const auto& on_names = layer.rules->on_names();
-  auto next_name = on_names.rbegin();
-  auto next_path = layer.live.rbegin();
-  while (next_name != on_names.rend() || next_path != layer.live.rend()) {
-    const bool by_path = next_name == on_names.rend() ||
-                         (next_path != layer.live.rend() && next_path->pattern > *next_name);
-    const Rules::Pattern& pattern = patterns[by_path ? next_path->pattern : *next_name];
-    bool matched = false;
-    if (by_path) {
-      Glob::State state = next_path->state;
-      matched = pattern.glob.advance(state, name) && pattern.glob.accepts(state);
-      ++next_path;
-    } else {
-      matched = pattern.matches_name(name);
-      ++next_name;
-    }
-    if (!matched) continue;
-    const Decision decision = pattern.negated ? Decision::included : Decision::ignored;
-    if (verdict.directory == Decision::none) verdict.directory = decision;
-    if (verdict.other == Decision::none && !pattern.directory_only) verdict.other = decision;
-    if (verdict.other != Decision::none) return true;
+// The last patterns of a layer that match a name. Those that cannot be found by the name alone are
+// compared from the last one on, down to what has been found.
+LastMatch Scope::find_in(const Layer& layer, std::string_view name, Verdict& verdict) {
+  const Rules& rules = *layer.rules;
+  LastMatch found = rules.find_literal(name);
+  verdict.steps += rules.literal_steps();
+  const auto compare = [&](std::uint32_t index, auto matches) {
+    ++verdict.compared;
+    verdict.steps += rules.patterns()[index].steps(name.size());
+    if (matches(rules.patterns()[index])) found.take(rules.last_match(index));
+  };
+  const auto& globs = rules.globs();
+  for (auto glob = globs.rbegin(); glob != globs.rend() && *glob >= found.other; ++glob) {
+    compare(*glob, [&](const Rules::Pattern& pattern) { return pattern.matches_name(name); });
   }
-  return false;
+  const auto compare_paths = [&](Positions::const_iterator first, Positions::const_iterator last) {
+    while (last != first && layer.live[*--last].pattern >= found.other) {
+      const Live& live = layer.live[*last];
+      compare(live.pattern, [&](const Rules::Pattern& pattern) {
+        Glob::State state = live.state;
+        return pattern.glob.advance(state, name) && pattern.glob.accepts(state);
+      });
+    }
+  };
+  const auto [first, last] = find_named(layer, name);
+  compare_paths(first, last);
+  compare_paths(layer.open.begin(), layer.open.end());
+  return found;
+}
+
+std::size_t Scope::memory() const {
+  std::size_t bytes = 0;
+  for (const LayerPtr& layer : layers_) bytes += layer->memory;
+  return bytes;
+}
+
+std::size_t Scope::most_steps() const {
+  std::size_t steps = 0;
+  for (const LayerPtr& layer : layers_) {
+    if (layer->rank == Rank::option) continue;
+    steps += layer->rules->most_steps() + layer->rules->literal_steps();
+  }
+  return steps;
 }
 
 bool Scope::same_as(const Scope& other) const {

@@ -5,9 +5,11 @@
 // shared: a directory of which no pattern says more than of its parent has its parent's.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "ignore/rules.h"
@@ -24,6 +26,8 @@ enum class Decision : std::uint8_t {
 struct Verdict {
   Decision directory = Decision::none;
   Decision other = Decision::none;
+  std::uint32_t compared = 0;  // patterns that had to be compared with the name one by one
+  std::size_t steps = 0;       // what that and the search cost, in about nanoseconds
 };
 
 // The rules that git finds in one directory. Each may be nullptr.
@@ -32,6 +36,8 @@ struct DirectoryRules {
   bool repository = false;  // one begins here: nothing that git finds above counts
   RulesPtr info_exclude;
   RulesPtr excludes_file;
+
+  bool operator==(const DirectoryRules&) const = default;
 };
 
 class Scope;
@@ -57,6 +63,10 @@ class Scope : public std::enable_shared_from_this<Scope> {
 
   Verdict judge(std::string_view name) const;
   bool says_nothing() const { return layers_.empty(); }
+  // About how many bytes it takes for patterns on paths, those that it shares included.
+  std::size_t memory() const;
+  // As Rules::most_steps(), with the search, of all rules but those of options.
+  std::size_t most_steps() const;
   // Whether the same is decided here and below as in the other.
   bool same_as(const Scope& other) const;
 
@@ -67,17 +77,27 @@ class Scope : public std::enable_shared_from_this<Scope> {
     Glob::State state;
     bool operator==(const Live&) const = default;
   };
+  using Positions = std::vector<std::uint32_t>;
   struct Layer {
     RulesPtr rules;
     Rank rank;
+    std::size_t depth;       // of the directory below the one that has the rules
     std::vector<Live> live;  // in the order of the patterns
+    Positions named;         // in `live`: can only match below one name here; by that name
+    Positions open;          // in `live`: all others
+    std::size_t memory = 0;
+    std::string_view name_at(std::uint32_t position) const;
   };
   using LayerPtr = std::shared_ptr<const Layer>;
+  using Named = std::pair<Positions::const_iterator, Positions::const_iterator>;
 
+  static LayerPtr make_layer(RulesPtr rules, Rank rank, std::size_t depth, std::vector<Live> live);
+  static Named find_named(const Layer& layer, std::string_view name);
   static LayerPtr enter_layer(const LayerPtr& layer, std::string_view name);
-  static bool judge_in(const Layer& layer, std::string_view name, Verdict& verdict);
+  static LastMatch find_in(const Layer& layer, std::string_view name, Verdict& verdict);
 
   std::vector<LayerPtr> layers_;  // the strongest last
+  bool same_below_ = true;        // no pattern is on paths that lead below this directory
 };
 
 // Whether `path`, below the directory that the scope is of, is ignored: itself or a directory that

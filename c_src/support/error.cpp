@@ -35,7 +35,7 @@ const char* advice(int code) {
 
 std::string errno_name(int code) {
   const char* name = strerrorname_np(code);
-  if (name == nullptr) return "errno_" + std::to_string(code);
+  if (name == nullptr) return "errno_unknown";
   std::string lower(name);
   std::transform(lower.begin(), lower.end(), lower.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
@@ -43,7 +43,9 @@ std::string errno_name(int code) {
 }
 
 Error errno_error(int code, std::string operation, std::string path) {
-  std::string detail = strerrordesc_np(code) != nullptr ? strerrordesc_np(code) : "unknown error";
+  const char* description = strerrordesc_np(code);
+  std::string detail =
+      description != nullptr ? description : "unknown error " + std::to_string(code);
   if (const char* hint = advice(code); *hint != '\0') detail += std::string("; ") + hint;
   return Error{errno_name(code), std::move(operation), std::move(path), std::move(detail)};
 }

@@ -24,7 +24,7 @@ struct Done {
   bool operator==(const Done&) const = default;
 };
 
-// The lower-case name of an errno ("enoent"); "errno_<n>" for one that has no name (errno(3)).
+// The lower-case name of an errno ("enoent"); "errno_unknown" for one without a name in errno(3).
 std::string errno_name(int code);
 
 // Translates errno into an Error once, at the system call that failed.

@@ -1,5 +1,7 @@
 #include "watch/batcher.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <utility>
 #include <variant>
 
@@ -25,6 +27,7 @@ void Batcher::add(Event event) {
   if (!wanted_.test(static_cast<std::size_t>(event.change))) return;
   batch_bytes_ += event.path.size() + event.from.size();
   batch_.push_back(std::move(event));
+  notices_first_ = notices_.size();
 }
 
 void Batcher::add(Notice notice) {
@@ -48,7 +51,13 @@ bool Batcher::is_due() const {
 }
 
 void Batcher::flush() {
-  const bool may_tell = credit_ > 0;
+  std::vector<Notice> notices;
+  if (credit_ > 0) notices_.swap(notices);
+  const std::size_t first = std::min(std::exchange(notices_first_, 0), notices.size());
+  const auto after = notices.begin() + static_cast<std::ptrdiff_t>(first);
+  for (auto notice = notices.begin(); notice != after; ++notice) {
+    listener_.on_notice(std::move(*notice));
+  }
   if (!batch_.empty()) {
     if (credit_ != Engine::kUnlimited) --credit_;
     events_ += batch_.size();
@@ -56,8 +65,9 @@ void Batcher::flush() {
     listener_.on_events(++seq_, batch_);
     batch_.clear();
   }
-  if (!may_tell) return;
-  for (Notice& notice : std::exchange(notices_, {})) listener_.on_notice(std::move(notice));
+  for (auto notice = after; notice != notices.end(); ++notice) {
+    listener_.on_notice(std::move(*notice));
+  }
 }
 
 }  // namespace lookout

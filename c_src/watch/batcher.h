@@ -28,9 +28,12 @@ class Batcher {
   // Notices wait for credit though they cost none, so that they cannot pile up in the output.
   void add(Notice notice);
 
+  // Whether notices wait for credit.
+  bool withholds() const { return credit_ == 0 && !notices_.empty(); }
   // Whether it should be flushed before there is more.
   bool is_due() const;
-  // Sends what there is: changes, which are found on credit only, and after them the notices.
+  // Sends what there is: changes, which are found on credit only, and around them the notices:
+  // those that were added before the last change come first.
   void flush();
 
   std::uint64_t seq() const { return seq_; }        // of the last batch
@@ -47,6 +50,7 @@ class Batcher {
   std::vector<Event> batch_;
   std::size_t batch_bytes_ = 0;
   std::vector<Notice> notices_;
+  std::size_t notices_first_ = 0;  // how many of them come before the batch
 };
 
 }  // namespace lookout

@@ -1,13 +1,13 @@
 // Appearances that wait for their place: in the tree a parked entry still stands there. Pure.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <unordered_map>
 #include <vector>
 
 #include "watch/dirty_set.h"
-#include "watch/hash.h"
 #include "watch/tree.h"
 
 namespace lookout {
@@ -37,17 +37,11 @@ class Blockade {
   std::vector<NodeId> waiting_since_before(std::uint64_t round, const Tree& tree) const;
 
  private:
-  struct IdentityHash {
-    std::size_t operator()(const Identity& identity) const {
-      return mix(identity.inode ^ hash_seed(), identity.device);
-    }
-  };
-
   void want(Identity identity) { ++wanted_[identity]; }
   void want_no_more(Identity identity);
 
   std::unordered_map<NodeId, Blocked> by_blocker_;
-  std::unordered_map<Identity, std::size_t, IdentityHash> wanted_;  // by how many
+  std::unordered_map<Identity, std::size_t, HashIdentity> wanted_;  // by how many
 };
 
 }  // namespace lookout

@@ -59,9 +59,17 @@ std::variant<DirectoryFd, OpenFailure> DirectoryCache::step(NodeId directory,
   // A root may be named by a symbolic link; an entry is not followed but where the tree says so.
   const int links = tree_.has(directory, DirMark::linked) ? 0 : O_NOFOLLOW;
   Opening opened = open_directory(mounts_, parent, name, kFlags | (parent ? links : 0));
-  if (opened.remote || !mounts_.none()) tree_.set(directory, DirMark::remote, opened.remote);
+  // Where the way there fails, it is not known what it leads to.
+  if (opened.remote || (opened.fd && !mounts_.none())) {
+    tree_.set(directory, DirMark::remote, opened.remote);
+  }
   if (!opened.fd) return OpenFailure{classify(opened.code), directory, opened.code};
   if (tree_.has(directory, DirMark::provisional)) {
+    if (!tree_.has_room_for(opened.identity.device)) {
+      return OpenFailure{OpenFailure::Kind::failed, directory, EOVERFLOW};
+    }
+    // Where something is mounted, a listing has the numbers of what lies below.
+    if (tree_.identity(directory) != opened.identity) tree_.set(directory, DirMark::mounted);
     tree_.set_identity(directory, opened.identity);
     tree_.set(directory, DirMark::provisional, false);
     tree_.set_mode(directory, static_cast<std::uint16_t>(opened.mode & 07777));
@@ -80,7 +88,6 @@ const DirectoryCache::Slot* DirectoryCache::find(NodeId directory) {
     return nullptr;
   }
   recency_.splice(recency_.begin(), recency_, found->second.recency);
-  found->second.used = true;
   return &found->second;
 }
 
@@ -100,24 +107,42 @@ void DirectoryCache::drop(NodeId directory) {
   slots_.erase(found);
 }
 
+void DirectoryCache::drop_all() {
+  slots_.clear();
+  recency_.clear();
+}
+
 bool DirectoryCache::is_top(NodeId directory) const {
   return tree_.is_root(directory) || tree_.has(directory, DirMark::linked);
 }
 
-void DirectoryCache::drop_tops() {
-  for (auto at = recency_.begin(); at != recency_.end();) {
-    const NodeId directory = *at++;
-    if (!is_top(directory)) continue;
-    const bool removable = tree_.first_child(directory) == kNoNode;
-    if (removable || slots_.at(directory).mounted) drop(directory);
+void DirectoryCache::had_event(NodeId directory) {
+  if (directory == latest_ || recent_.size() >= capacity_) return;
+  latest_ = directory;
+  recent_.insert(directory);
+}
+
+void DirectoryCache::rest() {
+  for (auto at = slots_.begin(); at != slots_.end();) {
+    if (stays(at->first, at->second)) {
+      ++at;
+    } else {
+      recency_.erase(at->second.recency);
+      at = slots_.erase(at);
+    }
   }
 }
 
+bool DirectoryCache::stays(NodeId directory, const Slot& slot) const {
+  // A call that is not answered keeps its mount busy anyway; what follows it needs this directory.
+  if (slot.fd->mount() && slot.fd->mount()->waits()) return true;
+  if (!recent_.contains(directory) && !before_.contains(directory)) return false;
+  return !is_top(directory) || (!slot.mounted && tree_.first_child(directory) != kNoNode);
+}
+
 void DirectoryCache::age() {
-  for (auto at = recency_.begin(); at != recency_.end();) {
-    const NodeId directory = *at++;
-    if (!std::exchange(slots_.at(directory).used, false)) drop(directory);
-  }
+  before_ = std::exchange(recent_, {});
+  latest_ = kNoNode;
 }
 
 }  // namespace lookout

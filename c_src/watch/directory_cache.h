@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <list>
 #include <unordered_map>
+#include <unordered_set>
 #include <variant>
 
 #include "watch/open_directory.h"
@@ -40,11 +41,14 @@ class DirectoryCache {
   std::variant<DirectoryFd, OpenFailure> open(NodeId directory);
 
   void drop(NodeId directory);
-  // Of roots and followed links those are closed at once whose removal would be held back: an open
-  // descriptor holds back IN_DELETE_SELF, which comes only of what is empty, and keeps the file
-  // system busy that is mounted there.
-  void drop_tops();
-  // Drops what was not used since the last call.
+  void drop_all();
+  // An event of this directory was read: steady changes find its descriptor open.
+  void had_event(NodeId directory);
+  // There is no more work for now: closes all but the directories that had an event since the last
+  // age() but one. An open descriptor keeps a file system from being unmounted, so what is polled,
+  // or was listed once, is not kept. Nor is a root or a followed link that had events where that
+  // would hold back its removal: IN_DELETE_SELF comes only of what is empty, when it is closed.
+  void rest();
   void age();
   bool empty() const { return slots_.empty(); }
   std::size_t capacity() const { return capacity_; }
@@ -53,14 +57,14 @@ class DirectoryCache {
   struct Slot {
     DirectoryFd fd;
     std::list<NodeId>::iterator recency;
-    bool mounted;      // of a root or a followed link: a file system is mounted there
-    bool used = true;  // since the last age()
+    bool mounted;  // of a root or a followed link: a file system is mounted there
   };
 
   bool is_top(NodeId directory) const;
   const Slot* find(NodeId directory);
   std::variant<DirectoryFd, OpenFailure> step(NodeId directory, const DirectoryFd& parent);
   void keep(NodeId directory, DirectoryFd fd);
+  bool stays(NodeId directory, const Slot& slot) const;
 
   Tree& tree_;
   std::size_t capacity_;
@@ -68,6 +72,10 @@ class DirectoryCache {
   ReadAhead& closer_;  // of those for which there is no room
   std::unordered_map<NodeId, Slot> slots_;
   std::list<NodeId> recency_;  // the latest used first
+  // Those that had an event since the last age(), and in the period before; at most `capacity_`.
+  std::unordered_set<NodeId> recent_;
+  std::unordered_set<NodeId> before_;
+  NodeId latest_ = kNoNode;  // of recent_
 };
 
 }  // namespace lookout

@@ -14,6 +14,7 @@ std::uint64_t DirtySet::KeyHash::operator()(std::uint32_t index) const {
 DirtySet::DirtySet() : index_(KeyHash{this}) {}
 
 void DirtySet::add(NodeId directory, std::string_view name, Hints hints) {
+  ++additions_;
   const auto known = index_.find_or_insert(
       hash_bytes(directory, name), [&](std::uint32_t i) { return is_at(i, directory, name); },
       static_cast<std::uint32_t>(size() + 1));

@@ -31,6 +31,8 @@ class DirtySet {
   bool empty() const { return names_.empty(); }
   bool full() const { return size() >= kMaxNames; }
   std::size_t size() const { return names_.size(); }
+  // How often add() has been called.
+  std::uint64_t additions() const { return additions_; }
 
   // Adds the hints to those that the entry has already; an entry keeps its first place in line.
   void add(NodeId directory, std::string_view name, Hints hints);
@@ -49,6 +51,7 @@ class DirtySet {
 
   bool is_at(std::uint32_t index, NodeId directory, std::string_view name) const;
 
+  std::uint64_t additions_ = 0;
   std::vector<DirtyName> names_;
   IndexTable<KeyHash> index_;  // holds positions in names_, plus 1
 };

@@ -84,6 +84,7 @@ std::variant<Look, int> look(int directory_fd, const std::string& name, int flag
   found.size = seen.stx_size;
   found.mtime = nanoseconds(seen.stx_mtime);
   found.ctime = nanoseconds(seen.stx_ctime);
+  found.mounted = (seen.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
   if ((seen.stx_mask & STATX_BTIME) != 0) found.birth = nanoseconds(seen.stx_btime);
   return found;
 }
@@ -96,8 +97,18 @@ std::variant<Look, int> look_at(int directory_fd, const std::string& name) {
 
 std::variant<Look, int> look_through(int directory_fd, const std::string& name) {
   auto looked = look(directory_fd, name, 0);
-  if (Look* seen = std::get_if<Look>(&looked)) seen->linked = true;
+  if (Look* seen = std::get_if<Look>(&looked)) {
+    seen->linked = true;
+  } else if (const int code = std::get<int>(looked); code == ELOOP || code == ENOTDIR) {
+    return ENOENT;  // nothing exists where it leads
+  }
   return looked;
+}
+
+std::uint64_t mount_of(int directory_fd) {
+  struct statx seen {};
+  if (::statx(directory_fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &seen) != 0) return 0;
+  return (seen.stx_mask & STATX_MNT_ID) != 0 ? seen.stx_mnt_id : 0;
 }
 
 bool is_mount_root(int directory_fd) {
@@ -142,22 +153,24 @@ UniqueFd open_to_list(int directory_fd) {
 
 }  // namespace
 
-DirectoryRecords read_records(int directory_fd) {
+DirectoryRecords read_records(int directory_fd, std::size_t most) {
   const UniqueFd fd = open_to_list(directory_fd);
+  if (!fd) return {{}, errno};
   DirectoryRecords records;
-  long got = fd ? 1 : -1;
-  for (std::size_t filled = 0; got > 0; filled += static_cast<std::size_t>(got)) {
+  for (std::size_t filled = 0;;) {
     records.bytes.resize(filled + kListingBuffer);
-    got = ::syscall(SYS_getdents64, fd.get(), records.bytes.data() + filled, kListingBuffer);
-    records.bytes.resize(filled + static_cast<std::size_t>(std::max(got, 0L)));
-    if (got <= 0) break;
+    const long got =
+        ::syscall(SYS_getdents64, fd.get(), records.bytes.data() + filled, kListingBuffer);
+    if (got < 0) records.error = errno;
+    filled += static_cast<std::size_t>(std::max(got, 0L));
+    records.bytes.resize(filled);
+    if (got <= 0) return records;
+    if (filled > most) return {{}, EOVERFLOW};
   }
-  if (got < 0) records.error = errno;
-  return records;
 }
 
 DirectoryReader::DirectoryReader(int directory_fd)
-    : buffer_(std::make_unique_for_overwrite<char[]>(kListingBuffer)) {
+    : buffer_(std::make_unique_for_overwrite<char[]>(kListingBuffer)), room_(kListingBuffer) {
   auto opened = std::make_shared<UniqueFd>(open_to_list(directory_fd));
   fd_ = opened->get();
   ended_ = fd_ < 0;
@@ -168,13 +181,15 @@ DirectoryReader::DirectoryReader(int directory_fd)
 DirectoryReader::DirectoryReader(int directory_fd, std::shared_ptr<const void> owner)
     : owner_(std::move(owner)),
       fd_(directory_fd),
-      buffer_(std::make_unique_for_overwrite<char[]>(kListingBuffer)) {
+      buffer_(std::make_unique_for_overwrite<char[]>(kListingBuffer)),
+      room_(kListingBuffer) {
   ended_ = ::lseek(fd_, 0, SEEK_SET) != 0;
   if (ended_) error_ = errno;
 }
 
 DirectoryReader::DirectoryReader(const DirectoryRecords& records)
     : buffer_(std::make_unique_for_overwrite<char[]>(records.bytes.size())),
+      room_(records.bytes.size()),
       filled_(records.bytes.size()),
       ended_(true),
       error_(records.error) {
@@ -183,15 +198,29 @@ DirectoryReader::DirectoryReader(const DirectoryRecords& records)
 
 // One block, behind what is there.
 void DirectoryReader::read() {
-  const long got =
-      ::syscall(SYS_getdents64, fd_, buffer_.get() + filled_, kListingBuffer - filled_);
+  const long got = ::syscall(SYS_getdents64, fd_, buffer_.get() + filled_, room_ - filled_);
   if (got < 0) error_ = errno;
   ended_ = got <= 0;
   filled_ += static_cast<std::size_t>(std::max(got, 0L));
 }
 
 void DirectoryReader::fill() {
-  while (!ended_ && filled_ + kRoomForOne <= kListingBuffer) read();
+  while (!ended_ && filled_ + kRoomForOne <= room_) read();
+}
+
+bool DirectoryReader::read_out() {
+  if (!owner_) return false;
+  if (!ended_) {
+    if (filled_ + kListingBuffer > room_) {
+      room_ = 2 * (room_ + kListingBuffer);
+      auto larger = std::make_unique_for_overwrite<char[]>(room_);
+      std::memcpy(larger.get(), buffer_.get(), filled_);
+      buffer_ = std::move(larger);
+    }
+    read();
+  }
+  if (ended_) owner_.reset();
+  return !ended_;
 }
 
 bool DirectoryReader::next(Item& item) {

@@ -1,6 +1,7 @@
 // Looks at the disk, always relative to an open directory: a long path is never needed.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -24,6 +25,7 @@ struct Look {
   std::int64_t mtime;
   std::int64_t ctime;
   bool linked;                        // it was reached through a symbolic link
+  bool mounted;                       // something is mounted there (since Linux 5.8)
   std::optional<std::int64_t> birth;  // where the file system keeps it (ext4, XFS, btrfs, tmpfs)
 
   // A hash of size, mtime and mode that is never 0; the upper half is of the size alone.
@@ -38,6 +40,8 @@ std::variant<Look, int> look_through(int directory_fd, const std::string& name);
 
 // Whether a file system is mounted at this directory (since Linux 5.8; false before).
 bool is_mount_root(int directory_fd);
+// The mount that a directory was opened on (since Linux 5.8; 0 before).
+std::uint64_t mount_of(int directory_fd);
 
 // Whether a failure with this errno is likely to pass by itself: no descriptors, no memory.
 bool is_passing(int code);
@@ -57,7 +61,9 @@ struct DirectoryRecords {
   std::string bytes;
   int error = 0;  // errno of what cut it short
 };
-DirectoryRecords read_records(int directory_fd);
+// A listing of more bytes than `most` is cut short with EOVERFLOW: a server may list without end.
+inline constexpr std::size_t kMostRecords = std::size_t{256} << 20;  // of some 8,000,000 entries
+DirectoryRecords read_records(int directory_fd, std::size_t most = kMostRecords);
 
 // Reads the entries of a directory, block by block.
 class DirectoryReader {
@@ -78,6 +84,9 @@ class DirectoryReader {
 
   // Reads now, as far as there is room, what next() would.
   void fill();
+  // Reads one block more into memory, and closes the directory when there is none. Whether it is
+  // still open.
+  bool read_out();
   // The next entry but "." and ".."; false at the end or on an error.
   bool next(Item& item);
   int error() const { return error_; }  // errno, 0 if all went well
@@ -88,6 +97,7 @@ class DirectoryReader {
   std::shared_ptr<const void> owner_;  // of the descriptor
   int fd_ = -1;
   std::unique_ptr<char[]> buffer_;
+  std::size_t room_ = 0;  // bytes
   std::size_t at_ = 0;
   std::size_t filled_ = 0;
   bool ended_ = false;  // there is no more to be read

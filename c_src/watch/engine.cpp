@@ -2,14 +2,17 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <chrono>
+#include <cstddef>
 #include <deque>
 #include <fstream>
 #include <utility>
 
+#include "support/free_memory.h"
 #include "support/lifetime.h"
 #include "watch/batcher.h"
 #include "watch/disk.h"
@@ -17,10 +20,10 @@
 #include "watch/hint_source.h"
 #include "watch/lister.h"
 #include "watch/mount_alert.h"
-#include "watch/place_watches.h"
+#include "watch/path_watches.h"
 #include "watch/reconciler.h"
 #include "watch/remote_mounts.h"
-#include "watch/root_keeper.h"
+#include "watch/root_manager.h"
 #include "watch/roots.h"
 #include "watch/settle_time.h"
 #include "watch/tree.h"
@@ -37,9 +40,12 @@ using std::chrono::milliseconds;
 // Work between two looks at the loop, and how many looks at the disk it makes in one step.
 constexpr milliseconds kSlice{4};
 constexpr int kLooksAStep = 8;
+constexpr int kChecksAStep = 4;
 // A sync that waits under steady changes ends after so many rounds: one to end the round under
 // way, one that takes what the kernel had queued, the others for what these put off.
 constexpr std::uint64_t kSyncRounds = 6;
+// Less memory than this is not worth giving back.
+constexpr std::size_t kNoticeableMemory = std::size_t{4} << 20;
 
 std::uint64_t resident_bytes() {
   std::ifstream statm("/proc/self/statm");
@@ -57,10 +63,10 @@ class Engine::Impl : private ChangeSink {
       : io_(io),
         listener_(listener),
         source_(make_hint_source()),
-        places_(*source_, remotes_),
+        paths_(*source_, remotes_, [this](int watch) { return tree_.watch_in_use(watch); }),
         visibility_(tree_),
-        reconciler_(tree_, visibility_, *source_, places_, remotes_, *this),
-        roots_(tree_, visibility_, places_, reconciler_, remotes_, *this),
+        reconciler_(tree_, visibility_, *source_, paths_, remotes_, *this),
+        roots_(tree_, visibility_, paths_, reconciler_, remotes_, *this),
         queue_(io),
         mounts_(io, roots_, reconciler_, remotes_,
                 [this] {
@@ -77,7 +83,8 @@ class Engine::Impl : private ChangeSink {
     follow_queue();
     const auto answered = lifetime_.guard([this] {
       reconciler_.answered();
-      roots_.check_now();
+      roots_.doubt_transient();
+      roots_.doubt_unwatched();
       schedule();
     });
     remotes_.notify([&io, answered] { asio::post(io, answered); });
@@ -90,6 +97,7 @@ class Engine::Impl : private ChangeSink {
   Impl& operator=(const Impl&) = delete;
 
   void watch(const std::vector<std::string>& paths, const WatchOptions& options, DoneHandler done) {
+    mounts_.take();  // what is mounted below them is known before they are listed
     if (auto error = roots_.add(paths, options)) {
       asio::post(io_, [done = std::move(done), failed = std::move(*error)] { done(failed); });
       return;
@@ -112,9 +120,9 @@ class Engine::Impl : private ChangeSink {
     remotes_.forget_answers();
     reconciler_.poll();
     reconciler_.retry();
-    if (roots_.check_due_slowly()) roots_.check_now();
+    roots_.doubt_unwatched();
     reconciler_.look_at_held();  // a close is hinted a moment before it counts
-    syncs_.push_back({reconciler_.round() + kSyncRounds, std::move(done)});
+    syncs_.push_back({reconciler_.round() + kSyncRounds, roots_.last_check(), std::move(done)});
     schedule();
   }
 
@@ -132,9 +140,9 @@ class Engine::Impl : private ChangeSink {
   void set(const Settings& settings) {
     if (settings.changes) batcher_.want(*settings.changes);
     if (settings.settle) settle_time_.set(milliseconds(*settings.settle));
-    if (!settings.poll_interval) return;
-    wakeups_.poll_every(milliseconds(*settings.poll_interval));
-    schedule();
+    if (settings.max_settle) settle_time_.set_longest(milliseconds(*settings.max_settle));
+    if (settings.poll_interval) wakeups_.poll_every(milliseconds(*settings.poll_interval));
+    schedule();  // what waits for the former settle time may be due
   }
 
   void resume() { schedule(); }
@@ -145,7 +153,7 @@ class Engine::Impl : private ChangeSink {
     EngineInfo info;
     info.directories = tree_.directories();
     info.files = tree_.others();
-    info.watches = tree_.watches();
+    info.watches = tree_.watches() + reconciler_.file_watches();
     info.polled = reconciler_.polled();
     info.batches = batcher_.seq();
     info.events = batcher_.events();
@@ -154,9 +162,11 @@ class Engine::Impl : private ChangeSink {
     info.dirty = reconciler_.dirty();
     info.held = reconciler_.held();
     info.credit = batcher_.credit();
+    info.entry_checks = reconciler_.checks();
+    info.root_checks = roots_.last_check();
     info.memory = resident_bytes();
     for (const Roots::Pointer& root : roots_.roots().all()) {
-      if (!root->removed) info.roots.emplace_back(root->path, source_of(*root));
+      if (!root->removed && !root->is_base) info.roots.emplace_back(root->path, source_of(*root));
     }
     return info;
   }
@@ -164,6 +174,7 @@ class Engine::Impl : private ChangeSink {
  private:
   struct Sync {
     std::uint64_t round;
+    std::uint64_t check;  // of roots
     SeqHandler done;
   };
   struct Listing {
@@ -175,10 +186,10 @@ class Engine::Impl : private ChangeSink {
   };
 
   std::string source_of(const Root& root) const {
-    const NodeId node = root.node != kNoNode ? root.node : roots_.roots().resolve(root.path);
+    const NodeId node = roots_.directory_of(root);
     if (node == kNoNode) return {};
-    if (root.backend == Backend::fswatch && fswatch_.running()) return "fswatch";
-    const bool watched = tree_.is_directory(node) && tree_.watch(node) >= 0;
+    if (root.options.backend == Backend::fswatch && fswatch_.running()) return "fswatch";
+    const bool watched = tree_.watch(node) >= 0;
     return watched ? std::string(source_->name(tree_.watch(node))) : "poll";
   }
 
@@ -211,31 +222,42 @@ class Engine::Impl : private ChangeSink {
   }
 
   void on_printed(const std::string& path) {
-    settle_time_.hinted();
-    roots_.printed(path);
+    delaying([&] { roots_.printed(path); });
     schedule();
   }
 
   void on_fswatch_ended() {
     for (const Roots::Pointer& root : roots_.roots().all()) {
-      if (root->backend == Backend::fswatch && root->node != kNoNode)
+      if (root->options.backend == Backend::fswatch && root->node != kNoNode)
         notice(PolledNotice{root->path, "fswatch"});
     }
     schedule();
   }
 
+  // Calls take(), which passes a hint on. It prolongs the settle time where a visible entry became
+  // dirty: a busy file that is ignored does not delay the others.
+  template <class F>
+  void delaying(F take) {
+    const std::uint64_t before = reconciler_.dirtied();
+    take();
+    if (reconciler_.dirtied() != before) settle_time_.hinted();
+  }
+
   void drain() {
+    visibility_.limit();
     source_->read([this](const Hint& hint) {
-      settle_time_.hinted();
       wakeups_.hinted();
       if (!hint.overflow) {
-        reconciler_.take(hint);
+        paths_.take(hint);
+        delaying([&] { reconciler_.take(hint); });
         return;
       }
+      settle_time_.hinted();
       ++overflows_;
       overflow_untold_ = true;
       reconciler_.distrust_everything();
-      roots_.check_now();
+      paths_.doubt_all();
+      roots_.doubt_all();
     });
   }
 
@@ -244,7 +266,7 @@ class Engine::Impl : private ChangeSink {
     const std::int64_t now = inode_clock();
     drain();
     mounts_.take();
-    if (!in_round_ && is_settled()) reconciler_.confirm(now);
+    if (!in_round_ && is_reconciled()) reconciler_.confirm(now);
   }
 
   void schedule() {
@@ -269,7 +291,19 @@ class Engine::Impl : private ChangeSink {
       reconciler_.rest();
       if (roots_.uses_fswatch()) fswatch_.follow(roots_.fswatched());
       wakeups_.set(is_settled());
+      if (compact()) schedule();
     }
+  }
+
+  // Gives memory back when most of the tree has been deleted. False when there is no more to do.
+  bool compact() {
+    if (tree_.compact()) return true;
+    const std::size_t memory = tree_.memory();
+    most_memory_ = std::max(most_memory_, memory);
+    if (memory > most_memory_ / 2 || most_memory_ - memory < kNoticeableMemory) return false;
+    most_memory_ = memory;
+    give_free_memory_back();
+    return false;
   }
 
   // Does one piece of work, the most urgent first. False when there is nothing to do for now.
@@ -277,32 +311,52 @@ class Engine::Impl : private ChangeSink {
     if (batcher_.is_due()) batcher_.flush();
     if (!listings_.empty()) return list_step();
     if (roots_.learn()) return true;
-    if (roots_.check_due()) {
-      observe();
-      roots_.check();
-      return true;
-    }
-    // Every root is known now, unless one could not be looked at for a passing reason.
-    if (!starts_.empty() && !roots_.check_due_later()) {
+    // Roots that come and go, and other changes, take turns.
+    turn_ = !turn_;
+    if (roots_.check_due() && (turn_ || roots_.check_urgent())) return check_roots();
+    // Every root is known now, unless one could not be checked for a transient reason.
+    if (!starts_.empty() && !roots_.check_due() && !roots_.any_transient()) {
       for (const DoneHandler& done : std::exchange(starts_, {})) done(Done{});
     }
-    if (!syncs_.empty() && !in_round_ && is_settled()) return answer_at_rest();
-    if (!batcher_.has_credit() || !listener_.has_room()) return false;
+    if (!syncs_.empty() && !in_round_ && is_settled() && !batcher_.withholds()) {
+      return answer_at_rest();
+    }
+    if (reconciler_.departing() && !reconciler_.departure_reports()) {
+      reconciler_.depart();
+      return true;
+    }
+    if (!batcher_.has_credit() || !listener_.has_room()) {
+      return reconciler_.read_out() || roots_.check_due();
+    }
     if (std::exchange(overflow_untold_, false)) tell_overflow();
-    if (reconciler_.uprooting()) return reconciler_.work();
+    // What two roots may report is reported in this order: deletions, then a new root.
+    const bool ordered = reconciler_.departs_urgently() || roots_.has_untold();
+    if (reconciler_.departing() && (turn_ || ordered)) {
+      reconciler_.depart();
+      return true;
+    }
     if (const auto telling = roots_.tell()) {
       const NodeId node = telling->node;
       if (node != kNoNode) change({Change::created, tree_.type(node), tree_.path(node), {}});
       return true;
     }
-    return reconcile_step();
+    return reconcile_step() || roots_.check_due() || reconciler_.departing();
+  }
+
+  bool check_roots() {
+    observe();
+    for (int i = 0; i < kChecksAStep && roots_.check_due(); ++i) {
+      roots_.check();
+      if (roots_.roots().any(Root::Phase::crawling)) break;
+    }
+    return true;
   }
 
   // A directory that is removed while it is open here is hinted at only when it is closed.
   bool answer_at_rest() {
     reconciler_.rest();
     drain();
-    if (is_settled() && !roots_.check_due()) answer_syncs([](const Sync&) { return true; });
+    if (is_settled()) answer_syncs([](const Sync&) { return true; });
     return true;
   }
 
@@ -328,7 +382,10 @@ class Engine::Impl : private ChangeSink {
   // Looks at some of what the round is about. A change that comes alone is told before what else
   // there is to do; of many, batches are better filled.
   bool look() {
-    for (int i = 0; i < kLooksAStep && !batcher_.is_due() && !roots_.check_due(); ++i) {
+    const std::uint64_t before = visibility_.steps();
+    for (int i = 0; i < kLooksAStep && !batcher_.is_due() && !roots_.check_urgent() &&
+                    visibility_.steps() - before < kStepsASlice;
+         ++i) {
       if (!reconciler_.work()) {
         end_round();
         break;
@@ -341,16 +398,18 @@ class Engine::Impl : private ChangeSink {
   }
 
   // Whether all that changed so far has been told.
-  bool is_settled() const {
+  bool is_settled() const { return is_reconciled() && !roots_.check_due(); }
+  bool is_reconciled() const {
     return !reconciler_.unsettled() && !wakeups_.must_retry() && !roots_.has_untold() &&
            !mounts_.unchecked();
   }
 
   void end_round() {
     in_round_ = false;
-    roots_.check_covered();
-    if (!wakeups_.must_retry()) {
-      answer_syncs([this](const Sync& sync) { return sync.round <= reconciler_.round(); });
+    if (!wakeups_.must_retry() && !reconciler_.departing()) {
+      answer_syncs([this](const Sync& sync) {
+        return sync.round <= reconciler_.round() && roots_.is_checked(sync.check);
+      });
     }
   }
 
@@ -359,21 +418,30 @@ class Engine::Impl : private ChangeSink {
 
   // --- what is told ----------------------------------------------------------------------------
 
-  void change(Event event) override { batcher_.add(std::move(event)); }
+  void change(Event event) override {
+    if (!roots_.follows_changes()) return batcher_.add(std::move(event));
+    roots_.before(event);
+    batcher_.add(event);
+    roots_.after(event);
+  }
   void notice(Notice notice) override { batcher_.add(std::move(notice)); }
 
   void tell_overflow() {
     for (const Roots::Pointer& root : roots_.roots().all()) {
-      if (root->phase == Root::Phase::told) notice(OverflowNotice{root->path});
+      const bool told = root->phase == Root::Phase::told && !root->is_base;
+      if (told || root->joined) notice(OverflowNotice{root->path});
     }
   }
 
   void uprooted(NodeId node) override { roots_.uprooted(node); }
+  void root_doubted(NodeId root) override { roots_.doubt(root); }
+  void visibility_changed(NodeId directory) override { roots_.visibility_changed(directory); }
 
   template <class Due>
   void answer_syncs(Due due) {
     if (syncs_.empty()) return;
     batcher_.flush();
+    if (batcher_.withholds()) return;
     std::erase_if(syncs_, [&](Sync& sync) {
       if (!due(sync)) return false;
       sync.done(batcher_.seq());
@@ -402,10 +470,10 @@ class Engine::Impl : private ChangeSink {
   Tree tree_;
   RemoteMounts remotes_;
   std::shared_ptr<HintSource> source_;
-  PlaceWatches places_;
+  PathWatches paths_;
   Visibility visibility_;
   Reconciler reconciler_;
-  RootKeeper roots_;
+  RootManager roots_;
   asio::posix::stream_descriptor queue_;
   MountAlert mounts_;
   Fswatch fswatch_;
@@ -415,6 +483,7 @@ class Engine::Impl : private ChangeSink {
   Lifetime lifetime_;
 
   bool scheduled_ = false;
+  bool turn_ = false;  // of roots, rather than of other changes
   bool in_round_ = false;
   bool overflow_untold_ = false;
   bool must_wait_ = false;  // for hints
@@ -422,6 +491,7 @@ class Engine::Impl : private ChangeSink {
   // When the kernel's queue was read, while nothing has been done since.
   std::optional<std::int64_t> drained_;
 
+  std::size_t most_memory_ = 0;  // of the tree at rest, since memory was last given back
   std::uint64_t overflows_ = 0;
   std::vector<DoneHandler> starts_;  // requests to watch that are to be answered
   std::vector<Sync> syncs_;

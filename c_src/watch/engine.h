@@ -36,9 +36,9 @@ class Listener {
 
 struct EngineInfo {
   std::uint64_t directories = 0;
-  std::uint64_t files = 0;  // every entry that is not a directory
-  std::uint64_t watches = 0;
-  std::uint64_t polled = 0;  // directories that are looked at every interval
+  std::uint64_t files = 0;    // every entry that is not a directory
+  std::uint64_t watches = 0;  // of directories, and of files that are mount points
+  std::uint64_t polled = 0;   // directories, and files that are mount points, that are polled
   std::uint64_t batches = 0;
   std::uint64_t events = 0;
   std::uint64_t overflows = 0;
@@ -46,6 +46,8 @@ struct EngineInfo {
   std::uint64_t dirty = 0;              // entries and directories that wait to be looked at
   std::uint64_t held = 0;               // files whose events wait for their writers
   std::optional<std::uint64_t> credit;  // batches; nullopt is unlimited
+  std::uint64_t entry_checks = 0;       // how often one entry was compared with the disk
+  std::uint64_t root_checks = 0;        // how often a root was compared with what is at its path
   std::uint64_t memory = 0;             // resident bytes of the program
   // The source of hints of each root's own directory; empty where nothing stands at its path.
   std::vector<std::pair<std::string, std::string>> roots;
@@ -57,6 +59,8 @@ struct Settings {
   std::optional<ChangeSet> changes = {};
   // Milliseconds of quiet before changes are reported; 0, as at the start, reports at once.
   std::optional<std::uint32_t> settle = {};
+  // Milliseconds that a change waits for that quiet at most; at the start 20 times `settle`.
+  std::optional<std::uint32_t> max_settle = {};
   // Milliseconds between two looks at a directory that is polled; 1,000 at the start.
   std::optional<std::uint32_t> poll_interval = {};
 

@@ -50,7 +50,7 @@ struct OverflowNotice {
 // A directory below a root cannot be read; nothing is known of what is in it until it can.
 struct UnreadableNotice {
   std::string dir;
-  std::string reason;  // an errno in lower case
+  std::string reason;  // an errno in lower case, or "untrusted" (watch/rule_files.h)
   bool operator==(const UnreadableNotice&) const = default;
 };
 // The kernel gives no more watches; the directory is looked at every interval instead.
@@ -65,6 +65,13 @@ struct PolledNotice {
   std::string file_system;  // as "nfs" or "fuse"
   bool operator==(const PolledNotice&) const = default;
 };
+// A pseudo file system is mounted there, below a root: what is on it is neither reported nor
+// watched.
+struct UnwatchedNotice {
+  std::string dir;          // or the file that it shows as
+  std::string file_system;  // as "proc"
+  bool operator==(const UnwatchedNotice&) const = default;
+};
 // A watched root no longer stands at its path; its entries were reported as deleted before this.
 struct RootDeletedNotice {
   std::string dir;
@@ -77,6 +84,6 @@ struct RootCreatedNotice {
 };
 
 using Notice = std::variant<OverflowNotice, UnreadableNotice, WatchLimitNotice, PolledNotice,
-                            RootDeletedNotice, RootCreatedNotice>;
+                            UnwatchedNotice, RootDeletedNotice, RootCreatedNotice>;
 
 }  // namespace lookout

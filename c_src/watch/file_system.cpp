@@ -42,6 +42,33 @@ constexpr std::array<Magic, 14> kRemote{{
     {0x65735546, "fuse"},
 }};
 
+// Of these few changes or none are events. Those of which all are (devpts, hugetlbfs) and those
+// that hold what programs put there (tmpfs, devtmpfs, ramfs) are as others.
+constexpr std::array<Magic, 22> kPseudo{{
+    {0x9fa0, "proc"},
+    {0x62656572, "sysfs"},
+    {0x0027e0eb, "cgroup"},
+    {0x63677270, "cgroup2"},
+    {0x64626720, "debugfs"},
+    {0x74726163, "tracefs"},
+    {0x73636673, "securityfs"},
+    {0xcafe4a11, "bpf"},
+    {0x6165676c, "pstore"},
+    {0x62656570, "configfs"},
+    {0x65735543, "fusectl"},
+    {0x19800202, "mqueue"},
+    {0x42494e4d, "binfmt_misc"},
+    {0xde5e81e4, "efivarfs"},
+    {0xf97cff8c, "selinuxfs"},
+    {0x43415d53, "smackfs"},
+    {0x0187, kAutofs},
+    {0x6e736673, "nsfs"},
+    {0x67596969, "rpc_pipefs"},
+    {0x6e667364, "nfsd"},
+    {0x07655821, "resctrl"},
+    {0x6c6f6f70, "binder"},
+}};
+
 // Their names in mountinfo, without those that begin with "fuse." (fuseblk is a local disk), and
 // the place where one will be mounted once it is opened.
 constexpr std::array<std::string_view, 22> kMayBlock{
@@ -59,13 +86,16 @@ bool may_block(std::string_view type) {
 
 FileSystem file_system_of_type(std::uint64_t type) {
   for (const std::uint64_t magic : kTrustedAndLive) {
-    if (magic == type) return {true, true, {}};
+    if (magic == type) return {true, true, {}, {}};
   }
   for (const std::uint64_t magic : kTrusted) {
-    if (magic == type) return {true, false, {}};
+    if (magic == type) return {true, false, {}, {}};
   }
   for (const auto& [magic, name] : kRemote) {
-    if (magic == type) return {false, false, name};
+    if (magic == type) return {false, false, name, {}};
+  }
+  for (const auto& [magic, name] : kPseudo) {
+    if (magic == type) return {false, false, {}, name};
   }
   return {};
 }

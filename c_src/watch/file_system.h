@@ -19,7 +19,11 @@ struct FileSystem {
   bool live = false;
   // Its name where others may change it unseen by this kernel; empty otherwise.
   std::string_view remote;
+  // Its name where the kernel makes up what is on it as it is read; empty otherwise.
+  std::string_view pseudo;
 };
+// The name of the one whose directories have something mounted at them when they are opened.
+inline constexpr std::string_view kAutofs = "autofs";
 FileSystem file_system_of_type(std::uint64_t statfs_type);
 // Of an open directory; nullopt where statfs(2) fails.
 std::optional<FileSystem> file_system_of(int directory_fd);

@@ -73,7 +73,7 @@ void Fswatch::start() {
 
 void Fswatch::end() {
   state_ = State::ending;
-  command_.stop(std::chrono::milliseconds(0));
+  command_.stop(std::chrono::milliseconds(0), [](const Result<Done>&) {});
 }
 
 void Fswatch::failed() {
@@ -97,7 +97,7 @@ void Fswatch::on_output(OutputStreamName /*stream*/, std::string_view bytes) {
   if (line_.size() > kLongestPath) line_.clear();  // no path of a file system
 }
 
-void Fswatch::on_exit(const ExitStatus& /*status*/) {
+void Fswatch::on_exit(const CommandEnd& /*end*/) {
   const bool asked = state_ == State::ending;
   state_ = State::ended;
   if (asked) return start();

@@ -46,7 +46,7 @@ class Fswatch : private CommandListener {
   void on_output(OutputStreamName stream, std::string_view bytes) override;
   void on_input_taken(std::size_t /*bytes*/) override {}
   void on_input_broken() override {}
-  void on_exit(const ExitStatus& status) override;
+  void on_exit(const CommandEnd& end) override;
   bool has_room() const override { return true; }
 
   std::function<void(const std::string&)> printed_;

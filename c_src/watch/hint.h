@@ -23,6 +23,7 @@ inline constexpr Hints kSuspect = 1U << 8;     // hints were lost: compare times
 inline constexpr Hints kRootGone = 1U << 9;    // of a watched directory itself: look at its place
 inline constexpr Hints kUnpaired = 1U << 10;   // moved here from where no hint speaks of it
 inline constexpr Hints kCompare = 1U << 11;    // passed on with no more than a doubt
+inline constexpr Hints kWaited = 1U << 12;  // checked once, and waits for the others of the round
 
 inline constexpr Hints kContent = kWritten | kAttributes;
 inline constexpr Hints kPlace = kCreated | kMovedTo | kDeleted | kMovedFrom;

@@ -1,6 +1,7 @@
 // Where the kernel's hints come from: one implementation for each platform.
 #pragma once
 
+#include <cerrno>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -41,9 +42,17 @@ class HintSource : public std::enable_shared_from_this<HintSource> {
   virtual int watch_elsewhere(int directory_fd) = 0;
 
   // Watches the directory at `path` for its own move or deletion, and with `entries` for names
-  // that appear in it and leave it. An existing watch keeps what it has. As `watch_elsewhere`
-  // otherwise.
+  // that appear in it and leave it. An existing watch keeps what it has. ENOTDIR where the last
+  // component is a symbolic link. As `watch_elsewhere` otherwise.
   virtual int watch_place(const char* path, bool entries) = 0;
+
+  // Watches an entry that is no directory, open as `file_fd` (O_PATH is enough), for its attributes
+  // and, with `content`, for what is written; its events have no name. As `watch_elsewhere`
+  // otherwise.
+  virtual int watch_file(int /*file_fd*/, bool /*content*/) {
+    errno = ENOSYS;
+    return -1;
+  }
 
   virtual void unwatch(int watch) = 0;
 

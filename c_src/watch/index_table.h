@@ -20,6 +20,7 @@ class IndexTable {
   explicit IndexTable(HashOf hash_of) : hash_of_(hash_of), slots_(kFirstCapacity, kNone) {}
 
   std::size_t size() const { return size_; }
+  std::size_t memory() const { return slots_.size() * sizeof(std::uint32_t); }
 
   // The index with this hash for which `equal(index)` holds, or kNone.
   template <class Equal>
@@ -83,7 +84,18 @@ class IndexTable {
     size_ = 0;
   }
 
+  // Gives memory back where a large table has become nearly empty. What is left is hashed anew: of
+  // more than kMostRehashed that would take too long for one step.
+  void shrink() {
+    if (slots_.size() < kLarge || size_ * 16 >= slots_.size() || size_ > kMostRehashed) return;
+    std::size_t capacity = kFirstCapacity;
+    while (capacity < size_ * 4) capacity *= 2;
+    rehash(capacity);
+  }
+
  private:
+  static constexpr std::size_t kLarge = 65536;
+  static constexpr std::size_t kMostRehashed = 32768;
   static constexpr std::size_t kFirstCapacity = 64;
   static constexpr std::uint32_t kFirstLargest = kFirstCapacity - 1;
 
@@ -94,8 +106,10 @@ class IndexTable {
     return static_cast<std::uint32_t>(hash >> 32) & ~largest_;
   }
 
-  void grow() {
-    std::vector<std::uint32_t> old(slots_.size() * 2, kNone);
+  void grow() { rehash(slots_.size() * 2); }
+
+  void rehash(std::size_t capacity) {
+    std::vector<std::uint32_t> old(capacity, kNone);
     old.swap(slots_);
     size_ = 0;
     for (const std::uint32_t slot : old) {

@@ -19,7 +19,10 @@ constexpr std::size_t kLargestMessage = sizeof(inotify_event) + NAME_MAX + 1;
 constexpr std::uint32_t kTreeMask = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO |
                                     IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE | IN_DELETE_SELF |
                                     IN_MOVE_SELF | IN_ONLYDIR;
-constexpr std::uint32_t kPlaceMask = IN_DELETE_SELF | IN_MOVE_SELF | IN_MASK_ADD | IN_ONLYDIR;
+constexpr std::uint32_t kPlaceMask =
+    IN_DELETE_SELF | IN_MOVE_SELF | IN_MASK_ADD | IN_ONLYDIR | IN_DONT_FOLLOW;
+constexpr std::uint32_t kFileMask = IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF;
+constexpr std::uint32_t kFileContentMask = IN_MODIFY | IN_CLOSE_WRITE;
 constexpr std::uint32_t kPlaceEntriesMask = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO;
 
 Hint translate(const inotify_event& event, const char* name) {
@@ -43,6 +46,10 @@ Hint translate(const inotify_event& event, const char* name) {
   return hint;
 }
 
+std::string link_to(int fd) {
+  return "/proc/self/fd/" + std::to_string(fd);
+}
+
 }  // namespace
 
 InotifySource::InotifySource()
@@ -58,8 +65,12 @@ int InotifySource::watch(int directory_fd, Backend /*backend*/) {
 }
 
 int InotifySource::watch_elsewhere(int directory_fd) {
-  const std::string path = "/proc/self/fd/" + std::to_string(directory_fd);
-  return ::inotify_add_watch(queue_.fd(), path.c_str(), kTreeMask);
+  return ::inotify_add_watch(queue_.fd(), link_to(directory_fd).c_str(), kTreeMask);
+}
+
+int InotifySource::watch_file(int file_fd, bool content) {
+  const std::uint32_t mask = content ? kFileMask | kFileContentMask : kFileMask;
+  return ::inotify_add_watch(queue_.fd(), link_to(file_fd).c_str(), mask);
 }
 
 void InotifySource::leave() {

@@ -5,6 +5,8 @@
 #include <cerrno>
 #include <system_error>
 
+#include "watch/disk.h"
+
 namespace lookout {
 
 std::string_view LinuxSource::name(int watch) const {
@@ -13,7 +15,7 @@ std::string_view LinuxSource::name(int watch) const {
 
 bool LinuxSource::start_fanotify() {
   if (fanotify_) return true;
-  if (refused_ != 0) return false;
+  if (refused_ != 0 && !is_passing(refused_)) return false;
   try {
     auto source = std::make_unique<FanotifySource>();
     UniqueFd both(::epoll_create1(EPOLL_CLOEXEC));

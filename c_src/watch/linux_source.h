@@ -21,6 +21,9 @@ class LinuxSource : public HintSource {
   int watch_place(const char* path, bool entries) override {
     return inotify_.watch_place(path, entries);
   }
+  int watch_file(int file_fd, bool content) override {
+    return inotify_.watch_file(file_fd, content);
+  }
   void unwatch(int watch) override;
   void mounts_changed() override;
   void read(const std::function<void(const Hint&)>& take) override;
@@ -32,7 +35,7 @@ class LinuxSource : public HintSource {
   InotifySource inotify_;
   std::unique_ptr<FanotifySource> fanotify_;
   UniqueFd both_;
-  int refused_ = 0;  // the errno of fanotify
+  int refused_ = 0;  // the errno of fanotify; one that is transient is not the last word
 };
 
 }  // namespace lookout

@@ -12,7 +12,7 @@ constexpr std::chrono::milliseconds kPause{200};
 
 }  // namespace
 
-MountAlert::MountAlert(boost::asio::io_context& io, RootKeeper& roots, Reconciler& reconciler,
+MountAlert::MountAlert(boost::asio::io_context& io, RootManager& roots, Reconciler& reconciler,
                        RemoteMounts& remotes, std::function<void()> noticed)
     : roots_(roots),
       reconciler_(reconciler),
@@ -21,6 +21,10 @@ MountAlert::MountAlert(boost::asio::io_context& io, RootKeeper& roots, Reconcile
       table_(io),
       pause_(io) {
   remotes_.learn(mounts_.mounts(), mounts_.types());
+  begin();
+}
+
+void MountAlert::begin() {
   if (mounts_.fd() < 0) return;
   table_.assign(mounts_.fd());
   wait();
@@ -49,6 +53,10 @@ void MountAlert::take_in_time() {
 }
 
 void MountAlert::take() {
+  if (mounts_.reopen()) {
+    begin();
+    changed_ = true;
+  }
   if (mounts_.signalled()) changed_ = true;
   if (!std::exchange(changed_, false)) return;
   note();
@@ -60,6 +68,7 @@ void MountAlert::take() {
 void MountAlert::note() {
   for (std::string& place : mounts_.changes()) mounted_.push_back(std::move(place));
   remotes_.learn(mounts_.mounts(), mounts_.types());
+  reconciler_.mounts_changed();
 }
 
 void MountAlert::check() {

@@ -12,14 +12,14 @@
 #include "watch/mount_watch.h"
 #include "watch/reconciler.h"
 #include "watch/remote_mounts.h"
-#include "watch/root_keeper.h"
+#include "watch/root_manager.h"
 
 namespace lookout {
 
 class MountAlert {
  public:
   // `noticed` is called from the loop when something was mounted or unmounted.
-  MountAlert(boost::asio::io_context& io, RootKeeper& roots, Reconciler& reconciler,
+  MountAlert(boost::asio::io_context& io, RootManager& roots, Reconciler& reconciler,
              RemoteMounts& remotes, std::function<void()> noticed);
   ~MountAlert();
   MountAlert(const MountAlert&) = delete;
@@ -35,10 +35,11 @@ class MountAlert {
   void check();
 
  private:
+  void begin();
   void wait();
   void take_in_time();
 
-  RootKeeper& roots_;
+  RootManager& roots_;
   Reconciler& reconciler_;
   RemoteMounts& remotes_;
   std::function<void()> noticed_;

@@ -2,12 +2,16 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <utility>
+
+#include "watch/disk.h"
 
 namespace lookout {
 namespace {
@@ -64,6 +68,16 @@ Mounts parse_mounts(std::string_view text) {
   return mounts;
 }
 
+std::uint64_t highest_device(const std::string& mounted) {
+  const std::size_t at = mounted.rfind(' ') + 1;  // "36 8:1;37 0:45;"
+  unsigned major = 0;
+  unsigned minor = 0;
+  const char* const end = mounted.data() + mounted.size();
+  const auto [colon, code] = std::from_chars(mounted.data() + at, end, major);
+  if (code == std::errc() && colon != end) std::from_chars(colon + 1, end, minor);
+  return makedev(major, minor);
+}
+
 MountTypes parse_mount_types(std::string_view text) {
   MountTypes types;
   for_each_line(text, [&](std::string_view line) {
@@ -91,8 +105,21 @@ std::vector<std::string> changed_places(const Mounts& before, const Mounts& afte
   return changed;
 }
 
-MountWatch::MountWatch()
-    : fd_(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC)), known_(read()) {}
+MountWatch::MountWatch() {
+  open();
+  known_ = read();
+}
+
+void MountWatch::open() {
+  fd_ = UniqueFd(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC));
+  again_ = !fd_ && is_passing(errno);
+}
+
+bool MountWatch::reopen() {
+  if (!again_) return false;
+  open();
+  return static_cast<bool>(fd_);
+}
 
 Mounts MountWatch::read() {
   const std::string table = text();

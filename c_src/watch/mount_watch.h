@@ -2,6 +2,7 @@
 // tree from then on, and no watch tells of it.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
@@ -13,6 +14,9 @@ namespace lookout {
 
 // What is mounted at each place: mount and device numbers, the lowest mount first.
 using Mounts = std::map<std::string, std::string>;
+
+// The device number of the highest one.
+std::uint64_t highest_device(const std::string& mounted);
 
 // Reads the text of /proc/self/mountinfo (proc_pid_mountinfo(5)); lines that are none are passed
 // over.
@@ -30,6 +34,9 @@ class MountWatch {
   // Where there is no /proc nothing will be noticed.
   MountWatch();
 
+  // Where the table could not be opened for a transient reason (no descriptors, no memory): tries
+  // again. True when it is open now, and all may have changed.
+  bool reopen();
   // To be waited on for exceptional conditions (EPOLLPRI, since Linux 2.6.30); -1 where nothing
   // will be noticed.
   int fd() const { return fd_.get(); }
@@ -43,10 +50,12 @@ class MountWatch {
   const MountTypes& types() const { return types_; }
 
  private:
+  void open();
   std::string text() const;
   Mounts read();
 
   UniqueFd fd_;
+  bool again_ = false;  // to be opened
   MountTypes types_;
   Mounts known_;
 };

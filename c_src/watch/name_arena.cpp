@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
 #include <stdexcept>
 
 namespace lookout {
@@ -17,6 +16,10 @@ std::size_t header_size(std::size_t length) {
 
 }  // namespace
 
+bool NameArena::has_room() const {
+  return chunks_.size() - vacant_.size() < most_chunks_ || kChunk - used_ >= kMaxLength + 3;
+}
+
 NameArena::Ref NameArena::add(std::string_view name) {
   if (name.size() > kMaxLength) throw std::length_error("a name is longer than 8,192 bytes");
   const std::size_t header = header_size(name.size());
@@ -26,16 +29,12 @@ NameArena::Ref NameArena::add(std::string_view name) {
   if (ref != 0) {
     std::memcpy(&free_[size], at(ref), sizeof(Ref));
   } else {
-    if (used_ + size > kChunk) {
-      if (chunks_.size() >= std::numeric_limits<Ref>::max() / kChunk) {
-        throw std::length_error("the names of the watched entries take more than 4 GiB");
-      }
-      chunks_.push_back(std::make_unique_for_overwrite<char[]>(kChunk));
-      used_ = 1;
-    }
-    ref = static_cast<Ref>((chunks_.size() - 1) * kChunk + used_);
+    if (used_ + size > kChunk) open_chunk();
+    ref = static_cast<Ref>(last_ * kChunk + used_);
     used_ += size;
   }
+  ++chunks_[ref / kChunk].names;
+  live_ += size;
 
   char* block = at(ref);
   if (header == 1) {
@@ -61,8 +60,49 @@ std::string_view NameArena::get(Ref ref) const {
 void NameArena::remove(Ref ref) {
   const std::size_t length = get(ref).size();
   const std::size_t size = std::max(header_size(length) + length, kSmallest);
-  std::memcpy(at(ref), &free_[size], sizeof(Ref));
-  free_[size] = ref;
+  live_ -= size;
+  Chunk& chunk = chunks_[ref / kChunk];
+  --chunk.names;
+  if (!chunk.retired) {
+    std::memcpy(at(ref), &free_[size], sizeof(Ref));
+    free_[size] = ref;
+  } else if (chunk.names == 0) {
+    free_chunk(ref / kChunk);
+  }
+}
+
+bool NameArena::is_mostly_free() const {
+  constexpr std::size_t kNoticeable = 16 * kChunk;
+  return memory() >= kNoticeable && live_ * 4 < memory();
+}
+
+void NameArena::retire() {
+  free_.fill(0);
+  used_ = kChunk;
+  for (std::size_t chunk = 0; chunk < chunks_.size(); ++chunk) {
+    if (!chunks_[chunk].bytes) continue;
+    chunks_[chunk].retired = true;
+    if (chunks_[chunk].names == 0) free_chunk(chunk);
+  }
+}
+
+void NameArena::open_chunk() {
+  if (chunks_.size() - vacant_.size() >= most_chunks_) {
+    throw std::length_error("the names of the watched entries take more than 4 GiB");
+  }
+  if (vacant_.empty()) {
+    vacant_.push_back(chunks_.size());
+    chunks_.emplace_back();
+  }
+  last_ = vacant_.back();
+  vacant_.pop_back();
+  chunks_[last_] = {std::make_unique_for_overwrite<char[]>(kChunk), 0, false};
+  used_ = 1;
+}
+
+void NameArena::free_chunk(std::size_t chunk) {
+  chunks_[chunk] = {};
+  vacant_.push_back(chunk);
 }
 
 }  // namespace lookout

@@ -23,14 +23,20 @@ std::int64_t clock_offset() {
   return inode_clock() - monotonic_clock();
 }
 
+// Empties a container, and frees the memory that it kept for many.
+template <class Container>
+void clear_and_free(Container& container) {
+  Container().swap(container);
+}
+
 }  // namespace
 
-Reconciler::Reconciler(Tree& tree, Visibility& visibility, HintSource& source, PlaceWatches& places,
+Reconciler::Reconciler(Tree& tree, Visibility& visibility, HintSource& source, PathWatches& paths,
                        RemoteMounts& mounts, ChangeSink& sink)
     : tree_(tree),
       visibility_(visibility),
       source_(source),
-      places_(places),
+      paths_(paths),
       mounts_(mounts),
       sink_(sink),
       directories_(tree, directories_to_keep(), mounts, read_ahead_),
@@ -42,7 +48,7 @@ Reconciler::Reconciler(Tree& tree, Visibility& visibility, HintSource& source, P
 
 bool Reconciler::work() {
   if (!doomed_.empty()) {
-    doom_step();
+    delete_from(doomed_);
     return true;
   }
   if (!current_.empty()) {
@@ -51,9 +57,12 @@ bool Reconciler::work() {
     look(std::move(dirty));
     return true;
   }
-  if (list_step(agenda_, 1) || settle()) return true;
+  if (pass_on_step() || list_step(agenda_, 1) || settle()) return true;
   // Every hint that had been queued when this round began has been looked into.
-  if (!put_off_ && blockade_.empty() && !must_retry()) clean_ = drained_;
+  if (!put_off_ && blockade_.empty() && !must_retry()) {
+    clean_ = drained_;
+    hints_lost_ = false;
+  }
   return false;
 }
 
@@ -61,7 +70,8 @@ void Reconciler::begin_round(std::int64_t drained) {
   ++round_;
   content_told_.clear();
   trail_.prune(round_);
-  links_compared_.clear();
+  passed_on_.clear();
+  name_checks_.clear();
   stuck_ = put_off_ && !progressed_ ? stuck_ + 1 : 0;
   put_off_ = progressed_ = confirmed_ = false;
   drained_ = drained;
@@ -72,8 +82,9 @@ void Reconciler::begin_round(std::int64_t drained) {
 
   // With what was hinted of the same places since: a write and a removal are looked at as one.
   retry_names();
-  if (std::exchange(links_doubted_, false)) doubt_links();
+  take_doubted_links();
   for (DirtyName& entry : next_.take()) current_.push_back(std::move(entry));
+  pass_on_unnamed();
   for (const NodeId directory : std::exchange(deferred_, {})) {
     if (tree_.alive(directory) && tree_.is_directory(directory) &&
         tree_.has(directory, DirMark::stale)) {
@@ -89,35 +100,63 @@ void Reconciler::confirm(std::int64_t drained) {
 }
 
 bool Reconciler::unsettled() const {
-  return !next_.empty() || !current_.empty() || !agenda_.empty() || !parked_.empty() ||
-         !blockade_.empty() || !deferred_.empty() || !doomed_.empty() || links_doubted_;
+  return hinted() || !current_.empty() || !passing_on_.empty() || !agenda_.empty() ||
+         !parked_.empty() || !blockade_.empty() || !deferred_.empty() || !doomed_.empty() ||
+         !departing_.empty() || !doubted_links_.empty();
+}
+
+void Reconciler::rest() {
+  directories_.rest();
+  read_ahead_.rest();
+  source_.leave();
+  // Of a large round.
+  constexpr std::size_t kMany = 4096;
+  for (std::vector<NodeId>* ids : {&agenda_.directories, &crawling_.directories, &deferred_}) {
+    if (ids->empty() && ids->capacity() > kMany) clear_and_free(*ids);
+  }
+  if (parked_.empty() && parked_.capacity() > kMany) clear_and_free(parked_);
+  for (std::vector<Doomed>* doomed : {&doomed_, &departing_}) {
+    if (doomed->empty() && doomed->capacity() > kMany) clear_and_free(*doomed);
+  }
+  if (content_told_.bucket_count() > kMany) clear_and_free(content_told_);
 }
 
 std::uint64_t Reconciler::dirty() const {
   return next_.size() + current_.size() + agenda_.directories.size() + deferred_.size() +
-         later_names_.size() + later_directories_.size() + agenda_.listings.size();
+         later_names_.size() + later_directories_.size() + agenda_.listings.size() +
+         unnamed_.size() + passing_on_.size();
 }
 
 // --- looks -------------------------------------------------------------------------------------
 
 void Reconciler::look(DirtyName dirty) {
+  ++checks_;
   held_since_.reset();
   if (!held_.empty()) no_longer_held(dirty);
   const NodeId directory = dirty.directory;
   if (!tree_.alive(directory) || !tree_.is_directory(directory)) return;
-  if (tree_.has(directory, DirMark::opaque)) return;
+  if (tree_.has(directory, DirMark::opaque) || is_departing(directory)) return;
 
   const auto opened = directories_.open(directory);
   if (const auto* failure = std::get_if<OpenFailure>(&opened)) {
     put_off(dirty, *failure);
     return;
   }
-  if (visibility_.names_rules(directory, dirty.name) &&
-      learn_rules(directory, std::get<DirectoryFd>(opened)) != 0) {
-    later_names_.push_back(dirty);
-    return;
+  if (visibility_.names_rules(directory, dirty.name)) {
+    const std::optional<int> code = load_rules(directory, std::get<DirectoryFd>(opened));
+    if (!code) {
+      --checks_;
+      current_.push_front(std::move(dirty));
+      return;
+    }
+    if (*code != 0) {
+      later_names_.push_back(std::move(dirty));
+      return;
+    }
   }
   const auto looked = look_in(directory, std::get<DirectoryFd>(opened), dirty.name);
+  if (!said_unreachable_.empty() && std::holds_alternative<Look>(looked))
+    said_unreachable_.erase({directory, dirty.name});
   const NodeId known = tree_.child(directory, dirty.name);
   if (const int* code = std::get_if<int>(&looked)) {
     if (*code == ENOENT) {
@@ -152,8 +191,19 @@ std::variant<Look, int> Reconciler::look_in(NodeId directory, const DirectoryFd&
       looked = follow({directory, name}, fd, *seen);
       seen = std::get_if<Look>(&looked);
     } else if (seen != nullptr || std::get<int>(looked) == ENOENT) {
-      links_.erase({directory, name});
+      unfollow_link({directory, name});
     }
+  }
+  // A single file may be named by a symbolic link.
+  const Visibility::Names* const single = visibility_.single_names(directory);
+  if (single != nullptr && single->contains(name) && seen != nullptr &&
+      seen->type == EntryType::symlink) {
+    looked = look_through(mounts_, fd, name);
+    seen = std::get_if<Look>(&looked);
+  }
+  if (!files_.empty() || (seen != nullptr && (seen->mounted || seen->linked))) {
+    looked = look_at_elsewhere({directory, name}, fd, looked);
+    seen = std::get_if<Look>(&looked);
   }
   if (seen != nullptr && !visibility_.shows(directory, name, seen->type)) return ENOENT;
   return looked;
@@ -195,7 +245,7 @@ void Reconciler::unchanged(NodeId node, const Look& seen, Hints hints) {
   const bool away = (hints & (hint::kMovedFrom | hint::kDeleted)) != 0 &&
                     (hints & (hint::kMovedTo | hint::kCreated)) == 0;
   const bool learnt = !away && (changed || seen.links == 1);
-  if (written || learnt || tree_.signature(node) != 0) tree_.set_signature(node, seen.signature());
+  if (written || learnt || tree_.signature(node) != 0) set_signature(node, seen);
   if (!changed) return;
   if (seen.links > 1) {
     if (told != content_told_.end() && (told->second || !written)) return;
@@ -262,6 +312,7 @@ void Reconciler::unchanged_directory(NodeId node, const Look& seen, Hints hints)
   const auto mode = static_cast<std::uint16_t>(seen.mode & 07777);
   // A link may have taken the place of what it leads to, or given way to it.
   tree_.set(node, DirMark::linked, seen.linked);
+  tree_.set(node, DirMark::mounted, seen.mounted);
   if ((hints & hint::kAttributes) != 0) {
     tree_.set_mode(node, mode);
     tell(Change::attributes, node);
@@ -276,7 +327,12 @@ void Reconciler::unchanged_directory(NodeId node, const Look& seen, Hints hints)
 
 // Something stands at a place that is free in the tree.
 void Reconciler::appeared(const DirtyName& place, const Look& seen) {
+  if (!has_room(place.directory, place.name, seen.identity.device)) return;
   const NodeId source = find_source(place, seen);
+  if (source == kNoNode && unfinished_) {
+    wait_for_names(place);
+    return;
+  }
   if (source == kNoNode && undecided_) {
     later_names_.push_back(place);
     return;
@@ -319,9 +375,12 @@ void Reconciler::rename(NodeId source, const DirtyName& place, const Look& seen)
   }
   const bool directory = tree_.is_directory(source);
   const Visibility::View before = directory ? visibility_.view(source) : Visibility::View{};
+  const bool awaits_listing = directory && this->awaits_listing(source);
+  pass_in_sweeps(source);
   tree_.move(source, place.directory, place.name);
   tree_.set(source, Mark::seen, false);  // by a listing of where it was
-  if (directory && visibility_.moved(source, before)) list_below(source);
+  if (directory && (visibility_.moved(source, before) || awaits_listing)) list_below(source);
+  if (directory) revive(source);  // it may have left a directory that may not be searched
   unpark(source);
   tell(Change::renamed, source, std::move(from));
   unchanged(source, seen, hints);
@@ -339,52 +398,21 @@ void Reconciler::settle_new(NodeId node, const Look& seen, Hints hints) {
   if (tree_.is_directory(node)) {
     tree_.set_mode(node, static_cast<std::uint16_t>(seen.mode & 07777));
     tree_.set(node, DirMark::linked, seen.linked);
+    tree_.set(node, DirMark::mounted, seen.mounted);
     if (!seen.linked) unfollow(node);
     if (tree_.has(node, DirMark::opaque)) return watch_opaque(node);
     queue_listing(node, false);
     return;
   }
-  tree_.set_signature(node, seen.signature());
+  set_signature(node, seen);
   if (seen.links < 2) return;
   if ((hints & hint::kContent) != 0) {
     content_told_[node] = true;
     pass_on(node, hints & hint::kContent);
-  } else if ((hints & hint::kCreated) == 0 && links_compared_.insert(seen.identity.inode).second) {
+  } else if ((hints & hint::kCreated) == 0 && !are_compared(seen)) {
     // A link may have been written through before it was moved here, or met in a listing.
     pass_on(node, hint::kClosed | hint::kCompare);
   }
-}
-
-// What was hinted under one name of a file holds for its other names.
-void Reconciler::pass_on(NodeId node, Hints hints) {
-  for (const NodeId other : tree_.with_identity(tree_.identity(node))) {
-    if (other == node || tree_.is_root(other)) continue;
-    mark(other, hints);
-    current_.push_back(
-        {tree_.parent(other), std::string(tree_.name(other)), hints | hint::kPassedOn});
-  }
-}
-
-// The entry of the tree that stands at `place` now, having left its own: it was renamed.
-NodeId Reconciler::find_source(const DirtyName& place, const Look& seen) {
-  undecided_ = false;
-  std::vector<NodeId> candidates = tree_.with_identity(seen.identity);
-  const bool directory = seen.type == EntryType::directory;
-  std::erase_if(candidates, [&](NodeId node) {
-    if (tree_.is_root(node) || tree_.type(node) != seen.type) return true;
-    return directory && (tree_.has(node, DirMark::opaque) || is_opaque_in(place.directory));
-  });
-  // Inode numbers are used again: a removed file and a new one may share theirs. A directory
-  // that still has its watch is the same.
-  const bool moved = (place.hints & hint::kMovedTo) != 0;
-  std::erase_if(candidates, [&](NodeId node) {
-    return !moved && !is_old(node, seen) && !(directory && tree_.watch(node) >= 0);
-  });
-  std::stable_partition(candidates.begin(), candidates.end(),
-                        [&](NodeId node) { return tree_.has(node, Mark::parked); });
-  const auto found = std::find_if(candidates.begin(), candidates.end(),
-                                  [&](NodeId node) { return !stands(node, place.hints); });
-  return found == candidates.end() ? kNoNode : *found;
 }
 
 // Whether an entry that was met elsewhere under its identity is still at its place as well.
@@ -444,17 +472,27 @@ void Reconciler::put_off(const DirtyName& dirty, const OpenFailure& failure) {
 // Whether `node` still stands at its place is to be found out in this round.
 void Reconciler::doubt(NodeId node) {
   if (tree_.is_root(node)) {
-    roots_in_doubt_ = true;
+    sink_.root_doubted(node);
   } else {
     current_.push_back({tree_.parent(node), std::string(tree_.name(node)), 0});
   }
 }
 
-// A directory and all below it are listed, since what is visible there may have changed.
+// A directory and all below it are listed, since what is visible there may have changed: each
+// listing has the next level listed.
 void Reconciler::list_below(NodeId directory) {
-  for (NodeId node = directory; node != kNoNode; node = next_below(tree_, node, directory)) {
-    if (tree_.is_directory(node)) queue_listing(node, false);
+  if (tree_.has(directory, DirMark::opaque)) return;
+  tree_.set(directory, DirMark::deep);
+  queue_listing(directory, false);
+}
+
+// Whether list_below() was called for a directory above and has not come to this one yet.
+bool Reconciler::awaits_listing(NodeId directory) const {
+  for (NodeId at = directory; !tree_.is_root(at);) {
+    at = tree_.parent(at);
+    if (tree_.has(at, DirMark::deep)) return true;
   }
+  return false;
 }
 
 void Reconciler::tell(Change change, NodeId node, std::string from) {

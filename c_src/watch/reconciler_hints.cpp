@@ -1,23 +1,34 @@
 // Hints in: what they make dirty, and where hints about content lead.
 #include <algorithm>
 #include <charconv>
+#include <cstdint>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "watch/reconciler.h"
 
 namespace lookout {
+namespace {
+
+std::optional<std::uint64_t> inode_in(std::string_view name) {
+  if (!name.starts_with('#')) return std::nullopt;
+  std::uint64_t inode = 0;
+  const char* const end = name.data() + name.size();
+  if (std::from_chars(name.data() + 1, end, inode).ptr != end) return std::nullopt;
+  return inode;
+}
+
+}  // namespace
 
 void Reconciler::take(const Hint& hint) {
-  if (places_.concerns(hint)) {
-    roots_in_doubt_ = true;
-    links_doubted_ = !links_.empty();
-  }
   if (const NodeId only = tree_.only_with_watch(hint.watch); only != kNoNode) {
     return take_at(only, hint);
   }
   for (const NodeId node : tree_.with_watch(hint.watch)) take_at(node, hint);
+  if (files_.empty() || hint.watch < 0) return;
+  for (const Place& place : files_.with_watch(hint.watch)) take_of_file(place, hint);
 }
 
 // A hint of the watch that `node` has.
@@ -30,17 +41,14 @@ void Reconciler::take_at(NodeId node, const Hint& hint) {
     blind_.try_emplace(node, clean_);
     file_systems_.forget();
   }
-  const std::string* single = visibility_.single_name(node);
-  if (single != nullptr && *single == hint.name && (hint.hints & hint::kPlace) != 0) {
-    roots_in_doubt_ = true;
-  }
+  directories_.had_event(node);
   if (!hint.name.empty()) {
     touch(node, hint.name, hint.hints | follow_move(hint, node));
     return;
   }
   const bool gone = hint.ended || (hint.hints & hint::kRootGone) != 0;
   if (tree_.is_root(node)) {
-    roots_in_doubt_ = true;
+    sink_.root_doubted(node);
   } else if (!gone && (hint.alone || tree_.has(node, DirMark::linked))) {
     // No watch of a directory above tells what is done to this one itself.
     touch(tree_.parent(node), tree_.name(node), hint.hints & hint::kAttributes);
@@ -76,7 +84,7 @@ Hints Reconciler::follow_move(const Hint& hint, NodeId directory) {
   const bool known = tree_.child(from->first, from->second) != kNoNode;
   const bool seen = trail_.seen_to(*from).value_or(known);
   // What is hinted of it where it is not visible is not looked into.
-  trail_.arrived(here, seen && visibility_.may_show(directory, hint.name), round_);
+  trail_.arrived(here, seen && visibility_.may_show_within(directory, hint.name, false), round_);
   return (seen ? 0 : hint::kUnpaired) | (next_.hints(from->first, from->second) & hint::kContent) |
          trail_.strayed_at(*from);
 }
@@ -84,6 +92,7 @@ Hints Reconciler::follow_move(const Hint& hint, NodeId directory) {
 void Reconciler::touch(NodeId directory, std::string_view name, Hints hints) {
   if ((hints & hint::kContent) != 0) mark_content(directory, name, hints);
   if (next_.full()) {
+    hints_lost_ = true;
     for (const DirtyName& entry : next_.take()) {
       if (tree_.alive(entry.directory) && tree_.is_directory(entry.directory)) {
         queue_listing(entry.directory, true);
@@ -91,9 +100,20 @@ void Reconciler::touch(NodeId directory, std::string_view name, Hints hints) {
     }
   }
   // What the tree still has there may be on its way to where it is visible again.
-  if (visibility_.may_show(directory, name) || visibility_.names_rules(directory, name) ||
-      tree_.child(directory, name) != kNoNode) {
+  if (visibility_.may_show_within(directory, name, true) ||
+      visibility_.names_rules(directory, name) || tree_.child(directory, name) != kNoNode) {
     next_.add(directory, name, hints);
+  }
+}
+
+void Reconciler::touch_below(NodeId directory, std::string_view path) {
+  NodeId at = directory;
+  while (at != kNoNode && tree_.is_directory(at)) {
+    const std::string_view name = path.substr(0, path.find('/'));
+    const NodeId child = tree_.child(at, name);
+    if (name.size() == path.size() || child == kNoNode) return touch(at, name, 0);
+    path.remove_prefix(name.size() + 1);
+    at = child;
   }
 }
 
@@ -101,8 +121,12 @@ void Reconciler::touch(NodeId directory, std::string_view name, Hints hints) {
 // it is found.
 void Reconciler::mark_content(NodeId directory, std::string_view name, Hints hints) {
   const NodeId node = tree_.child(directory, name);
-  if (node == kNoNode && name.starts_with('#')) mark_unnamed(directory, name, hints);
   if (node == kNoNode) {
+    // The kernel names a file that was opened without a name (O_TMPFILE) and linked later "#" and
+    // the inode number in events of that descriptor (d_tmpfile in Linux's fs/dcache.c).
+    if (const auto inode = inode_in(name)) {
+      mark_unnamed({tree_.identity(directory).device, *inode}, hints);
+    }
     // Moves that were hinted before this do not concern it.
     constexpr auto kNone = std::numeric_limits<std::uint64_t>::max();
     for (const auto& [place, moved_name] : trail_.onward({directory, std::string(name)}, kNone)) {
@@ -111,21 +135,6 @@ void Reconciler::mark_content(NodeId directory, std::string_view name, Hints hin
     return;
   }
   if (!tree_.is_directory(node)) mark(node, hints);
-}
-
-// What is written through the descriptor of a file that was opened without a name (O_TMPFILE) and
-// linked later is hinted under "#" and the inode number, the name that the kernel gave it
-// (d_tmpfile in Linux's fs/dcache.c).
-void Reconciler::mark_unnamed(NodeId directory, std::string_view name, Hints hints) {
-  std::uint64_t inode = 0;
-  const char* const end = name.data() + name.size();
-  if (std::from_chars(name.data() + 1, end, inode).ptr != end) return;
-  const Identity identity{tree_.identity(directory).device, inode};
-  for (const NodeId node : tree_.with_identity(identity)) {
-    if (tree_.is_directory(node)) continue;
-    mark(node, hints);
-    next_.add(tree_.parent(node), tree_.name(node), 0);
-  }
 }
 
 void Reconciler::mark(NodeId node, Hints hints) {
@@ -147,6 +156,7 @@ void Reconciler::stray(const DirtyName& dirty) {
 
 void Reconciler::distrust_everything() {
   ++rescans_;
+  hints_lost_ = true;
   file_systems_.forget();
   std::vector<NodeId> all;
   tree_.for_each_directory([&](NodeId directory) { all.push_back(directory); });
@@ -156,11 +166,14 @@ void Reconciler::distrust_everything() {
 }
 
 void Reconciler::doubt_mounts() {
-  if (!links_.empty()) links_doubted_ = roots_in_doubt_ = true;
+  touch_files(files_.all(), 0);
   tree_.for_each_directory([&](NodeId node) {
     if (tree_.is_root(node)) return;
     const NodeId parent = tree_.parent(node);
-    if (tree_.identity(node).device != tree_.identity(parent).device) {
+    // The table of mounts is not signalled when a mount point is moved with a directory above it:
+    // what is unmounted there is not at the path that the table had.
+    if (tree_.has(node, DirMark::mounted) ||
+        tree_.identity(node).device != tree_.identity(parent).device) {
       touch(parent, tree_.name(node), 0);
     }
   });
@@ -176,11 +189,14 @@ void Reconciler::poll() {
       touch(tree_.parent(directory), tree_.name(directory), 0);
     queue_listing(directory, true);
   }
+  touch_files(files_.polled(), hint::kSuspect);
   look_again();
 }
 
 void Reconciler::retry_names() {
   for (const DirtyName& entry : std::exchange(later_names_, {})) {
+    // The number may stand for another entry by now.
+    if (!tree_.alive(entry.directory) || !tree_.is_directory(entry.directory)) continue;
     touch(entry.directory, entry.name, entry.hints);
   }
 }

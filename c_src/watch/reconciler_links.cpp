@@ -22,14 +22,14 @@ bool Reconciler::follows(NodeId directory) const {
 std::variant<Look, int> Reconciler::follow(const Place& place, const DirectoryFd& fd,
                                            const Look& link) {
   const auto& [directory, name] = place;
-  // Watched first and looked at second, as any directory.
   const std::string path = tree_.path(directory) + '/' + name;
-  if (links_.insert(place).second) places_.follow(path);
+  auto& followed = links_[place];
+  if (!followed) followed = std::make_unique<FollowedLink>(*this, place);
+  // Watched first and checked second, as any directory.
+  const auto resolution = paths_.follow(*followed, path, true);
+  followed->real = resolution.whole ? resolution.real : std::string();
+  report_elsewhere(*followed, std::nullopt);
   auto looked = look_through(mounts_, fd, name);
-  // What has left the end of the way is not watched for there yet.
-  if (std::holds_alternative<int>(looked) && places_.follow(path)) {
-    looked = look_through(mounts_, fd, name);
-  }
   const Look* target = std::get_if<Look>(&looked);
   if (target == nullptr) {
     const int code = std::get<int>(looked);
@@ -39,7 +39,10 @@ std::variant<Look, int> Reconciler::follow(const Place& place, const DirectoryFd
   const NodeId known = tree_.child(directory, name);
   const bool stays =
       known != kNoNode && tree_.is_directory(known) && tree_.identity(known) == target->identity;
-  if (is_told_elsewhere(known, target->identity, stays)) return link;
+  if (is_told_elsewhere(known, target->identity, stays)) {
+    report_elsewhere(*followed, target->identity);
+    return link;
+  }
   return *target;
 }
 
@@ -85,18 +88,53 @@ void Reconciler::watch_opaque(NodeId directory) {
   }
 }
 
-void Reconciler::doubt_links() {
-  std::erase_if(links_, [this](const Place& place) {
-    return !tree_.alive(place.first) || !tree_.is_directory(place.first);
-  });
-  for (const auto& [directory, name] : links_) next_.add(directory, name, 0);
+// Notes the directory that a link leads to and that another place reports.
+void Reconciler::report_elsewhere(FollowedLink& link, std::optional<Identity> target) {
+  if (link.target) {
+    const auto links = links_by_target_.find({link.target->device, link.target->inode});
+    links->second.erase(link.place);
+    if (links->second.empty()) links_by_target_.erase(links);
+  }
+  link.target = target;
+  if (target) links_by_target_[{target->device, target->inode}].insert(link.place);
 }
 
-void Reconciler::watch_links() {
-  for (const auto& [directory, name] : links_) {
+// The tree loses a directory: links that lead to it may be followed from now on.
+void Reconciler::doubt_links_to(Identity directory) {
+  const auto links = links_by_target_.find({directory.device, directory.inode});
+  if (links != links_by_target_.end()) {
+    doubted_links_.insert(links->second.begin(), links->second.end());
+  }
+}
+
+void Reconciler::take_doubted_links() {
+  for (const Place& place : std::exchange(doubted_links_, {})) {
+    const auto& [directory, name] = place;
     if (tree_.alive(directory) && tree_.is_directory(directory)) {
-      places_.follow(tree_.path(directory) + '/' + name);
+      next_.add(directory, name, 0);
+    } else {
+      unfollow_link(place);
     }
+  }
+}
+
+void Reconciler::unfollow_link(const Place& place) {
+  const auto link = links_.find(place);
+  if (link == links_.end()) return;
+  report_elsewhere(*link->second, std::nullopt);
+  links_.erase(link);
+}
+
+void Reconciler::mounted_behind_links(const std::string& place) {
+  for (const auto& [at, link] : links_) {
+    const auto& real = link->real;
+    if (place == real) doubted_links_.insert(at);
+    if (real.empty() || !place.starts_with(real) || place.size() <= real.size() + 1) continue;
+    if (real != "/" && place[real.size()] != '/') continue;
+    if (!tree_.alive(at.first) || !tree_.is_directory(at.first)) continue;
+    const NodeId known = tree_.child(at.first, at.second);
+    if (known == kNoNode || !tree_.is_directory(known)) continue;
+    touch_below(known, place.substr(real == "/" ? 1 : real.size() + 1));
   }
 }
 

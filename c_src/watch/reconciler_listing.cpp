@@ -1,4 +1,5 @@
 // Listing directories: watch first, list second, so that nothing can slip between.
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -9,6 +10,10 @@ namespace lookout {
 namespace {
 
 constexpr int kItemsAStep = 16;
+constexpr int kSweptAStep = 512;
+// For longer than the names of a remote file system are taken for right after they were looked up
+// (sshfs(1): 20 s).
+constexpr std::int64_t kNamesStay = 30'000'000'000;
 
 bool is_denied(int code) {
   return code == EACCES || code == EPERM;
@@ -20,15 +25,22 @@ NodeId Reconciler::plant(const std::string& path, Identity identity, RootOptions
   const NodeId root = tree_.add_root(path, identity);
   following_ = following_ || options.follow_symlinks;
   awaiting_ = awaiting_ || options.await > 0;
-  visibility_.plant(root, options.only, options.filter, options.above);
+  visibility_.plant(root, options.single_files, options.filter, options.above);
   options.planted = inode_clock();
   roots_[root] = std::move(options);
   unfollow(root);
+  compared_.clear();  // names that a crawl finds are not compared
   confirmed_ = false;
   Agenda* const before = std::exchange(active_, &crawling_);
   queue_listing(root, false);
   active_ = before;
   return root;
+}
+
+void Reconciler::set_rules_above(NodeId root, const ScopePtr& above) {
+  if (!visibility_.set_rules_above(root, roots_.at(root).filter, above)) return;
+  list_below(root);
+  sink_.visibility_changed(root);
 }
 
 bool Reconciler::crawl() {
@@ -64,18 +76,25 @@ bool Reconciler::list_step(Agenda& agenda, std::size_t depth) {
     if (tree_.alive(directory) && tree_.is_directory(directory) &&
         tree_.has(directory, DirMark::queued)) {
       tree_.set(directory, DirMark::queued, false);
+      if (is_departing(directory)) return true;
       start_listing(agenda, directory);
     }
     return true;
   }
   if (agenda.listings.empty()) return false;
+  if (Listing& listing = agenda.listings.front(); listing.ended) {
+    if (sweep_step(listing)) return true;
+    const Listing done = std::move(listing);
+    agenda.listings.pop_front();
+    finish_listing(done);
+    return true;
+  }
   DirectoryReader& reader = agenda.listings.front().entries.reader();
   DirectoryReader::Item item;
-  for (int i = 0; i < kItemsAStep; ++i) {
+  const std::uint64_t before = visibility_.steps();
+  for (int i = 0; i < kItemsAStep && visibility_.steps() - before < kStepsASlice; ++i) {
     if (!reader.next(item)) {
-      const Listing done = std::move(agenda.listings.front());
-      agenda.listings.pop_front();
-      finish_listing(done, reader.error());
+      end_listing(agenda.listings.front(), reader.error());
       return true;
     }
     list_item(agenda.listings.front(), item);
@@ -83,10 +102,19 @@ bool Reconciler::list_step(Agenda& agenda, std::size_t depth) {
   return true;
 }
 
+bool Reconciler::read_out() {
+  return std::any_of(agenda_.listings.begin(), agenda_.listings.end(),
+                     [](Listing& listing) { return listing.entries.reader().read_out(); });
+}
+
 void Reconciler::start_listing(Agenda& agenda, NodeId directory) {
   // Whatever one is listed for whose changes may not have been hinted: it may get its watch by
   // this, and nothing would look at it again.
   const bool suspect = tree_.has(directory, DirMark::suspect) || blind_.count(directory) != 0;
+  if (mounts_.mounts_when_opened(tree_.identity(directory).device) &&
+      leave_out(directory, kAutofs)) {
+    return;
+  }
   // The mode is compared as it is now.
   if (suspect && !tree_.has(directory, DirMark::remote)) directories_.drop(directory);
   const auto opened = directories_.open(directory);
@@ -96,7 +124,7 @@ void Reconciler::start_listing(Agenda& agenda, NodeId directory) {
         if (telling_) {
           doubt(failure->node);
         } else if (tree_.is_root(failure->node)) {
-          roots_in_doubt_ = true;
+          sink_.root_doubted(failure->node);
         } else {
           touch(tree_.parent(failure->node), tree_.name(failure->node), 0);
         }
@@ -122,13 +150,22 @@ void Reconciler::start_listing(Agenda& agenda, NodeId directory) {
   if (suspect && !tree_.is_root(directory) && !fd->mount()) compare_mode(directory, fd->mode());
   std::int64_t started = inode_clock();
   if (!watch_directory(directory, fd)) return;
-  if (const int code = learn_rules(directory, fd); code != 0) {
-    listing_failed(directory, code);
+  const std::optional<int> refused = load_rules(directory, fd);
+  if (!refused) {
+    tree_.set(directory, DirMark::queued);
+    agenda.directories.push_back(directory);
+    return;
+  }
+  if (*refused != 0) {
+    listing_failed(directory, *refused);
     return;
   }
   tree_.set(directory, DirMark::queued, false);  // by new rules; it is being listed
-  if (const std::string* name = visibility_.single_name(directory)) {
-    list_single(directory, *name, suspect);
+  if (const Visibility::Names* names = visibility_.single_names(directory)) {
+    tree_.set(directory, DirMark::stale, false);
+    tree_.set(directory, DirMark::suspect, false);
+    tree_.set(directory, DirMark::unreadable, false);
+    for (const std::string& name : *names) list_single(directory, name, suspect);
     if (suspect) compared(directory, started);
     return;
   }
@@ -150,33 +187,83 @@ void Reconciler::start_listing(Agenda& agenda, NodeId directory) {
   agenda.listings.push_back(std::move(listing));
 }
 
-// Reads what git's files in a directory say, where they count. When that is something else than
-// before, what lies below is listed again. Returns an errno where that is to be tried again.
-int Reconciler::learn_rules(NodeId directory, const DirectoryFd& fd) {
+// Loads git's files in a directory, where they count, a slice with each call. When they define
+// something else than before, what lies below is listed again. nullopt where it is to be called
+// again, before anything else is decided in the directory; an errno where that is to be tried
+// later.
+std::optional<int> Reconciler::load_rules(NodeId directory, const DirectoryFd& fd) {
   if (!visibility_.reads_rules(directory)) return 0;
-  std::vector<RuleFailure> failures;
-  auto files = read_rule_files(fd, failures);
-  if (!files) return fd->mount()->code();
-  for (const RuleFailure& failure : failures) {
-    if (is_passing(failure.code)) return failure.code;
-  }
-  if (failures.empty()) {
-    rules_unreadable_.erase(directory);
-  } else if (rules_unreadable_.insert(directory).second) {
-    for (const auto& [file, code] : failures) {
-      const std::string path = tree_.path(directory) + '/' + file;
-      sink_.notice(UnreadableNotice{file.starts_with('/') ? file : path, errno_name(code)});
+  std::optional<RuleLoad>& load = active_->loading;
+  if (!load || load->directory != directory) {
+    load.emplace().directory = directory;
+    if (const int code = read_rules(directory, fd, *load); code != 0) {
+      load.reset();
+      return code;
     }
   }
-  if (visibility_.learn(directory, std::move(*files))) {
-    list_below(directory);
-    roots_in_doubt_ = true;  // others may be covered by this one now, or no more
+  if (visibility_.parse_step(load->files)) return std::nullopt;
+  set_rules(*std::exchange(load, std::nullopt));
+  return 0;
+}
+
+int Reconciler::read_rules(NodeId directory, const DirectoryFd& fd, RuleLoad& load) {
+  // Mounted there, it needs a watch of its own, though it may not be visible.
+  if (mounts_.names_mount(".gitignore")) look_in(directory, fd, ".gitignore");
+  auto gitignore = read_gitignore(mounts_, fd);
+  auto repository = read_repository(mounts_, fd);
+  for (const auto& mount : {gitignore.unanswered, repository.unanswered}) {
+    if (mount && mount == fd->mount()) return mount->code();
+  }
+  if (gitignore.unanswered) {
+    rules_unanswered({directory, ".gitignore"}, *gitignore.unanswered);
+  } else {
+    load.files.gitignore = std::move(gitignore.rules);
+  }
+  if (repository.unanswered) {
+    rules_unanswered({directory, ".git"}, *repository.unanswered);
+  } else {
+    load.files.repository = std::move(repository.rules);
+  }
+  load.failures = std::move(gitignore.failures);
+  for (RuleFailure& failure : repository.failures) load.failures.push_back(std::move(failure));
+  for (const RuleFailure& failure : load.failures) {
+    // Somebody has a lease on the file, and may keep it (fcntl(2)): the others do not wait for
+    // that.
+    if (failure.code == EAGAIN) {
+      failed_names_.emplace(directory, ".gitignore");
+    } else if (is_passing(failure.code)) {
+      return failure.code;
+    }
   }
   return 0;
 }
 
+void Reconciler::set_rules(RuleLoad load) {
+  const NodeId directory = load.directory;
+  std::vector<RuleFailure>& failures = load.failures;
+  const bool changed = visibility_.set_rules(directory, load.files, failures);
+  if (failures.empty()) {
+    rules_unreadable_.erase(directory);
+  } else if (rules_unreadable_.insert(directory).second) {
+    for (const RuleFailure& failure : failures) {
+      const std::string path = tree_.path(directory) + '/' + failure.file;
+      sink_.notice(
+          UnreadableNotice{failure.file.starts_with('/') ? failure.file : path, failure.reason()});
+    }
+  }
+  if (changed) {
+    if (tree_.first_child(directory) != kNoNode) {
+      list_below(directory);
+    } else {
+      queue_listing(directory, false);
+    }
+    sink_.visibility_changed(directory);
+  }
+}
+
 // Returns false where the directory cannot be listed now.
 bool Reconciler::watch_directory(NodeId directory, const DirectoryFd& fd) {
+  if (leave_out(directory, file_system(directory, fd).pseudo)) return false;
   if (is_to_be_polled(directory, fd)) {
     start_polling(directory);
     return true;
@@ -188,7 +275,7 @@ bool Reconciler::watch_directory(NodeId directory, const DirectoryFd& fd) {
     if (tree_.has(directory, DirMark::polled)) {
       tree_.set(directory, DirMark::polled, false);
       polled_.erase(directory);
-      if (polled_.empty()) roots_limited_.clear();
+      if (polled() == 0) roots_limited_.clear();
     }
     return true;
   }
@@ -223,12 +310,34 @@ bool Reconciler::is_to_be_polled(NodeId directory, const DirectoryFd& fd) {
     case Backend::automatic:
       break;
   }
-  const std::uint64_t device = tree_.identity(directory).device;
-  const FileSystem& system = fd->mount() ? fd->system() : file_systems_.of(fd->get(), device);
-  const std::string_view remote = system.remote;
-  if (remote.empty()) return false;
-  if (roots_polled_.emplace(root, device).second) {
-    sink_.notice(PolledNotice{tree_.path(directory), std::string(remote)});
+  const FileSystem& system = file_system(directory, fd);
+  const std::string_view name = system.remote.empty() ? system.pseudo : system.remote;
+  if (name.empty()) return false;
+  if (roots_polled_.emplace(root, tree_.identity(directory).device).second) {
+    sink_.notice(PolledNotice{tree_.path(directory), std::string(name)});
+  }
+  return true;
+}
+
+const FileSystem& Reconciler::file_system(NodeId directory, const DirectoryFd& fd) {
+  if (fd->mount()) return fd->system();
+  return file_systems_.of(fd->get(), tree_.identity(directory).device);
+}
+
+// Whether a directory on a pseudo file system is an entry and no more: it is, unless its root is on
+// the same one, or asks for a backend.
+bool Reconciler::leave_out(NodeId directory, std::string_view file_system) {
+  if (file_system.empty()) return false;
+  const NodeId root = tree_.root_of(directory);
+  if (roots_.at(root).backend != Backend::automatic ||
+      tree_.identity(directory).device == tree_.identity(root).device) {
+    return false;
+  }
+  if (!tree_.has(directory, DirMark::opaque)) {
+    tree_.set(directory, DirMark::opaque);
+    tree_.set(directory, DirMark::stale, false);
+    tree_.set(directory, DirMark::suspect, false);
+    sink_.notice(UnwatchedNotice{tree_.path(directory), std::string(file_system)});
   }
   return true;
 }
@@ -244,6 +353,8 @@ void Reconciler::listing_failed(NodeId directory, int code) {
   tree_.set(directory, DirMark::stale);
   if (is_denied(code)) {
     denied(directory, directory, code);
+  } else if (code == ENOENT || code == ESTALE) {
+    vanished(directory, code);
   } else if (is_passing(code)) {
     later_directories_.push_back(directory);
   } else {
@@ -251,22 +362,51 @@ void Reconciler::listing_failed(NodeId directory, int code) {
   }
 }
 
-// Of a single file only its own entry is looked at.
+// It has been removed or renamed, where its name may still be found for a while: its place is
+// checked, now and by the next poll. Only where that lasts something is wrong.
+void Reconciler::vanished(NodeId directory, int code) {
+  const std::int64_t now = monotonic_clock();
+  if (now - vanished_.try_emplace(directory, now).first->second >= kNamesStay) {
+    return give_up(directory, code);
+  }
+  if (tree_.is_root(directory)) {
+    sink_.root_doubted(directory);
+  } else {
+    touch(tree_.parent(directory), tree_.name(directory), 0);
+  }
+  directories_.drop(directory);
+  tree_.set(directory, DirMark::suspect);
+  blind_.try_emplace(directory, clean_);
+  failed_.insert(directory);
+}
+
+// Of single files only their own entries are checked.
 void Reconciler::list_single(NodeId directory, const std::string& name, bool suspect) {
-  tree_.set(directory, DirMark::stale, false);
-  tree_.set(directory, DirMark::suspect, false);
-  tree_.set(directory, DirMark::unreadable, false);
   if (telling_) {
     look({directory, name, suspect ? hint::kSuspect : 0});
-  } else {
+  } else if (tree_.child(directory, name) == kNoNode) {
     learn(directory, name);
   }
+}
+
+void Reconciler::show_single(NodeId root, const std::string& name) {
+  visibility_.show_single(root, name);
+  touch(root, name, 0);
+}
+
+void Reconciler::load_single(NodeId root, const std::string& name) {
+  visibility_.show_single(root, name);
+  telling_ = false;
+  list_single(root, name, false);
+  telling_ = true;
 }
 
 void Reconciler::list_item(const Listing& listing, const DirectoryReader::Item& item) {
   const NodeId directory = listing.directory;
   const bool link = item.type == EntryType::symlink && follows(directory);
-  const bool believed = listing.trusted && item.type.has_value() && !link;
+  // Where something is mounted, the listing has the number of what lies below.
+  const bool believed =
+      listing.trusted && item.type.has_value() && !link && !mounts_.names_mount(item.name);
   if (believed ? !visibility_.shows(directory, item.name, *item.type)
                : !visibility_.may_show(directory, item.name)) {
     return;
@@ -278,6 +418,7 @@ void Reconciler::list_item(const Listing& listing, const DirectoryReader::Item& 
     const bool opaque = item.type == EntryType::directory && is_opaque_in(directory);
     const bool awaited = listing.awaits && item.type == EntryType::file;
     if (believed && !opaque && !awaited && (!telling_ || !tree_.knows(listed))) {
+      if (!has_room(directory, item.name, listed.device)) return;
       const NodeId made = create(directory, item.name, *item.type, listed);
       tree_.set(made, Mark::seen);
       tell(Change::created, made);
@@ -347,10 +488,12 @@ void Reconciler::learn(NodeId directory, const std::string& name) {
     touch(directory, name, 0);
     return;
   }
+  if (!has_room(directory, name, seen->identity.device)) return;
   const NodeId made = create(directory, name, seen->type, seen->identity);
   if (seen->type == EntryType::directory) {
     tree_.set_mode(made, static_cast<std::uint16_t>(seen->mode & 07777));
     tree_.set(made, DirMark::linked, seen->linked);
+    tree_.set(made, DirMark::mounted, seen->mounted);
     if (!seen->linked) unfollow(made);
     if (tree_.has(made, DirMark::opaque)) watch_opaque(made);
     queue_listing(made, false);
@@ -359,28 +502,57 @@ void Reconciler::learn(NodeId directory, const std::string& name) {
   }
 }
 
-// `code` is an errno where it ended early.
-void Reconciler::finish_listing(const Listing& listing, int code) {
+// All has been read of it, or what could be: `code` is an errno then.
+void Reconciler::end_listing(Listing& listing, int code) {
+  listing.ended = true;
+  listing.code = code == ENOENT ? 0 : code;
+  listing.deep = tree_.has(listing.directory, DirMark::deep);
+  listing.next = tree_.first_child(listing.directory);
+}
+
+// Has entries checked that the listing did not meet. False when there are no more.
+bool Reconciler::sweep_step(Listing& listing) {
   const NodeId directory = listing.directory;
-  const bool failed = code != 0 && code != ENOENT;
-  for (NodeId child = tree_.first_child(directory); child != kNoNode;
-       child = tree_.next_sibling(child)) {
+  for (int i = 0; i < kSweptAStep && listing.next != kNoNode; ++i) {
+    const NodeId child = std::exchange(listing.next, tree_.next_sibling(listing.next));
+    if (listing.deep && tree_.is_directory(child)) list_below(child);
     if (tree_.has(child, Mark::seen)) {
       tree_.set(child, Mark::seen, false);
       continue;
     }
-    if (listing.suspect && !failed) tree_.set(child, Mark::missed);
+    if (listing.suspect && listing.code == 0) tree_.set(child, Mark::missed);
     // A listing may miss what is renamed meanwhile: look before it is believed to be gone.
     if (!tree_.has(child, Mark::parked)) {
       current_.push_back({directory, std::string(tree_.name(child)), 0});
     }
   }
-  if (failed) {
+  return listing.next != kNoNode;
+}
+
+// An entry leaves its place in the tree: sweeps go on behind it. What comes to a place comes before
+// those that are there.
+void Reconciler::pass_in_sweeps(NodeId node) {
+  for (Agenda* agenda : {&agenda_, &crawling_}) {
+    if (agenda->listings.empty()) continue;
+    NodeId& next = agenda->listings.front().next;
+    if (next == node) next = tree_.next_sibling(node);
+  }
+}
+
+void Reconciler::finish_listing(const Listing& listing) {
+  const NodeId directory = listing.directory;
+  // Until now an entry that was moved out of it is known to await a listing.
+  if (listing.deep && !tree_.has(directory, DirMark::queued)) {
+    tree_.set(directory, DirMark::deep, false);
+  }
+  if (listing.code != 0) {
     tree_.set(directory, DirMark::suspect,
               tree_.has(directory, DirMark::suspect) || listing.suspect);
-    listing_failed(directory, code);
+    listing_failed(directory, listing.code);
   } else {
-    tree_.set(directory, DirMark::unreadable, false);
+    const bool incomplete = failed_.contains(directory);  // the tree had no room
+    if (!incomplete) tree_.set(directory, DirMark::unreadable, false);
+    vanished_.erase(directory);
     if (listing.suspect) compared(directory, listing.started);
   }
 }
@@ -429,11 +601,21 @@ void Reconciler::give_up(NodeId directory, int code) {
   failed_.insert(directory);
 }
 
+// Whether the tree can take one more entry of a directory. If it cannot, not all of the directory
+// is known, and it is listed again as one that cannot be read.
+bool Reconciler::has_room(NodeId directory, std::string_view name, std::uint64_t device) {
+  if (tree_.has_room(name, device)) return true;
+  give_up(directory, EOVERFLOW);
+  return false;
+}
+
 void Reconciler::unreadable(NodeId directory, int code) {
   if (code == ETIMEDOUT && tree_.has(directory, DirMark::remote)) {
     say_unanswered(tree_.path(top_of_mount(directory)));
     return;
   }
+  // That the server is dead is said of the mount, once.
+  if (code == ENOTCONN || code == ECONNABORTED) directory = top_of_mount(directory);
   if (tree_.has(directory, DirMark::unreadable)) return;
   tree_.set(directory, DirMark::unreadable);
   sink_.notice(UnreadableNotice{tree_.path(directory), errno_name(code)});

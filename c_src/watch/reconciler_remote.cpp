@@ -14,10 +14,13 @@ bool Reconciler::is_on_mount(const OpenDirectory& directory, const std::string& 
 
 // The look at an entry failed.
 void Reconciler::not_looked_at(const DirtyName& dirty, const DirectoryFd& fd, int code) {
-  if (code == EACCES || code == EPERM) {
-    denied(dirty.directory, dirty.directory, code);
-  } else if (is_passing(code)) {
+  const bool elsewhere = mounts_.of(*fd, dirty.name) != fd->mount();
+  if (is_passing(code)) {
     later_names_.push_back(dirty);
+  } else if (elsewhere && code != ETIMEDOUT) {
+    unreachable({dirty.directory, dirty.name}, code);
+  } else if (code == EACCES || code == EPERM) {
+    denied(dirty.directory, dirty.directory, code);
   } else if (code == ETIMEDOUT && !is_on_mount(*fd, dirty.name)) {
     // Something is mounted there, or the way of a link leads to it: all else is in order.
     failed_names_.emplace(dirty.directory, dirty.name);
@@ -25,6 +28,25 @@ void Reconciler::not_looked_at(const DirtyName& dirty, const DirectoryFd& fd, in
   } else {
     give_up(dirty.directory, code);
   }
+}
+
+// What is mounted at an entry cannot be stat'ed: its server is dead, or refuses. The directory that
+// it is in is in order.
+void Reconciler::unreachable(const Place& place, int code) {
+  const auto& [directory, name] = place;
+  failed_names_.insert(place);
+  const NodeId known = tree_.child(directory, name);
+  if (known != kNoNode && tree_.is_directory(known)) {
+    unreadable(known, code);
+  } else if (said_unreachable_.insert(place).second) {
+    sink_.notice(UnreadableNotice{tree_.path(directory) + '/' + name, errno_name(code)});
+  }
+}
+
+// A file of rules is on a mount of its own that does not answer. It is read again when that does.
+void Reconciler::rules_unanswered(const Place& place, const RemoteMount& mount) {
+  failed_names_.insert(place);
+  if (mount.code() == ETIMEDOUT) say_unanswered(tree_.path(place.first) + '/' + place.second);
 }
 
 // What was given up for a failure.

@@ -5,6 +5,12 @@
 
 #include <cerrno>
 #include <memory>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "support/unique_fd.h"
+#include "watch/way.h"
 
 namespace lookout {
 namespace {
@@ -119,6 +125,25 @@ int watch_directory(HintSource& source, const DirectoryFd& directory, Backend ba
   return watched ? watched->first : -1;
 }
 
+FileWatch watch_file(HintSource& source, const RemoteMounts& mounts, const DirectoryFd& directory,
+                     const std::string& name, FileWatchOptions options) {
+  const auto call = [own = source.shared_from_this(), directory, name, options] {
+    FileWatch made;
+    const int flags = O_PATH | O_CLOEXEC | (options.follow ? 0 : O_NOFOLLOW);
+    const UniqueFd file(::openat(directory->get(), name.c_str(), flags));
+    if (file) made.system = file_system_of(file.get()).value_or(FileSystem{});
+    if (options.choose && !(made.system.remote.empty() && made.system.pseudo.empty())) return made;
+    if (file) made.watch = own->watch_file(file.get(), options.content);
+    if (made.watch < 0) made.code = errno;
+    return made;
+  };
+  const auto mount = options.follow && !mounts.none() ? mounts.way(*directory, name).mount
+                                                      : mounts.of(*directory, name);
+  if (!mount) return call();
+  const std::string what = "watch file " + key_of(*directory) + name;
+  return mount->ask(what, call).value_or(FileWatch{-1, mount->code(), {}});
+}
+
 Writers writers_of(const DirectoryFd& directory, const std::string& name) {
   if (!directory->mount()) return writers_of(directory->get(), name);
   return directory->mount()
@@ -127,18 +152,67 @@ Writers writers_of(const DirectoryFd& directory, const std::string& name) {
       .value_or(Writers::unknown);
 }
 
-std::optional<RuleFiles> read_rule_files(const DirectoryFd& directory,
-                                         std::vector<RuleFailure>& failures) {
-  if (!directory->mount()) return read_rule_files(directory->get(), failures);
-  using Answer = std::pair<RuleFiles, std::vector<RuleFailure>>;
-  auto read = directory->mount()->ask("rules " + directory->key(), [directory] {
-    Answer answer;
-    answer.first = read_rule_files(directory->get(), answer.second);
-    return answer;
-  });
-  if (!read) return std::nullopt;
-  failures = std::move(read->second);
-  return std::move(read->first);
+namespace {
+
+template <class Call>
+std::invoke_result_t<Call> ask_rules(const RemoteMounts::Pointer& mount, const std::string& what,
+                                     Call call) {
+  if (!mount) return call();
+  auto answer = mount->ask(what, std::move(call));
+  if (answer) return std::move(*answer);
+  return {{}, {}, mount};
+}
+
+RuleAnswer<RuleFile> read_gitignore_now(int directory_fd) {
+  RuleAnswer<RuleFile> answer;
+  answer.rules = read_gitignore(directory_fd, answer.failures);
+  return answer;
+}
+
+RuleAnswer<RepositoryRules> read_repository_now(int directory_fd) {
+  RuleAnswer<RepositoryRules> answer;
+  answer.rules = read_repository(directory_fd, answer.failures);
+  return answer;
+}
+
+UniqueFd open_path_of(const std::string& directory) {
+  return UniqueFd(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+}
+
+}  // namespace
+
+RuleAnswer<RuleFile> read_gitignore(const RemoteMounts& mounts, const DirectoryFd& directory) {
+  const auto at = mounts.of(*directory, ".gitignore");
+  return ask_rules(at ? at : directory->mount(), "gitignore " + key_of(*directory),
+                   [directory] { return read_gitignore_now(directory->get()); });
+}
+
+RuleAnswer<RepositoryRules> read_repository(const RemoteMounts& mounts,
+                                            const DirectoryFd& directory) {
+  RemoteMounts::Pointer within;
+  if (!mounts.none()) within = mounts.within(join(path_of(directory->get()), ".git"));
+  return ask_rules(within ? within : directory->mount(), "repository " + key_of(*directory),
+                   [directory] { return read_repository_now(directory->get()); });
+}
+
+RuleAnswer<RuleFile> read_gitignore(const RemoteMounts& mounts, const std::string& directory) {
+  return ask_rules(mounts.at(join(directory, ".gitignore")), "gitignore above " + directory,
+                   [directory]() -> RuleAnswer<RuleFile> {
+                     const UniqueFd fd = open_path_of(directory);
+                     if (!fd) return {{}, {{".gitignore", errno}}};
+                     return read_gitignore_now(fd.get());
+                   });
+}
+
+RuleAnswer<RepositoryRules> read_repository(const RemoteMounts& mounts,
+                                            const std::string& directory) {
+  return ask_rules(mounts.within(join(directory, ".git")), "repository above " + directory,
+                   [directory]() -> RuleAnswer<RepositoryRules> {
+                     const UniqueFd fd = open_path_of(directory);
+                     if (fd) return read_repository_now(fd.get());
+                     if (!is_passing(errno)) return {};
+                     return {{}, {{".git", errno}}};
+                   });
 }
 
 }  // namespace lookout

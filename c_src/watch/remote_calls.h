@@ -48,12 +48,41 @@ DirectoryReader read_directory(const DirectoryFd& directory, bool live, std::int
 // As HintSource::watch().
 int watch_directory(HintSource& source, const DirectoryFd& directory, Backend backend);
 
+// A watch of the entry `name`, which is no directory, itself; see HintSource::watch_file().
+struct FileWatch {
+  int watch = -1;
+  int code = 0;       // an errno where it failed
+  FileSystem system;  // that it is on
+};
+struct FileWatchOptions {
+  bool content;  // not its attributes alone
+  bool choose;   // make none where events would not tell everything
+  bool follow;   // of what the symbolic link `name` leads to
+};
+FileWatch watch_file(HintSource& source, const RemoteMounts& mounts, const DirectoryFd& directory,
+                     const std::string& name, FileWatchOptions options);
+
 // As writers_of() of writers.h.
 Writers writers_of(const DirectoryFd& directory, const std::string& name);
 
-// As read_rule_files() of rule_files.h; nullopt where there is no answer.
-std::optional<RuleFiles> read_rule_files(const DirectoryFd& directory,
-                                         std::vector<RuleFailure>& failures);
+// A part of the rules of a directory, and where the mount that was asked did not answer, that one.
+template <class Rules>
+struct RuleAnswer {
+  Rules rules;
+  std::vector<RuleFailure> failures;
+  RemoteMounts::Pointer unanswered = nullptr;
+};
+
+// As read_gitignore() and read_repository() of rule_files.h. Something may be mounted at these
+// entries, or below .git.
+RuleAnswer<RuleFile> read_gitignore(const RemoteMounts& mounts, const DirectoryFd& directory);
+RuleAnswer<RepositoryRules> read_repository(const RemoteMounts& mounts,
+                                            const DirectoryFd& directory);
+// Of a directory by its path, which has no symbolic links. One that cannot be opened begins no
+// repository.
+RuleAnswer<RuleFile> read_gitignore(const RemoteMounts& mounts, const std::string& directory);
+RuleAnswer<RepositoryRules> read_repository(const RemoteMounts& mounts,
+                                            const std::string& directory);
 
 // Makes a call about a path; an errno where the way there has no answer.
 template <class Call>

@@ -49,10 +49,16 @@ struct RemoteMount::State {
   std::map<std::string, Late> answers;
   std::vector<std::shared_ptr<void>> discarded;
 
-  void drop_answers() {
-    for (auto& [name, late] : answers) discarded.push_back(std::move(late.answer));
-    answers.clear();
+  void drop_answers() { drop_answers(Clock::time_point::max()); }
+  // Those that came before `valid`: one may hold a descriptor, which keeps the mount busy.
+  void drop_answers(Clock::time_point valid) {
+    std::erase_if(answers, [&](auto& late) {
+      if (late.second.came >= valid) return false;
+      discarded.push_back(std::move(late.second.answer));
+      return true;
+    });
   }
+  bool has_work() const { return call || !discarded.empty() || ended; }
 };
 
 RemoteMount::RemoteMount(std::function<void()> answered) : state_(std::make_shared<State>()) {
@@ -105,8 +111,13 @@ bool RemoteMount::start(const std::shared_ptr<State>& state) {
 void RemoteMount::serve(const std::shared_ptr<State>& state) {
   std::unique_lock lock(state->mutex);
   for (;;) {
-    state->work.wait(lock,
-                     [&] { return state->call || !state->discarded.empty() || state->ended; });
+    const auto has_work = [&] { return state->has_work(); };
+    if (state->answers.empty()) {
+      state->work.wait(lock, has_work);
+    } else {
+      state->work.wait_for(lock, kValid, has_work);
+      state->drop_answers(Clock::now() - kValid);
+    }
     if (!state->discarded.empty()) {
       auto discarded = std::exchange(state->discarded, {});
       lock.unlock();
@@ -115,6 +126,7 @@ void RemoteMount::serve(const std::shared_ptr<State>& state) {
       continue;
     }
     Call call = std::exchange(state->call, nullptr);
+    if (!call && !state->ended) continue;
     if (!call) break;
     lock.unlock();
     std::shared_ptr<void> answer = call();

@@ -21,6 +21,9 @@ RemoteMounts::~RemoteMounts() {
 void RemoteMounts::learn(const Mounts& mounts, const MountTypes& types) {
   std::map<std::string, Mounted> before = std::exchange(places_, {});
   names_.clear();
+  mount_names_.clear();
+  autofs_.clear();
+  some_name_.reset();
   none_ = true;
   for (const auto& [place, what] : mounts) {
     Mounted mounted{what, nullptr};
@@ -33,6 +36,10 @@ void RemoteMounts::learn(const Mounts& mounts, const MountTypes& types) {
                           : std::make_shared<RemoteMount>([this] { answered_(); });
       none_ = false;
     }
+    if (type != types.end() && type->second == kAutofs) autofs_.insert(highest_device(what));
+    const std::string name = place.substr(place.rfind('/') + 1);
+    some_name_.set(shape_of(name));
+    mount_names_.insert(name);
     places_.emplace(place, std::move(mounted));
   }
   std::erase_if(left_, [](const Pointer& mount) { return !mount->waits(); });
@@ -85,6 +92,17 @@ const RemoteMounts::Pointer& RemoteMounts::at(std::string path) const {
     path = parent_of(path);
   }
   return kLocal;
+}
+
+const RemoteMounts::Pointer& RemoteMounts::within(const std::string& path) const {
+  const Pointer& mount = at(path);
+  if (none_ || mount) return mount;
+  const std::string below = path + '/';
+  for (auto place = places_.lower_bound(below);
+       place != places_.end() && place->first.starts_with(below); ++place) {
+    if (place->second.mount) return place->second.mount;
+  }
+  return mount;
 }
 
 std::optional<WayStep> RemoteMounts::step(const std::string& path) const {

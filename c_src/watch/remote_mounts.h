@@ -1,6 +1,9 @@
 // Which mounts are served by another host or process, so that a call on them may block.
 #pragma once
 
+#include <bitset>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -44,8 +47,18 @@ class RemoteMounts {
     return across(directory, name);
   }
 
+  // Whether something is mounted at an entry of this name, in some directory.
+  bool names_mount(const std::string& name) const {
+    return some_name_[shape_of(name)] && mount_names_.contains(name);
+  }
+
+  // Whether to open a directory on this device has something mounted there (autofs(5)).
+  bool mounts_when_opened(std::uint64_t device) const { return autofs_.contains(device); }
+
   // The mount on which a path leads that has no symbolic links in it; null for a local one.
   const Pointer& at(std::string path) const;
+  // The same, and where that is a local one, the first remote one below the path.
+  const Pointer& within(const std::string& path) const;
   // What stands at a path of which only the last part may be a symbolic link; nullopt where that
   // has no answer.
   std::optional<WayStep> step(const std::string& path) const;
@@ -60,6 +73,12 @@ class RemoteMounts {
   Way way(const OpenDirectory& directory, const std::string& name) const;
 
  private:
+  // Tells most names apart that are listed from those of places, without a hash.
+  static constexpr std::size_t kShapes = 4096;
+  static std::size_t shape_of(const std::string& name) {
+    const std::size_t first = name.empty() ? 0 : static_cast<unsigned char>(name.front());
+    return (first + name.size() * 256) % kShapes;
+  }
   Pointer across(const OpenDirectory& directory, const std::string& name) const;
 
   struct Mounted {
@@ -71,7 +90,10 @@ class RemoteMounts {
   bool none_ = true;
   std::map<std::string, Mounted> places_;
   std::vector<Pointer> left_;  // with a call that had not been answered when they were unmounted
-  std::unordered_set<std::string> names_;  // the last parts of places at or below a remote mount
+  std::unordered_set<std::string> names_;     // the last parts of places at or below a remote mount
+  std::unordered_set<std::uint64_t> autofs_;  // devices
+  std::unordered_set<std::string> mount_names_;  // of all places
+  std::bitset<kShapes> some_name_;               // the shapes of these
 };
 
 // The path of an open directory. Asks no file system.

@@ -1,95 +1,153 @@
-// The paths that are watched, and where each stands in the tree.
+// The paths that are watched, and the node of each in the tree.
 #pragma once
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
-#include <optional>
+#include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "support/error.h"
-#include "watch/reconciler.h"
+#include "watch/path_watches.h"
+#include "watch/rules_above.h"
 #include "watch/tree.h"
 #include "watch/visibility.h"
+#include "watch/watch_options.h"
 
 namespace lookout {
 
-// What stands at a path that is to be watched: a directory, or a single file in one.
+// What exists at a path that is to be watched: a directory, or a single file in one.
 struct Target {
   std::string directory;  // the directory to be opened
   std::string only;       // the name of a single file in it; empty for the directory itself
   Identity identity;      // of the directory
+  bool linked = false;    // the single file is named by a symbolic link, which is followed
 };
 
-// Looks at a path, symbolic links followed. Errors: those of stat(2) and open(2).
+// Checks a path, symbolic links followed. Errors: those of stat(2) and open(2).
 Result<Target> probe(const std::string& path);
 
-struct Root {
-  enum class Phase {
-    absent,    // it has no node: nothing stands there, or another root covers it
-    crawling,  // what stands below it is being learnt
-    untold,    // known, and still to be told
-    telling,   // being told
+struct Root;
+using RootPointer = std::shared_ptr<Root>;
+
+// A directory that is watched, or a single file.
+//
+// Single files have no node of their own: those in one directory share a base, a root that is
+// limited to their names and that users do not see.
+struct Root : std::enable_shared_from_this<Root> {
+  enum class Phase : std::uint8_t {
+    absent,    // it has no node: nothing exists there, another root covers it, or it has a base
+    crawling,  // what is below it is being loaded
+    untold,    // loaded, and still to be reported
+    telling,   // being reported
     told,
-    leaving  // its entries are being told as deleted
+    leaving  // its entries are being reported as deleted
   };
+  static constexpr std::size_t kPhases = 6;
 
   std::string path;  // as it was given
-  bool recursive = true;
-  bool follow_symlinks = false;
-  Backend backend = Backend::automatic;
-  std::uint32_t await = 0;
-  bool polled = false;  // it was, when it was last looked at
+  WatchOptions options;
   Filter filter;
-  bool tell = false;     // what is found there next is told as created
-  bool lost = false;     // it was said that nothing stands there
-  bool missing = false;  // nothing did when it was last looked at, nor did another root cover it
-  bool denied = false;   // it was said that it cannot be looked at
-  bool removed = false;  // unwatched: forgotten when its entries are gone
-  bool moved = false;    // leaving only since another root covers it now
-  static constexpr std::size_t kPhases = 6;
   Phase phase = Phase::absent;  // changed by Roots::enter() alone
-  NodeId node = kNoNode;
-  bool covered = false;  // another root tells what is below it
+  NodeId node = kNoNode;        // changed by Roots::set_node() alone
+  NodeId cursor = kNoNode;  // while it is being reported: the next entry to be reported; while it
+                            // is leaving: the first that was not
+  bool reported = false;    // leaving: entries of it were reported
   Target target;
+  // While git's files above its directory are being read, before it gets a node, and as long as
+  // some of them do not answer.
+  std::unique_ptr<RulesAbove> above;
+  std::string real;  // the path without symbolic links; empty where nothing exists
 
-  // What may be told of it: all, or when it is being told what comes before the cursor.
-  NodeId cursor = kNoNode;
+  std::unique_ptr<PathFollower> follower;  // of the path
+  std::uint64_t check = 0;                 // the number of the check that is due; 0: none is
+
+  bool tell = false;     // what is found there next is reported as created
+  bool lost = false;     // it was reported that nothing exists there
+  bool denied = false;   // it was reported that it cannot be checked
+  bool removed = false;  // unwatched: forgotten when its entries are deleted
+  bool moved = false;    // leaving only since another root covers it now
+  bool covered = false;  // another root reports what is below it
+  bool nested = false;   // another one is above it by its text; changed by Roots alone
+
+  // Of a single file.
+  RootPointer base;
+  bool joined = false;  // the base shows its name
+  // Of a base.
+  bool is_base = false;
+  std::map<std::string, Root*> members;  // by name
 };
 
 class Roots {
  public:
   Roots(const Tree& tree, Visibility& visibility) : tree_(tree), visibility_(visibility) {}
 
-  using Pointer = std::shared_ptr<Root>;
+  using Pointer = RootPointer;
+  // Shorter paths come first, so that a root comes before those that it may cover.
+  struct ByLength {
+    bool operator()(const Pointer& a, const Pointer& b) const {
+      if (a->path.size() != b->path.size()) return a->path.size() < b->path.size();
+      return a->path != b->path ? a->path < b->path : a < b;
+    }
+  };
+  using Ordered = std::set<Pointer, ByLength>;
 
-  const std::vector<Pointer>& all() const { return roots_; }
+  // All of them, bases as well.
+  const Ordered& all() const { return all_; }
+  // The one that was added with this path and is still wanted.
   Pointer find(const std::string& path) const;
   Pointer find(NodeId node) const;
   Pointer find(Root::Phase phase) const;
-  bool any(Root::Phase phase) const { return in_phase_[static_cast<std::size_t>(phase)] > 0; }
-  void enter(Root& root, Root::Phase phase);
-  // Shorter paths come first, so that a root is met before those that it may cover.
+  bool any(Root::Phase phase) const { return !in(phase).empty(); }
+  const Ordered& in(Root::Phase phase) const { return phases_[static_cast<std::size_t>(phase)]; }
+  // The base of single files in a directory that are watched with the same options.
+  Pointer base(const std::string& directory, const WatchOptions& options) const;
+  // Those that have this path: the one that is wanted, removed ones, and bases.
+  std::vector<Pointer> at(const std::string& path) const;
+  // Those at the directories above `path`, the nearest first; with `itself` also those at it.
+  std::vector<Pointer> above(const std::string& path, bool itself) const;
+  // Those below `path` by their text.
+  std::vector<Pointer> below(const std::string& path) const;
+
   void add(Pointer root);
   void remove(const Pointer& root);
+  void enter(const Pointer& root, Root::Phase phase);
+  void set_node(const Pointer& root, NodeId node);
 
-  // Whether another root that is known tells (or will tell) what stands at this root's path. What
-  // it does not make visible it does not tell.
-  bool covered(const Root& root) const;
+  // Whether another root that is known reports (or will report) what exists at this root's path.
+  // What it does not make visible it does not report.
+  // `is_linked` says whether the path of the inner of two roots leaves the outer one through a
+  // symbolic link now; it is asked only where the tree has no directory.
+  using IsLinked = std::function<bool(const Root& outer, const Root& inner)>;
+  bool covered(const Root& root, const IsLinked& is_linked) const;
+  // Whether `outer`, which has a node and of which nothing else is known yet, may make visible what
+  // exists at the path of `inner`, which is below it.
+  bool may_show(const Root& outer, const Root& inner) const;
   // The node of a path below a root, or the root itself; kNoNode where the tree has none.
   NodeId resolve(const std::string& path) const;
 
  private:
-  std::size_t& count(Root::Phase phase) { return in_phase_[static_cast<std::size_t>(phase)]; }
+  Ordered& in(Root::Phase phase) { return phases_[static_cast<std::size_t>(phase)]; }
+  bool covers(const Root& outer, const Root& root, const IsLinked& is_linked) const;
+  bool is_nested(const Root& root) const;
+  void nest(const Root& outer);
 
   const Tree& tree_;
   Visibility& visibility_;
-  std::vector<Pointer> roots_;
-  std::array<std::size_t, Root::kPhases> in_phase_{};  // how many roots are in each
+  Ordered all_;
+  std::array<Ordered, Root::kPhases> phases_;
+  std::multimap<std::string, Pointer> by_path_;
+  std::unordered_map<NodeId, Pointer> by_node_;
 };
 
 // Whether `path` lies below the directory `above` by its text.
 bool is_path_below(const std::string& path, const std::string& above);
+// `path`, which is below `above`, from there.
+std::string path_below(const std::string& path, const std::string& above);
 
 }  // namespace lookout

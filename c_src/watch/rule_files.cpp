@@ -1,52 +1,31 @@
 #include "watch/rule_files.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "ignore/git_config.h"
+#include "support/error.h"
 #include "support/unique_fd.h"
+#include "watch/disk.h"
+#include "watch/safe_file.h"
+#include "watch/way.h"
 
 namespace lookout {
 namespace {
 
-// Nothing stands there, or a socket.
+using Failures = std::vector<RuleFailure>;
+
+// Nothing exists there, or a socket.
 bool is_absent(int code) {
   return code == ENOENT || code == ENOTDIR || code == ENAMETOOLONG || code == ENXIO;
-}
-
-// The content of a regular file; empty where there is none. `shown` is its name in a failure.
-std::string read_file(int directory_fd, const std::string& file, int flags,
-                      const std::string& shown, std::vector<RuleFailure>& failures) {
-  const auto fail = [&](int code) {
-    if (!is_absent(code)) failures.push_back({shown, code});
-    return std::string();
-  };
-  const UniqueFd fd(
-      ::openat(directory_fd, file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags));
-  struct stat seen {};
-  if (!fd || ::fstat(fd.get(), &seen) != 0) return fail(errno);
-  if (!S_ISREG(seen.st_mode)) return {};
-  std::string content(kMaxRuleFile + 1, '\0');
-  std::size_t filled = 0;
-  while (filled < content.size()) {
-    const ssize_t got = ::read(fd.get(), content.data() + filled, content.size() - filled);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return fail(errno);
-    if (got == 0) break;
-    filled += static_cast<std::size_t>(got);
-  }
-  if (filled > kMaxRuleFile) return fail(EFBIG);
-  content.resize(filled);
-  content.shrink_to_fit();
-  return content;
 }
 
 // Of an environment variable; empty where it is not set.
@@ -68,95 +47,214 @@ std::string below(const std::string& directory, const std::string& path) {
   return path.starts_with('/') ? path : directory + '/' + path;
 }
 
-// The directory of the repository whose work tree this is, as openat(2) finds it from there: what
-// all its work trees have in common.
-std::string repository_of(int directory_fd, std::vector<RuleFailure>& failures) {
-  const std::string text = read_file(directory_fd, ".git", 0, ".git", failures);
-  constexpr std::string_view kLeads = "gitdir: ";
-  std::string repository = ".git";
-  if (text.starts_with(kLeads)) repository = first_line(text.substr(kLeads.size()));
-  const std::string common_file = repository + "/commondir";
-  const std::string common = read_file(directory_fd, common_file, 0, common_file, failures);
-  return common.empty() ? repository : below(repository, first_line(common));
+// The content of a regular file; empty where there is none. A failure names it `shown`.
+std::string read_opened(const SafePath& file, const std::string& shown, Failures& failures) {
+  SafeText read = read_text(file, kMaxRuleFile);
+  if (read.code != 0 && !is_absent(read.code)) failures.push_back({shown, read.code});
+  return std::move(read.text);
 }
 
-std::string excludes_file(int directory_fd, const std::string& repository,
-                          std::vector<RuleFailure>& failures) {
-  const std::string home = environment("HOME");
-  std::string configured = environment("XDG_CONFIG_HOME");
-  if (configured.empty() && !home.empty()) configured = home + "/.config";
+RuleFile read_file(int directory_fd, const std::string& path, Links links, Failures& failures) {
+  return {path, read_opened(open_path(directory_fd, path, links), path, failures)};
+}
 
-  std::vector<std::string> files{"/etc/gitconfig"};
-  if (!configured.empty()) files.push_back(configured + "/git/config");
-  if (!home.empty()) files.push_back(home + "/.gitconfig");
-  files.push_back(repository + "/config");
-  std::string path = configured.empty() ? "" : configured + "/git/ignore";
-  for (const std::string& file : files) {
-    auto said = excludes_file_of(read_file(directory_fd, file, 0, file, failures));
-    if (said) path = std::move(*said);
+// The configuration of the user and of the system.
+class UserConfig {
+ public:
+  explicit UserConfig(Failures& failures)
+      : home_(environment("HOME")), directory_(environment("XDG_CONFIG_HOME")) {
+    if (directory_.empty() && !home_.empty()) directory_ = home_ + "/.config";
+    read("/etc/gitconfig", failures);
+    if (!directory_.empty()) read(directory_ + "/git/config", failures);
+    if (!home_.empty()) read(home_ + "/.gitconfig", failures);
   }
-  if (path.starts_with("~/") && !home.empty()) path = home + path.substr(1);
-  if (!path.starts_with('/')) return {};
-  return read_file(directory_fd, path, 0, path, failures);
+
+  // The value of core.excludesFile, or its default.
+  std::string excludes_file() const {
+    std::string path = directory_.empty() ? "" : directory_ + "/git/ignore";
+    for (const std::string& text : texts_) path = excludes_file_of(text).value_or(path);
+    return path;
+  }
+
+  bool lists_as_safe(int work_tree) const {
+    std::vector<std::string> listed;
+    for (const std::string& text : texts_) add_safe_directories(text, listed);
+    if (listed.empty()) return false;
+    std::error_code unknown;
+    const auto path =
+        std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(work_tree), unknown);
+    return !unknown && is_safe_directory(listed, path.string(), home_);
+  }
+
+  const std::string& home() const { return home_; }
+
+ private:
+  void read(const std::string& path, Failures& failures) {
+    texts_.push_back(read_file(AT_FDCWD, path, Links::all, failures).content);
+  }
+
+  std::string home_;
+  std::string directory_;
+  std::vector<std::string> texts_;  // the strongest last
+};
+
+// Whether everybody who may put a file into a directory may read this one: its owner, and its group
+// or all where they may write to it. Who may not could link or move it there, and learn its lines
+// from the names that they hide.
+bool is_readable_by_writers(const struct stat& directory, const struct stat& file) {
+  const bool group_reads = (file.st_mode & S_IRGRP) != 0;
+  if (group_reads && (file.st_mode & S_IROTH) != 0) return true;
+  if ((directory.st_mode & S_IWOTH) != 0) return false;
+  if ((directory.st_mode & S_IWGRP) != 0 && !(group_reads && file.st_gid == directory.st_gid)) {
+    return false;
+  }
+  return directory.st_uid == file.st_uid || directory.st_uid == 0;
 }
 
-bool holds_repository(const std::filesystem::path& directory) {
-  struct stat seen {};
-  return ::lstat((directory / ".git").c_str(), &seen) == 0;
+bool belongs_to_us(const SafePath& path) {
+  return path.seen.st_uid == 0 || path.seen.st_uid == ::geteuid();
 }
+
+// The repository of a work tree.
+class Repository {
+ public:
+  Repository(int work_tree, Failures& failures) : work_tree_(work_tree), failures_(failures) {
+    SafePath git = open_path(work_tree, ".git", Links::none);
+    note(".git", git.code);
+    if (git.code != 0) return;
+    const bool owned = belongs_to_us(git) || belongs_to_owner_of_work_tree(git);
+    const Found found = open_directory(std::move(git));
+    trusted_ = found == Found::trusted;
+    begins_ = trusted_ || (found == Found::untrusted && owned);
+    if (found == Found::untrusted) failures.push_back({".git", kUntrusted});
+  }
+
+  RepositoryRules read() {
+    RepositoryRules rules;
+    rules.begins = begins_;
+    if (!trusted_) return rules;
+    rules.info_exclude = read("info/exclude");
+    const auto configured = excludes_file_of(read("config").content);
+    std::string path = configured.value_or(user().excludes_file());
+    const std::string& home = user().home();
+    if (path.starts_with("~/") && !home.empty()) path = home + path.substr(1);
+    if (path.starts_with('/')) {
+      rules.excludes_file = read_file(AT_FDCWD, path, Links::all, failures_);
+    }
+    return rules;
+  }
+
+ private:
+  enum class Found : std::uint8_t { nothing, untrusted, trusted };
+
+  bool belongs_to_owner_of_work_tree(const SafePath& git) const {
+    struct stat seen {};
+    return ::fstat(work_tree_, &seen) == 0 && seen.st_uid == git.seen.st_uid;
+  }
+
+  const UserConfig& user() {
+    if (!user_) user_.emplace(failures_);
+    return *user_;
+  }
+
+  // What cannot be opened for a transient reason is not to be taken for something that is not
+  // there.
+  void note(const std::string& path, int code) {
+    if (is_passing(code)) failures_.push_back({path, code});
+  }
+
+  bool trusts(const SafePath& path) {
+    if (belongs_to_us(path)) return true;
+    if (!listed_) listed_ = user().lists_as_safe(work_tree_);
+    return *listed_;
+  }
+
+  // Follows .git to the directory that all work trees of the repository have in common. A path that
+  // leads nowhere is trusted; a file that is no .git file is nothing: somebody may have moved it
+  // there.
+  Found open_directory(SafePath git) {
+    std::string path = ".git";
+    if (!trusts(git)) return Found::untrusted;
+    if (S_ISREG(git.seen.st_mode)) {
+      constexpr std::string_view kLead = "gitdir: ";
+      const std::string text = read_opened(git, path, failures_);
+      if (!text.starts_with(kLead)) return Found::nothing;
+      path = first_line(text.substr(kLead.size()));
+    }
+    beneath_work_tree_ = S_ISDIR(git.seen.st_mode);
+    directory_ = beneath_work_tree_ ? std::move(git) : open_path(work_tree_, path, Links::all);
+    note(path, directory_.code);
+    if (directory_.code != 0) return Found::trusted;
+    if (!trusts(directory_)) return Found::untrusted;
+    if (!S_ISDIR(directory_.seen.st_mode)) return Found::nothing;
+    shown_ = path;
+    const std::string common = first_line(read("commondir").content);
+    if (common.empty()) return Found::trusted;
+    SafePath shared = open_path(directory_.fd.get(), common, Links::all);
+    note(common, shared.code);
+    if (shared.code != 0) return Found::trusted;
+    if (!trusts(shared)) return Found::untrusted;
+    directory_ = std::move(shared);
+    shown_ = below(shown_, common);
+    beneath_work_tree_ = false;
+    return Found::trusted;
+  }
+
+  RuleFile read(const std::string& name) {
+    const std::string shown = below(shown_, name);
+    if (!directory_.fd) return {shown, {}};
+    return {shown, read_opened(open_within(name), shown, failures_)};
+  }
+
+  // Links of a repository that is a directory in its work tree may lead to files of both. Its name
+  // there may lead elsewhere by now: what the directory itself leads to counts.
+  SafePath open_within(const std::string& name) const {
+    SafePath file = open_path(directory_.fd.get(), name, Links::beneath);
+    if (file.code != EXDEV || !beneath_work_tree_) return file;
+    SafePath within = open_path(work_tree_, ".git/" + name, Links::beneath);
+    if (within.code != 0) return within;
+    const SafePath meant = open_path(directory_.fd.get(), name, Links::all);
+    const bool same = meant.code == 0 && meant.seen.st_dev == within.seen.st_dev &&
+                      meant.seen.st_ino == within.seen.st_ino;
+    return same ? std::move(within) : std::move(file);
+  }
+
+  const int work_tree_;
+  Failures& failures_;
+  std::optional<UserConfig> user_;
+  std::optional<bool> listed_;  // in safe.directory
+  SafePath directory_;
+  std::string shown_;  // its path in failures
+  bool beneath_work_tree_ = false;
+  bool begins_ = false;
+  bool trusted_ = false;
+};
 
 }  // namespace
 
-DirectoryRules RuleFiles::rules() const {
-  DirectoryRules rules;
-  rules.repository = repository;
-  if (!gitignore.empty()) rules.gitignore = Rules::parse(gitignore);
-  if (!info_exclude.empty()) rules.info_exclude = Rules::parse(info_exclude);
-  if (!excludes_file.empty()) rules.excludes_file = Rules::parse(excludes_file);
-  return rules;
+std::string RuleFailure::reason() const {
+  return code == kUntrusted ? "untrusted" : errno_name(code);
 }
 
-RuleFiles read_rule_files(int directory_fd, std::vector<RuleFailure>& failures) {
-  RuleFiles files;
-  files.gitignore = read_file(directory_fd, ".gitignore", O_NOFOLLOW, ".gitignore", failures);
-  struct stat seen {};
-  files.repository = ::fstatat(directory_fd, ".git", &seen, AT_SYMLINK_NOFOLLOW) == 0;
-  if (files.repository) {
-    const std::string repository = repository_of(directory_fd, failures);
-    const std::string exclude = repository + "/info/exclude";
-    files.info_exclude = read_file(directory_fd, exclude, 0, exclude, failures);
-    files.excludes_file = excludes_file(directory_fd, repository, failures);
+RuleFile read_gitignore(int directory_fd, Failures& failures) {
+  RuleFile file{".gitignore", {}};
+  const SafePath opened = open_path(directory_fd, file.path, Links::none);
+  struct stat directory {};
+  if (opened.code == 0 && S_ISREG(opened.seen.st_mode) && ::fstat(directory_fd, &directory) == 0 &&
+      !is_readable_by_writers(directory, opened.seen)) {
+    failures.push_back({file.path, kUntrusted});
+    return file;
   }
-  return files;
+  file.content = read_opened(opened, file.path, failures);
+  return file;
 }
 
-ScopePtr read_rules_above(const std::string& directory, std::vector<RuleFailure>& failures) {
-  ScopePtr scope = Scope::empty();
-  std::error_code unknown;
-  const std::filesystem::path real = std::filesystem::canonical(directory, unknown);
-  if (unknown) return scope;
-  std::filesystem::path top = real;
-  while (!holds_repository(top)) {
-    if (top == top.parent_path()) return scope;
-    top = top.parent_path();
-  }
-  std::filesystem::path at = top;
-  for (const std::filesystem::path& name : real.lexically_relative(top)) {
-    if (name == ".") break;
-    const UniqueFd fd(::open(at.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    std::vector<RuleFailure> failed;
-    if (fd) {
-      scope = scope->in(read_rule_files(fd.get(), failed).rules());
-    } else {
-      failed.push_back({".gitignore", errno});
-    }
-    for (RuleFailure& failure : failed) {
-      failures.push_back({below(at.string(), failure.file), failure.code});
-    }
-    scope = scope->enter(name.string());
-    at /= name;
-  }
-  return scope;
+RepositoryRules read_repository(int directory_fd, Failures& failures) {
+  return Repository(directory_fd, failures).read();
+}
+
+std::string absolute_rule_file(const std::string& directory, const std::string& path) {
+  return path.starts_with('/') ? path : join(directory, path);
 }
 
 }  // namespace lookout

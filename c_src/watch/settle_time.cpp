@@ -4,12 +4,6 @@
 #include <utility>
 
 namespace lookout {
-namespace {
-
-// Changes that never pause are reported after so many times the settle time.
-constexpr int kLongest = 20;
-
-}  // namespace
 
 SettleTime::SettleTime(boost::asio::io_context& io, std::function<void()> over)
     : over_(std::move(over)), timer_(io) {}
@@ -18,7 +12,8 @@ bool SettleTime::is_over() {
   if (settle_ == std::chrono::milliseconds(0)) return true;
   const auto now = Clock::now();
   if (!since_) since_ = now;
-  const auto due = std::min(last_hint_ + settle_, *since_ + kLongest * settle_);
+  const auto longest = longest_.value_or(kDefaultLongest * settle_);
+  const auto due = std::min(last_hint_ + settle_, *since_ + longest);
   if (now >= due) {
     since_.reset();
     return true;

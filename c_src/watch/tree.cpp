@@ -1,8 +1,8 @@
 #include "watch/tree.h"
 
 #include <algorithm>
-#include <limits>
 #include <stdexcept>
+#include <utility>
 
 #include "watch/hash.h"
 
@@ -23,6 +23,10 @@ std::uint64_t hash_watch(int watch) {
 
 }  // namespace
 
+std::size_t HashIdentity::operator()(Identity identity) const {
+  return hash_identity(identity);
+}
+
 std::uint64_t Tree::NameHash::operator()(std::uint32_t node) const {
   return hash_place(tree->parent(node), tree->name(node));
 }
@@ -33,10 +37,23 @@ std::uint64_t Tree::WatchHash::operator()(std::uint32_t node) const {
   return hash_watch(tree->watch(node));
 }
 
-Tree::Tree()
-    : by_name_(NameHash{this}), by_identity_(IdentityHash{this}), by_watch_(WatchHash{this}) {
-  nodes_.push_back(Node{});  // index 0 stands for none
-  dirs_.push_back(Dir{});
+Tree::Tree(TreeLimits limits)
+    : limits_(limits),
+      names_(limits.name_chunks),
+      by_name_(NameHash{this}),
+      by_identity_(IdentityHash{this}),
+      by_watch_(WatchHash{this}) {
+  nodes_.add(Node{});  // index 0 stands for none
+  dirs_.add(Dir{});
+}
+
+bool Tree::has_room(std::string_view name, std::uint64_t device) const {
+  return nodes_.used() <= limits_.nodes && name.size() <= NameArena::kMaxLength &&
+         names_.has_room() && has_room_for(device);
+}
+
+bool Tree::has_room_for(std::uint64_t device) const {
+  return device_indexes_.size() < limits_.devices || device_indexes_.contains(device);
 }
 
 NodeId Tree::add_root(std::string_view path, Identity identity) {
@@ -53,22 +70,17 @@ NodeId Tree::add(NodeId parent, std::string_view name, EntryType type, Identity 
 void Tree::remove(NodeId node) {
   if (!is_root(node)) unlink(node);
   forget_identity(node);
-  Node& gone = nodes_[node];
-  --devices_[gone.device].users;
+  const Node& gone = nodes_[node];
+  leave_device(gone.device);
   if (is_directory(node)) {
     set_watch(node, -1);
-    Dir& free = dir(node);
-    free = Dir{};
-    free.first_child = free_dir_;
-    free_dir_ = gone.extra;
+    dirs_.remove(gone.extra);
     --directories_;
   } else {
     --others_;
   }
   names_.remove(gone.name);
-  gone = Node{};
-  gone.next = free_node_;
-  free_node_ = node;
+  nodes_.remove(node);
 }
 
 void Tree::move(NodeId node, NodeId parent, std::string_view name) {
@@ -124,21 +136,28 @@ Identity Tree::identity(NodeId node) const {
 void Tree::set_identity(NodeId node, Identity identity) {
   if (this->identity(node) == identity) return;
   forget_identity(node);
-  --devices_[nodes_[node].device].users;
+  leave_device(nodes_[node].device);
   nodes_[node].device = use_device(identity.device);
   nodes_[node].inode = identity.inode;
   index_identity(node);
 }
 
 std::vector<NodeId> Tree::with_identity(Identity identity) const {
-  std::vector<NodeId> found;
-  if (const NodeId first = head(identity); first != kNoNode) {
-    found.push_back(first);
-    if (const auto more = links_.find(first); more != links_.end()) {
-      found.insert(found.end(), more->second.begin(), more->second.end());
-    }
-  }
+  std::vector<NodeId> found(links(identity));
+  for (std::size_t i = 0; i < found.size(); ++i) found[i] = link_at(identity, i);
   return found;
+}
+
+std::size_t Tree::links(Identity identity) const {
+  const NodeId first = head(identity);
+  if (first == kNoNode) return 0;
+  const auto more = links_.find(first);
+  return more == links_.end() ? 1 : 1 + more->second.size();
+}
+
+NodeId Tree::link_at(Identity identity, std::size_t position) const {
+  const NodeId first = head(identity);
+  return position == 0 ? first : links_.at(first)[position - 1];
 }
 
 void Tree::set(NodeId node, Mark mark, bool on) {
@@ -189,34 +208,19 @@ std::vector<NodeId> Tree::with_watch(int watch) const {
 }
 
 NodeId Tree::allocate(std::string_view name, EntryType type, Identity identity) {
-  const NameArena::Ref kept = names_.add(name);
-  NodeId node = free_node_;
-  if (node != kNoNode) {
-    free_node_ = nodes_[node].next;
-    nodes_[node] = Node{};
-  } else {
-    if (nodes_.size() > std::numeric_limits<NodeId>::max() - 1) {
-      throw std::length_error("more than 4,294,967,294 entries are watched");
-    }
-    node = static_cast<NodeId>(nodes_.push_back(Node{}));
-  }
-  Node& made = nodes_[node];
-  made.name = kept;
+  if (!has_room(name, identity.device)) throw std::length_error("the tree has no more room");
+  Node made;
+  made.name = names_.add(name);
   made.type = static_cast<std::uint8_t>(type);
   made.device = use_device(identity.device);
   made.inode = identity.inode;
   if (type == EntryType::directory) {
-    if (free_dir_ != 0) {
-      made.extra = free_dir_;
-      free_dir_ = dirs_[free_dir_].first_child;
-      dirs_[made.extra] = Dir{};
-    } else {
-      made.extra = static_cast<std::uint32_t>(dirs_.push_back(Dir{}));
-    }
+    made.extra = static_cast<std::uint32_t>(dirs_.add(Dir{}));
     ++directories_;
   } else {
     ++others_;
   }
+  const auto node = static_cast<NodeId>(nodes_.add(made));
   index_identity(node);
   return node;
 }
@@ -256,22 +260,25 @@ void Tree::unlink(NodeId node) {
 }
 
 std::uint16_t Tree::use_device(std::uint64_t number) {
-  std::size_t unused = devices_.size();
-  for (std::size_t i = 0; i < devices_.size(); ++i) {
-    if (devices_[i].number == number && devices_[i].users > 0) {
-      ++devices_[i].users;
-      return static_cast<std::uint16_t>(i);
-    }
-    if (devices_[i].users == 0) unused = i;
+  const auto [known, added] = device_indexes_.try_emplace(number);
+  if (!added) {
+    ++devices_[known->second].users;
+    return known->second;
   }
-  if (unused == devices_.size()) {
-    if (unused > std::numeric_limits<std::uint16_t>::max()) {
-      throw std::length_error("more than 65,536 file systems are watched at once");
-    }
+  if (free_devices_.empty()) {
+    free_devices_.push_back(static_cast<std::uint16_t>(devices_.size()));
     devices_.emplace_back();
   }
-  devices_[unused] = {number, 1};
-  return static_cast<std::uint16_t>(unused);
+  known->second = free_devices_.back();
+  free_devices_.pop_back();
+  devices_[known->second] = {number, 1};
+  return known->second;
+}
+
+void Tree::leave_device(std::uint16_t index) {
+  if (--devices_[index].users > 0) return;
+  device_indexes_.erase(devices_[index].number);
+  free_devices_.push_back(index);
 }
 
 bool Tree::has_identity(NodeId node, Identity identity) const {
@@ -288,29 +295,55 @@ void Tree::index_identity(NodeId node) {
   const Identity shared = identity(node);
   const NodeId first = by_identity_.find_or_insert(
       hash_identity(shared), [&](NodeId other) { return has_identity(other, shared); }, node);
-  if (first != kNoNode) links_[first].push_back(node);
+  if (first != kNoNode) links_[first].add(node);
 }
 
 void Tree::forget_identity(NodeId node) {
   const NodeId first = head(identity(node));
-  const auto more = links_.find(first);
-  if (first != node) {
-    std::erase(more->second, node);
-    if (more->second.empty()) links_.erase(more);
-    return;
+  if (first == node) by_identity_.erase(node);
+  auto group = links_.extract(first);
+  if (!group) return;
+  LinkGroup<NodeId>& others = group.mapped();
+  if (first == node) {
+    group.key() = others[others.size() - 1];
+    by_identity_.insert(group.key());
+    others.remove(group.key());
+  } else {
+    others.remove(node);
   }
-  by_identity_.erase(node);
-  if (more == links_.end()) return;
-  std::vector<NodeId> rest = std::move(more->second);
-  links_.erase(more);
-  const NodeId next = rest.back();
-  rest.pop_back();
-  by_identity_.insert(next);
-  if (!rest.empty()) links_.emplace(next, std::move(rest));
+  if (!others.empty()) links_.insert(std::move(group));
 }
 
 NodeId Tree::watch_holder(int watch) const {
   return by_watch_.find(hash_watch(watch), [&](NodeId node) { return dir(node).watch == watch; });
+}
+
+std::size_t Tree::memory() const {
+  return nodes_.memory() + dirs_.memory() + names_.memory() + by_name_.memory() +
+         by_identity_.memory() + by_watch_.memory();
+}
+
+bool Tree::compact() {
+  constexpr int kNodesAStep = 4096;
+  if (compacted_ == 0) {
+    by_name_.shrink();
+    by_identity_.shrink();
+    by_watch_.shrink();
+    if (!names_.is_mostly_free()) return false;
+    names_.retire();
+  }
+  for (int i = 0; i < kNodesAStep; ++i) {
+    compacted_ = nodes_.next_used(compacted_ + 1);
+    if (compacted_ == nodes_.end()) {
+      compacted_ = 0;
+      return false;
+    }
+    Node& node = nodes_[compacted_];
+    if (!names_.is_retired(node.name)) continue;
+    const NameArena::Ref kept = names_.add(names_.get(node.name));
+    names_.remove(std::exchange(node.name, kept));
+  }
+  return true;
 }
 
 NodeId next_below(const Tree& tree, NodeId node, NodeId top) {

@@ -5,16 +5,18 @@
 // few it is quicker to ask each, and most directories have few.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
-#include "watch/chunked_vector.h"
 #include "watch/entry.h"
 #include "watch/index_table.h"
+#include "watch/link_group.h"
 #include "watch/name_arena.h"
+#include "watch/slot_pool.h"
 
 namespace lookout {
 
@@ -27,6 +29,9 @@ struct Identity {
   std::uint64_t device = 0;
   std::uint64_t inode = 0;
   bool operator==(const Identity&) const = default;
+};
+struct HashIdentity {
+  std::size_t operator()(Identity identity) const;
 };
 
 // Marks on any node.
@@ -50,13 +55,27 @@ enum class DirMark : std::uint16_t {
   queued = 64,      // it waits in the list of directories to be listed
   linked = 128,     // at its place stands a symbolic link that leads to it
   remote = 256,     // it was last opened, or was to be, on a remote mount
+  mounted = 512,    // it was a mount point when it was last checked
+  deep = 1024,      // the directories in it must be listed after it, and so on downwards
+};
+
+// How much a tree can hold.
+struct TreeLimits {
+  std::size_t nodes = 0xfffffffe;
+  std::size_t devices = 65536;
+  std::size_t name_chunks = NameArena::kMostChunks;
 };
 
 class Tree {
  public:
-  Tree();
+  explicit Tree(TreeLimits limits = {});
   Tree(const Tree&) = delete;
   Tree& operator=(const Tree&) = delete;
+
+  // Whether an entry of this name and device can be added, or moved; and whether one can be found
+  // to be on this device. Without room add() and move() throw std::length_error.
+  bool has_room(std::string_view name, std::uint64_t device) const;
+  bool has_room_for(std::uint64_t device) const;
 
   // A directory without parent that stands for `path` (no trailing slash but for "/").
   NodeId add_root(std::string_view path, Identity identity);
@@ -74,7 +93,7 @@ class Tree {
   NodeId parent(NodeId node) const { return nodes_[node].parent; }
   bool is_root(NodeId node) const { return nodes_[node].parent == kNoNode; }
   bool is_below(NodeId node, NodeId ancestor) const;  // also of a node and itself
-  bool alive(NodeId node) const { return node != kNoNode && nodes_[node].name != 0; }
+  bool alive(NodeId node) const { return nodes_[node].name != 0; }
   bool is_directory(NodeId node) const { return type(node) == EntryType::directory; }
   EntryType type(NodeId node) const { return static_cast<EntryType>(nodes_[node].type); }
   // The name in its directory; of a root its path.
@@ -87,6 +106,10 @@ class Tree {
   // All nodes with this identity: more than one for hard links and directories mounted twice.
   std::vector<NodeId> with_identity(Identity identity) const;
   bool knows(Identity identity) const { return head(identity) != kNoNode; }
+  // The number of these nodes, and the one at each position. A node that is removed leaves its
+  // position to the one at the last.
+  std::size_t links(Identity identity) const;
+  NodeId link_at(Identity identity, std::size_t position) const;
 
   bool has(NodeId node, Mark mark) const {
     return (nodes_[node].marks & static_cast<std::uint8_t>(mark)) != 0;
@@ -120,16 +143,24 @@ class Tree {
   // Calls f(NodeId) for every directory, in no order.
   template <class F>
   void for_each_directory(F f) const {
-    for (NodeId node = 1; node < nodes_.size(); ++node) {
-      if (alive(node) && is_directory(node)) f(node);
+    for (std::size_t slot = nodes_.next_used(1); slot < nodes_.end();
+         slot = nodes_.next_used(slot + 1)) {
+      const auto node = static_cast<NodeId>(slot);
+      if (is_directory(node)) f(node);
     }
   }
+
+  // Bytes of all nodes, names and tables, as far as they follow the number of entries.
+  std::size_t memory() const;
+  // Gives memory back where most of it is free: one step of at most about a millisecond. False when
+  // there is no more to do.
+  bool compact();
 
  private:
   struct Node {
     std::uint64_t inode = 0;
     NodeId parent = kNoNode;
-    NodeId next = kNoNode;  // sibling; of a free node the next free one
+    NodeId next = kNoNode;  // sibling
     NodeId previous = kNoNode;
     NameArena::Ref name = 0;   // 0 in a free node
     std::uint32_t extra = 0;   // of a directory its index in dirs_, else the signature
@@ -139,7 +170,7 @@ class Tree {
   };
   static_assert(sizeof(Node) == 32);
   struct Dir {
-    NodeId first_child = kNoNode;  // of a free one the next free one
+    NodeId first_child = kNoNode;
     std::int32_t watch = -1;
     std::uint16_t mode : 12 = 0;  // permission bits
     std::uint16_t few : 4 = 0;    // how many children it has, or kMany
@@ -172,23 +203,26 @@ class Tree {
   void link(NodeId node, NodeId parent);
   void unlink(NodeId node);
   std::uint16_t use_device(std::uint64_t number);
+  void leave_device(std::uint16_t index);
   bool has_identity(NodeId node, Identity identity) const;
   NodeId head(Identity identity) const;
   void index_identity(NodeId node);
   void forget_identity(NodeId node);
   NodeId watch_holder(int watch) const;
 
-  ChunkedVector<Node> nodes_;
-  ChunkedVector<Dir> dirs_;
+  TreeLimits limits_;
+  SlotPool<Node> nodes_;
+  SlotPool<Dir> dirs_;
   NameArena names_;
+  std::size_t compacted_ = 0;  // names of the nodes before it were moved out of retired chunks
   std::vector<Device> devices_;
-  NodeId free_node_ = kNoNode;
-  std::uint32_t free_dir_ = 0;
+  std::vector<std::uint16_t> free_devices_;
+  std::unordered_map<std::uint64_t, std::uint16_t> device_indexes_;  // of those in use
   IndexTable<NameHash> by_name_;          // the children of directories that have many
   IndexTable<IdentityHash> by_identity_;  // one node for each identity: the head
   IndexTable<WatchHash> by_watch_;        // one directory for each watch
   // The other nodes of an identity that has several, under its head.
-  std::unordered_map<NodeId, std::vector<NodeId>> links_;
+  std::unordered_map<NodeId, LinkGroup<NodeId>> links_;
   std::uint64_t directories_ = 0;
   std::uint64_t others_ = 0;
 };

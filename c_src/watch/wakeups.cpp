@@ -13,13 +13,15 @@ constexpr milliseconds kPollInterval{1000};
 constexpr milliseconds kHold{200};
 // After changes, until what they made counts as old: longer than a tick of the inode clock.
 constexpr milliseconds kConfirm{20};
-// After the last change, descriptors of directories are kept open so long, and all is confirmed
-// once more: what an overflow loses is told apart by times, some of which are whole seconds.
-constexpr milliseconds kKeepOpen{1000};
+// Descriptors of directories stay open for two periods at most after their last change; and when
+// there was no event for more than a second, all is confirmed once more: what an overflow loses is
+// told apart by times, some of which are whole seconds.
+constexpr milliseconds kPeriod{500};
+constexpr int kCalmPeriods = 3;  // the first one has begun before the last event
 
 }  // namespace
 
-Wakeups::Wakeups(boost::asio::io_context& io, Reconciler& reconciler, RootKeeper& roots,
+Wakeups::Wakeups(boost::asio::io_context& io, Reconciler& reconciler, RootManager& roots,
                  std::function<void()> observe, std::function<void()> wake)
     : reconciler_(reconciler),
       roots_(roots),
@@ -39,21 +41,21 @@ void Wakeups::poll_every(milliseconds interval) {
 }
 
 bool Wakeups::must_retry() const {
-  return roots_.check_due_later() || reconciler_.must_retry();
+  return roots_.any_transient() || reconciler_.must_retry();
 }
 
 void Wakeups::set(bool settled) {
   if (must_retry()) {
     retry_.set(kRetry, [this] {
       reconciler_.retry();
-      roots_.check_now();
+      roots_.doubt_transient();
       wake_();
     });
   }
-  if (reconciler_.has_polled() || roots_.check_due_slowly()) {
+  if (reconciler_.has_polled() || roots_.any_unwatched()) {
     poll_.set(poll_interval_, [this] {
       reconciler_.poll();
-      if (roots_.check_due_slowly()) roots_.check_now();
+      roots_.doubt_unwatched();
       wake_();
     });
   }
@@ -69,11 +71,10 @@ void Wakeups::set(bool settled) {
       wake_();
     });
   }
-  if (reconciler_.keeps_directories() || !calm_) {
-    rest_.set(kKeepOpen, [this] {
+  if (reconciler_.keeps_directories() || calm_periods_ < kCalmPeriods) {
+    rest_.set(kPeriod, [this] {
       reconciler_.age();
-      calm_ = true;
-      observe_();
+      if (++calm_periods_ == kCalmPeriods) observe_();
       wake_();
     });
   }

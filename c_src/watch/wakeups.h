@@ -9,7 +9,7 @@
 
 #include "watch/alarm.h"
 #include "watch/reconciler.h"
-#include "watch/root_keeper.h"
+#include "watch/root_manager.h"
 
 namespace lookout {
 
@@ -17,12 +17,12 @@ class Wakeups {
  public:
   // All are called from the loop: `observe` takes what the kernel has queued, and `wake` has the
   // work done that a wakeup has brought up.
-  Wakeups(boost::asio::io_context& io, Reconciler& reconciler, RootKeeper& roots,
+  Wakeups(boost::asio::io_context& io, Reconciler& reconciler, RootManager& roots,
           std::function<void()> observe, std::function<void()> wake);
 
   void poll_every(std::chrono::milliseconds interval);
 
-  void hinted() { calm_ = false; }
+  void hinted() { calm_periods_ = 0; }
   // Whether something could not be looked at for a passing reason, so that it is tried again.
   bool must_retry() const;
 
@@ -32,11 +32,11 @@ class Wakeups {
 
  private:
   Reconciler& reconciler_;
-  RootKeeper& roots_;
+  RootManager& roots_;
   std::function<void()> observe_;
   std::function<void()> wake_;
   std::chrono::milliseconds poll_interval_;
-  bool calm_ = false;  // nothing was hinted for kKeepOpen
+  int calm_periods_ = 0;  // of kPeriod, without an event
   Alarm retry_;
   Alarm poll_;
   Alarm hold_;

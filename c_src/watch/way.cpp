@@ -52,7 +52,10 @@ WayEnd walk(const std::string& path,
       case WayStep::Kind::missing:
         return {at, false};
       case WayStep::Kind::directory:
+        at = join(at, name);
+        break;
       case WayStep::Kind::other:
+        if (!rest.empty()) return {at, false};  // ENOTDIR
         at = join(at, name);
         break;
       case WayStep::Kind::link: {

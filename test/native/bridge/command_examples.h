@@ -10,6 +10,7 @@
 #include <variant>
 
 #include "bridge/command_replies.h"
+#include "bridge/replies.h"
 #include "bridge/requests.h"
 #include "bridge/term_writer.h"
 
@@ -46,9 +47,21 @@ inline std::map<std::string, RequestCheck> command_request_examples() {
   make.errors = {Kind::file_appended, "/tmp/err"};
   make.limits = {{RLIMIT_NOFILE, 1024, 4096}, {RLIMIT_CORE, 0, RLIM_INFINITY}};
   make.nice = 10;
+  make.grace = std::chrono::seconds(2);
+  make.stop_signal = SIGINT;
   LaunchSpec shell;
   shell.argv = {"/bin/sh"};
   shell.terminal = WindowSize{24, 80};
+  LaunchSpec redis;
+  redis.argv = {"redis-server"};
+  redis.user = "redis";
+  redis.group = id_t{33};
+  redis.groups = {{id_t{44}, "audio"}};
+  redis.linger.reset();
+  LaunchSpec limited;
+  limited.argv = {"make"};
+  limited.groups = {{id_t{7}, id_t{44}}};
+  limited.cgroup_limits = {1'073'741'824, 150'000, 100};
   const auto spawn = [](RequestId id, const LaunchSpec& spec, std::uint64_t credit) {
     return expect<SpawnRequest>(
         [=](const auto& r) { return r.id == id && r.spec == spec && r.credit == credit; });
@@ -63,9 +76,14 @@ inline std::map<std::string, RequestCheck> command_request_examples() {
   return {
       {R"({:spawn, 11, ["cat", "-"], [cd: "/srv", stdin: :pipe, stdout: :pipe, stderr: :stdout, credit: 262144]})",
        spawn(11, cat, 262144)},
-      {R"({:spawn, 12, ["make", "-j2"], [env: [{"LANG", "C"}, {"MAKEFLAGS", nil}], clear_env: false, stdout: {:file, "/tmp/out"}, stderr: {:append, "/tmp/err"}, rlimits: [{:nofile, 1024, 4096}, {:core, 0, :infinity}], nice: 10, linger: 500, cgroup: true]})",
+      {R"({:spawn, 12, ["make", "-j2"], [env: [{"LANG", "C"}, {"MAKEFLAGS", nil}], clear_env: false, stdout: {:file, "/tmp/out"}, stderr: {:append, "/tmp/err"}, rlimits: [{:nofile, 1024, 4096}, {:core, 0, :infinity}], nice: 10, linger: 500, grace: 2000, stop_signal: :int, cgroup: true]})",
        spawn(12, make, 0)},
       {R"({:spawn, 13, ["/bin/sh"], [pty: {24, 80}]})", spawn(13, shell, 0)},
+      {R"({:spawn, 19, ["redis-server"], [user: "redis", group: 33, groups: [44, "audio"], linger: :infinity]})",
+       spawn(19, redis, 0)},
+      {R"({:spawn, 20, ["make"], [groups: [7, 44], cgroup: [memory_max: 1073741824, cpu_max: 150000, pids_max: 100]]})",
+       spawn(20, limited, 0)},
+      {R"({:stats, 21})", expect<StatsRequest>([](const auto& r) { return r.id == 21; })},
       {R"({:stdin, <<104, 105, 10>>})",
        expect<InputRequest>([](const auto& r) { return r.bytes == "hi\n"; })},
       {R"({:close_stdin, 14})",
@@ -92,6 +110,19 @@ inline std::map<std::string, std::string> command_said_examples() {
       {R"({:stdin_closed, :epipe})", encoded(InputBroken{})},
       {R"({:exit, 0})", encoded(CommandExit{{0, 0}})},
       {R"({:exit, {:signal, :kill, 9}})", encoded(CommandExit{{0, SIGKILL}})},
+      {R"({:exit, {:signal, :term, 15}, [killed: true]})",
+       encoded(CommandExit{{0, SIGTERM}, true})},
+      {R"({:reply, 21, {:ok, %{cpu_from: :cgroup, cpu_system: 40000, cpu_user: 210000, memory_from: :proc, memory_peak: 9437184}}})",
+       encoded(Reply{
+           21, CommandStats{210'000, 40'000, UsageSource::cgroup, 9'437'184, UsageSource::proc}})},
+      {R"({:reply, 19, {:error, {:bad_user, :user, nil, "there is no user \"redis\"; getent passwd and getent group list what there is"}}})",
+       encoded(Reply{19, Error{"bad_user", "user", "",
+                               "there is no user \"redis\"; getent passwd and getent group list "
+                               "what there is"}})},
+      {R"({:reply, 17, {:error, {:eperm, :stop, nil, "process 4242 (sudo) runs as another user and may not be signalled; it goes on, what else there was of the command is killed"}}})",
+       encoded(Reply{17, Error{"eperm", "stop", "",
+                               "process 4242 (sudo) runs as another user and may not be signalled; "
+                               "it goes on, what else there was of the command is killed"}})},
   };
 }
 

@@ -28,18 +28,19 @@ class FakeCommanding : public Commanding {
     ++closes;
     return outcome;
   }
-  Result<Done> signal(int number) override {
+  void signal(int number, DoneHandler done) override {
     signals.push_back(number);
-    return outcome;
+    done(outcome);
   }
-  Result<Done> stop(std::chrono::milliseconds grace) override {
+  void stop(std::chrono::milliseconds grace, DoneHandler done) override {
     graces.push_back(grace);
-    return outcome;
+    stopped.push_back(std::move(done));
   }
   Result<Done> resize(WindowSize size) override {
     sizes.push_back(size);
     return outcome;
   }
+  Result<CommandStats> stats() override { return usage; }
   void grant(OutputStreamName stream, std::uint64_t bytes) override {
     grants.emplace_back(stream, bytes);
   }
@@ -51,9 +52,11 @@ class FakeCommanding : public Commanding {
   int closes = 0;
   std::vector<int> signals;
   std::vector<std::chrono::milliseconds> graces;
+  std::vector<DoneHandler> stopped;
   std::vector<WindowSize> sizes;
   std::vector<Grant> grants;
   int resumes = 0;
+  Result<CommandStats> usage = CommandStats{};
   Result<Done> outcome = Done{};  // of what is answered at once
 };
 

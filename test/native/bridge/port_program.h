@@ -12,6 +12,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -52,6 +53,14 @@ class Program {
   void say(const std::string& bytes) const {
     EXPECT_EQ(::write(to_.writing.get(), bytes.data(), bytes.size()),
               static_cast<ssize_t>(bytes.size()));
+  }
+  // As much as it takes before it ends; SIGPIPE is ignored.
+  void offer(std::string_view bytes) const {
+    while (!bytes.empty()) {
+      const ssize_t written = ::write(to_.writing.get(), bytes.data(), bytes.size());
+      if (written < 0) return;
+      bytes.remove_prefix(static_cast<std::size_t>(written));
+    }
   }
   void close_input() { to_.writing.reset(); }
   void close_output() { from_.reading.reset(); }

@@ -59,6 +59,22 @@ TEST(PortProgram, AnswersARequestAndWhatIsNone) {
   EXPECT_EQ(program.wait(), 0);
 }
 
+// What no free memory of the process can hold is asked for, so that it does not depend on that how
+// soon this fails.
+TEST(PortProgram, EndsWithAMessageWhereItGetsNoMemory) {
+  std::signal(SIGPIPE, SIG_IGN);  // it ends in the middle of the frame
+  Program program;
+  program.hear(kHello.size());
+  const rlimit no_more{1, 1};
+  ASSERT_EQ(::prlimit(program.pid(), RLIMIT_AS, &no_more, nullptr), 0);
+  program.offer(framed(std::string(kMaxFrame, 'x')));
+  EXPECT_EQ(program.hear_all(), "");
+  EXPECT_EQ(program.wait(), 1);
+#ifndef __SANITIZE_ADDRESS__  // which has a message of its own
+  EXPECT_EQ(program.errors(), "lookout_port: out of memory\n");
+#endif
+}
+
 // P5. LOOKOUT_CRAWL_ENTRIES=610000 makes it the size that the promise was measured with.
 TEST(PortProgram, AnswersInTheMiddleOfACrawl) {
   // No other thread is there yet. NOLINTNEXTLINE(concurrency-mt-unsafe)
@@ -111,6 +127,20 @@ TEST(PortProgram, EndsWhenNobodyHearsItAnyMore) {
   program.hear(kHello.size());
   program.close_output();
   program.say(framed(term(tuple({atom("ping"), integer(7)}))));
+  EXPECT_EQ(program.wait(), 0);
+}
+
+// A service manager, or a terminal, sends them to every process: the VM decides when this one ends.
+TEST(PortProgram, P10IsEndedByItsInputAndByNoSignalThatAsksItTo) {
+  Program program;
+  program.hear(kHello.size());
+  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGQUIT}) {
+    ::kill(program.pid(), number);
+    program.say(framed(term(tuple({atom("ping"), integer(number)}))));
+    const std::string reply = framed(term(tuple({atom("reply"), integer(number), atom("ok")})));
+    ASSERT_EQ(program.hear(reply.size()), reply) << number;
+  }
+  program.close_input();
   EXPECT_EQ(program.wait(), 0);
 }
 

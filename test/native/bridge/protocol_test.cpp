@@ -62,11 +62,12 @@ const std::map<std::string, RequestCheck>& watch_request_table() {
                                           .await = 60000} &&
                 r.settings == Settings{.poll_interval = 500U};
        })},
-      {R"({:watch, 3, ["/srv/later"], [recursive: false, initial: true, missing: :wait, settle: 250, changes: [:created, :deleted]]})",
+      {R"({:watch, 3, ["/srv/later"], [recursive: false, initial: true, missing: :wait, settle: 250, max_settle: 5000, changes: [:created, :deleted]]})",
        expect<WatchRequest>([](const auto& r) {
          return r.id == 3 && r.paths == Paths{"/srv/later"} &&
                 r.options == WatchOptions{false, true, true} &&
-                r.settings == Settings{.changes = ChangeSet("01001"), .settle = 250U} &&
+                r.settings ==
+                    Settings{.changes = ChangeSet("01001"), .settle = 250U, .max_settle = 5000U} &&
                 r.credit == 0;
        })},
       {R"({:watch, 4, ["/srv/in"], [gitignore: true, ignore: ["*.o", "build/", "!kept.o"], only: ["*.c", "*.h"]]})",
@@ -181,12 +182,16 @@ const std::map<std::string, std::string>& watch_said_table() {
                            {Change::deleted, symlink, "/srv/in/l", ""},
                            {Change::created, other, "/srv/in/\xFF\n", ""}}})},
       {R"({:notice, {:overflow, "/srv/in"}})", encoded(Notice{OverflowNotice{"/srv/in"}})},
+      {R"({:notice, {:unreadable, "/srv/in/.git", :untrusted}})",
+       encoded(Notice{UnreadableNotice{"/srv/in/.git", "untrusted"}})},
       {R"({:notice, {:unreadable, "/srv/in/a", :eacces}})",
        encoded(Notice{UnreadableNotice{"/srv/in/a", "eacces"}})},
       {R"({:notice, {:watch_limit, "/srv/in/a", :poll}})",
        encoded(Notice{WatchLimitNotice{"/srv/in/a"}})},
       {R"({:notice, {:polled, "/srv/in/share", :nfs}})",
        encoded(Notice{PolledNotice{"/srv/in/share", "nfs"}})},
+      {R"({:notice, {:unwatched, "/srv/in/proc", :proc}})",
+       encoded(Notice{UnwatchedNotice{"/srv/in/proc", "proc"}})},
       {R"({:notice, {:root_deleted, "/srv/in"}})", encoded(Notice{RootDeletedNotice{"/srv/in"}})},
       {R"({:notice, {:root_created, "/srv/in"}})", encoded(Notice{RootCreatedNotice{"/srv/in"}})},
       {R"({:fatal, {:frame_too_large, :read, nil, "a frame of 4294967295 bytes was announced; at most 4194304 are taken"}})",
@@ -212,7 +217,7 @@ const std::map<std::string, std::string>& refused_table() {
        "\x83h\4w\5watcha\1l\0\0\0\1m\0\0\0\6srv/injj"s},
       {R"({:reply, 3, {:error, {:bad_request, :watch, nil, "expected milliseconds, 0 to 3600000 for the option :settle, got -1"}}})",
        "\x83h\4w\5watcha\3jl\0\0\0\1h\2w\6settleb\xFF\xFF\xFF\xFFj"s},
-      {R"({:reply, 10, {:error, {:bad_request, :decode, nil, "expected a request of :watch, :unwatch, :sync, :list, :info, :ping, :credit, :spawn, :stdin, :close_stdin, :signal, :stop, :resize, :read, got {:halt, 10}"}}})",
+      {R"({:reply, 10, {:error, {:bad_request, :decode, nil, "expected a request of :watch, :unwatch, :sync, :list, :info, :ping, :credit, :spawn, :stdin, :close_stdin, :signal, :stop, :resize, :stats, :read, got {:halt, 10}"}}})",
        "\x83h\2w\4halta\x0A"s},
       {R"({:reply, nil, {:error, {:bad_request, :credit, nil, "expected a number of batches, 0 or more, or :infinity, got :many"}}})",
        "\x83h\2w\6creditw\4many"s},

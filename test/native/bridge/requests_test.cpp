@@ -62,6 +62,42 @@ TEST_P(Requests, AreDecodedWithAtomsOfEitherEncoding) {
 
 INSTANTIATE_TEST_SUITE_P(Atoms, Requests, ::testing::Values(Atoms::utf8, Atoms::latin1));
 
+std::string spawn_objection(const std::string& options) {
+  const auto refusal = refused(tuple({atom("spawn"), integer(1), list({binary("true")}), options}));
+  EXPECT_EQ(refusal.error.reason + " " + refusal.error.operation, "bad_request spawn");
+  return refusal.error.detail;
+}
+
+TEST(SpawnRequest, UserAndGroupsAreNamesOrNumbersThatSetresuidTakes) {
+  for (const auto& bad :
+       {binary(""), binary("a\0b"s), integer(4'294'967'295), integer(-1), atom("root")}) {
+    EXPECT_NE(spawn_objection(list({option("user", bad)})).find("for the option :user"),
+              std::string::npos);
+    EXPECT_NE(spawn_objection(list({option("groups", list({bad}))})).find("for the option :groups"),
+              std::string::npos);
+  }
+  EXPECT_NE(spawn_objection(list({option("groups", binary("audio"))})).find(":groups"),
+            std::string::npos);
+}
+
+TEST(SpawnRequest, LimitsOfACgroupAreKnownAndHaveTheirBounds) {
+  const auto with = [](const std::string& limits) {
+    return spawn_objection(list({option("cgroup", limits)}));
+  };
+  for (const auto& bad :
+       {nil(), list({option("memory_max", integer(0))}), list({option("cpu_max", integer(999))}),
+        list({option("io_max", integer(5))}), list({option("pids_max", atom("max"))}),
+        atom("max")}) {
+    EXPECT_NE(with(bad).find("for the option :cgroup"), std::string::npos);
+  }
+}
+
+TEST(SpawnRequest, LimitsOfACgroupDoNotGoWithProcessesThatOutliveIt) {
+  const auto limits = option("cgroup", list({option("pids_max", integer(5))}));
+  EXPECT_NE(spawn_objection(list({limits, option("linger", atom("infinity"))})).find("linger"),
+            std::string::npos);
+}
+
 TEST(WatchRequest, HasDefaults) {
   const auto watch = accepted<WatchRequest>(term(watch_with(nil())));
   EXPECT_TRUE(watch.options.recursive);
@@ -80,8 +116,9 @@ TEST(WatchRequest, TakesRawBytesAsAPath) {
 
 TEST(WatchRequest, RefusesUnknownOptionsByName) {
   EXPECT_EQ(option_objection(list({option("recursiv", atom("true"))})),
-            "expected an option of :recursive, :initial, :missing, :changes, :settle, :backend, "
-            ":poll_interval, :follow_symlinks, :await, :gitignore, :ignore, :only, :credit, got "
+            "expected an option of :recursive, :initial, :missing, :changes, :settle, "
+            ":max_settle, :backend, :poll_interval, :follow_symlinks, :await, :gitignore, :ignore, "
+            ":only, :credit, got "
             ":recursiv");
 }
 
@@ -94,6 +131,8 @@ TEST(WatchRequest, RefusesBadValuesWithWhatWasExpectedAndWhatCame) {
             "expected :error or :wait for the option :missing, got :ignore");
   EXPECT_EQ(option_objection(list({option("settle", integer(3'600'001))})),
             "expected milliseconds, 0 to 3600000 for the option :settle, got 3600001");
+  EXPECT_EQ(option_objection(list({option("max_settle", integer(86'400'001))})),
+            "expected milliseconds, 0 to 86400000 for the option :max_settle, got 86400001");
   EXPECT_EQ(option_objection(list({option("credit", integer(-1))})),
             "expected a number of batches, 0 or more, or :infinity for the option :credit, got -1");
 }

@@ -199,12 +199,28 @@ TEST_F(SessionTest, RequestsOfACommandAreAnsweredAtOnce) {
   ask(tuple({atom("stop"), integer(3), integer(10)}));
   ask(tuple({atom("close_stdin"), integer(4)}));
   ask(tuple({atom("resize"), integer(5), tuple({integer(1), integer(2)})}));
-  EXPECT_EQ(said(), (Replies{reply(2, atom("ok")), reply(3, atom("ok")), reply(4, atom("ok")),
-                             reply(5, atom("ok"))}));
+  EXPECT_EQ(said(), (Replies{reply(2, atom("ok")), reply(4, atom("ok")), reply(5, atom("ok"))}));
   EXPECT_EQ(command.signals, std::vector<int>{15});
   EXPECT_EQ(command.graces, std::vector<std::chrono::milliseconds>{std::chrono::milliseconds(10)});
   EXPECT_EQ(command.closes, 1);
   EXPECT_EQ(command.sizes, (std::vector<WindowSize>{{1, 2}}));
+}
+
+TEST_F(SessionTest, StatsAreAnsweredAtOnceOrWithTheReasonWhyThereAreNone) {
+  ask(tuple({atom("stats"), integer(1)}));
+  EXPECT_EQ(said().size(), 1U);
+  command.usage = kMissing;
+  ask(tuple({atom("stats"), integer(2)}));
+  EXPECT_EQ(said(), Replies{reply(2, error(kMissing))});
+}
+
+TEST_F(SessionTest, StopIsAnsweredWhenNothingIsLeftOrWhenThatHasFailed) {
+  ask(tuple({atom("stop"), integer(1), integer(10)}));
+  ask(tuple({atom("stop"), integer(2), integer(20)}));
+  EXPECT_EQ(said(), Replies{});
+  command.stopped[1](Done{});
+  command.stopped[0](kMissing);
+  EXPECT_EQ(said(), (Replies{reply(2, atom("ok")), reply(1, error(kMissing))}));
 }
 
 TEST_F(SessionTest, InputIsAnsweredOnlyWhereItIsNotTaken) {

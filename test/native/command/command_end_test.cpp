@@ -3,19 +3,15 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdint>
 #include <fstream>
+#include <optional>
+#include <utility>
+#include <variant>
 
 #include "command/command_test.h"
 
 namespace lookout {
-
-pid_t CommandTest::parent_of(pid_t pid) {
-  std::string line;
-  std::getline(std::ifstream("/proc/" + std::to_string(pid) + "/stat"), line);
-  const auto stat = parse_process_stat(line);
-  return stat ? stat->parent : -1;
-}
-
 namespace {
 
 using CommandEndTest = CommandTest;
@@ -30,23 +26,45 @@ TEST_F(CommandEndTest, ExitIsToldByCodeOrBySignal) {
 TEST_F(CommandEndTest, StopIsGentleFirst) {
   start(shell("trap 'echo bye; exit 5' TERM; echo on; while :; do sleep 0.01; done"));
   ASSERT_TRUE(run_until([&] { return listener.output == "on\n"; }));
-  command.stop(milliseconds(60'000));
+  stop(milliseconds(60'000));
   EXPECT_EQ(exit_status(), (ExitStatus{5, 0}));
   EXPECT_EQ(listener.output, "on\nbye\n");
+}
+
+TEST_F(CommandEndTest, P6StopDuringTheLaunchEndsTheCommand) {
+  std::optional<Result<std::uint64_t>> spawned;
+  command.spawn(actor({"pause"}), [&](auto result) { spawned = std::move(result); });
+  stop(milliseconds(60'000));
+  EXPECT_EQ(exit_status(), (ExitStatus{0, SIGTERM}));
+  ASSERT_TRUE(spawned);
+  EXPECT_TRUE(std::holds_alternative<std::uint64_t>(*spawned));
+  EXPECT_TRUE(std::holds_alternative<Done>(stop_outcome()));
+}
+
+TEST_F(CommandEndTest, StopDuringALaunchThatFailsIsAnswered) {
+  std::optional<Result<std::uint64_t>> spawned;
+  LaunchSpec spec = actor({"pause"});
+  spec.argv = {"/nowhere/program"};
+  command.spawn(spec, [&](auto result) { spawned = std::move(result); });
+  stop(milliseconds(60'000));
+  ASSERT_TRUE(run_until([&] { return spawned.has_value(); }));
+  ASSERT_TRUE(std::holds_alternative<Error>(*spawned));
+  EXPECT_EQ(std::get<Error>(*spawned).reason, "enoent");
+  stop_outcome();
 }
 
 TEST_F(CommandEndTest, StopReachesAHaltedCommand) {
   const pid_t pid = start(actor({"say:on", "pause"}));
   ASSERT_TRUE(run_until([&] { return listener.output == "on\n"; }));
   ::kill(pid, SIGSTOP);
-  command.stop(milliseconds(60'000));
+  stop(milliseconds(60'000));
   EXPECT_EQ(exit_status(), (ExitStatus{0, SIGTERM}));
 }
 
 TEST_F(CommandEndTest, StopKillsWhatIsDeafAfterItsGrace) {
   start(actor({"deaf", "say:on", "pause"}));
   ASSERT_TRUE(run_until([&] { return listener.output == "on\n"; }));
-  command.stop(milliseconds(10));
+  stop(milliseconds(10));
   EXPECT_EQ(exit_status(), (ExitStatus{0, SIGKILL}));
 }
 
@@ -55,7 +73,7 @@ TEST_F(CommandEndTest, SignalGoesToTheWholeGroup) {
       shell("trap 'echo parent; wait; exit 0' USR1; (trap 'echo child; exit 0' USR1; echo on; "
             "while :; do sleep 0.01; done) & while :; do sleep 0.01; done"));
   ASSERT_TRUE(run_until([&] { return listener.output == "on\n"; }));
-  EXPECT_TRUE(std::holds_alternative<Done>(command.signal(SIGUSR1)));
+  EXPECT_TRUE(std::holds_alternative<Done>(signal(SIGUSR1)));
   EXPECT_EQ(exit_status(), (ExitStatus{0, 0}));
   EXPECT_NE(listener.output.find("parent\n"), std::string::npos);
   EXPECT_NE(listener.output.find("child\n"), std::string::npos);
@@ -63,10 +81,10 @@ TEST_F(CommandEndTest, SignalGoesToTheWholeGroup) {
 
 TEST_F(CommandEndTest, AfterTheExitThereIsNothingToSignal) {
   run(actor({"exit:0"}));
-  const auto signalled = command.signal(SIGTERM);
+  const auto signalled = signal(SIGTERM);
   EXPECT_EQ(std::get<Error>(signalled).reason, "not_running");
-  const auto stopped = command.stop(milliseconds(0));
-  EXPECT_EQ(std::get<Error>(stopped).reason, "not_running");
+  stop(milliseconds(0));
+  EXPECT_EQ(std::get<Error>(stop_outcome()).reason, "not_running");
   const auto written = command.write("x");
   EXPECT_EQ(std::get<Error>(written).reason, "not_running");
 }
@@ -77,7 +95,7 @@ TEST_F(CommandEndTest, P6OrphanWithASessionOfItsOwnIsGoneWhenTheExitIsTold) {
   EXPECT_FALSE(is_gone(orphan));
   bool gone = false;
   listener.at_exit = [&] { gone = is_gone(orphan); };
-  command.stop(milliseconds(10));
+  stop(milliseconds(10));
   exit_status();
   EXPECT_TRUE(gone);
 }
@@ -98,6 +116,42 @@ TEST_F(CommandEndTest, WhatEndsSoonAfterTheCommandSaysItsLastWordFirst) {
   EXPECT_EQ(listener.output, "late\n");
 }
 
+TEST_F(CommandEndTest, WithoutALingerTimeWhatIsLeftAtTheExitGoesOnAsAChildOfNobodyHere) {
+  LaunchSpec spec = actor({"orphan", "exit:6"});
+  spec.linger.reset();
+  start(spec);
+  const pid_t orphan = told_pid();
+  EXPECT_EQ(exit_status(), (ExitStatus{6, 0}));
+  EXPECT_FALSE(listener.killed);
+  EXPECT_TRUE(reap_one().none_left);
+  EXPECT_FALSE(is_gone(orphan));
+  // Nor does the end of the next command end it.
+  listener.status.reset();
+  EXPECT_EQ(run(actor({"exit:0"})), (ExitStatus{0, 0}));
+  EXPECT_FALSE(is_gone(orphan));
+  ::kill(orphan, SIGKILL);
+}
+
+TEST_F(CommandEndTest, P6WithoutALingerTimeAStopEndsTheWholeTree) {
+  LaunchSpec spec = actor({"deaf", "orphan", "pause"});
+  spec.linger.reset();
+  start(spec);
+  const pid_t orphan = told_pid();
+  stop(milliseconds(1));
+  EXPECT_EQ(exit_status(), (ExitStatus{0, SIGKILL}));
+  EXPECT_TRUE(is_gone(orphan));
+}
+
+TEST_F(CommandEndTest, P6WithoutALingerTimeTheEndOfLookoutPortEndsATreeWhoseCommandRuns) {
+  LaunchSpec spec = actor({"deaf", "orphan", "pause"});
+  spec.linger.reset();
+  spec.grace = milliseconds(1);
+  start(spec);
+  const pid_t orphan = told_pid();
+  command.end_and_wait(kLongTime);
+  EXPECT_TRUE(is_gone(orphan));
+}
+
 TEST_F(CommandEndTest, P6ProcessesThatReplaceThemselvesWithoutPauseAreCaught) {
   LaunchSpec spec = actor({"say:on", "chain"});
   spec.linger = milliseconds(1);
@@ -108,7 +162,7 @@ TEST_F(CommandEndTest, P6CommandThatClosesAllItsDescriptorsIsStillWaitedFor) {
   const pid_t pid = start(actor({"pid", "close", "pause"}));
   EXPECT_EQ(told_pid(), pid);
   EXPECT_FALSE(listener.status);
-  command.stop(milliseconds(1000));
+  stop(milliseconds(1000));
   EXPECT_EQ(exit_status(), (ExitStatus{0, SIGTERM}));
 }
 
@@ -141,7 +195,7 @@ TEST_F(CommandEndTest, GuardianHearsNoSignalButTheKill) {
     ::kill(guardian, number);
   }
   EXPECT_NE(::getsid(guardian), ::getsid(0));
-  command.stop(milliseconds(60'000));
+  stop(milliseconds(60'000));
   EXPECT_EQ(exit_status(), (ExitStatus{0, SIGTERM}));
 }
 
@@ -248,7 +302,7 @@ class TwoCommandsTest : public CommandTest {
     EXPECT_TRUE(is_alive(other_pid));
     EXPECT_TRUE(is_alive(other_orphan));
     EXPECT_FALSE(other_listener.status);
-    other.stop(milliseconds(0));
+    other.stop(milliseconds(0), [](const Result<Done>&) {});
     EXPECT_TRUE(run_until([&] { return other_listener.status.has_value(); }));
     EXPECT_TRUE(is_gone(other_orphan));
     EXPECT_TRUE(reap_one().none_left);

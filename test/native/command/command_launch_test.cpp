@@ -85,7 +85,7 @@ TEST_F(CommandLaunchTest, HasASessionOfItsOwnAndNoOtherDescriptorAndSignalsAsByD
   EXPECT_EQ(::getsid(pid), pid);
   EXPECT_EQ(::getpgid(pid), pid);
   ::close(inherited);
-  command.stop(std::chrono::milliseconds(0));
+  stop(std::chrono::milliseconds(0));
   exit_status();
 }
 
@@ -128,7 +128,7 @@ TEST_F(CommandLaunchTest, LimitsAndNicenessAreSet) {
   const pid_t pid = start(spec);
   EXPECT_EQ(told_pid(), 77);
   EXPECT_EQ(::getpriority(PRIO_PROCESS, static_cast<id_t>(pid)), 7);
-  command.stop(std::chrono::milliseconds(0));
+  stop(std::chrono::milliseconds(0));
   exit_status();
 }
 
@@ -157,7 +157,7 @@ TEST_F(CommandLaunchTest, WithoutATerminalNothingIsResized) {
   start(actor({"pause"}));
   const auto refused = command.resize({1, 1});
   EXPECT_EQ(std::get<Error>(refused).reason, "no_terminal");
-  command.stop(std::chrono::milliseconds(0));
+  stop(std::chrono::milliseconds(0));
   exit_status();
 }
 
@@ -224,7 +224,7 @@ TEST_F(CommandLaunchTest, FilesAreWrittenToAsByAnyProgram) {
 TEST_F(CommandLaunchTest, OneAtATime) {
   start(actor({"pause"}));
   EXPECT_EQ(refusal(actor({"exit:0"})), "already_running spawn");
-  command.stop(std::chrono::milliseconds(0));
+  stop(std::chrono::milliseconds(0));
   EXPECT_EQ(exit_status(), (ExitStatus{0, SIGTERM}));
   EXPECT_EQ(run(actor({"exit:4"})), (ExitStatus{0, SIGTERM}));
 }

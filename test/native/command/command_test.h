@@ -10,6 +10,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdint>
+#include <fstream>
 #include <functional>
 #include <optional>
 #include <string>
@@ -48,8 +49,9 @@ class RecordingListener : public CommandListener {
   }
   void on_input_taken(std::size_t bytes) override { taken += bytes; }
   void on_input_broken() override { broken = true; }
-  void on_exit(const ExitStatus& exit_status) override {
-    status = exit_status;
+  void on_exit(const CommandEnd& end) override {
+    status = end.status;
+    killed = end.killed;
     if (at_exit) at_exit();
   }
   bool has_room() const override { return room; }
@@ -61,12 +63,16 @@ class RecordingListener : public CommandListener {
   bool broken = false;
   bool room = true;
   std::optional<ExitStatus> status;
+  bool killed = false;
   std::function<void()> at_exit;
 };
 
 class CommandTest : public ::testing::Test {
  protected:
   CommandTest() { std::signal(SIGPIPE, SIG_IGN); }  // as the program does
+
+  // A guardian that is left would be one of the guardians of the next test.
+  ~CommandTest() override { command.end_and_wait(kLongTime); }
 
   static LaunchSpec actor(std::vector<std::string> steps) {
     LaunchSpec spec;
@@ -96,6 +102,22 @@ class CommandTest : public ::testing::Test {
     command.spawn(spec, [&](Result<std::uint64_t> result) { answer = std::move(result); });
     EXPECT_TRUE(run_until([&] { return answer.has_value(); }));
     return *answer;
+  }
+
+  Result<Done> signal(int number) {
+    std::optional<Result<Done>> answer;
+    command.signal(number, [&](Result<Done> result) { answer = std::move(result); });
+    EXPECT_TRUE(run_until([&] { return answer.has_value(); }));
+    return *answer;
+  }
+
+  // The answer comes when nothing is left, or with the reason why something is.
+  void stop(std::chrono::milliseconds grace) {
+    command.stop(grace, [this](Result<Done> result) { stopped = std::move(result); });
+  }
+  Result<Done> stop_outcome() {
+    EXPECT_TRUE(run_until([&] { return stopped.has_value(); }));
+    return stopped.value_or(Error{"no_answer", "stop", "", ""});
   }
 
   // Spawned with plenty of credit.
@@ -133,11 +155,17 @@ class CommandTest : public ::testing::Test {
     return static_cast<pid_t>(std::stoi(listener.output));
   }
 
-  static pid_t parent_of(pid_t pid);
+  static pid_t parent_of(pid_t pid) {
+    std::string line;
+    std::getline(std::ifstream("/proc/" + std::to_string(pid) + "/stat"), line);
+    const auto stat = parse_process_stat(line);
+    return stat ? stat->parent : -1;
+  }
 
   boost::asio::io_context io{1};
   RecordingListener listener;
   Command command{io, listener};
+  std::optional<Result<Done>> stopped;
 };
 
 }  // namespace lookout

@@ -43,5 +43,26 @@ TEST(GitConfig, StopsWhereTheTextIsNoConfiguration) {
   EXPECT_EQ(excludes_file_of("[core]\nexcludesFile = /a\\"), std::nullopt);
 }
 
+using Values = std::vector<std::string>;
+
+TEST(GitConfig, ListsTheSafeDirectories) {
+  Values listed;
+  add_safe_directories("[safe]\ndirectory = /a\nDirectory = \"/b c\"\n[core]\ndirectory=/d",
+                       listed);
+  EXPECT_EQ(listed, (Values{"/a", "/b c"}));
+  add_safe_directories("[safe]\ndirectory = /e\ndirectory =\ndirectory = /f\n", listed);
+  EXPECT_EQ(listed, Values{"/f"});
+}
+
+TEST(GitConfig, ASafeDirectoryIsNamedByItsPathAStarOrADirectoryAbove) {
+  EXPECT_TRUE(is_safe_directory({"/b", "/a"}, "/a", "/home/u"));
+  EXPECT_TRUE(is_safe_directory({"*"}, "/a", ""));
+  EXPECT_TRUE(is_safe_directory({"/a/*"}, "/a/b/c", ""));
+  EXPECT_TRUE(is_safe_directory({"~/src"}, "/home/u/src", "/home/u"));
+  EXPECT_FALSE(is_safe_directory({}, "/a", ""));
+  EXPECT_FALSE(is_safe_directory({"/a", "~/a"}, "/a/b", ""));
+  EXPECT_FALSE(is_safe_directory({"/a/*"}, "/ab", ""));
+}
+
 }  // namespace
 }  // namespace lookout

@@ -44,6 +44,35 @@ TEST(Glob, TakesDoubledStarsBetweenSlashesForAnyDirectories) {
   EXPECT_TRUE(matches("**/a/**/b", "x/a/b"));
 }
 
+TEST(Glob, TakesRepeatedDoubledStarsAsOne) {
+  EXPECT_TRUE(matches("**/**/b", "b"));
+  EXPECT_TRUE(matches("**/**/b", "a/a/b"));
+  EXPECT_FALSE(matches("**/**/b", "ab"));
+  EXPECT_TRUE(matches("a/**/**/**/b", "a/b"));
+  EXPECT_TRUE(matches("a/**/**/**/b", "a/x/y/z/b"));
+  EXPECT_FALSE(matches("a/**/**/b", "ab"));
+  EXPECT_TRUE(matches("**/**", "a/b"));
+  EXPECT_TRUE(matches("**/*/b", "a/b"));
+  EXPECT_FALSE(matches("**/*/b", "b"));
+}
+
+// The positions of a long pattern take several words: what passes from one to the next is the same
+// wherever the words end.
+TEST(Glob, MatchesLongPatternsAsShortOnes) {
+  for (std::size_t lead = 0; lead < 140; ++lead) {
+    const std::string stem(lead, 'x');
+    EXPECT_TRUE(matches(stem + "a**b", stem + "axxb")) << lead;
+    EXPECT_FALSE(matches(stem + "a*b", stem + "ax/b")) << lead;
+    EXPECT_TRUE(matches(stem + "/**/b", stem + "/b")) << lead;
+    EXPECT_TRUE(matches(stem + "/**/b", stem + "/a/c/b")) << lead;
+    EXPECT_FALSE(matches(stem + "/**/b", stem + "/ab")) << lead;
+    EXPECT_TRUE(matches(stem + "/**/*b", stem + "/b")) << lead;
+    EXPECT_TRUE(matches(stem + "[ab]?*", stem + "bc")) << lead;
+    EXPECT_FALSE(matches(stem + "[ab]?*", stem + "b")) << lead;
+    EXPECT_TRUE(matches(stem + '*', stem)) << lead;
+  }
+}
+
 TEST(Glob, TakesBracketsAsGitDoes) {
   EXPECT_TRUE(matches("[a-c]", "b"));
   EXPECT_FALSE(matches("[a-c]", "d"));

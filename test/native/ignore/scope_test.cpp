@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <string>
 #include <vector>
+
+#include "mutator/random.h"
 
 namespace lookout {
 namespace {
@@ -152,6 +155,86 @@ TEST(Scope, IsSharedWhereADirectoryIsAsItsParent) {
   const auto names = scope_of("*.o\nnode_modules/\n");
   EXPECT_EQ(names->enter("a"), names);
   EXPECT_TRUE(Scope::empty()->says_nothing());
+}
+
+// --- cost --------------------------------------------------------------------------------------
+
+std::string numbered(const std::string& before, const std::string& after, int lines) {
+  std::string content;
+  for (int i = 0; i < lines; ++i) content += before + std::to_string(i) + after + '\n';
+  return content;
+}
+
+TEST(Scope, LiteralNamesAndEndingsAreNotComparedOneByOne) {
+  const auto names = scope_of(numbered("name", "", 4000) + "*.[oa]\n");
+  EXPECT_EQ(names->judge("name17").other, Decision::ignored);
+  EXPECT_LE(names->judge("name17").compared, 1U);
+  EXPECT_LE(names->judge("another").compared, 1U);
+  const auto endings = scope_of(numbered("*.ending", "", 4000) + numbered("**/", "/", 4000));
+  EXPECT_EQ(endings->judge("x.ending17").other, Decision::ignored);
+  EXPECT_EQ(endings->judge("17").directory, Decision::ignored);
+  EXPECT_EQ(endings->judge("17").other, Decision::none);
+  EXPECT_EQ(endings->judge("x.ending17").compared, 0U);
+}
+
+TEST(Scope, PathsAreComparedOnlyBelowTheirOwnDirectories) {
+  const auto top = scope_of(numbered("/top", "", 4000) + numbered("sub/dir", "/*.o", 4000));
+  EXPECT_EQ(top->judge("top17").other, Decision::ignored);
+  EXPECT_EQ(top->judge("top17").compared, 1U);
+  EXPECT_EQ(top->judge("another").compared, 0U);
+  const auto sub = top->enter("sub");
+  EXPECT_EQ(sub->judge("dir17").compared, 1U);
+  EXPECT_EQ(sub->enter("dir17")->judge("a.o").other, Decision::ignored);
+  EXPECT_EQ(sub->enter("dir17")->judge("a.o").compared, 1U);
+  EXPECT_EQ(sub->enter("another")->judge("a.o").other, Decision::none);
+}
+
+TEST(Scope, OfManyPatternsTheLastThatMatchesDecidesWhateverItsKind) {
+  const auto decides = [](std::string_view content) { return scope_of(content)->judge("a.o"); };
+  EXPECT_EQ(decides("a.o\n!*.o\n").other, Decision::included);
+  EXPECT_EQ(decides("!*.o\na.o\n").other, Decision::ignored);
+  EXPECT_EQ(decides("a.o\n!a.?\n").other, Decision::included);
+  EXPECT_EQ(decides("!a.?\na.o\n").other, Decision::ignored);
+  EXPECT_EQ(decides("a.o\n!/a.o\n").other, Decision::included);
+  EXPECT_EQ(decides("!/a.o\na.o\n").other, Decision::ignored);
+  EXPECT_EQ(decides("a.o\n!a.o\na.o/\n").other, Decision::included);
+  EXPECT_EQ(decides("a.o\n!a.o\na.o/\n").directory, Decision::ignored);
+  EXPECT_EQ(decides("*.o\n!*a.o\n*.o/\n").other, Decision::included);
+}
+
+// One after another from the last one on, as git compares them.
+Verdict compared_in_order(const Rules& rules, std::string_view name) {
+  Verdict verdict;
+  for (auto pattern = rules.patterns().rbegin(); pattern != rules.patterns().rend(); ++pattern) {
+    if (pattern->on_path ? !pattern->glob.matches(name) : !pattern->matches_name(name)) continue;
+    const Decision decision = pattern->negated ? Decision::included : Decision::ignored;
+    if (verdict.directory == Decision::none) verdict.directory = decision;
+    if (verdict.other == Decision::none && !pattern->directory_only) verdict.other = decision;
+  }
+  return verdict;
+}
+
+TEST(Scope, DecidesAsAComparisonOfAllPatternsInOrderDoes) {
+  const std::vector<std::string> names{"a", "b", "ab", "a.o", "b.o", "a.b.o", "o", ".o", "c"};
+  const std::vector<std::string> shapes{"a",    "b",   "a.o", "b.o",  "*.o", "*o",   "*.b.o",
+                                        "/a.o", "/a",  "/b",  "a?o",  "*",   "**/a", "[ab]",
+                                        "a*",   "*/a", "/*b", "/a/b", "**",  ".o",   "*b.o"};
+  oracle::Random random(1);
+  for (int round = 0; round < 3000; ++round) {
+    std::vector<std::string> lines;
+    for (std::uint64_t i = random.between(1, 12); i > 0; --i) {
+      lines.push_back((random.one_in(3) ? "!" : "") + shapes[random.below(shapes.size())] +
+                      (random.one_in(4) ? "/" : ""));
+    }
+    const auto rules = Rules::of(lines);
+    const auto scope = Scope::empty()->with(rules, Rank::directory);
+    for (const std::string& name : names) {
+      const Verdict expected = compared_in_order(*rules, name);
+      const Verdict found = scope->judge(name);
+      ASSERT_TRUE(found.directory == expected.directory && found.other == expected.other)
+          << name << " by " << testing::PrintToString(lines);
+    }
+  }
 }
 
 }  // namespace

@@ -54,9 +54,11 @@ void Generator::change_file() {
 
 void Generator::change_directory() {
   Node* directory = any_directory();
-  if (directory && !directory->fixed)
-    emit(random_.one_in(3) ? Verb::utimes : Verb::chmod, *directory,
-         options_.readable ? 0755 : 0700 | random_.below(0100));
+  if (!directory || directory->fixed) return;
+  // Files of rules do not count in a directory that others may write.
+  const std::uint64_t allowed = options_.rules ? 0755 : 0777;
+  emit(random_.one_in(3) ? Verb::utimes : Verb::chmod, *directory,
+       (options_.readable ? 0755 : 0700 | random_.below(0100)) & allowed);
 }
 
 void Generator::remove_file() {

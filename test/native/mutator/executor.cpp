@@ -132,9 +132,56 @@ int Executor::mount_over(const Place& place) {
   return outcome(::mount("lookout-oracle", ".", "tmpfs", 0, nullptr));
 }
 
+// By descriptors: open_tree(2) copies the mount of one, move_mount(2) mounts the copy at the other.
+// No path is followed, so none leads through a symbolic link.
+int Executor::bind(const Operation& operation) {
+  constexpr int kFlags = O_PATH | O_NOFOLLOW | O_CLOEXEC;
+  Place target(workspace_.get(), operation.path);
+  Place source(workspace_.get(), operation.other);
+  Descriptor shown(::openat(source.at(), source.name(), kFlags));
+  if (!shown) return errno;
+  Descriptor hidden(::openat(target.at(), target.name(), kFlags));
+  if (!hidden) return errno;
+  Descriptor copy(
+      ::open_tree(shown.get(), "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH));
+  if (!copy) return errno;
+  return outcome(::move_mount(copy.get(), "", hidden.get(), "",
+                              MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH));
+}
+
 int Executor::unmount(const Place& place) {
   if (::fchdir(place.at()) < 0) return errno;
   return outcome(::umount2(place.name(), MNT_DETACH | UMOUNT_NOFOLLOW));
+}
+
+// The roots are watched by a path through this name beside the workspace, a link to it.
+int Executor::replace_parent(std::uint64_t kind) {
+  constexpr const char* kParent = "../parent";
+  if (::renameat(workspace_.get(), kParent, workspace_.get(), "../parent.away") < 0) return errno;
+  switch (kind) {
+    case 0:
+      return 0;
+    case 1:
+      return outcome(::mknodat(workspace_.get(), kParent, S_IFREG | 0644, 0));
+    case 2: {
+      const int made = ::mknodat(workspace_.get(), "../file", S_IFREG | 0644, 0);
+      if (made < 0 && errno != EEXIST) return errno;
+      return outcome(::symlinkat("file", workspace_.get(), kParent));
+    }
+    case 3:
+      return outcome(::symlinkat("parent", workspace_.get(), kParent));
+    default:
+      return outcome(::mkdirat(workspace_.get(), kParent, kind == 4 ? 0755 : 0));
+  }
+}
+
+int Executor::restore_parent() {
+  constexpr const char* kParent = "../parent";
+  if (::unlinkat(workspace_.get(), kParent, 0) < 0 && errno == EISDIR &&
+      ::unlinkat(workspace_.get(), kParent, AT_REMOVEDIR) < 0) {
+    return errno;
+  }
+  return outcome(::renameat(workspace_.get(), "../parent.away", workspace_.get(), kParent));
 }
 
 int Executor::run(const Operation& operation) {
@@ -199,8 +246,14 @@ int Executor::run(const Operation& operation) {
       return move_busy(operation);
     case Verb::mount:
       return mount_over(place);
+    case Verb::bind:
+      return bind(operation);
     case Verb::umount:
       return unmount(place);
+    case Verb::replace_parent:
+      return replace_parent(number);
+    case Verb::restore_parent:
+      return restore_parent();
     case Verb::pause:
       return pause_for(number);
     case Verb::flood:

@@ -24,7 +24,10 @@ class Executor {
   int fill(const Place& place, std::uint64_t count);
   int move_busy(const Operation& operation);
   int mount_over(const Place& place);
+  int bind(const Operation& operation);
   int unmount(const Place& place);
+  int replace_parent(std::uint64_t kind);
+  int restore_parent();
 
   std::string path_;
   Descriptor workspace_;

@@ -89,26 +89,55 @@ void Generator::lose_root() {
   model_.remove(*away);
 }
 
+void Generator::lose_parent() {
+  if (!options_.lost_parents) return;
+  drawn_.push_back({.verb = Verb::replace_parent, .number = random_.below(kParentKinds)});
+  if (random_.one_in(2)) pause();
+  for (std::uint64_t i = random_.below(4); i > 0; --i) create_file();
+  if (random_.one_in(2)) pause();
+  drawn_.push_back({.verb = Verb::restore_parent});
+}
+
 void Generator::mount_or_unmount() {
   if (!options_.mounts) return;
-  Node* directory = nullptr;
-  if (!mounted_.empty() && random_.one_in(2)) {
-    const std::size_t drawn = random_.below(mounted_.size());
-    directory = model_.at(mounted_[drawn]);
-    mounted_.erase(mounted_.begin() + static_cast<std::ptrdiff_t>(drawn));
-    if (!directory) return;
-    emit(Verb::umount, *directory);
-    directory->fixed = Model::path(*directory).find('/') == std::string::npos;
-  } else {
-    directory = any_directory();
+  const auto mounted = [](const Node& node) { return node.mounted; };
+  if (Node* place = random_.one_in(2) ? model_.pick(random_, mounted) : nullptr) {
+    emit(Verb::umount, *place);
+    mounts_changed(*place, false);
+  } else if (random_.one_in(3)) {
+    Node* directory = any_directory();
     if (!directory || holds_fixed(*directory) || directory == &model_.side()) return;
     emit(Verb::mount, *directory);
-    mounted_.push_back(Model::path(*directory));
-    directory->fixed = true;
+    mounts_changed(*directory, true);
+  } else {
+    bind();
   }
-  // What stood there is known again at the next rest.
+}
+
+// A directory over a directory, which may hold it or be in it, or a file over a file.
+void Generator::bind() {
+  const bool directories = random_.one_in(2);
+  const bool special = !directories && random_.one_in(8);
+  const auto may_be = [&](const Node& node) {
+    if (directories) return node.kind == Kind::directory;
+    return node.kind == Kind::file || (special && node.kind == Kind::other);
+  };
+  Node* place = model_.pick(random_, may_be);
+  Node* source = random_.one_in(2) ? model_.pick(random_, may_be)
+                                   : model_.pick_below(random_, model_.side(), may_be);
+  // Each such mount may double what is visible.
+  if (!place || !source || place == &model_.side() || holds_fixed(*place)) return;
+  if (directories && full()) return;
+  drawn_.push_back(
+      {.verb = Verb::bind, .path = Model::path(*place), .other = Model::path(*source)});
+  mounts_changed(*place, true);
+}
+
+// What is visible at `place` is known again at the next rest.
+void Generator::mounts_changed(Node& place, bool mounted) {
+  place.mounted = mounted;
   close_held();
-  model_.clear(*directory);
+  model_.clear(place);
 }
 
 }  // namespace lookout::oracle

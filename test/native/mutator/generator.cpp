@@ -33,6 +33,7 @@ void load(Model& model, Node& directory, const SnapshotNode& found) {
   for (const auto& [name, child] : found.children) {
     Node& node = model.add(directory, name, kinds[static_cast<std::size_t>(child->type)]);
     node.fixed = name == "flood" || name == "flood2" || name == "inner";
+    node.mounted = child->mounted;
     load(model, node, *child);
   }
 }
@@ -85,13 +86,12 @@ void Generator::reload(const SnapshotNode& workspace) {
   model_ = Model(options_.roots);
   for (Node* root : model_.roots()) {
     auto found = workspace.children.find(root->name);
-    if (found != workspace.children.end()) load(model_, *root, *found->second);
+    if (found == workspace.children.end()) continue;
+    root->mounted = found->second->mounted;
+    load(model_, *root, *found->second);
   }
   auto side = workspace.children.find("side");
   if (side != workspace.children.end()) load(model_, model_.side(), *side->second);
-  for (const std::string& path : mounted_) {
-    if (Node* node = model_.at(path)) node->fixed = true;
-  }
 }
 
 void Generator::draw(std::size_t count) {
@@ -133,6 +133,7 @@ const std::vector<Generator::Weighted>& Generator::actions() {
       {2, &Generator::moved_while_written},
       {6, &Generator::lock_directory},
       {2, &Generator::lose_root},
+      {2, &Generator::lose_parent},
       {4, &Generator::mount_or_unmount},
   };
   return table;

@@ -21,7 +21,8 @@ struct GeneratorOptions {
   bool stalls = false;    // each interval overflows the kernel's queue while the judge is stalled
   bool readable = false;  // directories may be read by other users, but for locks
   bool locks = false;     // directories that other users may not read, until the rest at the latest
-  bool lost_roots = false;  // roots are removed or renamed away, and stand again at the rest
+  bool lost_roots = false;    // roots are removed or renamed away, and stand again at the rest
+  bool lost_parents = false;  // so are the roots' parents (see Verb::replace_parent)
   bool mounts = false;  // file systems are mounted over directories and taken away (wants `shared`)
   bool rules = false;   // files named .gitignore, and directories named .git
   bool leads = false;   // links to directories, inside and outside; none leads above a root
@@ -110,7 +111,10 @@ class Generator {
   void moved_while_written();
   void lock_directory();
   void lose_root();
+  void lose_parent();
   void mount_or_unmount();
+  void bind();
+  void mounts_changed(Node& place, bool mounted);
 
   // What only a trial with a filter asks for (filter_actions.cpp).
   void act_on_filter();
@@ -130,7 +134,6 @@ class Generator {
   Model model_;
   Node* held_ = nullptr;
   std::uint64_t temporaries_ = 0;
-  std::vector<std::string> mounted_;
   std::vector<Operation> drawn_;
 };
 

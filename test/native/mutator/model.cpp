@@ -155,9 +155,13 @@ void Model::written(Node& node) {
 }
 
 bool Model::removable(const Node& node) {
+  return !node.mounted && holds_nothing_that_stays(node);
+}
+
+bool Model::holds_nothing_that_stays(const Node& node) {
   if (node.fixed || node.pinned) return false;
   return std::all_of(node.children.begin(), node.children.end(),
-                     [](const auto& entry) { return removable(*entry.second); });
+                     [](const auto& entry) { return holds_nothing_that_stays(*entry.second); });
 }
 
 void Model::visit(const std::function<void(Node&)>& action) const {

@@ -35,6 +35,7 @@ struct Node {
   bool pinned = false;  // must stay until the next rest: see Model::written
   bool carried_out = false;  // since the last rest, with a directory that left the roots
   bool locked = false;       // a directory whose mode keeps other users out
+  bool mounted = false;      // a mount point: stays in its directory, which may be moved
 };
 
 class Model {
@@ -71,7 +72,7 @@ class Model {
   // which it can do only if it gets to know that this name is one of them; so a new name of an
   // inode that has others is pinned.
   void written(Node& node);
-  // Nothing in the subtree is fixed or pinned.
+  // It is no mount point, and nothing in the subtree is fixed or pinned.
   static bool removable(const Node& node);
 
   using Wanted = std::function<bool(const Node&)>;
@@ -81,6 +82,7 @@ class Model {
   Node* pick_below(Random& random, Node& top, const Wanted& wanted) const;
 
  private:
+  static bool holds_nothing_that_stays(const Node& node);
   std::unique_ptr<Node> detach(Node& node);
   void attach(std::unique_ptr<Node> node, Node& directory, const std::string& name);
   void forget_names(Node& node);

@@ -4,12 +4,14 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "mutator/disk.h"
@@ -27,18 +29,24 @@ FileType type_of(mode_t mode) {
   return S_ISLNK(mode) ? FileType::symlink : FileType::other;
 }
 
-std::int64_t nanoseconds(const timespec& time) {
+std::int64_t nanoseconds(const statx_timestamp& time) {
   return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
 }
 
-void fill(SnapshotNode& node, const struct stat& status) {
-  node.type = type_of(status.st_mode);
-  node.device = status.st_dev;
-  node.inode = status.st_ino;
-  node.size = static_cast<std::uint64_t>(status.st_size);
-  node.mtime_ns = nanoseconds(status.st_mtim);
-  node.ctime_ns = nanoseconds(status.st_ctim);
-  node.mode = status.st_mode;
+// The entry `name` of a directory that is open, or with an empty name that directory.
+bool fill(SnapshotNode& node, int fd, const std::string& name) {
+  struct statx status {};
+  const int flags = AT_SYMLINK_NOFOLLOW | (name.empty() ? AT_EMPTY_PATH : 0);
+  if (::statx(fd, name.c_str(), flags, STATX_BASIC_STATS, &status) < 0) return false;
+  node.type = type_of(status.stx_mode);
+  node.device = makedev(status.stx_dev_major, status.stx_dev_minor);
+  node.inode = status.stx_ino;
+  node.size = status.stx_size;
+  node.mtime_ns = nanoseconds(status.stx_mtime);
+  node.ctime_ns = nanoseconds(status.stx_ctime);
+  node.mode = status.stx_mode;
+  node.mounted = (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+  return true;
 }
 
 std::vector<std::string> names_in(int fd, const std::string& what, Vanished vanished) {
@@ -49,7 +57,8 @@ std::vector<std::string> names_in(int fd, const std::string& what, Vanished vani
   std::vector<char> buffer(32768);  // not on the stack: trees are deep
   for (;;) {
     long got = ::syscall(SYS_getdents64, fd, buffer.data(), buffer.size());
-    if (got < 0 && vanished == Vanished::fail) fail(what);
+    // A directory that was removed but is mounted elsewhere is empty for ever.
+    if (got < 0 && errno != ENOENT && vanished == Vanished::fail) fail(what);
     if (got <= 0) return names;
     for (std::size_t at = 0; at < static_cast<std::size_t>(got);) {
       std::uint16_t length = 0;
@@ -71,6 +80,14 @@ std::string content_of(int directory, const std::string& name) {
   return content;
 }
 
+// Of the entry .git of a directory.
+bool begins_repository(int fd, FileType type) {
+  if (type == FileType::directory) return true;
+  struct stat target {};
+  return type == FileType::symlink &&
+         (::fstatat(fd, ".git", &target, 0) != 0 || S_ISDIR(target.st_mode));
+}
+
 void descend(SnapshotNode& node, int fd, const std::string& what, Vanished vanished,
              Beyond* beyond);
 
@@ -78,27 +95,25 @@ void descend(SnapshotNode& node, int fd, const std::string& what, Vanished vanis
 void look_beyond(SnapshotNode& link, int fd, const std::string& name, const std::string& what,
                  Beyond& beyond) {
   Descriptor target(::openat(fd, name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  struct stat status {};
-  if (!target || ::fstat(target.get(), &status) < 0) return;
-  link.leads_to = FileId{status.st_dev, status.st_ino};
+  auto status = std::make_unique<SnapshotNode>();
+  if (!target || !fill(*status, target.get(), "")) return;
+  link.leads_to = status->id();
   auto [place, added] = beyond.try_emplace(*link.leads_to);
   if (!added) return;
-  place->second = std::make_unique<SnapshotNode>();
+  place->second = std::move(status);
   SnapshotNode& found = *place->second;
-  fill(found, status);
   descend(found, target.get(), what, Vanished::fail, &beyond);
 }
 
 void descend(SnapshotNode& node, int fd, const std::string& what, Vanished vanished,
              Beyond* beyond) {
   for (std::string& name : names_in(fd, what, vanished)) {
-    struct stat status {};
-    if (::fstatat(fd, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) < 0) {
+    auto child = std::make_unique<SnapshotNode>();
+    if (!fill(*child, fd, name)) {
       if (vanished == Vanished::skip) continue;
       fail(what + '/' + name);
     }
-    auto child = std::make_unique<SnapshotNode>();
-    fill(*child, status);
+    if (name == ".git") child->begins_repository = begins_repository(fd, child->type);
     if (child->type == FileType::directory) {
       Descriptor below = open_directory(fd, name);
       if (!below && vanished == Vanished::skip) continue;
@@ -118,9 +133,7 @@ void descend(SnapshotNode& node, int fd, const std::string& what, Vanished vanis
 std::unique_ptr<SnapshotNode> walk(const std::string& root, Vanished vanished, Beyond* beyond) {
   auto node = std::make_unique<SnapshotNode>();
   Descriptor fd = open_directory(AT_FDCWD, root);
-  struct stat status {};
-  if (!fd || ::fstat(fd.get(), &status) < 0) fail(root);
-  fill(*node, status);
+  if (!fd || !fill(*node, fd.get(), "")) fail(root);
   descend(*node, fd.get(), root, vanished, beyond);
   return node;
 }

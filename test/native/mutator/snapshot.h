@@ -23,8 +23,10 @@ struct SnapshotNode {
   std::int64_t mtime_ns = 0;  // since the epoch
   std::int64_t ctime_ns = 0;
   std::uint32_t mode = 0;  // with the type, as in inode(7)
+  bool mounted = false;    // a mount point (since Linux 5.8)
   std::map<std::string, std::unique_ptr<SnapshotNode>> children{};
-  std::string rules{};               // what a file holds that is named .gitignore or exclude
+  std::string rules{};             // what a file holds that is named .gitignore or exclude
+  bool begins_repository = false;  // it is named .git, and a directory or a link to one or nowhere
   std::optional<FileId> leads_to{};  // the directory that a symbolic link leads to
 
   FileId id() const { return {device, inode}; }

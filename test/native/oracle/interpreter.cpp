@@ -54,6 +54,7 @@ class Interpreter {
       case Verb::move_busy:
         return move_busy(operation);
       case Verb::mount:
+      case Verb::bind:
       case Verb::umount:
         if (Node* directory = at(operation.path)) model_.clear(*directory);
         return true;
@@ -75,6 +76,8 @@ class Interpreter {
       case Verb::rest:
         model_.rest();
         return true;
+      case Verb::replace_parent:
+      case Verb::restore_parent:
       case Verb::flood:
       case Verb::pause:
       case Verb::stall:

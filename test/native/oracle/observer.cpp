@@ -100,6 +100,42 @@ void Observer::pump(const std::string& what, const std::function<bool()>& reache
   if (!complaint_.empty()) throw Broken(complaint_);
 }
 
+// In a time without changes.
+std::string Observer::work_since(const EngineInfo& before) const {
+  const EngineInfo now = engine_->info();
+  const auto more = [](std::uint64_t from, std::uint64_t to) { return std::to_string(to - from); };
+  return more(before.entry_checks, now.entry_checks) + " checks of entries, " +
+         more(before.root_checks, now.root_checks) + " of roots, " +
+         more(before.batches, now.batches) + " batches, " + std::to_string(now.dirty) + " dirty, " +
+         std::to_string(now.held) + " held";
+}
+
+void Observer::expect_rest(bool calm) {
+  constexpr int kMostWindows = 100;
+  constexpr milliseconds kLastTimer{2300};  // twice the time for which directories are kept open
+  const auto handlers_in = [this](milliseconds time) {
+    io_.restart();
+    return io_.run_for(time);
+  };
+  // Of the observer itself; that the timer has gone off may be queued already.
+  stopped_ = true;
+  timer_.cancel();
+  // A few timers follow a change, and memory is given back in slices.
+  int windows = 0;
+  while (const std::size_t handlers = handlers_in(milliseconds(20))) {
+    if (handlers <= 2) break;
+    if (++windows < kMostWindows) continue;
+    const EngineInfo before = engine_->info();
+    handlers_in(milliseconds(20));
+    throw Broken("the settled engine goes on working: " + std::to_string(handlers) + " handlers, " +
+                 work_since(before));
+  }
+  if (!calm) return;
+  handlers_in(kLastTimer);
+  if (const std::size_t handlers = handlers_in(milliseconds(200)); handlers > 0)
+    throw Broken("the idle engine is not at rest: " + std::to_string(handlers) + " handlers");
+}
+
 void Observer::pump_awake(const std::string& what, const std::function<bool()>& reached) {
   awake_ = true;
   pump(what, reached);
@@ -247,7 +283,7 @@ void Observer::take_descriptors(bool all) {
 void Observer::tick() {
   timer_.expires_after(std::chrono::microseconds(random_.between(200, 12'000)));
   timer_.async_wait([this](const boost::system::error_code& error) {
-    if (error) return;
+    if (error || stopped_) return;
     act();
     tick();
   });

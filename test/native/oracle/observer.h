@@ -53,6 +53,9 @@ class Observer : public Listener {
   // Runs the loop until `reached`.
   // The engine is thrown away, and another begins with a new listing.
   void restart();
+  // The engine, which is settled, does no work: nothing but the few timers that follow a change.
+  // With `calm` waits for those, and then there is nothing at all.
+  void expect_rest(bool calm);
   void pump(const std::string& what, const std::function<bool()>& reached);
   void complain(const std::string& what);
 
@@ -75,6 +78,7 @@ class Observer : public Listener {
   void pump_awake(const std::string& what, const std::function<bool()>& reached);
   std::uint64_t check_seq(const std::string& name, const Result<std::uint64_t>& result);
   std::string text_of(const std::string& name, const Error& error) const;
+  std::string work_since(const EngineInfo& before) const;
   void grant(std::uint64_t batches);
   bool expects(const Notice& notice) const;
   void renew();
@@ -84,6 +88,7 @@ class Observer : public Listener {
 
   boost::asio::io_context& io_;
   boost::asio::steady_timer timer_;
+  bool stopped_ = false;  // the timer, for good
   Fault fault_;
   WatchOptions base_;
   Random random_;

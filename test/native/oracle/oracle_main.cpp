@@ -27,7 +27,7 @@ constexpr const char* kUsage =
     "usage: lookout_oracle [--seed N | --seeds A..B | --script FILE] [--ops N] [--dir D]\n"
     "                      [--fault FAULT] [--filter FILTER] [--fanotify] [--roots N] [--writers "
     "N]\n"
-    "                      [--repeat N] [--save FILE] [--shrink SECONDS] "
+    "                      [--repeat N] [--events] [--save FILE] [--shrink SECONDS] "
     "[--keep-on]\n"
     "  --seeds A..B    these seeds, both included; LOOKOUT_ORACLE_SEEDS=N makes it 1..N\n"
     "  --fault FAULT   none, overflow, credit, asleep, settle, stall, killed, watches,\n"
@@ -37,7 +37,9 @@ constexpr const char* kUsage =
     "                  or several with commas between; or mix: one to three, drawn from the seed\n"
     "  --fanotify      watches by fanotify, which needs privileges\n"
     "  --roots N       0 (the default): drawn from the seed\n"
-    "  --script FILE   these operations instead of drawn ones, --repeat times\n"
+    "  --script FILE   these operations instead of drawn ones, --repeat times; the events must be\n"
+    "                  those of its lines that begin with #>\n"
+    "  --events        prints the events of each interval in the form of such lines\n"
     "  --save FILE     where the script of a failed trial is written\n"
     "  --shrink S      tries for so many seconds to make the script of a failed trial short\n"
     "  --lenient       a rename of a file excuses an untold change of its content\n"
@@ -89,6 +91,12 @@ void parse_filter(Settings& settings, const std::string& names) {
   settings.trial.filters = *filters;
 }
 
+void read_script(TrialOptions& trial, const std::string& file) {
+  const std::string script = text_of(file);
+  trial.script = parse_script(script);
+  trial.expected = parse_expected(script);
+}
+
 Settings parse(int argc, char** argv) {
   Settings settings;
   int at = 1;
@@ -120,7 +128,9 @@ Settings parse(int argc, char** argv) {
     else if (word == "--repeat")
       settings.repeat = number();
     else if (word == "--script")
-      settings.trial.script = parse_script(text_of(text()));
+      read_script(settings.trial, text());
+    else if (word == "--events")
+      settings.trial.print_events = true;
     else if (word == "--save")
       settings.save = text();
     else if (word == "--shrink")
@@ -168,6 +178,7 @@ class Shrinker {
   bool fails(const std::vector<Operation>& operations) {
     if (blind_spot(operations, trial_.fault == Fault::denied)) return false;
     trial_.script = operations;
+    trial_.expected.clear();
     for (int i = 0; i < kTries; ++i) {
       Outcome outcome = run(trial_);
       if (outcome.failure.empty() || kind_of(outcome.failure) != kind_) continue;

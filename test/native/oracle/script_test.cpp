@@ -11,6 +11,7 @@
 #include "mutator/executor.h"
 #include "mutator/generator.h"
 #include "mutator/mutator.h"
+#include "oracle/expected_events.h"
 #include "oracle/interpreter.h"
 #include "oracle/shrink.h"
 
@@ -68,6 +69,18 @@ TEST(KeptScripts, EachDoesWhatItSaysAndProvesSomething) {
     remove_tree(AT_FDCWD, workspace);
   }
   EXPECT_GT(kept, 0u);
+}
+
+TEST(ExpectedEvents, ComeInOneOfTheOrdersAndWhatIsMaybeAnywhere) {
+  const std::string script =
+      "write r0/a 1\nrest\n#> one\n#> two\n#> or\n#> two\n#> one\n#> maybe three\nrest\nrest\n";
+  const std::vector<ExpectedInterval> expected = parse_expected(script);
+  ASSERT_EQ(expected.size(), 4u);
+  EXPECT_FALSE(unexpected(expected[1], {"one", "two"}));
+  EXPECT_FALSE(unexpected(expected[1], {"two", "three", "one", "three"}));
+  EXPECT_TRUE(unexpected(expected[1], {"one"}));
+  EXPECT_TRUE(unexpected(expected[1], {"one", "two", "one"}));
+  EXPECT_FALSE(unexpected(expected[2], {"any", "event"}));
 }
 
 TEST(Shrink, OnlyWhatFailsRemains) {

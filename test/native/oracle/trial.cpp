@@ -12,6 +12,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <initializer_list>
@@ -21,6 +22,7 @@
 #include <thread>
 
 #include "mutator/disk.h"
+#include "mutator/executor.h"
 #include "mutator/random.h"
 #include "oracle/judgement.h"
 #include "oracle/observer.h"
@@ -130,12 +132,23 @@ class Trial {
       watching_.await = std::min(watching_.await, 20u);
     Random layout(options.seed * 4 + 3);
     int roots = options.roots > 0 ? options.roots : (layout.one_in(3) ? 2 : 1);
-    for (int i = 0; i < roots; ++i) roots_.push_back(workspace_.path() + "/r" + std::to_string(i));
+    if (is(Fault::lost_roots)) lead_through_a_link(layout);
+    for (int i = 0; i < roots; ++i) roots_.push_back(parent_ + "/r" + std::to_string(i));
     active_ = roots_;
     // Whether the inner root is told by the outer one must not depend on rules.
     nested_ = layout.one_in(4) && !is(Fault::lost_roots) && !is(Fault::mounts) &&
               !with(Filter::ignore) && !with(Filter::gitignore);
     changing_ = roots > 1 && layout.one_in(2) && !options.script && !is(Fault::lost_roots);
+  }
+
+  // The roots are in a directory of their own then, and watched by a path through a link to it or
+  // through the directory itself, which the mutator replaces.
+  void lead_through_a_link(Random& layout) {
+    const bool link = layout.one_in(2);
+    tree_ = workspace_.path() + (link ? "/tree" : "/parent");
+    parent_ = workspace_.path() + "/parent";
+    if (::mkdir(tree_.c_str(), 0755) != 0 || (link && ::symlink("tree", parent_.c_str()) != 0))
+      throw std::runtime_error("cannot make " + parent_);
   }
 
   Outcome run() {
@@ -198,7 +211,7 @@ class Trial {
   void start_writers() {
     for (int i = 0; i < options_.writers; ++i) {
       MutatorOptions mutator;
-      mutator.workspace = workspace_.path();
+      mutator.workspace = tree_;
       mutator.generator.seed = options_.seed * 64 + static_cast<std::uint64_t>(i);
       mutator.generator.roots = static_cast<int>(roots_.size());
       mutator.generator.nested = nested_;
@@ -211,6 +224,7 @@ class Trial {
       mutator.generator.readable = is(Fault::denied);
       mutator.generator.locks = is(Fault::denied) && i == 0;
       mutator.generator.lost_roots = is(Fault::lost_roots) && i == 0;
+      mutator.generator.lost_parents = is(Fault::lost_roots) && i == 0;
       mutator.generator.mounts = is(Fault::mounts) && i == 0;
       mutator.generator.stalls = options_.fault == Fault::overflow && i == 0;
       mutator.generator.flood = queue_limit() + queue_limit() / 16;
@@ -243,13 +257,42 @@ class Trial {
       observer_->pump("the mutators come to a rest", [this] {
         return writers_at({Writer::State::resting, Writer::State::done});
       });
-      if (writers_at({Writer::State::done})) break;
+      if (writers_at({Writer::State::done})) {
+        expect_rest();
+        if (is(Fault::lost_roots)) expect_rest_without_parent();
+        break;
+      }
       compare(recall());
+      take_batches();
+      compare_events();
       change_roots();
       take_batches();
       batches_.clear();
       go();
     }
+  }
+
+  // While something else is in the place of the roots' parent, syncs are answered and the engine
+  // rests.
+  void expect_rest_without_parent() {
+    Executor executor(tree_);
+    for (std::uint64_t kind = 0; kind < kParentKinds; ++kind) {
+      if (executor.run({.verb = Verb::replace_parent, .number = kind}) != 0)
+        throw Broken("cannot replace the parent of the roots");
+      observer_->sync();
+      observer_->expect_rest(false);
+      executor.run({.verb = Verb::restore_parent});
+    }
+    compare(Recall::none);
+  }
+
+  // A settled engine does nothing. Where everything has a watch no timer goes off either.
+  void expect_rest() {
+    if (is(Fault::poll) || is(Fault::watches) || is(Fault::descriptors) || is(Fault::denied))
+      return;
+    observer_->sync();
+    if (observer_->info().polled == 0 && observer_->info().held == 0)
+      observer_->expect_rest(random_.one_in(8));
   }
 
   // Otherwise a link may be written through where no hint comes from, and be gone at the next look.
@@ -303,6 +346,29 @@ class Trial {
     // Without a watch, what is looked at in the tick of its last change may be told twice.
     if (observer_->last_seq() != seq && !is(Fault::watches) && !is(Fault::poll))
       throw Broken("a batch came though nothing changed");
+  }
+
+  // The events of the interval against those that the script expects.
+  void compare_events() {
+    std::vector<std::string> events;
+    for (const Batch& batch : batches_) {
+      for (const Event& event : batch.events) events.push_back(below_workspace(event));
+    }
+    if (options_.print_events) {
+      std::printf("-- interval %zu\n", interval_);
+      for (const std::string& event : events) std::printf("#> %s\n", event.c_str());
+    }
+    if (interval_ < options_.expected.size()) {
+      if (auto wrong = unexpected(options_.expected[interval_], events)) throw Broken(*wrong);
+    }
+    ++interval_;
+  }
+
+  std::string below_workspace(Event event) const {
+    for (std::string* path : {&event.path, &event.from}) {
+      if (path->starts_with(tree_ + '/')) path->erase(0, tree_.size() + 1);
+    }
+    return describe(event);
   }
 
   // What one writer has locked, another may have moved to where the first does not find it.
@@ -417,6 +483,8 @@ class Trial {
   WatchOptions watching_;
   boost::asio::io_context io_;
   boost::asio::signal_set signals_{io_, SIGINT, SIGTERM};
+  std::string tree_{workspace_.path()};    // what the mutators change
+  std::string parent_{workspace_.path()};  // of the roots, as they are watched
   std::vector<std::string> roots_;
   std::vector<std::string> active_;
   bool nested_ = false;
@@ -426,6 +494,8 @@ class Trial {
   std::unique_ptr<Observer> observer_;
   Disk before_;
   bool based_ = false;
+  std::size_t interval_ =
+      1;  // the part of a script before its first rest is there before the watch
   int stalls_ = 0;
   std::uint64_t overflows_ = 0;
   std::vector<Batch> batches_;

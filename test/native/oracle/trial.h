@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "mutator/operation.h"
+#include "oracle/expected_events.h"
 #include "oracle/filter.h"
 #include "watch/hint_source.h"
 
@@ -46,6 +47,8 @@ struct TrialOptions {
   bool lenient = false;  // a rename of a file excuses an untold change of its content
   int roots = 0;         // 0: drawn from the seed
   std::optional<std::vector<Operation>> script{};  // instead of drawn operations
+  std::vector<ExpectedInterval> expected{};        // of the script, by interval
+  bool print_events = false;                       // of each interval, to standard output
 };
 
 struct Outcome {

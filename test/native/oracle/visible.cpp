@@ -22,6 +22,7 @@ std::unique_ptr<SnapshotNode> copy(const SnapshotNode& node) {
   made->mode = node.mode;
   made->rules = node.rules;
   made->leads_to = node.leads_to;
+  made->begins_repository = node.begins_repository;
   for (const auto& [name, child] : node.children) made->children.emplace(name, copy(*child));
   return made;
 }
@@ -81,7 +82,7 @@ class Ignored {
   void take_out(SnapshotNode& found, ScopePtr scope) const {
     if (viewpoint_.options.gitignore) {
       const SnapshotNode* git = at(&found, ".git");
-      scope = scope->in({rules_of(at(&found, ".gitignore")), git != nullptr,
+      scope = scope->in({rules_of(at(&found, ".gitignore")), git && git->begins_repository,
                          rules_of(at(at(git, "info"), "exclude")), nullptr});
       found.children.erase(".git");
     }

@@ -12,9 +12,10 @@ TEST(Error, NamesAnErrnoInLowerCase) {
   EXPECT_EQ(errno_name(EOVERFLOW), "eoverflow");
 }
 
-TEST(Error, NamesAnErrnoThatHasNoNameByItsNumber) {
-  EXPECT_EQ(errno_name(12345), "errno_12345");
-  EXPECT_EQ(errno_name(-1), "errno_-1");
+TEST(Error, GivesOneReasonToEveryErrnoWithoutANameAndItsNumberInTheDetail) {
+  EXPECT_EQ(errno_name(12345), "errno_unknown");
+  EXPECT_EQ(errno_name(-1), "errno_unknown");
+  EXPECT_EQ(errno_error(12345, "open", "/a").detail, "unknown error 12345");
 }
 
 TEST(Error, KeepsOperationAndPathAsTheyAre) {
@@ -37,10 +38,6 @@ TEST(Error, SaysWhatToDoWhereSomethingCanBeDone) {
   EXPECT_TRUE(advises(ENOSPC, "fs.inotify.max_user_watches"));
   EXPECT_TRUE(advises(EMFILE, "fs.inotify.max_user_instances"));
   EXPECT_TRUE(advises(ENFILE, "table of open files"));
-}
-
-TEST(Error, DescribesAnErrnoThatTheSystemDoesNotKnow) {
-  EXPECT_EQ(errno_error(12345, "open", "").detail, "unknown error");
 }
 
 }  // namespace

@@ -191,16 +191,50 @@ TEST_F(DirectoryCacheTest, ADescriptorInUseOutlivesItsPlaceInTheCache) {
   EXPECT_EQ(identity_of(std::get<DirectoryFd>(opened)->get()), tree_.identity(a));
 }
 
+TEST_F(DirectoryCacheTest, AtRestOnlyDirectoriesWithEventsStayOpen) {
+  const NodeId a = make(root_, "a");
+  const NodeId b = make(a, "b");
+  const NodeId c = make(b, "c");
+  const int before = open_descriptors();
+  expect_opens(c, tree_.identity(c));
+  cache_.rest();
+  EXPECT_EQ(open_descriptors(), before);
+  EXPECT_TRUE(cache_.empty());
+  cache_.had_event(b);
+  expect_opens(c, tree_.identity(c));
+  cache_.rest();
+  EXPECT_EQ(open_descriptors(), before + 1);
+}
+
+TEST_F(DirectoryCacheTest, StaysOpenForAtMostTwoAgesAfterTheLastEvent) {
+  const NodeId a = make(root_, "a");
+  cache_.had_event(a);
+  for (int i = 0; i < 3; ++i) {
+    expect_opens(a, tree_.identity(a));
+    cache_.age();
+    cache_.had_event(a);
+    cache_.rest();
+    EXPECT_FALSE(cache_.empty());
+  }
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_FALSE(cache_.empty());
+    expect_opens(a, tree_.identity(a));  // its use without an event does not count
+    cache_.age();
+    cache_.rest();
+  }
+  EXPECT_TRUE(cache_.empty());
+}
+
 TEST_F(DirectoryCacheTest, DropsARootWhoseRemovalItWouldHoldBack) {
   const NodeId a = make(root_, "a");
-  expect_opens(a, tree_.identity(a));
+  cache_.had_event(root_);
+  expect_opens(root_, tree_.identity(root_));
   const int before = open_descriptors();
-  cache_.drop_tops();
+  cache_.rest();
   EXPECT_EQ(open_descriptors(), before) << "it is not empty";
-  cache_.drop(a);
   tree_.remove(a);
-  cache_.drop_tops();
-  EXPECT_EQ(open_descriptors(), before - 2);
+  cache_.rest();
+  EXPECT_EQ(open_descriptors(), before - 1);
   EXPECT_TRUE(cache_.empty());
 }
 
@@ -209,23 +243,9 @@ TEST_F(DirectoryCacheTest, DropsARootWhereAFileSystemIsMountedWhichItWouldKeepBu
   ASSERT_EQ(::stat("/proc", &seen), 0);
   const NodeId mounted = tree_.add_root("/proc", {seen.st_dev, seen.st_ino});
   tree_.add(mounted, "1", EntryType::directory, {seen.st_dev, 1});
+  cache_.had_event(mounted);
   expect_opens(mounted, tree_.identity(mounted));
-  cache_.drop_tops();
-  EXPECT_TRUE(cache_.empty());
-}
-
-TEST_F(DirectoryCacheTest, AgesWhatIsNotUsed) {
-  const NodeId a = make(root_, "a");
-  const NodeId b = make(root_, "b");
-  expect_opens(a, tree_.identity(a));
-  expect_opens(b, tree_.identity(b));
-  const int before = open_descriptors();
-  cache_.age();
-  EXPECT_EQ(open_descriptors(), before) << "all were used since the beginning";
-  expect_opens(a, tree_.identity(a));
-  cache_.age();
-  EXPECT_EQ(open_descriptors(), before - 2) << "b and the root were not";
-  cache_.age();
+  cache_.rest();
   EXPECT_TRUE(cache_.empty());
 }
 

@@ -200,5 +200,15 @@ TEST_F(DiskTest, AReaderSaysWhyItCannotRead) {
   }
 }
 
+TEST_F(DiskTest, AListingWithoutEndIsCutShort) {
+  for (int i = 0; i < 2000; ++i) home_.write("entry" + std::to_string(i));
+  const DirectoryRecords whole = read_records(fd_.get());
+  EXPECT_EQ(whole.error, 0);
+  EXPECT_EQ(read_records(fd_.get(), whole.bytes.size()).bytes, whole.bytes);
+  const DirectoryRecords cut = read_records(fd_.get(), whole.bytes.size() - 1);
+  EXPECT_EQ(cut.error, EOVERFLOW);
+  EXPECT_TRUE(cut.bytes.empty());
+}
+
 }  // namespace
 }  // namespace lookout

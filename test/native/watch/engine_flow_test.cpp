@@ -158,6 +158,26 @@ TEST_F(FlowTest, ABurstIsOneBatchOnceItHasSettled) {
   EXPECT_EQ(watcher_.batch_sizes(), (std::vector<std::size_t>{3}));
 }
 
+TEST_F(FlowTest, ChangesThatNeverPauseComeAfterTheLongestSettleTime) {
+  watch({"in"});
+  watcher_.engine().set({.settle = 3'600'000, .max_settle = 50});
+  home_.write("in/a");
+  watcher_.until("the change came", [&] { return watcher_.has_told("created file in/a"); });
+}
+
+TEST_F(FlowTest, ABusyFileThatIsIgnoredDoesNotProlongTheSettleTime) {
+  WatchOptions options;
+  options.ignore = {"*.log"};
+  home_.write("in/busy.log");
+  watch({"in"}, options);
+  watcher_.engine().set({.settle = 100, .max_settle = 86'400'000});
+  home_.write("in/a");
+  watcher_.until("the change came", [&] {
+    home_.append("in/busy.log", "x");
+    return watcher_.has_told("created file in/a");
+  });
+}
+
 TEST_F(FlowTest, OnlyTheChangesThatAreWantedAreToldAndTheOthersCostNoCredit) {
   Watcher watcher(home_.path(), 1);
   ASSERT_EQ(watcher.watch({home_.at("in")}), std::nullopt);

@@ -58,6 +58,16 @@ TEST_F(GitignoreTest, AChangeOfTheRulesHidesAndShows) {
                                     "created file in/build/deep/y", "deleted file in/.gitignore"}));
 }
 
+TEST_F(GitignoreTest, WhatWasHiddenAltogetherIsReportedWhenTheRulesAreGone) {
+  home_.directory("in/d/e");
+  home_.write("in/d/x");
+  home_.write("in/d/.gitignore", "*\n");
+  watch({"in"}, options_);
+  EXPECT_EQ(synced(), Told{});
+  home_.remove("in/d/.gitignore");
+  EXPECT_EQ(sorted(synced()), (Told{"created directory in/d/e", "created file in/d/x"}));
+}
+
 TEST_F(GitignoreTest, RulesThatHideTheirOwnFileAreFollowedAllTheSame) {
   home_.write("in/.gitignore", ".gitignore\nx\n");
   home_.write("in/x");

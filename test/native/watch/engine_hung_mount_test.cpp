@@ -4,7 +4,10 @@
 #include <sys/mount.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <memory>
+#include <optional>
+#include <string>
 
 #include "watch/engine_test.h"
 #include "watch/hung_mount.h"
@@ -255,6 +258,123 @@ TEST_F(HungMountTest, ARootWithRulesOfGitHangsAsAnyOther) {
   });
 }
 
+// A repository, or a file of rules, that is a mount of its own: local/ignored is hidden by the
+// rules of the repository, local/hidden by local/.gitignore.
+class HungRulesTest : public HungMountTest {
+ protected:
+  template <class Body>
+  void with_rules(const std::string& place, Body body) {
+    home_.write("user/.config/git/ignore", "ignored\n");
+    with_mount(place, [&](HungMount& mount, Watcher& watcher) {
+      ::setenv("HOME", home_.at("user").c_str(), 1);
+      ::unsetenv("XDG_CONFIG_HOME");
+      options_.gitignore = true;
+      body(mount, watcher);
+    });
+  }
+  void SetUp() override {
+    HungMountTest::SetUp();
+    home_.directory("user/.config/git");
+    home_.directory("local/deep/deeper");
+  }
+  void write_each() {
+    for (const char* name : {"ignored", "hidden", "x"}) home_.write("local/" + std::string(name));
+  }
+
+  WatchOptions options_;
+};
+
+TEST_F(HungRulesTest, ARepositoryThatHangsHoldsNothingUpAndCountsWhenItAnswers) {
+  for (const char* place : {"local/.git", "local/.git/info"}) {
+    SCOPED_TRACE(place);
+    home_.write("local/.gitignore", "hidden\n");
+    with_rules(place, [&](HungMount& mount, Watcher& watcher) {
+      mount.hold();
+      watch(watcher, {"local"}, options_);
+      until_said(watcher, "local/.git");
+      expect_not_held_up(mount, watcher, "y");
+      write_each();
+      watcher.sync();
+      EXPECT_TRUE(watcher.has_told("created file local/ignored"));
+      EXPECT_FALSE(watcher.has_told("created file local/hidden"));
+      EXPECT_EQ(said(watcher), 1) << testing::PrintToString(watcher.peek());
+      mount.release();
+      const std::string line = "deleted file local/ignored";
+      watcher.until(line, [&] { return watcher.has_told(line); });
+      EXPECT_EQ(said(watcher), 1) << testing::PrintToString(watcher.peek());
+    });
+  }
+}
+
+TEST_F(HungRulesTest, AGitignoreThatHangsHoldsNothingUpAndTheOtherRulesCount) {
+  home_.directory("local/.git");
+  with_rules("local/.gitignore", [&](HungMount& mount, Watcher& watcher) {
+    mount.hold();
+    watch(watcher, {"local"}, options_);
+    until_said(watcher, "local/.gitignore");
+    expect_not_held_up(mount, watcher, "y");
+    write_each();
+    watcher.sync();
+    EXPECT_TRUE(watcher.has_told("created file local/x"));
+    EXPECT_FALSE(watcher.has_told("created file local/ignored"));
+    EXPECT_EQ(said(watcher), 1) << testing::PrintToString(watcher.peek());
+    mount.release();
+    const std::string line = "created file local/.gitignore/f";
+    watcher.until(line, [&] { return watcher.has_told(line); });
+  });
+}
+
+TEST_F(HungRulesTest, WhatWasReadOfARepositoryHoldsWhileItHangs) {
+  with_rules("local/.git", [&](HungMount& mount, Watcher& watcher) {
+    watch(watcher, {"local"}, options_);
+    write_each();
+    watcher.sync();
+    EXPECT_FALSE(watcher.has_told("created file local/ignored"));
+    watcher.told();
+    mount.hold();
+    home_.write("local/.gitignore", "hidden\n");
+    const std::string line = "deleted file local/hidden";
+    watcher.until(line, [&] { return watcher.has_told(line); });
+    until_said(watcher, "local/.git");
+    expect_not_held_up(mount, watcher, "y");
+    EXPECT_FALSE(watcher.has_told("created file local/ignored"));
+    mount.release();
+    watcher.sync();
+    EXPECT_FALSE(watcher.has_told("created file local/ignored"));
+  });
+}
+
+TEST_F(HungRulesTest, ARootBelowARepositoryThatHangsIsWatchedAndItsRulesCountWhenItAnswers) {
+  for (const char* place : {"local/.git", "local/.gitignore"}) {
+    SCOPED_TRACE(place);
+    home_.directory("local/.git");
+    home_.write("local/deep/deeper/.gitignore", "hidden\n");
+    with_rules(place, [&](HungMount& mount, Watcher& watcher) {
+      const bool repository = place == std::string("local/.git");
+      mount.hold();
+      watch(watcher, {"local/deep/deeper"}, options_);
+      until_said(watcher, place);
+      for (const char* name : {"ignored", "hidden", "x"}) {
+        home_.write("local/deep/deeper/" + std::string(name));
+      }
+      watcher.sync();
+      EXPECT_TRUE(mount.holds_calls());
+      EXPECT_TRUE(watcher.has_told("created file local/deep/deeper/x"));
+      EXPECT_FALSE(watcher.has_told("created file local/deep/deeper/hidden"));
+      EXPECT_EQ(watcher.has_told("created file local/deep/deeper/ignored"), repository);
+      EXPECT_EQ(said(watcher), 1) << testing::PrintToString(watcher.peek());
+      mount.release();
+      if (repository) {
+        const std::string line = "deleted file local/deep/deeper/ignored";
+        watcher.until(line, [&] { return watcher.has_told(line); });
+      }
+      watcher.sync();
+      EXPECT_FALSE(watcher.has_told("deleted file local/deep/deeper/x"));
+      EXPECT_EQ(said(watcher), 1) << testing::PrintToString(watcher.peek());
+    });
+  }
+}
+
 TEST_F(HungMountTest, ARootThatIsWatchedByHintsHangsAsAnyOther) {
   with_mount("remote", [&](HungMount& mount, Watcher& watcher) {
     mount.hold_after(4);
@@ -300,6 +420,86 @@ TEST_F(HungMountTest, AWatcherOfAHungMountEnds) {
     another.reset();
     EXPECT_TRUE(mount.holds_calls());
   });
+}
+
+TEST_F(HungMountTest, ADirectoryThatTheServerRenamesIsNotSaidToBeUnreadable) {
+  with_mount("remote", [&](HungMount& mount, Watcher& watcher) {
+    watch(watcher, {"remote"});
+    watcher.mirror_from_listing(listed_);
+    watcher.sync();
+    watcher.told();
+    mount.rename_directory();
+    watcher.sync();  // its name is still found
+    mount.remove_directory();
+    watcher.sync();
+    watcher.expect_mirror_is_disk();
+    EXPECT_EQ(said(watcher), 0) << testing::PrintToString(watcher.peek());
+    EXPECT_TRUE(watcher.has_told("deleted directory remote/d"));
+    EXPECT_TRUE(watcher.has_told("created file remote/e/g"));
+  });
+}
+
+TEST_F(HungMountTest, AServerThatDiesIsSaidOnceAndItsMountCanBeUnmountedAndMountedAgain) {
+  for (const bool below : {false, true}) {
+    SCOPED_TRACE(below);
+    const std::string place = below ? "local/deep/mnt" : "remote";
+    with_mount(place, [&](HungMount& mount, Watcher& watcher) {
+      watch(watcher, below ? std::vector<std::string>{"local"}
+                           : std::vector<std::string>{"local", "remote"});
+      watcher.sync();
+      watcher.told();
+      mount.end_server();
+      const std::string line = "unreadable " + place + " enotconn";
+      watcher.until(line, [&] { return watcher.has_told(line); });
+      for (int i = 0; i < 5; ++i) watcher.sync();
+      EXPECT_EQ(said(watcher), 1) << testing::PrintToString(watcher.peek());
+      EXPECT_FALSE(has_deletions(watcher.peek()));
+      EXPECT_EQ(::umount2(home_.at(place).c_str(), UMOUNT_NOFOLLOW), 0);
+      home_.write(place + "/below");
+      watcher.sync();
+      EXPECT_TRUE(watcher.has_told("deleted file " + place + "/d/g"));
+      EXPECT_TRUE(watcher.has_told("created file " + place + "/below"));
+      home_.remove(place + "/below");
+      const HungMount again(home_.at(place));
+      watcher.sync();
+      const std::string back = "created file " + place + "/d/g";
+      watcher.until(back, [&] { return watcher.has_told(back); });
+    });
+  }
+}
+
+TEST_F(HungMountTest, AServerThatDiesDuringTheStartHoldsUpNothing) {
+  for (const int calls : {0, 1, 2, 3, 5, 8, 11}) {
+    SCOPED_TRACE(calls);
+    for (const bool below : {false, true}) {
+      const std::string place = below ? "local/deep/mnt" : "remote";
+      with_mount(place, [&](HungMount& mount, Watcher& watcher) {
+        mount.hold_after(calls);
+        std::vector<std::string> paths{home_.at("local")};
+        if (!below) paths.push_back(home_.at("remote"));
+        std::optional<Result<Done>> answer;
+        watcher.engine().watch(paths, {}, [&](Result<Done> result) { answer = std::move(result); });
+        watcher.until("it is held or known",
+                      [&] { return mount.holds_calls() || answer.has_value(); });
+        mount.end_server();
+        watcher.until("it is answered", [&] { return answer.has_value(); });
+        const std::string other = "local/" + std::to_string(calls) + (below ? "b" : "a");
+        home_.write(other);
+        watcher.until("the other is told",
+                      [&] { return watcher.has_told("created file " + other); });
+        watcher.sync();
+        watcher.until("it is said", [&] { return said(watcher) > 0; });
+        EXPECT_EQ(said(watcher), 1) << testing::PrintToString(watcher.peek());
+        // The thread of the mount closes what it has opened.
+        watcher.until("it can be unmounted",
+                      [&] { return ::umount2(home_.at(place).c_str(), UMOUNT_NOFOLLOW) == 0; });
+        home_.write(place + "/below");
+        watcher.sync();
+        EXPECT_TRUE(watcher.has_told("created file " + place + "/below"));
+        home_.remove(place + "/below");
+      });
+    }
+  }
 }
 
 }  // namespace

@@ -138,27 +138,47 @@ TEST_F(LimitsTest, AnUnreadableDirectoryIsSaidAndToldOnceItCanBeRead) {
   }
 }
 
-TEST_F(LimitsTest, WhatIsMadeBelowAnUnreadableDirectoryIsToldOnceItCanBeRead) {
-  if (!Unprivileged::reaches(home_.path())) GTEST_SKIP() << "only root can reach " << home_.path();
-  constexpr int kMany = 300;  // more than are kept open
-  const auto below = [](int i) { return "in/locked/" + std::to_string(i); };
-  for (int i = 0; i < kMany; ++i) home_.directory(below(i));
-  {
-    const Unprivileged user;
-    ASSERT_EQ(watcher_.watch({home_.at("in")}), std::nullopt);
-  }
-  home_.set_mode("in/locked", 0);
-  for (int i = 0; i < kMany; ++i) home_.write(below(i) + "/x");
-  {
+// Many directories, in each of which something is made while "in/locked" may not be searched.
+class LockedTest : public LimitsTest {
+ protected:
+  static constexpr int kMany = 300;  // more than are kept open
+
+  void change_while_locked(const std::string& directory) {
+    const auto below = [&](int i) { return directory + '/' + std::to_string(i); };
+    for (int i = 0; i < kMany; ++i) home_.directory(below(i));
+    {
+      const Unprivileged user;
+      ASSERT_EQ(watcher_.watch({home_.at("in")}), std::nullopt);
+    }
+    home_.set_mode("in/locked", 0);
+    for (int i = 0; i < kMany; ++i) home_.write(below(i) + "/x");
     const Unprivileged user;
     watcher_.sync();
   }
-  home_.set_mode("in/locked", 0755);
-  const Unprivileged user;
-  watcher_.sync();
-  for (int i = 0; i < kMany; ++i) {
-    EXPECT_TRUE(watcher_.has_told("created file " + below(i) + "/x")) << i;
+
+  void expect_reported(const std::string& directory) {
+    const Unprivileged user;
+    watcher_.sync();
+    for (int i = 0; i < kMany; ++i) {
+      EXPECT_TRUE(watcher_.has_told("created file " + directory + '/' + std::to_string(i) + "/x"))
+          << i;
+    }
   }
+};
+
+TEST_F(LockedTest, WhatIsMadeBelowAnUnreadableDirectoryIsToldOnceItCanBeRead) {
+  if (!Unprivileged::reaches(home_.path())) GTEST_SKIP() << "only root can reach " << home_.path();
+  change_while_locked("in/locked");
+  home_.set_mode("in/locked", 0755);
+  expect_reported("in/locked");
+}
+
+TEST_F(LockedTest, WhatLeavesAnUnreadableDirectoryIsListed) {
+  if (!Unprivileged::reaches(home_.path())) GTEST_SKIP() << "only root can reach " << home_.path();
+  change_while_locked("in/locked/a");
+  home_.move("in/locked/a", "in/free");
+  home_.set_mode("in/locked", 0755);
+  expect_reported("in/free");
 }
 
 TEST_F(LimitsTest, ADirectoryThatIsNewAndUnreadableIsSaid) {

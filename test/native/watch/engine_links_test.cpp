@@ -1,5 +1,7 @@
 // Symbolic links that are followed.
+#include <cstdint>
 #include <string>
+#include <utility>
 
 #include "watch/engine_test.h"
 
@@ -54,6 +56,34 @@ TEST_F(LinksTest, ANewLinkIsFollowedAndOneThatGoesTakesItsEntriesWithIt) {
   EXPECT_EQ(synced(), (Told{"deleted file in/l/x", "deleted directory in/l"}));
   home_.write("out/d/new");
   EXPECT_EQ(synced(), Told{});
+}
+
+// As pnpm lays out node_modules: links to directories that are in the tree themselves.
+TEST_F(LinksTest, ARenamedDirectoryChecksOnlyTheLinksThatLeadThroughIt) {
+  constexpr int kLinks = 200;
+  for (int i = 0; i < kLinks; ++i) {
+    const std::string number = std::to_string(i);
+    home_.directory("in/store/p" + number + "/lib");
+    home_.symlink("../store/p" + number + "/lib", "in/links" + number);
+    home_.directory("in/modules");
+    home_.symlink("../store/p" + number + "/lib", "in/modules/l" + number);
+  }
+  home_.directory("in/other");
+  follow();
+  auto checks = [this, before = std::uint64_t{0}]() mutable {
+    const std::uint64_t now = watcher_.engine().info().entry_checks;
+    return now - std::exchange(before, now);
+  };
+  checks();
+  home_.move("in/other", "in/another");
+  EXPECT_EQ(synced(), (Told{"renamed directory in/other -> in/another"}));
+  EXPECT_LE(checks(), 8U);
+  home_.move("in/store/p7/lib", "in/store/p7/lib2");
+  EXPECT_EQ(synced(), (Told{"renamed directory in/store/p7/lib -> in/store/p7/lib2"}));
+  EXPECT_LE(checks(), 16U);
+  home_.remove("in/store/p8");
+  EXPECT_EQ(synced(), (Told{"deleted directory in/store/p8/lib", "deleted directory in/store/p8"}));
+  EXPECT_LE(checks(), 16U);
 }
 
 TEST_F(LinksTest, ALinkThatIsSwitchedLeadsToTheOther) {

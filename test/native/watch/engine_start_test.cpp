@@ -166,6 +166,94 @@ TEST_F(StartTest, ASingleFileDeletedAndMadeAgainIsToldWithNotices) {
   EXPECT_EQ(synced(), (Told{"modified file in/a"}));
 }
 
+// As Kubernetes publishes a ConfigMap: app.yaml -> ..data/app.yaml, and ..data -> ..2026.
+class LinkedFileTest : public StartTest {
+ protected:
+  void SetUp() override {
+    StartTest::SetUp();
+    home_.directory("in/..one");
+    home_.directory("in/..two");
+    home_.write("in/..one/app.yaml", "1");
+    home_.write("in/..two/app.yaml", "22");
+    home_.symlink("..one", "in/..data");
+    home_.symlink("..data/app.yaml", "in/app.yaml");
+  }
+  void lead_to(const std::string& directory) const {
+    home_.symlink(directory, "in/..tmp");
+    home_.move("in/..tmp", "in/..data");
+  }
+};
+
+TEST_F(LinkedFileTest, ASingleFileThatIsALinkIsReportedUnderItsNameWhereverTheLinkLeads) {
+  ASSERT_EQ(watcher_.watch({home_.at("in/app.yaml")}), std::nullopt);
+  const Listed listed = watcher_.list();
+  ASSERT_EQ(listed.entries.size(), 1U);
+  EXPECT_EQ(listed.entries[0].type, EntryType::file);
+  EXPECT_EQ(listed.entries[0].inode, home_.inode("in/..one/app.yaml"));
+  home_.append("in/..one/app.yaml", "more");
+  EXPECT_EQ(synced(), (Told{"modified file in/app.yaml"}));
+  for (const char* directory : {"..two", "..one", "..two"}) {
+    lead_to(directory);
+    EXPECT_EQ(synced(), (Told{"modified file in/app.yaml"})) << directory;
+  }
+  home_.append("in/..two/app.yaml", "more");
+  EXPECT_EQ(synced(), (Told{"modified file in/app.yaml"}));
+  home_.append("in/..one/app.yaml", "more");
+  EXPECT_EQ(synced(), Told{});
+  home_.save("in/..two/app.yaml", "saved");
+  EXPECT_EQ(synced(), (Told{"modified file in/app.yaml"}));
+  home_.append("in/..two/app.yaml", "more");
+  EXPECT_EQ(synced(), (Told{"modified file in/app.yaml"}));
+}
+
+TEST_F(LinkedFileTest, ALinkThatLeadsNowhereForAWhileIsADeletedFile) {
+  ASSERT_EQ(watcher_.watch({home_.at("in/app.yaml")}), std::nullopt);
+  lead_to("..three");
+  EXPECT_EQ(synced(), (Told{"deleted file in/app.yaml", "root_deleted in/app.yaml"}));
+  home_.directory("in/..three");
+  EXPECT_EQ(synced(), Told{});
+  home_.write("in/..three/app.yaml", "333");
+  EXPECT_EQ(synced(), (Told{"root_created in/app.yaml", "created file in/app.yaml"}));
+  home_.remove("in/app.yaml");
+  EXPECT_EQ(synced(), (Told{"deleted file in/app.yaml", "root_deleted in/app.yaml"}));
+  home_.write("in/app.yaml", "a file");
+  EXPECT_EQ(synced(), (Told{"root_created in/app.yaml", "created file in/app.yaml"}));
+  home_.append("in/app.yaml", "more");
+  EXPECT_EQ(synced(), (Told{"modified file in/app.yaml"}));
+}
+
+TEST_F(LinkedFileTest, ALinkToASingleFileThatComesToLeadToADirectoryIsThatDirectory) {
+  ASSERT_EQ(watcher_.watch({home_.at("in/app.yaml")}), std::nullopt);
+  home_.directory("in/..three/app.yaml");
+  home_.write("in/..three/app.yaml/x");
+  lead_to("..three");
+  const Told told = synced();
+  ASSERT_FALSE(told.empty());
+  EXPECT_EQ(told.front(), "deleted file in/app.yaml");
+  EXPECT_EQ(told.back(), "created file in/app.yaml/x");
+  lead_to("..one");
+  EXPECT_EQ(synced().back(), "created file in/app.yaml");
+}
+
+TEST_F(LinkedFileTest, ASingleFileThatIsALinkIsReportedUnderEachBackend) {
+  for (const Backend backend : {Backend::inotify, Backend::poll}) {
+    WatchOptions options;
+    options.backend = backend;
+    ASSERT_EQ(watcher_.watch({home_.at("in/app.yaml")}, options), std::nullopt);
+    let_a_tick_pass();
+    home_.append("in/..one/app.yaml", "more");
+    EXPECT_EQ(synced(), (Told{"modified file in/app.yaml"}));
+    let_a_tick_pass();
+    lead_to("..two");
+    EXPECT_EQ(synced(), (Told{"modified file in/app.yaml"}));
+    let_a_tick_pass();
+    lead_to("..one");
+    EXPECT_EQ(synced(), (Told{"modified file in/app.yaml"}));
+    ASSERT_EQ(watcher_.unwatch(home_.at("in/app.yaml")), std::nullopt);
+    EXPECT_EQ(synced(), (Told{"deleted file in/app.yaml"}));
+  }
+}
+
 TEST_F(StartTest, APathThatIsWaitedForIsToldWhenItAppears) {
   WatchOptions options;
   options.wait_for_missing = true;

@@ -3,12 +3,18 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <vector>
 
+#include "watch/allocated_bytes.h"
 #include "watch/engine_test.h"
 
 namespace lookout {
@@ -159,6 +165,46 @@ TEST_F(FanotifyTest, P8WithoutThePrivilegeThatIsSaid) {
   ASSERT_TRUE(error);
   EXPECT_EQ(error->reason, "eperm");
   EXPECT_NE(error->detail.find("CAP_SYS_ADMIN"), std::string::npos) << error->detail;
+}
+
+TEST_F(FanotifyTest, MemoryDoesNotGrowWithOverflows) {
+  constexpr int kDirectories = 5'000;
+  constexpr int kRenames = 17'000;  // more than the queue holds
+  constexpr std::uint64_t kCycles = 6;
+  ASSERT_EQ(watcher_.watch({home_.at("in")}, {.backend = Backend::fanotify}), std::nullopt);
+  const auto directory = [](int i) { return "in/sub/" + std::to_string(i); };
+  // The buffers of a step are freed by the next one, which a change causes.
+  const auto in_use = [this] {
+    watcher_.sync();
+    home_.append("in/old", "y");
+    watcher_.sync();
+    watcher_.told();
+    return allocated_bytes();
+  };
+  std::vector<std::size_t> full;
+  std::vector<std::size_t> empty{in_use()};
+  for (std::uint64_t cycle = 0; cycle < kCycles; ++cycle) {
+    for (int i = 0; i < kDirectories; ++i) home_.directory(directory(i));
+    full.push_back(in_use());
+    ASSERT_GT(watcher_.engine().info().directories, static_cast<std::uint64_t>(kDirectories));
+    std::string name = "in/old";
+    for (int i = 0; i < kRenames; ++i) {
+      const std::string next = "in/name" + std::to_string(i);
+      home_.move(name, next);
+      name = next;
+    }
+    home_.move(name, "in/old");
+    for (int i = 0; i < kDirectories; ++i) home_.remove(directory(i));
+    empty.push_back(in_use());
+    ASSERT_GT(watcher_.engine().info().overflows, cycle);
+    ASSERT_EQ(watcher_.engine().info().directories, 2U);
+  }
+  // Every process that changes the file system fills the queue, so buffers may grow in any cycle.
+  // They do not grow by what a cycle creates and deletes.
+  const std::size_t early = *std::min_element(empty.begin() + 1, empty.begin() + 4);
+  const std::size_t late = *std::min_element(empty.end() - 3, empty.end());
+  EXPECT_LT(late, early + (full[0] - empty[0]))
+      << "full: " << testing::PrintToString(full) << ", empty: " << testing::PrintToString(empty);
 }
 
 }  // namespace

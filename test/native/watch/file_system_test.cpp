@@ -42,6 +42,16 @@ TEST(FileSystemTest, WhatOthersMayChangeUnseenIsRemote) {
   EXPECT_FALSE(file_system_of_type(FUSE_SUPER_MAGIC).trusted);
 }
 
+TEST(FileSystemTest, WhatTheKernelMakesUpIsPseudoButNotWhatHoldsFilesOfPrograms) {
+  EXPECT_EQ(file_system_of_type(0x9fa0).pseudo, "proc");
+  EXPECT_EQ(file_system_of_type(0x62656572).pseudo, "sysfs");
+  EXPECT_EQ(file_system_of_type(0x63677270).pseudo, "cgroup2");
+  constexpr std::uint64_t kOthers[] = {0x01021994, 0x858458f6, 0x1cd1, 0xef53};
+  for (const std::uint64_t tmpfs_ramfs_devpts_or_ext4 : kOthers) {
+    EXPECT_EQ(file_system_of_type(tmpfs_ramfs_devpts_or_ext4).pseudo, "");
+  }
+}
+
 TEST(FileSystemTest, CallsMayBlockOnWhatAnotherHostOrProcessServes) {
   for (const char* type :
        {"nfs", "nfs4", "cifs", "smb3", "ceph", "9p", "fuse", "fuse.sshfs", "virtiofs", "autofs"}) {

@@ -33,6 +33,8 @@ constexpr std::uint64_t kFile = 2;
 constexpr std::uint64_t kDirectory = 3;
 constexpr std::uint64_t kInner = 4;
 constexpr std::uint64_t kNew = 5;
+constexpr std::uint64_t kRenamed = 6;
+constexpr std::uint64_t kInRenamed = 7;
 
 // A server that nobody ends must not keep its callers waiting for ever.
 constexpr unsigned kLongestLife = 120;
@@ -42,8 +44,9 @@ struct Named {
   std::string_view name;
   std::uint64_t node;
 };
-constexpr Named kEntries[] = {
-    {kRoot, "f", kFile}, {kRoot, "d", kDirectory}, {kRoot, "new", kNew}, {kDirectory, "g", kInner}};
+constexpr Named kEntries[] = {{kRoot, "f", kFile},    {kRoot, "d", kDirectory},
+                              {kRoot, "new", kNew},   {kDirectory, "g", kInner},
+                              {kRoot, "e", kRenamed}, {kRenamed, "g", kInRenamed}};
 
 }  // namespace
 
@@ -92,12 +95,17 @@ class HungMount::Server {
 
   bool stands(std::uint64_t node) const {
     if (node == kNew) return shared_.has_new;
+    if (node == kRenamed || node == kInRenamed) return shared_.renamed;
     return shared_.has_d || (node != kDirectory && node != kInner);
+  }
+
+  static bool is_directory(std::uint64_t node) {
+    return node == kRoot || node == kDirectory || node == kRenamed;
   }
 
   static fuse_attr attributes(std::uint64_t node) {
     fuse_attr attributes{};
-    const bool directory = node == kRoot || node == kDirectory;
+    const bool directory = is_directory(node);
     attributes.ino = node;
     attributes.mode = directory ? S_IFDIR | 0755U : S_IFREG | 0644U;
     attributes.nlink = directory ? 2 : 1;
@@ -135,7 +143,9 @@ class HungMount::Server {
         return reply(in, &out, sizeof out);
       }
       case FUSE_OPENDIR: {
-        if (!stands(in.nodeid)) return fail(in, ENOENT);
+        if (!stands(in.nodeid) || (in.nodeid == kDirectory && shared_.renamed)) {
+          return fail(in, ENOENT);
+        }
         fuse_open_out out{};
         return reply(in, &out, sizeof out);
       }
@@ -165,7 +175,7 @@ class HungMount::Server {
       fuse_dirent record{};
       record.ino = entry.node;
       record.namelen = static_cast<std::uint32_t>(entry.name.size());
-      record.type = entry.node == kDirectory ? kListedDirectory : kListedFile;
+      record.type = is_directory(entry.node) ? kListedDirectory : kListedFile;
       const std::size_t length = FUSE_NAME_OFFSET + entry.name.size();
       const std::size_t begin = listing.size();
       record.off = begin + FUSE_DIRENT_ALIGN(length);
@@ -220,12 +230,16 @@ HungMount::HungMount(std::string place, Served served) : place_(std::move(place)
   }
 }
 
-HungMount::~HungMount() {
+void HungMount::end_server() {
   device_.reset();
-  if (server_ > 0) {
-    ::kill(server_, SIGKILL);
-    ::waitpid(server_, nullptr, 0);
-  }
+  if (server_ <= 0) return;
+  ::kill(server_, SIGKILL);
+  ::waitpid(server_, nullptr, 0);
+  server_ = -1;
+}
+
+HungMount::~HungMount() {
+  end_server();
   if (mounted_) ::umount2(place_.c_str(), MNT_DETACH);
   ::munmap(shared_, sizeof(Shared));
 }

@@ -38,6 +38,12 @@ class HungMount {
   // "new" stands beside "f" from now on, or "d" and what is in it does no more.
   void add_file() { shared_->has_new = true; }
   void remove_directory() { shared_->has_d = false; }
+  // As another host renames "d" to "e": what was opened as "d" is gone at once, but the name is
+  // still found, as by a cache, until remove_directory().
+  void rename_directory() { shared_->renamed = true; }
+
+  // The server dies: every call fails with ENOTCONN from then on.
+  void end_server();
 
  private:
   // Between the processes.
@@ -48,6 +54,7 @@ class HungMount {
     std::atomic<int> waiting{0};
     std::atomic<bool> has_new{false};
     std::atomic<bool> has_d{true};
+    std::atomic<bool> renamed{false};
   };
   class Server;
 

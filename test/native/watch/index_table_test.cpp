@@ -126,5 +126,24 @@ TEST(IndexTable, GrowsWithoutLosingAnything) {
   }
 }
 
+TEST(IndexTable, ShrinksWhenNearlyEmptyWithoutLosingAnything) {
+  IndexTable<GoodHash> table{GoodHash{}};
+  constexpr std::uint32_t kMany = 100'000;
+  for (std::uint32_t i = 1; i <= kMany; ++i) table.insert(i);
+  const std::size_t most = table.memory();
+  table.shrink();
+  EXPECT_EQ(table.memory(), most);
+  for (std::uint32_t i = 1; i <= kMany; ++i) {
+    if (i % 100 != 0) table.erase(i);
+  }
+  table.shrink();
+  EXPECT_LT(table.memory() * 16, most);
+  EXPECT_EQ(table.size(), kMany / 100);
+  for (std::uint32_t i = 1; i <= kMany; ++i) {
+    ASSERT_EQ(table.find(GoodHash{}(i), [&](std::uint32_t found) { return found == i; }),
+              i % 100 == 0 ? i : 0);
+  }
+}
+
 }  // namespace
 }  // namespace lookout

@@ -1,6 +1,7 @@
 #include "watch/mount_watch.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 
@@ -40,6 +41,21 @@ TEST(ChangedPlaces, AreThoseThatCameWentOrHoldSomethingElse) {
   const Mounts after{{"/", "1;"}, {"/new", "5;"}, {"/other", "6;"}, {"/same", "4;"}};
   EXPECT_EQ(changed_places(before, after), (std::vector<std::string>{"/gone", "/new", "/other"}));
   EXPECT_TRUE(changed_places(after, after).empty());
+}
+
+TEST(MountWatch, ATableThatCouldNotBeOpenedForWantOfDescriptorsIsOpenedLater) {
+  rlimit limit{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const rlimit none{0, limit.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  MountWatch mounts;
+  const bool opened = mounts.reopen();
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+  EXPECT_FALSE(opened);
+  EXPECT_LT(mounts.fd(), 0);
+  EXPECT_TRUE(mounts.reopen());
+  EXPECT_FALSE(mounts.changes().empty());
+  EXPECT_FALSE(mounts.reopen());
 }
 
 TEST(MountWatch, TellsNothingWhereNothingIsMounted) {

@@ -6,12 +6,17 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
+#include "watch/counted_calls.h"
 #include "watch/engine_test.h"
 
 namespace lookout {
@@ -44,6 +49,8 @@ class SilentSource : public HintSource {
 
 class ReconcilerTest : public testing::Test, public ChangeSink {
  protected:
+  explicit ReconcilerTest(TreeLimits limits = {}) : tree_(limits) {}
+
   void SetUp() override {
     home_.directory("in");
     home_.directory("side");
@@ -75,8 +82,15 @@ class ReconcilerTest : public testing::Test, public ChangeSink {
         break;
     }
   }
-  void notice(Notice) override {}
+  void notice(Notice notice) override {
+    if (const auto* unreadable = std::get_if<UnreadableNotice>(&notice)) {
+      told_.push_back("unreadable " + unreadable->dir.substr(home_.path().size() + 1) + ' ' +
+                      unreadable->reason);
+    }
+  }
   void uprooted(NodeId) override {}
+  void root_doubted(NodeId) override {}
+  void visibility_changed(NodeId) override {}
 
   Identity identity(std::string_view name) const {
     struct stat status {};
@@ -117,8 +131,8 @@ class ReconcilerTest : public testing::Test, public ChangeSink {
   Tree tree_;
   Visibility visibility_{tree_};
   RemoteMounts mounts_;
-  PlaceWatches places_{*source_, mounts_};
-  Reconciler reconciler_{tree_, visibility_, *source_, places_, mounts_, *this};
+  PathWatches paths_{*source_, mounts_, [this](int watch) { return tree_.watch_in_use(watch); }};
+  Reconciler reconciler_{tree_, visibility_, *source_, paths_, mounts_, *this};
   NodeId root_ = kNoNode;
   std::vector<std::string> told_;
 };
@@ -192,6 +206,356 @@ TEST_F(ReconcilerTest, AFileLinkedWhereAnotherWasMovedIsComparedThoughItWasWritt
   hint(hint::kCreated, "place");
   EXPECT_EQ(round(), (Told{"renamed in/file -> in/place", "modified in/place",
                            "renamed in/other -> in/beside"}));
+}
+
+TEST_F(ReconcilerTest, NamesOfOneFileAreCheckedInSmallSteps) {
+  constexpr int kNames = 500;
+  for (int i = 0; i < kNames; ++i) {
+    const std::string name = "link" + std::to_string(i);
+    home_.link("in/file", "in/" + name);
+    hint(hint::kCreated, name);
+  }
+  EXPECT_EQ(round().size(), static_cast<std::size_t>(kNames));
+  let_a_tick_pass();
+  reconciler_.confirm(inode_clock());
+
+  const std::uint64_t before = stat_calls();
+  std::uint64_t most_stats = 0;
+  std::uint64_t most_dirty = 0;
+  const auto work = [&] {
+    reconciler_.begin_round(inode_clock());
+    for (bool more = true; more;) {
+      const std::uint64_t stats = stat_calls();
+      const std::uint64_t dirty = reconciler_.dirty();
+      more = reconciler_.work();
+      most_stats = std::max(most_stats, stat_calls() - stats);
+      const std::uint64_t now = reconciler_.dirty();
+      most_dirty = std::max(most_dirty, now > dirty ? now - dirty : 0);
+    }
+    return std::exchange(told_, {});
+  };
+  // Met where the name that left is not known, since events were lost.
+  home_.move("in/link7", "in/moved");
+  reconciler_.distrust_everything();
+  const Told told = work();
+  EXPECT_EQ(std::count(told.begin(), told.end(), "renamed in/link7 -> in/moved"), 1);
+  home_.append("in/link8", "y");
+  hint(hint::kWritten, "link8");
+  EXPECT_EQ(work().size(), kNames + 1U);
+  EXPECT_LE(most_stats, 40U);
+  EXPECT_LE(most_dirty, 100U);
+  EXPECT_LE(stat_calls() - before, 8U * kNames);
+}
+
+// What hostile rule files cost is done in slices: steps are counted, not timed.
+class RulesInSlicesTest : public ReconcilerTest {
+ protected:
+  // Three files for one directory, of which each takes several slices to parse.
+  void make_repository(const std::string& name) {
+    home_.directory(name + "/.git/info");
+    home_.write(name + "/.gitignore", patterns("one"));
+    home_.write(name + "/.git/info/exclude", patterns("two"));
+    home_.write(name + "/excludes", patterns("three"));
+    home_.write(name + "/.git/config", "[core]\nexcludesFile = " + home_.at(name + "/excludes"));
+  }
+  static std::string patterns(const std::string& stem) {
+    std::string lines = "x\n";
+    for (int i = 0; i < 4000; ++i) lines += stem + std::to_string(i) + '\n';
+    return lines;
+  }
+  static std::size_t slices(const std::string& content) {
+    RuleParser parser(content);
+    std::size_t count = 1;
+    while (parser.step()) ++count;
+    return count;
+  }
+
+  NodeId plant(const std::string& name) {
+    WatchOptions options;
+    options.gitignore = true;
+    RootOptions root;
+    root.filter = Filter(options);
+    return reconciler_.plant(home_.at(name), identity(name), root);
+  }
+  std::size_t crawl_steps() {
+    std::size_t steps = 1;
+    while (reconciler_.crawl()) ++steps;
+    return steps;
+  }
+};
+
+TEST_F(RulesInSlicesTest, ACrawlParsesTheFilesOfADirectoryInSteps) {
+  const std::size_t least =
+      slices(patterns("one")) + slices(patterns("two")) + slices(patterns("three"));
+  make_repository("repository");
+  home_.write("repository/x");
+  home_.write("repository/y");
+  const NodeId root = plant("repository");
+  EXPECT_GE(crawl_steps(), least);
+  EXPECT_EQ(tree_.child(root, "x"), kNoNode);
+  EXPECT_NE(tree_.child(root, "y"), kNoNode);
+}
+
+TEST_F(RulesInSlicesTest, ARoundDecidesNothingElseBeforeTheFilesAreParsed) {
+  home_.directory("repository");
+  const NodeId root = plant("repository");
+  crawl_steps();
+  home_.write("repository/.gitignore", patterns("new"));
+  home_.write("repository/x");
+  reconciler_.touch(root, ".gitignore", hint::kCreated);
+  reconciler_.touch(root, "x", hint::kCreated);
+  reconciler_.begin_round(inode_clock());
+  std::size_t steps = 0;
+  while (reconciler_.work()) ++steps;
+  EXPECT_GE(steps, slices(patterns("new")));
+  EXPECT_EQ(told_, Told{"created repository/.gitignore"});
+}
+
+TEST_F(RulesInSlicesTest, ADirectoryThatIsGoneBeforeItsFilesAreParsedLeavesNothing) {
+  home_.directory("repository");
+  const NodeId root = plant("repository");
+  crawl_steps();
+  home_.directory("repository/d");
+  home_.write("repository/d/.gitignore", patterns("new"));
+  reconciler_.touch(root, "d", hint::kCreated);
+  reconciler_.begin_round(inode_clock());
+  for (int i = 0; i < 3; ++i) reconciler_.work();
+  home_.remove("repository/d");
+  while (reconciler_.work()) {
+  }
+  reconciler_.touch(root, "d", hint::kDeleted);
+  for (int i = 0; i < 3; ++i) {
+    reconciler_.begin_round(inode_clock());
+    while (reconciler_.work()) {
+    }
+  }
+  EXPECT_EQ(told_, (Told{"created repository/d", "deleted repository/d"}));
+  EXPECT_FALSE(reconciler_.unsettled());
+}
+
+// Patterns that cost as much as may be for each name.
+class CostlyRulesTest : public RulesInSlicesTest {
+ protected:
+  void make_costly(const std::string& name) {
+    std::string stars;
+    for (int i = 0; i < 440; ++i) stars += "*a*a*a*a*b\n";
+    home_.directory(name);
+    home_.write(name + "/.gitignore", stars);
+  }
+  static std::string name(int i) { return std::string(200, 'a') + std::to_string(i); }
+};
+
+TEST_F(CostlyRulesTest, AStepOfAListingStopsAtASlice) {
+  make_costly("costly");
+  for (int i = 0; i < 100; ++i) home_.write("costly/" + name(i));
+  plant("costly");
+  std::uint64_t before = visibility_.steps();
+  std::uint64_t largest = 0;
+  while (reconciler_.crawl()) {
+    largest = std::max(largest, visibility_.steps() - before);
+    before = visibility_.steps();
+  }
+  EXPECT_GT(before, 10 * kStepsASlice);
+  EXPECT_LE(largest, kStepsASlice + 2 * kMostSteps);
+}
+
+TEST_F(CostlyRulesTest, EventsAreTakenInOneGoWithoutDecidingOnEach) {
+  make_costly("costly");
+  const NodeId root = plant("costly");
+  crawl_steps();
+  visibility_.limit();
+  const std::uint64_t before = visibility_.steps();
+  for (int i = 0; i < 1000; ++i) {
+    Hint hint;
+    hint.watch = tree_.watch(root);
+    const std::string file = name(i);
+    hint.name = file;
+    hint.hints = i % 2 == 0 ? hint::kMovedFrom : hint::kMovedTo;
+    hint.cookie = static_cast<std::uint32_t>(i / 2 + 1);
+    reconciler_.take(hint);
+  }
+  EXPECT_LE(visibility_.steps() - before, kStepsASlice + 4 * kMostSteps);
+  EXPECT_EQ(round(), Told{});
+}
+
+TEST_F(ReconcilerTest, EventsOfAFileOpenedWithoutANameAreCollectedForAllItsNames) {
+  constexpr int kNames = 100;
+  for (int i = 0; i < kNames; ++i) {
+    const std::string name = "link" + std::to_string(i);
+    home_.link("in/file", "in/" + name);
+    hint(hint::kCreated, name);
+  }
+  round();
+  home_.append("in/file", "y");
+  const std::string unnamed = "#" + std::to_string(identity("in/file").inode);
+  for (int i = 0; i < 1000; ++i) hint(hint::kWritten, unnamed);
+  EXPECT_TRUE(reconciler_.unsettled());
+  const std::uint64_t before = stat_calls();
+  EXPECT_EQ(round().size(), kNames + 1U);
+  EXPECT_LE(stat_calls() - before, 2U * kNames);
+  EXPECT_FALSE(reconciler_.unsettled());
+}
+
+TEST_F(ReconcilerTest, AnEventOfOneFileAmongManyWithoutANameMarksOneOfItsNames) {
+  constexpr int kNames = 300;
+  constexpr int kFiles = 4096;  // that are noted
+  for (int i = 0; i < kFiles; ++i) {
+    const std::string name = "f" + std::to_string(i);
+    home_.write("in/" + name);
+    hint(hint::kCreated, name);
+  }
+  for (int i = 0; i < kNames; ++i) {
+    const std::string name = "link" + std::to_string(i);
+    home_.link("in/file", "in/" + name);
+    hint(hint::kCreated, name);
+  }
+  round();
+  for (int i = 0; i < kFiles; ++i) {
+    const Identity file = identity("in/f" + std::to_string(i));
+    hint(hint::kAttributes, "#" + std::to_string(file.inode));
+  }
+  home_.append("in/file", "y");
+  const std::uint64_t before = reconciler_.dirtied();
+  hint(hint::kWritten, "#" + std::to_string(identity("in/file").inode));
+  EXPECT_LE(reconciler_.dirtied() - before, 2U);
+  const Told told = round();
+  EXPECT_EQ(std::count_if(told.begin(), told.end(),
+                          [](const std::string& line) { return line.starts_with("modified"); }),
+            kNames + 1);
+}
+
+// What ends a listing is done in steps as well.
+class SweepTest : public ReconcilerTest {
+ protected:
+  // The most that one step of a round adds to what is dirty.
+  std::uint64_t most_added() {
+    std::uint64_t most = 0;
+    reconciler_.begin_round(inode_clock());
+    for (bool more = true; more;) {
+      const std::uint64_t dirty = reconciler_.dirty();
+      more = reconciler_.work();
+      const std::uint64_t now = reconciler_.dirty();
+      most = std::max(most, now > dirty ? now - dirty : 0);
+    }
+    return most;
+  }
+  NodeId plant(const std::string& name, bool gitignore = false) {
+    WatchOptions options;
+    options.gitignore = gitignore;
+    RootOptions root;
+    root.filter = Filter(options);
+    const NodeId planted = reconciler_.plant(home_.at(name), identity(name), root);
+    while (reconciler_.crawl()) {
+    }
+    reconciler_.confirm(inode_clock());
+    return planted;
+  }
+  void make_files(const std::string& directory) {
+    home_.directory(directory);
+    for (int i = 0; i < kEntries; ++i) home_.write(directory + '/' + std::to_string(i));
+  }
+
+  // What this round and the one before it have reported.
+  std::ptrdiff_t deletions() {
+    const Told told = round();
+    return std::count_if(told.begin(), told.end(),
+                         [](const std::string& line) { return line.starts_with("deleted"); });
+  }
+
+  static constexpr int kEntries = 3000;
+};
+
+TEST_F(SweepTest, EntriesThatAListingDidNotMeetAreCheckedInSteps) {
+  make_files("many");
+  plant("many");
+  for (int i = 0; i < kEntries; ++i) home_.remove("many/" + std::to_string(i));
+  reconciler_.distrust_everything();
+  EXPECT_LE(most_added(), 600U);
+  EXPECT_EQ(deletions(), kEntries);
+}
+
+TEST_F(SweepTest, AnEntryThatLeavesTheTreeMeanwhileDoesNotEndTheSweep) {
+  for (const int parity : {0, 1}) {
+    const std::string many = "many" + std::to_string(parity);
+    make_files(many);
+    const NodeId root = plant(many);
+    for (int i = parity; i < kEntries; i += 2) home_.remove(many + '/' + std::to_string(i));
+    reconciler_.distrust_everything();
+    reconciler_.begin_round(inode_clock());
+    const std::uint64_t before = reconciler_.dirty();
+    while (reconciler_.work() && reconciler_.dirty() < before + 100) {
+    }
+    for (int i = 1 - parity; i < kEntries; i += 2) {
+      reconciler_.uproot(tree_.child(root, std::to_string(i)), {.telling = false});
+      while (reconciler_.departing()) reconciler_.depart();
+    }
+    while (reconciler_.work()) {
+    }
+    EXPECT_EQ(deletions(), kEntries / 2);
+    EXPECT_EQ(tree_.first_child(root), kNoNode);
+  }
+}
+
+TEST_F(SweepTest, RulesThatChangeHaveTheDirectoriesBelowListedInSteps) {
+  for (int i = 0; i < 1000; ++i) home_.directory("wide/d/" + std::to_string(i) + "/e");
+  for (const char* name : {"wide/x", "wide/d/7/x", "wide/d/8/e/x"}) home_.write(name);
+  const NodeId root = plant("wide", true);
+  home_.write("wide/.gitignore", "x\n");
+  reconciler_.touch(root, ".gitignore", hint::kCreated);
+  EXPECT_LE(most_added(), 600U);
+  Told told = round();
+  std::sort(told.begin(), told.end());
+  EXPECT_EQ(told, (Told{"created wide/.gitignore", "deleted wide/d/7/x", "deleted wide/d/8/e/x",
+                        "deleted wide/x"}));
+}
+
+// A tree with room for the root, what is there at first, and two more.
+class FullTreeTest : public ReconcilerTest {
+ protected:
+  FullTreeTest() : ReconcilerTest({.nodes = 5}) {}
+};
+
+TEST_F(FullTreeTest, WhatDoesNotFitIsSaidAndFoundWhenThereIsRoom) {
+  // Some that are the same are reported, since not all is known.
+  const auto places = [this] {
+    Told told = round();
+    std::erase_if(told, [](const std::string& line) { return line.starts_with("modified"); });
+    return told;
+  };
+  for (const char* name : {"a", "b", "c"}) {
+    home_.write(std::string("in/") + name);
+    hint(hint::kCreated, name);
+  }
+  EXPECT_EQ(places(), (Told{"created in/a", "created in/b", "unreadable in eoverflow"}));
+  reconciler_.poll();
+  EXPECT_EQ(places(), Told{});
+  // What takes the place of another needs no room.
+  home_.write("in/d");
+  home_.move("in/d", "in/b");
+  hint(hint::kMovedTo, "b");
+  EXPECT_EQ(places(), Told{});
+  EXPECT_EQ(round(), (Told{"modified in/b"}));
+  home_.remove("in/a");
+  hint(hint::kDeleted, "a");
+  EXPECT_EQ(places(), Told{});
+  EXPECT_EQ(places(), (Told{"deleted in/a"}));
+  reconciler_.poll();
+  EXPECT_EQ(places(), (Told{"created in/c"}));
+  EXPECT_EQ(tree_.directories() + tree_.others(), 5U);
+}
+
+TEST_F(FullTreeTest, ACrawlThatDoesNotFitSaysSoAndEnds) {
+  home_.directory("side/below");
+  for (int i = 0; i < 10; ++i) home_.write("side/below/" + std::to_string(i));
+  reconciler_.plant(home_.at("side"), identity("side"), {});
+  while (reconciler_.crawl()) {
+  }
+  EXPECT_EQ(std::exchange(told_, {}), (Told{"unreadable side/below eoverflow"}));
+  EXPECT_EQ(tree_.others() + tree_.directories(), 5U);
+  let_a_tick_pass();  // two clocks are compared, each of which moves on in ticks
+  reconciler_.confirm(inode_clock());
+  reconciler_.distrust_everything();
+  EXPECT_EQ(round(), Told{});
 }
 
 }  // namespace

@@ -116,6 +116,23 @@ TEST_F(RemoteMountTest, WhatACallOwnsLivesUntilItIsDone) {
   while (!watched.expired()) std::this_thread::yield();
 }
 
+// It may hold a descriptor, which would keep the mount busy for ever.
+TEST_F(RemoteMountTest, AnAnswerThatNobodyAsksForAnyMoreIsDropped) {
+  StuckCall stuck;
+  std::promise<void> dropped;
+  const auto call = [call = stuck.call(0), &dropped] {
+    call();
+    return std::shared_ptr<int>(new int(0), [&dropped](const int* held) {
+      delete held;
+      dropped.set_value();
+    });
+  };
+  EXPECT_FALSE(mount_.ask("open", call));
+  stuck.end();
+  answered_.acquire();
+  EXPECT_EQ(dropped.get_future().wait_for(3 * RemoteMount::kValid), std::future_status::ready);
+}
+
 TEST_F(RemoteMountTest, NothingIsAskedOfOneThatIsMountedNoMore) {
   mount_.end();
   EXPECT_EQ(mount_.ask("a", [] { return 1; }), std::nullopt);

@@ -78,6 +78,12 @@ class RootsTest : public testing::Test {
 
   Tree tree_;
   Visibility visibility_{tree_};
+  bool covered(const Root& root) const {
+    return roots_.covered(root, [this](const Root&, const Root&) { return linked_; });
+  }
+
+  bool linked_ = false;  // the path leads through a symbolic link on disk
+
   Roots roots_{tree_, visibility_};
   std::uint64_t inode_ = 0;
 };
@@ -104,27 +110,33 @@ TEST_F(RootsTest, FindsByPathButNotWhatIsOnItsWayOut) {
 TEST_F(RootsTest, ARootIsCoveredByOneAboveIt) {
   const auto outer = add("/a");
   const auto inner = add("/a/b", Root::Phase::absent);
-  EXPECT_TRUE(roots_.covered(*inner)) << "also while nothing stands there";
-  EXPECT_FALSE(roots_.covered(*outer));
+  EXPECT_TRUE(covered(*inner)) << "also while nothing stands there";
+  EXPECT_FALSE(covered(*outer));
   add_directory(outer->node, "b");
-  EXPECT_TRUE(roots_.covered(*inner));
+  EXPECT_TRUE(covered(*inner));
 }
 
 TEST_F(RootsTest, ARootBehindALinkIsNotCovered) {
   const auto outer = add("/a");
   tree_.add(outer->node, "b", EntryType::symlink, {1, 50});
   const auto inner = add("/a/b/c", Root::Phase::absent);
-  EXPECT_FALSE(roots_.covered(*inner));
+  linked_ = true;
+  EXPECT_FALSE(covered(*inner));
+  linked_ = false;
+  EXPECT_TRUE(covered(*inner)) << "the link has been replaced, and the outer root will report it";
 }
 
 TEST_F(RootsTest, NothingIsCoveredByARootThatDoesNotLookBelow) {
   const auto outer = add("/a");
   const auto inner = add("/a/b", Root::Phase::absent);
-  outer->recursive = false;
-  EXPECT_FALSE(roots_.covered(*inner));
-  outer->recursive = true;
-  roots_.enter(*outer, Root::Phase::leaving);
-  EXPECT_FALSE(roots_.covered(*inner));
+  outer->options.recursive = false;
+  EXPECT_FALSE(covered(*inner));
+  inner->target.only = "b";
+  EXPECT_TRUE(covered(*inner)) << "a single file in it is one of its entries";
+  inner->target.only.clear();
+  outer->options.recursive = true;
+  roots_.enter(outer, Root::Phase::leaving);
+  EXPECT_FALSE(covered(*inner));
 }
 
 TEST_F(RootsTest, ResolvesAPathToItsNode) {

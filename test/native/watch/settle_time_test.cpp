@@ -36,5 +36,14 @@ TEST_F(SettleTimeTest, OneThatIsSetWhileAChangeWaitsHoldsForItToo) {
   EXPECT_FALSE(settle_.is_over());
 }
 
+TEST_F(SettleTimeTest, AChangeWaitsNoLongerThanTheLongestTimeHoweverManyFollow) {
+  settle_.set(hours(1));
+  settle_.set_longest(milliseconds(0));
+  settle_.hinted();
+  EXPECT_TRUE(settle_.is_over());
+  settle_.set_longest(hours(1));
+  EXPECT_FALSE(settle_.is_over());
+}
+
 }  // namespace
 }  // namespace lookout

@@ -32,6 +32,7 @@ class Trial {
   }
 
   void step() {
+    if (random_() % 16 == 0) tree_.compact();
     switch (random_() % 8) {
       case 0:
       case 1:

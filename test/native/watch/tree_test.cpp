@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -208,6 +209,87 @@ TEST_F(TreeTest, TakesMoreDevicesInTurnThanAtOnce) {
     const NodeId node = tree_.add(root_, "a", kFile, {device, 1});
     ASSERT_EQ(tree_.identity(node).device, device);
     tree_.remove(node);
+  }
+}
+
+TEST_F(TreeTest, HasRoomUntilALimitIsReachedAndAgainWhenSomethingIsRemoved) {
+  Tree tree({.nodes = 4, .devices = 2, .name_chunks = 1});
+  const NodeId root = tree.add_root("/root", {1, 1});
+  const NodeId a = tree.add(root, "a", kFile, {2, 1});
+  EXPECT_FALSE(tree.has_room("b", 3));
+  EXPECT_TRUE(tree.has_room("b", 2));
+  EXPECT_THROW(tree.add(root, "b", kFile, {3, 1}), std::length_error);
+  EXPECT_EQ(tree.child(root, "b"), kNoNode);
+  tree.add(root, "b", kFile, {1, 2});
+  tree.add(root, "c", kFile, {1, 3});
+  EXPECT_FALSE(tree.has_room("d", 1));
+  EXPECT_THROW(tree.add(root, "d", kFile, {1, 4}), std::length_error);
+  tree.remove(a);
+  EXPECT_TRUE(tree.has_room("d", 3));
+  EXPECT_FALSE(tree.has_room(std::string(NameArena::kMaxLength + 1, 'x'), 1));
+}
+
+TEST_F(TreeTest, HasNoRoomWhereTheNamesHaveNone) {
+  Tree tree({.name_chunks = 1});
+  const NodeId root = tree.add_root("/root", {1, 1});
+  const std::string name(NameArena::kMaxLength - 1, 'x');
+  std::vector<NodeId> added;
+  while (tree.has_room(name, 1)) {
+    added.push_back(tree.add(root, name + std::to_string(added.size() % 10), kFile, {1, 2}));
+  }
+  EXPECT_GE(added.size(), 6U);
+  EXPECT_LE(added.size(), 8U);
+}
+
+TEST_F(TreeTest, MostOfItsMemoryComesBackAndCyclesDoNotGrow) {
+  constexpr int kEntries = 100'000;
+  std::vector<std::size_t> most;
+  std::vector<std::size_t> least;
+  for (int cycle = 0; cycle < 10; ++cycle) {
+    std::vector<NodeId> nodes;
+    for (int i = 0; i < kEntries; ++i) {
+      nodes.push_back(tree_.add(root_, "entry" + std::to_string(i), i % 5 == 0 ? kDirectory : kFile,
+                                {1, 1000 + static_cast<std::uint64_t>(i)}));
+    }
+    most.push_back(tree_.memory());
+    while (tree_.compact()) {
+    }
+    EXPECT_EQ(tree_.memory(), most.back());
+    for (const NodeId node : nodes) tree_.remove(node);
+    while (tree_.compact()) {
+    }
+    least.push_back(tree_.memory());
+  }
+  EXPECT_LT(least.front() * 20, most.front());
+  EXPECT_LE(most.back(), most.front());
+  EXPECT_LE(least.back(), least.front());
+}
+
+TEST_F(TreeTest, ANameStaysWhileTheMemoryOfOthersIsGivenBack) {
+  constexpr int kEntries = 200'000;
+  std::vector<NodeId> nodes;
+  const auto name = [](int i) { return "a longer name of entry " + std::to_string(i); };
+  for (int i = 0; i < kEntries; ++i) {
+    nodes.push_back(tree_.add(root_, name(i), kFile, {1, 1000 + static_cast<std::uint64_t>(i)}));
+  }
+  const std::size_t most = tree_.memory();
+  // What is left is spread over all chunks of names.
+  for (int i = 0; i < kEntries; ++i) {
+    if (i % 10 != 0) tree_.remove(nodes[static_cast<std::size_t>(i)]);
+  }
+  bool more = tree_.compact();
+  EXPECT_TRUE(more);
+  const NodeId late = tree_.add(root_, "added between the steps", kFile, {1, 1});
+  tree_.remove(nodes[0]);
+  tree_.move(nodes[10], root_, "moved between the steps");
+  while (more) more = tree_.compact();
+  EXPECT_LT(tree_.memory() * 3, most * 2);
+  EXPECT_EQ(tree_.name(late), "added between the steps");
+  EXPECT_EQ(tree_.name(nodes[10]), "moved between the steps");
+  for (int i = 20; i < kEntries; i += 10) {
+    const NodeId node = nodes[static_cast<std::size_t>(i)];
+    ASSERT_EQ(tree_.name(node), name(i));
+    ASSERT_EQ(tree_.child(root_, name(i)), node);
   }
 }
 

@@ -172,6 +172,9 @@ std::string Watcher::line_of(const Notice& notice) const {
         if constexpr (std::is_same_v<T, PolledNotice>) {
           return "polled " + name_of(said.dir) + ' ' + said.file_system;
         }
+        if constexpr (std::is_same_v<T, UnwatchedNotice>) {
+          return "unwatched " + name_of(said.dir) + ' ' + said.file_system;
+        }
         if constexpr (std::is_same_v<T, RootDeletedNotice>) {
           return "root_deleted " + name_of(said.dir);
         }

@@ -8,11 +8,30 @@
 //   child      forks; the child pauses
 //   chain      forks, and the parent exits, again and again, for twenty seconds
 //   close      closes all descriptors  print       prints without end
-//   pause      waits without end       fds         prints its open descriptors
+//   pause      waits ten minutes       fds         prints its open descriptors
 //   ignored    prints the signals that are ignored or blocked
 //   limit      prints the soft limit of open files
+//   read       waits for a byte on its standard input
+//   headless   forks; the child has a session of its own and a child, and its main thread ends
+//   while
+//              another one lives
+//   stop_parent, kill_parent  sends its parent SIGSTOP or SIGKILL
+//   stop_parents              sends its parent SIGSTOP every millisecond, after the line "stopped"
+//   fork_at_term              at SIGTERM forks a child in a session of its own, and waits for it;
+//   the
+//              child says "asked" at SIGTERM, and ends after 0.1 s
+//   children:N                forks N children that pause
+//   user:UID   becomes that user    root        a set-user-ID program becomes root altogether
+//   bomb:N     forks without end, at most N processes of its user: not as root
+//   namespace  forks an init of a PID namespace, which is deaf and has an orphan and a child
+//   steal      prints what of its parent and of that one's parent it may open or trace
+//   stop_all   sends SIGSTOP to every process that it may signal: not as root
 #include <fcntl.h>
+#include <sched.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -20,8 +39,10 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <string>
 #include <string_view>
+#include <thread>
 
 namespace {
 
@@ -32,8 +53,12 @@ void say(int fd, std::string text) {
   if (::write(fd, text.data(), text.size()) < 0) std::_Exit(1);
 }
 
-[[noreturn]] void pause_for_ever() {
-  for (;;) ::pause();
+// Longer than any test; what a failed one leaves behind ends after it.
+constexpr unsigned kPauseSeconds = 600;
+
+[[noreturn]] void pause_for_long() {
+  ::sleep(kPauseSeconds);
+  std::_Exit(1);
 }
 
 void be_deaf() {
@@ -55,7 +80,7 @@ void leave_an_orphan() {
     const pid_t pid = ::getpid();
     if (::write(told[1], &pid, sizeof pid) < 0) std::_Exit(1);
     close_all();
-    pause_for_ever();
+    pause_for_long();
   }
   pid_t pid = 0;
   if (::read(told[0], &pid, sizeof pid) != sizeof pid) std::_Exit(1);
@@ -63,7 +88,7 @@ void leave_an_orphan() {
 }
 
 void have_a_child() {
-  if (::fork() == 0) pause_for_ever();
+  if (::fork() == 0) pause_for_long();
 }
 
 void be_a_chain() {
@@ -72,6 +97,64 @@ void be_a_chain() {
     const pid_t pid = ::fork();
     if (pid > 0) std::_Exit(0);
   }
+}
+
+void say_asked(int /*number*/) {
+  say(STDOUT_FILENO, "asked");
+}
+
+void fork_a_child(int /*number*/) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::setsid();
+    struct sigaction action {};
+    action.sa_handler = say_asked;
+    ::sigaction(SIGTERM, &action, nullptr);
+    sigset_t none;
+    ::sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  } else {
+    ::waitpid(child, nullptr, 0);
+  }
+  std::_Exit(0);
+}
+
+void fork_at_term() {
+  struct sigaction action {};
+  action.sa_handler = fork_a_child;
+  ::sigaction(SIGTERM, &action, nullptr);
+}
+
+void have_children(int count) {
+  for (int i = 0; i < count; ++i) have_a_child();
+}
+
+void read_a_byte() {
+  char byte = 0;
+  if (::read(STDIN_FILENO, &byte, 1) < 0) std::_Exit(1);
+}
+
+void have_a_headless_child() {
+  if (::fork() != 0) return;
+  ::setsid();
+  have_a_child();
+  std::thread(pause_for_long).detach();
+  ::syscall(SYS_exit, 0);  // of this thread only
+}
+
+void signal_parent(int number) {
+  ::kill(::getppid(), number);
+}
+
+[[noreturn]] void stop_parents_without_end() {
+  signal_parent(SIGSTOP);
+  say(STDOUT_FILENO, "stopped");
+  for (unsigned i = 0; i < kPauseSeconds * 1000; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    signal_parent(SIGSTOP);
+  }
+  std::_Exit(1);
 }
 
 [[noreturn]] void print_without_end() {
@@ -107,6 +190,69 @@ void tell_limit() {
   say(STDOUT_FILENO, std::to_string(limit.rlim_cur));
 }
 
+void become_user(const std::string& user) {
+  const auto id = static_cast<uid_t>(std::stoi(user));
+  if (::setresgid(id, id, id) != 0 || ::setresuid(id, id, id) != 0) std::_Exit(1);
+}
+
+void become_root() {
+  if (::setresuid(0, 0, 0) != 0) std::_Exit(1);
+}
+
+// For twenty seconds: what a failed test leaves behind ends after them.
+[[noreturn]] void be_a_bomb(int most) {
+  if (::geteuid() == 0) std::_Exit(1);
+  const auto processes = static_cast<rlim_t>(most);
+  const rlimit limit{processes, processes};
+  if (::setrlimit(RLIMIT_NPROC, &limit) != 0) std::_Exit(1);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  bool full = false;
+  while (std::chrono::steady_clock::now() < end) {
+    if (::fork() >= 0 || full) continue;
+    full = true;
+    say(STDOUT_FILENO, "full");
+  }
+  std::_Exit(0);
+}
+
+void have_a_namespace() {
+  if (::unshare(CLONE_NEWPID) != 0) std::_Exit(1);
+  if (::fork() != 0) return;
+  be_deaf();
+  ::setsid();
+  leave_an_orphan();
+  have_a_child();
+  say(STDOUT_FILENO, "init");
+  pause_for_long();
+}
+
+void tell(const std::string& what, bool succeeded) {
+  say(STDOUT_FILENO, what + (succeeded ? " yes" : " no"));
+}
+
+// What it may do to a process of its own user.
+void steal_from(pid_t pid) {
+  const std::string proc = "/proc/" + std::to_string(pid);
+  tell("fd", ::open((proc + "/fd/3").c_str(), O_RDWR) >= 0);
+  tell("mem", ::open((proc + "/mem").c_str(), O_RDWR) >= 0);
+  tell("environ", ::open((proc + "/environ").c_str(), O_RDONLY) >= 0);
+  const auto pidfd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+  tell("getfd", ::syscall(SYS_pidfd_getfd, pidfd, 3, 0) >= 0);
+  tell("ptrace", ::ptrace(PTRACE_SEIZE, pid, nullptr, nullptr) == 0);
+}
+
+void steal() {
+  steal_from(::getppid());
+  std::string line;
+  std::getline(std::ifstream("/proc/" + std::to_string(::getppid()) + "/stat"), line);
+  steal_from(std::stoi(line.substr(line.rfind(')') + 4)));
+}
+
+void stop_all() {
+  if (::geteuid() == 0) std::_Exit(1);
+  ::kill(-1, SIGSTOP);
+}
+
 void step(std::string_view name, const std::string& value) {
   if (name == "say") say(STDOUT_FILENO, value);
   if (name == "error") say(STDERR_FILENO, value);
@@ -118,10 +264,23 @@ void step(std::string_view name, const std::string& value) {
   if (name == "chain") be_a_chain();
   if (name == "close") close_all();
   if (name == "print") print_without_end();
-  if (name == "pause") pause_for_ever();
+  if (name == "pause") pause_for_long();
   if (name == "fds") tell_descriptors();
   if (name == "ignored") tell_ignored();
   if (name == "limit") tell_limit();
+  if (name == "read") read_a_byte();
+  if (name == "headless") have_a_headless_child();
+  if (name == "stop_parent") signal_parent(SIGSTOP);
+  if (name == "kill_parent") signal_parent(SIGKILL);
+  if (name == "stop_parents") stop_parents_without_end();
+  if (name == "user") become_user(value);
+  if (name == "root") become_root();
+  if (name == "bomb") be_a_bomb(std::stoi(value));
+  if (name == "namespace") have_a_namespace();
+  if (name == "steal") steal();
+  if (name == "stop_all") stop_all();
+  if (name == "fork_at_term") fork_at_term();
+  if (name == "children") have_children(std::stoi(value));
 }
 
 }  // namespace

@@ -1,0 +1,19 @@
+// Descriptors that the loop waits for.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+
+#include "support/unique_fd.h"
+
+namespace lookout {
+
+// Throws boost::system::system_error where the loop cannot take one more; it is closed then.
+inline boost::asio::posix::stream_descriptor adopt(boost::asio::io_context& io, UniqueFd fd) {
+  boost::asio::posix::stream_descriptor descriptor(io);
+  descriptor.assign(fd.get());
+  fd.release();
+  return descriptor;
+}
+
+}  // namespace lookout

@@ -1,0 +1,95 @@
+// When the tree of a command is asked to end, and when it is killed. Pure: the caller gives the
+// time and carries out the steps.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+
+namespace lookout {
+
+class EndSchedule {
+ public:
+  using TimePoint = std::chrono::steady_clock::time_point;
+  using Milliseconds = std::chrono::milliseconds;
+
+  enum class Step {
+    none,
+    ask,   // send the stop signal to every process of the tree
+    kill,  // send SIGKILL to every process of the tree
+  };
+
+  // How long processes that the command leaves behind go on after its exit (nothing: until they are
+  // asked to end), and how long a tree that nobody gave another grace has between the stop signal
+  // and SIGKILL.
+  EndSchedule(std::optional<Milliseconds> linger, Milliseconds grace)
+      : linger_(linger), grace_(grace) {}
+
+  void on_exit(TimePoint now);
+  // Asks once: for a program the second stop signal often means to give up its clean-up. Of several
+  // graces the one that ends first counts.
+  void ask(TimePoint now, Milliseconds grace);
+  void ask(TimePoint now) { ask(now, grace_); }
+  // Without asking first.
+  void kill(TimePoint now);
+
+  // What is to be done now. SIGKILL comes again and again, with growing pauses: processes take a
+  // moment to end, and may have forked.
+  Step take_step(TimePoint now);
+  // When the next step is due; nothing while none is.
+  std::optional<TimePoint> next() const;
+  // The command has exited, and what it left behind goes on for as long as nobody asks it to end.
+  bool leaves() const { return phase_ == Phase::lingering && !linger_; }
+
+ private:
+  enum class Phase { running, lingering, asking, asked, killing };
+
+  // Between two rounds of killing: some processes end slowly, in the kernel.
+  static constexpr Milliseconds kFirstPause{1};
+  static constexpr Milliseconds kLongestPause{100};
+
+  std::optional<Milliseconds> linger_;
+  Milliseconds grace_;
+  Phase phase_ = Phase::running;
+  TimePoint due_;  // end of the linger time or of the grace, or the next round of killing
+  Milliseconds pause_ = kFirstPause;
+};
+
+inline void EndSchedule::on_exit(TimePoint now) {
+  if (phase_ != Phase::running) return;
+  phase_ = Phase::lingering;
+  due_ = linger_ ? now + *linger_ : TimePoint::max();
+}
+
+inline void EndSchedule::ask(TimePoint now, Milliseconds grace) {
+  if (phase_ == Phase::killing) return;
+  const bool asked = phase_ == Phase::asking || phase_ == Phase::asked;
+  due_ = asked ? std::min(due_, now + grace) : now + grace;
+  if (!asked) phase_ = Phase::asking;
+}
+
+inline void EndSchedule::kill(TimePoint now) {
+  if (phase_ == Phase::killing) return;
+  phase_ = Phase::killing;
+  due_ = now;
+}
+
+inline EndSchedule::Step EndSchedule::take_step(TimePoint now) {
+  if (phase_ == Phase::lingering && due_ <= now) ask(now);
+  if (phase_ == Phase::asking) {
+    phase_ = Phase::asked;
+    return Step::ask;
+  }
+  if (phase_ == Phase::running || phase_ == Phase::lingering || now < due_) return Step::none;
+  phase_ = Phase::killing;
+  due_ = now + pause_;
+  pause_ = std::min(pause_ * 2, kLongestPause);
+  return Step::kill;
+}
+
+inline std::optional<EndSchedule::TimePoint> EndSchedule::next() const {
+  if (phase_ == Phase::running || leaves()) return std::nullopt;
+  return phase_ == Phase::asking ? TimePoint::min() : due_;
+}
+
+}  // namespace lookout

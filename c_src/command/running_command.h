@@ -1,0 +1,192 @@
+// The state of a command that runs. Included by command.cpp alone.
+#pragma once
+
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <deque>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "command/adopt.h"
+#include "command/command.h"
+#include "command/guard_link.h"
+#include "command/launch_error.h"
+#include "command/orphans.h"
+#include "command/preparation.h"
+#include "command/process_tree.h"
+
+namespace lookout {
+
+using boost::asio::posix::stream_descriptor;
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+inline constexpr milliseconds kSweepPause{5};
+inline constexpr milliseconds kLongestSweepPause{
+    100};  // for processes that end slowly, in the kernel
+inline constexpr milliseconds kOverseePause{100};
+// After the SIGKILL of a stop or of a launch that timed out: when a process that may not be
+// signalled fails the stop, when a guardian that has not ended is killed, and when the stop or the
+// launch has failed though a process is left.
+inline constexpr milliseconds kStopTimeout{1000};
+inline constexpr milliseconds kGuardianTimeout{2000};
+inline constexpr milliseconds kSweepTimeout{3000};
+
+inline Error stop_error(const Survivor& survivor) {
+  const std::string process =
+      "process " + std::to_string(survivor.pid) + " (" + survivor.name + ")";
+  if (survivor.refuses) {
+    return {"eperm", "stop", "",
+            process +
+                " runs as another user and may not be signalled; it goes on, what else there "
+                "was of the command is killed"};
+  }
+  return {"etimedout", "stop", "",
+          process +
+              " has not ended after SIGKILL: it is in an uninterruptible system call, or "
+              "frozen, and ends when it leaves that"};
+}
+
+struct Command::Running {
+  Running(boost::asio::io_context& io, Guardian started, Preparation& prepared,
+          const OutputStream::Handlers& output_handlers,
+          const OutputStream::Handlers& error_handlers, InputStream::Handlers input_handlers)
+      : id(started.pid),
+        guardian(started.pid),
+        terminal(prepared.plan.terminal),
+        link(adopt(io, std::move(started.link))),
+        process(adopt(io, std::move(started.process))),
+        cgroup(std::move(prepared.cgroup)),
+        sweep_timer(io),
+        oversee_timer(io),
+        input(io, std::move(prepared.input),
+              terminal ? InputStream::Ending::terminal : InputStream::Ending::close,
+              std::move(input_handlers)),
+        output(io, std::move(prepared.output), output_handlers),
+        errors(io, std::move(prepared.errors), error_handlers) {}
+
+  OutputStream& stream(OutputStreamName name) {
+    return name == OutputStreamName::output ? output : errors;
+  }
+
+  const pid_t id;  // of this one among those that are started: the guardian's
+  pid_t guardian;  // 0 when it has ended
+  bool terminal;
+  stream_descriptor link;
+  stream_descriptor process;  // of the guardian
+  std::optional<Cgroup> cgroup;
+  boost::asio::steady_timer sweep_timer;
+  milliseconds sweep_pause = kSweepPause;
+  boost::asio::steady_timer oversee_timer;
+  bool overseen = false;  // oversee_timer runs
+  // When SIGKILL is due, by the shortest grace of a stop: the tree, and with it the guardian, has
+  // to end soon after.
+  std::optional<Clock::time_point> killed_at;
+  std::deque<DoneHandler> stops;  // those that have no answer yet
+  InputStream input;
+  OutputStream output;
+  OutputStream errors;
+
+  // True where it has left nothing behind.
+  bool end_guardian() { return guardian != 0 && lookout::end_guardian(std::exchange(guardian, 0)); }
+
+  // Nothing is asked of the kernel about a command that is left alone.
+  bool awaits_end_or_answer() const {
+    const bool awaits_guardian = !signals.empty() || killed_at.has_value();
+    return spawned || !stops.empty() || (guardian != 0 && awaits_guardian);
+  }
+
+  // Whether the launch has had no outcome for its timeout and so much longer.
+  bool launch_is_late(milliseconds by = {}) const {
+    return spawned && launched_at + launch_timeout + by <= Clock::now();
+  }
+
+  bool killed_since(milliseconds time) const {
+    return killed_at && *killed_at + time <= Clock::now();
+  }
+
+  bool guardian_fails() const {
+    return guardian != 0 &&
+           (is_stopped(guardian) || killed_since(kGuardianTimeout) || launch_is_late());
+  }
+
+  // Why the stop has failed, once that is certain.
+  std::optional<Error> stop_failure() const {
+    if (stops.empty() || !killed_since(kStopTimeout)) return std::nullopt;
+    const auto survivor = guardian != 0 ? survivor_below(guardian) : surviving_orphan();
+    // What may be signalled ends, unless it is stuck in the kernel.
+    if (!survivor || (!survivor->refuses && !killed_since(kSweepTimeout))) return std::nullopt;
+    return stop_error(*survivor);
+  }
+
+  // Its tree first: with the guardian gone this process is the parent that is stopped next.
+  void kill_guardian() {
+    if (cgroup) kill_cgroup(cgroup->directory());
+    kill_below(guardian);
+    signal_process(process.native_handle(), SIGKILL);
+  }
+
+  // Whether the guardian has ended. Until then a clean-up that prints must not wait for a reader.
+  bool await_guardian_or_output(milliseconds timeout) {
+    std::array<pollfd, 3> watched{{{process.native_handle(), POLLIN, 0},
+                                   {output.descriptor(), POLLIN, 0},
+                                   {errors.descriptor(), POLLIN, 0}}};
+    if (::poll(watched.data(), watched.size(), static_cast<int>(timeout.count())) <= 0)
+      return false;
+    if (watched[1].revents != 0) output.discard();
+    if (watched[2].revents != 0) errors.discard();
+    return watched[0].revents != 0;
+  }
+
+  // One round, without a guardian. True when nothing is left of the tree.
+  bool sweep() {
+    killed = true;
+    if (cgroup) kill_cgroup(cgroup->directory());
+    // What the walk cannot find where /proc cannot be read.
+    if (command != 0) kill_group_of(command);
+    return sweep_orphans([this](const Reaped& reaped) {
+      if (reaped.pid == command && !status) status = reaped.status;
+    });
+  }
+
+  // Why a launch without an outcome has failed.
+  Error launch_failure() const {
+    // The guardian may still have reported that its helper was killed.
+    if (launch_is_late()) return launch_error({LaunchStep::guard, ETIMEDOUT}, program);
+    if (failure) return *failure;
+    return {"guardian_killed", "spawn", program, "the guardian of the command was killed"};
+  }
+
+  // What a step was about.
+  const std::string& about(int step) const {
+    return static_cast<LaunchStep>(step) == LaunchStep::change_dir ? directory : program;
+  }
+
+  std::string program;
+  std::string directory;
+  milliseconds grace{};  // of the launch
+  milliseconds launch_timeout{};
+  Clock::time_point launched_at = Clock::now();
+  std::optional<Error> failure;
+  SpawnHandler spawned;  // until it is called
+  pid_t command = 0;     // 0 before it is started
+  std::optional<ExitStatus> status;
+  std::deque<Order> orders;         // those that the link has not taken
+  std::deque<DoneHandler> signals;  // those that the guardian has not answered
+  bool lingers = true;              // what the command leaves behind has a time to end
+  bool killed = false;              // SIGKILL was needed
+  bool had_input = false;
+  bool input_broken = false;
+  bool tree_gone = false;
+};
+
+}  // namespace lookout

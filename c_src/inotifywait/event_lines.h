@@ -1,0 +1,61 @@
+// The changes of the tree as the events that inotifywait prints.
+#pragma once
+
+#include <bitset>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "inotifywait/line_format.h"
+#include "watch/entry.h"
+
+namespace lookout::inotifywait {
+
+// The events that a change of the tree can be reported as.
+enum class EventKind : std::uint8_t {
+  create,
+  modify,
+  close_write,
+  attrib,
+  moved_from,
+  moved_to,
+  deleted
+};
+using EventKinds = std::bitset<7>;
+
+// The kinds that an argument of -e names, as "close_write" or "move"; nullopt of a name that is
+// none, or of one that is never reported (as "open").
+std::optional<EventKinds> kinds_named(std::string_view name);
+
+// A path of the command line.
+struct WatchedPath {
+  std::string absolute;  // without . and .., and without a slash at its end; "/" is ""
+  std::string given;     // without a slash at its end; "/" is ""
+};
+
+// The same path as an absolute one, `directory` being the working directory.
+WatchedPath watched_path(std::string_view given, std::string_view directory);
+
+class EventLines {
+ public:
+  // The port of file_system takes lines of up to 16,384 bytes.
+  static constexpr std::size_t kLongestLine = 16'384;
+
+  EventLines(std::vector<WatchedPath> paths, EventKinds kinds, LineFormat format);
+
+  // Appends the lines of an event. Returns the number of lines that are longer than kLongestLine
+  // and have been left out.
+  int append(const Event& event, std::string& out) const;
+
+ private:
+  int append(EventKind kind, const Event& event, std::string_view path, std::string& out) const;
+  Line line_of(std::string_view path) const;
+
+  std::vector<WatchedPath> paths_;
+  EventKinds kinds_;
+  LineFormat format_;
+};
+
+}  // namespace lookout::inotifywait

@@ -1,0 +1,14 @@
+// `lookout_port inotifywait ARGUMENT...`: the engine behind the command line and the output of
+// inotifywait, for programs that start that one.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace lookout::inotifywait {
+
+// Watches until nobody reads standard output any more. Returns the exit status: 0, or 1 after a
+// message on standard error.
+int run(const std::vector<std::string>& arguments);
+
+}  // namespace lookout::inotifywait

@@ -1,0 +1,80 @@
+// Files that are mount points, or single files that are named by a symbolic link: each has a watch
+// of its own, or is polled.
+#include <cerrno>
+#include <utility>
+
+#include "watch/reconciler.h"
+
+namespace lookout {
+
+// What was seen at a place, with the watch that it needs. Watched first and stat'ed second, as any
+// directory.
+std::variant<Look, int> Reconciler::look_at_elsewhere(const Place& place, const DirectoryFd& fd,
+                                                      std::variant<Look, int> looked) {
+  const auto& [directory, name] = place;
+  const Look* const seen = std::get_if<Look>(&looked);
+  if (seen == nullptr && std::get<int>(looked) != ENOENT) return looked;
+  // In a polled directory every entry is compared.
+  const bool wanted =
+      seen != nullptr && (seen->mounted || seen->linked) && seen->type != EntryType::directory &&
+      !tree_.has(directory, DirMark::polled) &&
+      (visibility_.shows(directory, name, seen->type) || visibility_.names_rules(directory, name));
+  const FileWatches::Watched* const known = files_.find(place);
+  if (!wanted) {
+    if (known != nullptr) unwatch_file(place);
+    return looked;
+  }
+  if (known != nullptr && known->watch != FileWatches::kPolled) {
+    if (known->identity == seen->identity) return looked;
+    unwatch_file(place);
+  }
+  const bool linked = seen->linked;
+  watch_file(place, fd, *seen);
+  return linked ? look_through(mounts_, fd, name) : look_at(mounts_, fd, name);
+}
+
+void Reconciler::watch_file(const Place& place, const DirectoryFd& fd, const Look& seen) {
+  const NodeId root = tree_.root_of(place.first);
+  const bool choose = roots_.at(root).backend == Backend::automatic;
+  // A device or a socket is written to by those who use it, all over the system.
+  const bool content = seen.type == EntryType::file;
+  const FileWatch made =
+      lookout::watch_file(source_, mounts_, fd, place.second, {content, choose, seen.linked});
+  const bool left_out = made.watch < 0 && made.code == 0 && !made.system.pseudo.empty();
+  files_.set(place, {seen.identity, left_out ? FileWatches::kLeftOut : made.watch});
+  if (made.watch >= 0) return;
+  const auto path = [&] { return tree_.path(place.first) + '/' + place.second; };
+  if (left_out) {
+    sink_.notice(UnwatchedNotice{path(), std::string(made.system.pseudo)});
+  } else if (made.code == ENOSPC) {
+    if (roots_limited_.insert(root).second) sink_.notice(WatchLimitNotice{path()});
+  } else if (made.code == 0 && roots_polled_.emplace(root, seen.identity.device).second) {
+    sink_.notice(PolledNotice{path(), std::string(made.system.remote)});
+  }
+}
+
+void Reconciler::unwatch_file(const Place& place) {
+  const int watch = files_.find(place)->watch;
+  files_.erase(place);
+  if (watch >= 0 && !files_.in_use(watch)) source_.unwatch(watch);
+}
+
+// An event of the watch that the file at `place` has.
+void Reconciler::take_of_file(const Place& place, const Hint& hint) {
+  mounts_.forget_answers();
+  if (hint.ended) files_.set(place, {{}, FileWatches::kPolled});
+  touch(place.first, place.second, hint.hints & (hint::kContent | hint::kClosed));
+}
+
+// The tree is about to lose a directory.
+void Reconciler::forget_files(NodeId directory) {
+  for (const int watch : files_.forget(directory)) {
+    if (!files_.in_use(watch)) source_.unwatch(watch);
+  }
+}
+
+void Reconciler::touch_files(const std::vector<Place>& places, Hints hints) {
+  for (const auto& [directory, name] : places) touch(directory, name, hints);
+}
+
+}  // namespace lookout

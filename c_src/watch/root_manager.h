@@ -1,0 +1,160 @@
+// Keeps the roots in step with what exists at their paths: loads a root that appears, gives up one
+// that is gone, and decides which root reports what is below several of them.
+//
+// A root is checked when something may have changed for it: an event on a component of its path, on
+// its own directory, or another root that comes or goes. So a change costs work for the roots that
+// it concerns and for no others.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "support/error.h"
+#include "watch/fswatch.h"
+#include "watch/path_watches.h"
+#include "watch/reconciler.h"
+#include "watch/remote_calls.h"
+#include "watch/roots.h"
+#include "watch/tree.h"
+#include "watch/watch_options.h"
+
+namespace lookout {
+
+class RootManager {
+ public:
+  // The sink gets the notices of roots that go and come.
+  RootManager(Tree& tree, Visibility& visibility, PathWatches& paths, Reconciler& reconciler,
+              const RemoteMounts& mounts, ChangeSink& sink)
+      : tree_(tree),
+        visibility_(visibility),
+        paths_(paths),
+        reconciler_(reconciler),
+        mounts_(mounts),
+        sink_(sink),
+        roots_(tree, visibility) {}
+
+  const Roots& roots() const { return roots_; }
+  // The directory of the tree that a root is, or is in; kNoNode where nothing exists.
+  NodeId directory_of(const Root& root) const;
+
+  // Adds all paths or, when one of them cannot be watched or is watched already, none and says
+  // why. A path given twice is taken once. With `wait_for_missing` one that does not exist, or
+  // cannot be checked, is no error.
+  std::optional<Error> add(const std::vector<std::string>& paths, const WatchOptions& options);
+  // Gives up a path as it was added; false when there is none such.
+  bool remove(const std::string& path);
+
+  // --- checks ---
+  bool check_due() const { return !due_.empty(); }
+  // Whether a check must come before other work, since two roots may report the same paths.
+  bool check_urgent() const { return !urgent_.empty(); }
+  // Compares one root with what exists at its path.
+  void check();
+  // Asks for a check: of a root, of all, of those that could not be checked for a transient reason,
+  // and of those for which the kernel sends no events.
+  void doubt(const Roots::Pointer& root);
+  void doubt(NodeId root);
+  void doubt_all();
+  void doubt_transient();
+  void doubt_unwatched();
+  bool any_transient() const { return !transient_.empty(); }
+  bool any_unwatched() const { return !unwatched_.empty(); }
+  // The checks that were asked for until now, and whether they are done.
+  std::uint64_t last_check() const { return last_check_; }
+  bool is_checked(std::uint64_t check) const { return checks_.empty() || *checks_.begin() > check; }
+
+  // --- what else may concern roots ---
+  // Other entries than before are visible at and below a directory.
+  void visibility_changed(NodeId directory);
+  // Something is mounted at these places, whose paths lead through no symbolic links; with
+  // `changed` it is something else than before, or no more, and without it may be.
+  void mounted(const std::vector<std::string>& places, bool changed);
+  // Whether reported changes may be those of roots that others report; then each goes through
+  // before() and after().
+  bool follows_changes() const { return !tracked_.empty() || !handed_over_.empty(); }
+  void before(const Event& event);
+  void after(const Event& event);
+  // Where the program fswatch is to look, and what it has printed.
+  bool uses_fswatch() const { return uses_fswatch_; }
+  std::vector<Fswatch::Place> fswatched() const;
+  void printed(const std::string& path);
+
+  // --- loading and reporting ---
+  // Loads a little more of a root; false when none is being loaded.
+  bool learn();
+  // Whether what is below some root is still to be reported.
+  bool has_untold() const;
+  // The next entry of a new root to be reported as created, while there is one.
+  struct Telling {
+    NodeId node = kNoNode;  // kNoNode: nothing this time, but ask again
+  };
+  std::optional<Telling> tell();
+  // The node of a root that was given up is gone.
+  void uprooted(NodeId node);
+
+ private:
+  class Follower;
+  using Pointer = Roots::Pointer;
+
+  // As probe(); EAGAIN and ETIMEDOUT where the file system does not answer.
+  Result<Target> probe_at(const std::string& path) const;
+  Result<Target> resolve(const Pointer& root);
+  std::string real_path(const std::string& path) const;
+  void set_real(const Pointer& root, std::string real);
+  bool is_linked(const Root& outer, const Root& inner) const;
+  bool is_covered(const Root& root) const;
+  bool read_rules_above(const Pointer& root);
+  void complete_rules_above(const Pointer& root);
+  Pointer make_root(const std::string& path, const WatchOptions& options, const Filter& filter);
+  void doubt_below(const std::string& path);
+
+  void settle_check(const Pointer& root);
+  void check_planted(const Pointer& root, const Result<Target>& found);
+  void check_absent(const Pointer& root, const Result<Target>& found);
+  void compare_presence(Root& root, bool gone);
+  void plant(const Pointer& root);
+  bool may_be_told_elsewhere(const Root& root) const;
+  void take_over(const Pointer& root);
+  void not_checked(const Pointer& root, const Error& error);
+  void leave(const Pointer& root);
+  void lose(Root& root);
+  void find_again(Root& root);
+  void forget(const Pointer& root);
+
+  // single files
+  void join_base(const Pointer& root);
+  void leave_base(const Pointer& root);
+  void hand_over(const Root& root);
+
+  // Roots whose entries another root reports, or a base: those at and below a path.
+  std::vector<Pointer> tracked(const std::string& path) const;
+  void untrack(const Pointer& root);
+
+  Tree& tree_;
+  Visibility& visibility_;
+  PathWatches& paths_;
+  Reconciler& reconciler_;
+  const RemoteMounts& mounts_;
+  ChangeSink& sink_;
+  Roots roots_;
+  bool uses_fswatch_ = false;  // or did
+
+  Roots::Ordered due_;
+  Roots::Ordered urgent_;  // those of them
+  Roots::Ordered transient_;
+  Roots::Ordered unwatched_;
+  std::set<Pointer> doubted_while_telling_;
+  std::uint64_t last_check_ = 0;
+  std::set<std::uint64_t> checks_;  // those that are due
+  // Roots whose entries another root reports, or a base, by their paths.
+  std::map<std::string, Pointer> tracked_;
+  // Paths whose entry leaves a base though it exists: its deletion is no news of the root.
+  std::set<std::string> handed_over_;
+  std::multimap<std::string, Pointer> by_real_;  // roots that have a node
+};
+
+}  // namespace lookout

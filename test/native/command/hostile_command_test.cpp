@@ -1,0 +1,299 @@
+// P6 where the command itself works against its end.
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+
+#include "command/cgroup.h"
+#include "command/forked_command_test.h"
+
+namespace lookout {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Each test runs with a cgroup, where one can be had, and without.
+class HostileCommandTest : public CommandTest, public ::testing::WithParamInterface<bool> {
+ protected:
+  static LaunchSpec hostile(std::vector<std::string> steps) {
+    LaunchSpec spec = actor(std::move(steps));
+    spec.cgroup = GetParam();
+    spec.input = true;
+    return spec;
+  }
+
+  void await_line(const std::string& line) {
+    ASSERT_TRUE(run_until([&] { return listener.output.ends_with(line + "\n"); }));
+  }
+
+  // Its guardian is stopped, and stopped again whenever it goes on.
+  pid_t start_one_that_stops_its_guardian() {
+    const pid_t pid = start(hostile({"deaf", "orphan", "read", "stop_parents"}));
+    orphan = told_pid();
+    command.write("x");
+    await_line("stopped");
+    return pid;
+  }
+
+  void expect_nothing_left() { EXPECT_TRUE(reap_one().none_left); }
+
+  pid_t orphan = -1;
+};
+
+INSTANTIATE_TEST_SUITE_P(WithCgroup, HostileCommandTest, ::testing::Values(true));
+INSTANTIATE_TEST_SUITE_P(WithoutCgroup, HostileCommandTest, ::testing::Values(false));
+
+TEST_P(HostileCommandTest, P6ProcessWhoseMainThreadHasEndedIsKilledWithWhatIsBelowIt) {
+  start(hostile({"deaf", "headless", "say:on", "pause"}));
+  await_line("on");
+  stop(milliseconds(10));
+  EXPECT_EQ(exit_status(), (ExitStatus{0, SIGKILL}));
+  expect_nothing_left();
+}
+
+TEST_P(HostileCommandTest, P6StopEndsATreeThatStopsItsGuardian) {
+  const pid_t pid = start_one_that_stops_its_guardian();
+  stop(milliseconds(10));
+  EXPECT_EQ(exit_status(), (ExitStatus{0, SIGKILL}));
+  EXPECT_TRUE(is_gone(pid));
+  EXPECT_TRUE(is_gone(orphan));
+  expect_nothing_left();
+}
+
+TEST_P(HostileCommandTest, P6EndOfLookoutPortEndsATreeThatStopsItsGuardian) {
+  const pid_t pid = start_one_that_stops_its_guardian();
+  command.end_and_wait(kLongTime);
+  EXPECT_TRUE(is_gone(pid));
+  EXPECT_TRUE(is_gone(orphan));
+  expect_nothing_left();
+}
+
+TEST_P(HostileCommandTest, SignalIsAnsweredAlsoWhereTheGuardianIsStopped) {
+  start_one_that_stops_its_guardian();
+  const auto outcome = signal(SIGUSR1);
+  EXPECT_EQ(std::get<Error>(outcome).reason, "not_running");
+  EXPECT_EQ(exit_status(), (ExitStatus{0, SIGKILL}));
+  expect_nothing_left();
+}
+
+TEST_P(HostileCommandTest, P6KillOfLookoutPortEndsATreeWhoseGuardianIsStopped) {
+  std::array<int, 2> pipe{};
+  ASSERT_EQ(::pipe(pipe.data()), 0);
+  become_subreaper();
+  const pid_t program = ::fork();
+  if (program == 0) {
+    const pid_t pid =
+        start(hostile({"deaf", "orphan", "read", "stop_parent", "say:stopped", "pause"}));
+    told_pid();
+    command.write("x");
+    run_until([&] { return listener.output.ends_with("stopped\n"); });
+    if (::write(pipe[1], &pid, sizeof pid) < 0) std::_Exit(EXIT_FAILURE);
+    run_until([] { return false; });
+  }
+  ::close(pipe[1]);
+  pid_t pid = -1;
+  ASSERT_EQ(::read(pipe[0], &pid, sizeof pid), static_cast<ssize_t>(sizeof pid));
+  ::close(pipe[0]);
+  ::kill(program, SIGKILL);
+  EXPECT_TRUE(eventually([] {
+    while (reap_one().pid != 0) {
+    }
+    return reap_one().none_left;
+  }));
+  EXPECT_TRUE(is_gone(pid));
+}
+
+// A process that may write to the cgroup of lookout_port may freeze the guardian, which no wait
+// reports.
+TEST_P(HostileCommandTest, P6StopEndsATreeWhoseGuardianIsFrozen) {
+  const auto freezer = Cgroup::make();
+  if (!freezer) GTEST_SKIP() << "cgroup v2 cannot be written here";
+  const pid_t pid = start(hostile({"deaf", "orphan", "pause"}));
+  orphan = told_pid();
+  std::ofstream(freezer->path() + "/cgroup.procs") << parent_of(pid) << std::flush;
+  std::ofstream(freezer->path() + "/cgroup.freeze") << 1 << std::flush;
+  stop(milliseconds(0));
+  EXPECT_EQ(exit_status(), (ExitStatus{0, SIGKILL}));
+  EXPECT_TRUE(is_gone(orphan));
+  expect_nothing_left();
+}
+
+// Whether the command is reported to run before its parent is gone is a race of the two.
+TEST_P(HostileCommandTest, P6SpawnIsAnsweredWhereTheCommandKillsOrStopsItsParentAtOnce) {
+  for (const char* step : {"kill_parent", "stop_parent"}) {
+    for (int i = 0; i < 20; ++i) {
+      listener = {};
+      const auto answer = spawn(hostile({"deaf", step, "pause"}));
+      if (std::holds_alternative<std::uint64_t>(answer)) {
+        command.grant(OutputStreamName::output, kPlenty);
+        command.grant(OutputStreamName::errors, kPlenty);
+        stop(milliseconds(0));
+        exit_status();
+      }
+      ASSERT_TRUE(reap_one().none_left) << step << " " << i;
+    }
+  }
+}
+
+TEST_P(HostileCommandTest, P6TwoHundredChildrenEndWithTheirParent) {
+  start(hostile({"deaf", "children:200", "say:on", "pause"}));
+  await_line("on");
+  stop(milliseconds(0));
+  EXPECT_EQ(exit_status(), (ExitStatus{0, SIGKILL}));
+  expect_nothing_left();
+}
+
+// A user of nobody else, so that what it may signal is of this test.
+constexpr uid_t kUser = 2'000'054'321;
+
+TEST_P(HostileCommandTest, P6ForkBombAtItsLimitOfProcessesIsKilled) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root becomes another user";
+  start(hostile({"deaf", "user:" + std::to_string(kUser), "bomb:100"}));
+  ASSERT_TRUE(run_until([&] { return listener.output.find("full\n") != std::string::npos; }));
+  stop(milliseconds(0));
+  EXPECT_EQ(exit_status(), (ExitStatus{0, SIGKILL}));
+  expect_nothing_left();
+}
+
+TEST_P(HostileCommandTest, P6PidNamespaceOfTheCommandIsKilledWithAllInIt) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root makes a PID namespace";
+  start(hostile({"deaf", "namespace", "pause"}));
+  await_line("init");
+  stop(milliseconds(10));
+  EXPECT_EQ(exit_status(), (ExitStatus{0, SIGKILL}));
+  expect_nothing_left();
+}
+
+// With lookout_port, guardian and command of one user that is not root.
+class SameUserTest : public ForkedCommandTest {
+ protected:
+  // Dumpable, as a program is after its start.
+  static bool become_user() {
+    return ::setresgid(kUser, kUser, kUser) == 0 && ::setresuid(kUser, kUser, kUser) == 0 &&
+           ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0;
+  }
+};
+
+TEST_F(SameUserTest, P6CommandCannotTakeDescriptorsOfOrTraceItsGuardianAndLookoutPort) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root becomes another user";
+  expect_in_child([this] {
+    ASSERT_TRUE(become_user());
+    run(actor({"steal"}));
+    const std::string nothing = "fd no\nmem no\nenviron no\ngetfd no\nptrace no\n";
+    EXPECT_EQ(listener.output, nothing + nothing);
+  });
+}
+
+// Nobody is left to end the tree, until lookout_port is continued.
+TEST_F(SameUserTest, P6StopOfEveryProcessDelaysTheEndUntilLookoutPortIsContinued) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root becomes another user";
+  const pid_t lookout_port = fork_part([this] {
+    ASSERT_TRUE(become_user());
+    LaunchSpec spec = actor({"deaf", "orphan", "read", "stop_all", "say:stopped", "pause"});
+    spec.input = true;
+    start(spec);
+    told_pid();
+    command.write("x");
+    EXPECT_TRUE(run_until([&] { return listener.output.ends_with("stopped\n"); }));
+    stop(milliseconds(10));
+    EXPECT_EQ(exit_status(), (ExitStatus{0, SIGKILL}));
+    EXPECT_TRUE(reap_one().none_left);
+  });
+  int status = 0;
+  ASSERT_EQ(::waitpid(lookout_port, &status, WUNTRACED), lookout_port);
+  ASSERT_TRUE(WIFSTOPPED(status)) << status;
+  ::kill(lookout_port, SIGCONT);
+  expect_success(lookout_port);
+}
+
+std::string cgroup_of(const std::string& pid) {
+  const auto content = [&](const char* name) {
+    std::ifstream file("/proc/" + pid + "/" + name);
+    return std::string{std::istreambuf_iterator<char>(file), {}};
+  };
+  return cgroup_path(content("mountinfo"), content("cgroup"));
+}
+
+using CgroupBelowTest = CommandTest;
+
+TEST_F(CgroupBelowTest, P6CgroupsThatTheCommandHasMadeAreRemovedWithItsOwn) {
+  if (!Cgroup::make()) GTEST_SKIP() << "cgroup v2 cannot be written here";
+  const pid_t pid = start(actor({"deaf", "orphan", "pause"}));
+  const pid_t orphan = told_pid();
+  const std::string cgroup = cgroup_of(std::to_string(pid));
+  for (const char* below : {"/a/b/c", "/a/d", "/e"}) {
+    std::filesystem::create_directories(cgroup + below);
+  }
+  std::ofstream(cgroup + "/a/b/c/cgroup.procs") << orphan << std::flush;
+  EXPECT_EQ(cgroup_of(std::to_string(orphan)), cgroup + "/a/b/c");
+  stop(milliseconds(0));
+  exit_status();
+  EXPECT_TRUE(is_gone(orphan));
+  EXPECT_FALSE(std::filesystem::exists(cgroup));
+}
+
+TEST_F(CgroupBelowTest, CgroupIsMadeWhateverAnotherWithThisProcessIdHasLeft) {
+  const auto first = Cgroup::make();
+  if (!first) GTEST_SKIP() << "cgroup v2 cannot be written here";
+  const auto parent = std::filesystem::path(first->path()).parent_path();
+  std::vector<std::filesystem::path> left;
+  for (int i = 0; i < 1000; ++i) {
+    left.push_back(parent / ("lookout-" + std::to_string(::getpid()) + "-" + std::to_string(i)));
+    std::filesystem::create_directory(left.back());
+  }
+  EXPECT_TRUE(Cgroup::make());
+  for (const auto& path : left) ::rmdir(path.c_str());
+}
+
+class WithoutProcTest : public ForkedCommandTest {
+ protected:
+  static bool hide_proc() { return ::mount("none", "/proc", "tmpfs", 0, "") == 0; }
+
+  static LaunchSpec deaf() {
+    LaunchSpec spec = actor({"deaf", "say:on", "pause"});
+    spec.cgroup = false;
+    return spec;
+  }
+};
+
+TEST_F(WithoutProcTest, P6StopKillsTheProcessGroup) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root mounts";
+  expect_in_child([this] {
+    ASSERT_TRUE(unshare_mounts());
+    start(deaf());
+    ASSERT_TRUE(hide_proc());
+    run_until([&] { return listener.output == "on\n"; });
+    stop(milliseconds(0));
+    EXPECT_EQ(exit_status(), (ExitStatus{0, SIGKILL}));
+    EXPECT_TRUE(reap_one().none_left);
+  });
+}
+
+TEST_F(WithoutProcTest, P6EndOfTheGuardianEndsTheProcessGroup) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root mounts";
+  expect_in_child([this] {
+    ASSERT_TRUE(unshare_mounts());
+    LaunchSpec spec = shell("trap '' TERM; sleep 1000 & echo on; wait");
+    spec.cgroup = false;
+    const pid_t pid = start(spec);
+    run_until([&] { return listener.output == "on\n"; });
+    const pid_t guardian = parent_of(pid);
+    ASSERT_TRUE(hide_proc());
+    ::kill(guardian, SIGKILL);
+    EXPECT_EQ(exit_status(), (ExitStatus{0, SIGKILL}));
+    EXPECT_TRUE(reap_one().none_left);
+  });
+}
+
+}  // namespace
+}  // namespace lookout
