@@ -29,7 +29,7 @@ defmodule Lookout.MixProject do
       licenses: ["Apache-2.0"],
       links: %{},
       files: ~w(bin c_src cmake lib src CMakeLists.txt VERSION mix.exs rebar.config
-                .formatter.exs README.md CHANGELOG.md LICENSE)
+                .formatter.exs README.md CHANGELOG.md SECURITY.md LICENSE)
     ]
   end
 end

@@ -28,8 +28,11 @@ defmodule Lookout do
     * `{:watch_limit, dir, :poll}` - the kernel gives no more watches; the directory is looked at in intervals
     * `{:polled, dir, file_system}` - this file system (`:nfs`, `:fuse`, ...) may be changed unseen by the kernel; from the directory
       down it is looked at in intervals. With `:fswatch` in its place: that program has ended, and until it prints again only intervals serve
-    * `{:root_deleted, dir}`, `{:root_created, dir}` - a watched directory is gone (its entries were told as `:deleted` before),
-      or is back
+    * `{:unwatched, dir, file_system}` - a pseudo file system (`:proc`, `:sysfs`, ...) is mounted at this entry, below a watched directory;
+      nothing below the entry is reported. Watch it as a directory of its own, or with `backend: :poll`, where that is wanted
+    * `{:root_deleted, dir}`, `{:root_created, dir}` - a watched directory is gone (its entries were reported as `:deleted` before) or,
+      with `missing: :wait`, did not exist at the start; and it exists again (its entries follow as `:created`). A process that subscribes
+      while a directory is missing gets the first one then
     * `:ready` - the watches are live (only with `ready: :async`, once for each subscriber)
     * `:restarted` - the native program ended and was replaced
     * `:lagged` - the subscriber was too slow for others and has missed batches
@@ -46,7 +49,20 @@ defmodule Lookout do
 
   `:ignore` and `:only` take patterns of gitignore(5), each as a line of a `.gitignore` file that stands in each of the watched directories:
 
-      Lookout.start_link(dirs: ["."], ignore: ["node_modules/", "*.o", "!kept.o", "/build"], only: ["*.ex", "*.eex", "/config/"])
+      Lookout.start_link(dirs: ["."], ignore: ["node_modules/", "*.o", "!kept.o", "/build"], only: ["*.{ex,eex}", "/config/"])
+
+  Patterns are thus relative to each watched directory: with `dirs: ["lib"]` write `"*.ex"` for any depth, or `"/web/*.ex"`, not `"lib/*.ex"`.
+
+  `{a,b}` expands to one pattern with `a` and one with `b` in its place, as in bash: alternatives may be nested or empty (`"lib{,_test}"`), and `\\{`,
+  `\\,` and `\\}` are the characters themselves. `{}` and `{a}`, without a comma, and a brace that is not closed stay as they are, and so does a
+  brace in a set (`[{}]`); there are no sequences (`{1..3}`). Of one list come at most 4,096 patterns. In `.gitignore` files braces
+  are what they are to git: plain characters.
+
+  A pattern that can match nothing raises `ArgumentError`, with the pattern to write instead: one with a component that is empty, `.` or
+  `..`, as `"./lib/*.ex"`, `"../lib"` and `"a//b"`; an absolute one that begins with a watched directory, as `"/srv/app/lib/*.ex"` with `dirs:
+  ["/srv/app"]` (for the same path again below the directory, leave out the first slash: `"srv/app/lib/*.ex"`); an empty one, a comment, a lone
+  `!`, several lines in one; one with a bracket that is not closed, an unknown class or a backslash at its end. So does a list for `:only` with nothing but
+  exceptions.
 
   Of several that match the last decides, `!` makes an exception, and nothing below an ignored directory can be taken back. With `:only`
   what is no directory is told where a pattern matches it, or a directory above it; directories are told all the same. A
@@ -55,8 +71,12 @@ defmodule Lookout do
   With `gitignore: true` what git ignores is left out too: by the `.gitignore` files in the watched directories and above them up to
   the top of the repository, and in a repository by its `info/exclude` and by `core.excludesFile`. A change of a `.gitignore` in
   a watched directory counts at once: what it hides is told as `:deleted`, what it shows as `:created`. The other files are read
-  when their directory is; of the configuration `include` is not followed. A file of more than 1 MiB does not count, and one
-  that cannot be read neither: `{:unreadable, file, reason}` says so. `:ignore` wins over all of them.
+  when their directory is; of the configuration `include` is not followed. `:ignore` wins over all of them.
+
+  `{:unreadable, file, reason}` reports a file that does not count: one that cannot be read; `:efbig` one of more than 64 KiB or 4,096 patterns, or one
+  beyond the limits of all files of the watcher (docs/guarantees.md, P7); `:exdev` a link that leads out of the repository. `{:unreadable, git, :untrusted}` reports a `.git` that
+  belongs, or leads to a directory that belongs, neither to the user that runs the watcher nor to root: as with git, nothing but the `.gitignore` files of that
+  repository counts until `safe.directory` in the configuration of this user lists its work tree (`git config --global --add safe.directory /srv/app`, or `*` for all).
 
   What is left out is to a subscriber as if it did not exist, and the rest can be replayed as it is: a rename out of sight is `:deleted`,
   one into sight `:created`, or `:modified` where it replaces a file that was told. Below two nested directories the patterns of the
@@ -72,7 +92,8 @@ defmodule Lookout do
   ## Errors
 
   Every call ends in its result or in `{:error, %Lookout.Error{}}`, never in an exit: a watcher that does not exist is `:noproc`, one
-  that does not answer in time `:timeout`. Options and arguments that make no sense raise `ArgumentError`.
+  that does not answer in time `:timeout`, one of a node that cannot be reached `:nodedown`. After `:timeout` the call has had no effect and will have none
+  (`remove/3` and `stop/2` may still be carried out). Options and arguments that make no sense raise `ArgumentError`.
   """
 
   alias Lookout.{Bridge, Client, Entry, Error, Event, EventStream, Options, Watcher}
@@ -89,6 +110,7 @@ defmodule Lookout do
           | {:recursive, boolean}
           | {:changes, [Event.change(), ...]}
           | {:settle, 0..3_600_000}
+          | {:max_settle, 0..86_400_000}
           | {:follow_symlinks, boolean}
           | {:await, :close | {:close, 1..86_400_000}}
           | {:backend, :auto | :inotify | :fanotify | :poll | :fswatch}
@@ -97,6 +119,7 @@ defmodule Lookout do
           | {:ignore, [binary]}
           | {:only, [binary]}
           | {:initial, boolean}
+          | {:missing, :error | :wait}
           | {:ready, :wait | :async}
           | {:max_lag, timeout}
           | {:subscribe, [pid]}
@@ -106,6 +129,7 @@ defmodule Lookout do
           | {:unreadable, binary, atom}
           | {:watch_limit, binary, :poll}
           | {:polled, binary, atom}
+          | {:unwatched, binary, atom}
           | {:root_deleted, binary}
           | {:root_created, binary}
           | :ready
@@ -121,13 +145,16 @@ defmodule Lookout do
 
   Takes a path, or options:
 
-    * `:dirs` - a path or a list of them: directories, or single files. They are made absolute; one given twice counts once. With an
+    * `:dirs` - a path or a list of them: directories, or single files. A single file may be a symbolic link, as a Kubernetes ConfigMap has
+      them: what it leads to is reported under the path given, as `:modified` when a link in its way is switched. They are made absolute; one given twice counts once. With an
       empty list the watcher waits for `add/3`
     * `:name` - as for `GenServer.start_link/3`
     * `:recursive` - with `false`, only what stands directly in the directories; default `true`
     * `:changes` - a list of the changes to be told, as `[:created, :renamed]`; the others are dropped, so that what is left cannot be
       replayed any more. By default all are told
-    * `:settle` - milliseconds of quiet before changes are reported; default 0
+    * `:settle` - milliseconds of quiet before changes are reported; default 0. They wait until nothing that is watched and visible has
+      changed for so long, so one busy path delays the others, but what is ignored does not
+    * `:max_settle` - milliseconds that the first change waits for that quiet at most; default 20 times `:settle`
     * `:follow_symlinks` - with `true`, a symbolic link that leads to a directory is told as that directory, and so is what stands in
       it; a directory that is told already under another path is not told again, and a link to it stays a `:symlink`. A link to a
       file is always told as the link. Default `false`
@@ -141,16 +168,21 @@ defmodule Lookout do
       notice, on network, 9p and FUSE mounts, which others may change unseen; `:fswatch`, by polling and, between two looks, by what the
       installed program `fswatch` prints: with it `:poll_interval` may be long. When `fswatch` ends, a `:polled` notice says so, and it is
       started again
+      By `:auto`, pseudo file systems (`proc`, `sysfs`, `cgroup` and their like) that are mounted below a watched directory are left out, with
+      an `:unwatched` notice; as a directory of its own one is polled. The other backends do with them as with any other
     * `:poll_interval` - milliseconds between two looks at what is polled; default 1,000
     * `:gitignore` - leave out what git ignores, and `.git` itself; default `false`
     * `:ignore` - patterns of what is not to be told, see below; an ignored directory is not looked into and costs nothing
     * `:only` - patterns of what alone is to be told, directories apart
     * `:initial` - report what exists as `:created` first. It waits for the first subscriber; default `false`
+    * `:missing` - with `:wait`, a directory (or file) that does not exist, or cannot be read, is no error: a `{:root_deleted, dir}` notice is sent
+      (and `:unreadable` where that is why), and `{:root_created, dir}` when it appears, and what it contains is reported as `:created`. For a watcher under a supervisor
+      whose directory may be missing at a restart. A directory that goes while the watcher runs is waited for in either case. Default `:error`
     * `:ready` - with `:async`, return at once; a `:ready` notice follows, or the watcher stops. Default `:wait`
     * `:max_lag` - milliseconds that a slow subscriber may hold up others, or `:infinity`; default 5,000
     * `:subscribe` - processes of this node that are subscribers (`active: true`) from the start
 
-  A directory that cannot be watched gives `{:error, %Lookout.Error{}}`, and the caller lives on even if it does not trap exits.
+  FIFOs, sockets and devices, also as `:dirs`, are reported with the type `:other`, and never opened. A directory that cannot be watched gives `{:error, %Lookout.Error{}}`, and the caller lives on even if it does not trap exits.
   """
   @spec start_link(path | [option]) ::
           {:ok, pid} | {:error, Error.t() | {:already_started, pid}}
@@ -162,7 +194,8 @@ defmodule Lookout do
     %{
       id: Options.name(path_or_options) || __MODULE__,
       start: {__MODULE__, :start_link, [path_or_options]},
-      type: :worker
+      type: :worker,
+      modules: [Watcher]
     }
   end
 
@@ -172,6 +205,21 @@ defmodule Lookout do
   `active: true` (default) sends without being asked, and is for processes of the watcher's own node. `active: n` and
   `active: :once` send so many batches; `ask/2` lets more come. A subscriber that calls again gets nothing twice: the new
   options replace the old ones. It is monitored, and forgotten when it ends.
+
+  A subscription ends with the watcher and, on another node, with the connection to that node. A subscriber of another node must therefore
+  monitor the pid that this returns:
+
+      {:ok, pid} = Lookout.subscribe({MyApp.Watcher, node}, active: 32)
+      ref = Process.monitor(pid)
+
+      receive do
+        {:lookout, ^pid, {:events, _seq, events}} -> :ok = Lookout.ask(pid, 1)
+        {:DOWN, ^ref, :process, ^pid, :noconnection} -> :subscribe_and_list_again
+        {:DOWN, ^ref, :process, ^pid, reason} -> {:watcher_ended, reason}
+      end
+
+  After `:noconnection` the watcher may well be alive, but it has forgotten the subscriber, and its changes meanwhile are not reported: a new
+  subscription is a new epoch, as after `:restarted`.
   """
   @spec subscribe(watcher, active: true | :once | non_neg_integer) :: {:ok, pid} | {:error, Error.t()}
   def subscribe(watcher, options \\ []) do
@@ -200,7 +248,7 @@ defmodule Lookout do
   `:lagging`.
   """
   @spec sync(watcher, timeout) :: :ok | {:error, Error.t()}
-  def sync(watcher, timeout \\ 5_000), do: Client.sync(watcher, timeout)
+  def sync(watcher, timeout \\ 5_000), do: Client.call(watcher, :sync, timeout, :sync)
 
   @doc """
   Lists the tree as it stood after batch `seq`, parents before their children, without the watched directories themselves.
@@ -213,20 +261,30 @@ defmodule Lookout do
           {:ok, non_neg_integer, [Entry.t()]} | {:error, Error.t()}
   def list(watcher, options \\ []) do
     {request, timeout} = Options.parse_list!(options)
+    with [_ | _] <- options, {:under, dir} <- List.keyfind(options, :under, 0), do: Client.path!(watcher, dir, :list)
     Client.list(watcher, request, timeout)
   end
 
   @doc """
-  Watches one more directory (or file), with the watcher's `:recursive`. Returns when it is live; what it contains is told as
-  `:created`. No matter if it is watched already.
+  Watches one more directory (or file), with the options of the watcher. Returns when the watch is live; what it contains is reported as
+  `:created`. It does not matter whether it is watched already. An add that has timed out is undone.
+
+    * `:missing` - as for `start_link/1`; default: what the watcher has
+    * `:timeout` - milliseconds or `:infinity`; default 60,000. It may be given alone, in place of the options
+
+  The path is one of the watcher's node: if that is another node, a relative path or `~` raises `ArgumentError`, here and in `remove/3` and
+  `list/2`.
   """
-  @spec add(watcher, path, timeout) :: :ok | {:error, Error.t()}
-  def add(watcher, dir, timeout \\ 60_000), do: Client.call(watcher, {:add, Options.path!(dir), timeout}, timeout, :add)
+  @spec add(watcher, path, timeout | [missing: :error | :wait, timeout: timeout]) :: :ok | {:error, Error.t()}
+  def add(watcher, dir, options \\ []) do
+    {missing, timeout} = Options.parse_add!(options)
+    Client.call(watcher, {:add, Client.path!(watcher, dir, :add), missing}, timeout, :add)
+  end
 
   @doc "Ends the watching of a directory; what it contains is told as `:deleted`."
   @spec remove(watcher, path, timeout) :: :ok | {:error, Error.t()}
   def remove(watcher, dir, timeout \\ 5_000) do
-    Client.call(watcher, {:remove, Options.path!(dir), timeout}, timeout, :remove)
+    Client.call(watcher, {:remove, Client.path!(watcher, dir, :remove)}, timeout, :remove)
   end
 
   @doc "The directories that are watched, absolute, in the order in which they were given."
@@ -235,13 +293,13 @@ defmodule Lookout do
 
   @doc """
   Counts and figures: of the watcher `:seq`, `:dirs`, `:subscribers`, `:held` (batches that wait for a subscriber), `:restarts`; of its
-  program `:os_pid`, `:version`, `:memory` (resident bytes), `:credit` (batches it may send), `:directories`, `:files`, `:watches`,
-  `:polled` (directories that are looked at in intervals), `:roots` (a map of each path to the source of its hints: `:inotify`, `:fanotify`, `:poll`, `:fswatch`, or `nil`), `:batches`, `:events`, `:overflows`, `:rescans`, `:dirty` (what waits to be looked at).
+  program `:os_pid`, `:version`, `:memory` (resident bytes), `:credit` (batches it may send), `:directories`, `:files`, `:watches` (of directories
+  and of files that are mount points), `:polled` (those of them that are polled), `:roots` (a map of each path to the source of its hints: `:inotify`, `:fanotify`, `:poll`, `:fswatch`, or `nil`), `:batches`, `:events`, `:overflows`, `:rescans`, `:dirty` (what waits to be looked at).
   """
   @spec info(watcher, timeout) :: {:ok, map} | {:error, Error.t()}
-  def info(watcher, timeout \\ 5_000), do: Client.call(watcher, {:info, timeout}, timeout, :info)
+  def info(watcher, timeout \\ 5_000), do: Client.call(watcher, :info, timeout, :info)
 
-  @doc "Stops the watcher and its program. Subscribers get `{:stopped, :normal}`."
+  @doc "Stops the watcher and its program. Subscribers get `{:stopped, :normal}`. After the error `:timeout` it stops all the same, but later."
   @spec stop(watcher, timeout) :: :ok | {:error, Error.t()}
   def stop(watcher, timeout \\ 5_000), do: Client.stop(watcher, timeout)
 

@@ -268,6 +268,12 @@ defmodule LookoutTest do
       assert changes(watcher, dir) |> Enum.sort() == [{:created, "a"}, {:created, "b"}]
     end
 
+    test "holds changes back for :max_settle at most", %{dir: dir} do
+      watcher = watched!(dir, settle: 3_600_000, max_settle: 50)
+      {"", 0} = shell(dir, "mkdir a")
+      assert_receive {:lookout, ^watcher, {:events, 1, [%{change: :created}]}}, 10_000
+    end
+
     test "is not undone by a directory that is added", %{dir: dir} do
       {"", 0} = shell(dir, "mkdir one two")
       watcher = watched!(Path.join(dir, "one"), settle: 3_600_000)
@@ -334,6 +340,12 @@ defmodule LookoutTest do
       {"", 0} = shell(dir, "for name in one/a.ex one/a.o two/b.ex two/b.o; do ln -s x $name; done")
       assert Enum.sort(changes(watcher, dir)) == [{:created, "one/a.ex"}, {:created, "two/b.ex"}]
     end
+  end
+
+  test "alternatives in a pattern are expanded", %{dir: dir} do
+    watcher = watched!(dir, only: ["**/*.{ex,exs}"], ignore: ["{deps,_build}/"])
+    {"", 0} = shell(dir, "mkdir deps lib; for name in a.ex lib/b.exs lib/c.o deps/d.ex; do ln -s x $name; done")
+    assert Enum.sort(changes(watcher, dir)) == [{:created, "a.ex"}, {:created, "lib"}, {:created, "lib/b.exs"}]
   end
 
   test "a directory is watched by fanotify, or it is said what that needs", %{dir: dir} do

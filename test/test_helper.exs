@@ -3,4 +3,4 @@ unless System.get_env("LOOKOUT_TEST_LOG") do
   for handler <- :logger.get_handler_ids(), do: :logger.set_handler_config(handler, :level, :none)
 end
 
-ExUnit.start(assert_receive_timeout: 5_000)
+ExUnit.start(assert_receive_timeout: 20_000)

@@ -3,12 +3,15 @@ defmodule Lookout.Bridge do
   # The port on `lookout_port`: the only module that calls Port.*. Frames go out at once or, while
   # the port is busy, wait in the outbox; the caller is never suspended.
 
-  alias Lookout.{Error, Protocol}
+  alias Lookout.{Error, Protocol, Sealed}
 
-  @type t :: %__MODULE__{port: port, os_pid: nil | pos_integer, outbox: :queue.queue(binary)}
+  @type t :: %__MODULE__{port: port, os_pid: nil | pos_integer, outbox: :queue.queue(Sealed.t(binary))}
 
   @enforce_keys [:port]
   defstruct [:port, :os_pid, outbox: :queue.new()]
+
+  # Milliseconds between two tries to send to a busy port, where the caller does nothing else.
+  @retry 10
 
   @doc "Where the build puts the program."
   @spec default_path() :: binary
@@ -39,14 +42,14 @@ defmodule Lookout.Bridge do
   @doc "Sends a request. `:busy` says that it waits in the outbox: call `flush/1` later."
   @spec send(t, term) :: {:ok | :busy, t}
   def send(%__MODULE__{} = bridge, request) do
-    flush(%{bridge | outbox: :queue.in(Protocol.encode(request), bridge.outbox)})
+    flush(%{bridge | outbox: :queue.in(Sealed.seal(Protocol.encode(request)), bridge.outbox)})
   end
 
   @doc "Sends what waits in the outbox, as far as the port takes it."
   @spec flush(t) :: {:ok | :busy, t}
   def flush(%__MODULE__{} = bridge) do
     with {:value, frame} <- :queue.peek(bridge.outbox),
-         true <- command(bridge.port, frame) do
+         true <- command(bridge.port, Sealed.open(frame)) do
       flush(%{bridge | outbox: :queue.drop(bridge.outbox)})
     else
       :empty -> {:ok, bridge}
@@ -65,7 +68,7 @@ defmodule Lookout.Bridge do
     deadline = System.monotonic_time(:millisecond) + patience
     open? = Port.info(bridge.port) != nil
 
-    if open? and not await(bridge.port, deadline, &match?({:reply, ^ping_id, _}, &1)),
+    if open? and not await(bridge, deadline, &match?({:reply, ^ping_id, _}, &1)),
       do: kill(bridge),
       else: close(bridge)
   end
@@ -115,13 +118,13 @@ defmodule Lookout.Bridge do
 
   @doc """
   Takes what the program says until one message is what is waited for, or it has ended; false when the deadline (monotonic
-  time, in milliseconds) comes first.
+  time, in milliseconds) comes first. Requests in the outbox are sent meanwhile.
   """
-  @spec await(port, integer, (Protocol.message() -> boolean)) :: boolean
-  def await(port, deadline, awaited?) do
+  @spec await(t, integer, (Protocol.message() -> boolean)) :: boolean
+  def await(%__MODULE__{port: port} = bridge, deadline, awaited?) do
     receive do
       {^port, {:data, payload}} ->
-        awaited?.(Protocol.decode(payload)) or await(port, deadline, awaited?)
+        awaited?.(Protocol.decode(payload)) or await(bridge, deadline, awaited?)
 
       {^port, {:exit_status, _status}} ->
         true
@@ -129,9 +132,18 @@ defmodule Lookout.Bridge do
       {:EXIT, ^port, _reason} ->
         true
     after
-      max(deadline - System.monotonic_time(:millisecond), 0) -> false
+      patience(bridge, deadline) ->
+        left(deadline) > 0 and bridge |> flush() |> elem(1) |> await(deadline, awaited?)
     end
   end
+
+  @doc "How many milliseconds to wait for a message: until the deadline, or shortly where the outbox is to be flushed again."
+  @spec patience(t, integer) :: non_neg_integer
+  def patience(bridge, deadline) do
+    if :queue.is_empty(bridge.outbox), do: left(deadline), else: min(left(deadline), @retry)
+  end
+
+  defp left(deadline), do: max(deadline - System.monotonic_time(:millisecond), 0)
 
   defp forget(port) do
     receive do

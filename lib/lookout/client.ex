@@ -2,40 +2,108 @@ defmodule Lookout.Client do
   @moduledoc false
   # The calling side: each call ends in its reply or in an error, never in an exit, and leaves no
   # late answer in the mailbox of the caller.
+  #
+  # A request carries its deadline, in the monotonic time of the server's node. The server takes no request past its deadline, however long
+  # it has been in the mailbox, and answers {:error, :timeout}. The caller waits somewhat longer than that, so the request of a
+  # caller that gets a timeout does not take effect later.
 
-  alias Lookout.{Entry, Error, Options, Protocol}
+  alias Lookout.{Entry, Error, Options, Paths, Protocol}
 
   @type operation :: atom
 
-  # A watcher answers a sync itself when the time is up, since it knows what held it up. This is how
-  # much longer its answer is waited for.
+  # How many milliseconds the caller waits past the deadline.
   @grace 500
 
-  @doc "A call to the watcher."
+  @typedoc "Milliseconds of the monotonic time of the server's node."
+  @type deadline :: integer | :infinity
+
+  @doc "Sends a request with a deadline, as `{:until, deadline, request}`, and waits for its answer."
   @spec call(GenServer.server(), term, timeout, operation) :: term
-  def call(watcher, request, timeout, operation) do
-    GenServer.call(watcher, request, Options.timeout!(timeout))
-  catch
-    :exit, {reason, {GenServer, :call, _arguments}} -> {:error, failed(reason, operation, watcher, timeout)}
+  def call(server, request, timeout, operation) do
+    Options.timeout!(timeout)
+
+    with {:ok, process} <- find(server, operation),
+         {:ok, deadline, left} <- deadline(process, timeout) do
+      process |> ask({:until, deadline, request}, add(left, @grace)) |> answer(operation, server, timeout)
+    else
+      {:failed, reason} -> {:error, failed(reason, operation, server, timeout)}
+      {:error, error} -> {:error, error}
+    end
   end
+
+  @doc "Sends a request that has no effect but its answer, and waits for that."
+  @spec wait(GenServer.server(), term, timeout, operation) :: term
+  def wait(server, request, timeout, operation) do
+    server |> ask(request, Options.timeout!(timeout)) |> answer(operation, server, timeout)
+  end
+
+  defp ask(server, message, timeout) do
+    GenServer.call(server, message, timeout)
+  catch
+    :exit, {reason, {GenServer, :call, _arguments}} -> {:failed, reason}
+  end
+
+  defp answer({:failed, reason}, operation, server, timeout), do: {:error, failed(reason, operation, server, timeout)}
+
+  defp answer({:error, :timeout}, operation, server, timeout),
+    do: {:error, failed(:timeout, operation, server, timeout)}
+
+  defp answer(answer, _operation, _server, _timeout), do: answer
+
+  @doc "The server's side: the milliseconds to a deadline, 0 if it has passed."
+  @spec left(deadline) :: timeout
+  def left(:infinity), do: :infinity
+  def left(deadline), do: max(deadline - now(), 0)
+
+  # The deadline, and the time that is left here. The clocks of two nodes differ by any amount: the other one is read first. The
+  # reading counts as of its end, so that the deadline comes sooner there rather than later.
+  defp deadline(_process, :infinity), do: {:ok, :infinity, :infinity}
+
+  defp deadline(process, timeout) do
+    case node_of(process) do
+      node when node == node() -> {:ok, now() + timeout, timeout}
+      node -> remote_deadline(node, timeout, now())
+    end
+  end
+
+  defp remote_deadline(node, timeout, started) do
+    there = :erpc.call(node, :erlang, :monotonic_time, [:millisecond], timeout)
+    left = max(timeout - (now() - started), 0)
+    {:ok, there + left, left}
+  catch
+    :error, {:erpc, :timeout} -> {:failed, :timeout}
+    :error, {:erpc, _reason} -> {:failed, {:nodedown, node}}
+  end
+
+  defp node_of({_name, node}), do: node
+  defp node_of(pid), do: node(pid)
+
+  defp add(:infinity, _ms), do: :infinity
+  defp add(timeout, ms), do: timeout + ms
+
+  defp now, do: System.monotonic_time(:millisecond)
 
   @doc """
   Starts a process under the name in its options, linked to the caller, with `{options, caller}` for its `init`, and waits until
-  it is ready.
+  it is ready. `failed` is called with the pid of one that is gone without having been.
   """
-  @spec start_link(module, %{:name => nil | GenServer.name(), optional(atom) => term}) ::
+  @spec start_link(module, %{:name => nil | GenServer.name(), optional(atom) => term}, (pid -> term)) ::
           {:ok, pid} | {:error, Error.t() | {:already_started, pid}}
-  def start_link(module, %{name: name} = options) do
+  def start_link(module, %{name: name} = options, failed \\ fn _pid -> :ok end) do
     named = if name, do: [name: name], else: []
 
-    with {:ok, pid} <- GenServer.start_link(module, {options, self()}, named), do: await_start(pid)
+    with {:ok, pid} <- GenServer.start_link(module, {options, self()}, named),
+         {:error, error} <- await_start(pid) do
+      failed.(pid)
+      {:error, error}
+    end
   end
 
   @doc "Waits until a watcher that has just been started is ready. One that fails is gone, and its name free, on return."
   @spec await_start(pid) :: {:ok, pid} | {:error, Error.t()}
   def await_start(pid) do
-    with {:error, error} <- call(pid, :await_start, :infinity, :start_link) do
-      ref = Process.monitor(pid)
+    with {:error, error} <- wait(pid, :await_start, :infinity, :start_link) do
+      ref = :erlang.monitor(:process, pid)
 
       receive do
         {:DOWN, ^ref, :process, ^pid, _reason} -> {:error, error}
@@ -45,21 +113,39 @@ defmodule Lookout.Client do
     end
   end
 
-  @spec sync(GenServer.server(), timeout) :: :ok | {:error, Error.t()}
-  def sync(watcher, timeout) do
-    # With a timer in the watcher and one here, the one that can tell more goes first.
-    patience = if Options.timeout!(timeout) == :infinity, do: :infinity, else: timeout + @grace
-
-    with {:error, %Error{reason: :timeout}} <- call(watcher, {:sync, timeout}, patience, :sync) do
-      {:error, failed(:timeout, :sync, watcher, timeout)}
+  @doc "Whether the server is known to be a process of another node."
+  @spec remote?(GenServer.server()) :: boolean
+  def remote?(server) do
+    case GenServer.whereis(server) do
+      nil -> false
+      process -> node_of(process) != node()
     end
+  end
+
+  @doc "The absolute path for a watcher. A relative path, or `~`, means nothing to a watcher of another node, and raises."
+  @spec path!(GenServer.server(), term, operation) :: binary
+  def path!(watcher, path, operation) do
+    expanded = Options.path!(path)
+
+    if not Paths.absolute?(path) and remote?(watcher) do
+      raise ArgumentError,
+            "Lookout: #{operation}: expected an absolute path, since #{inspect(watcher)} is on another node, got: #{inspect(path)}"
+    end
+
+    expanded
   end
 
   @doc "The listing, put together from the chunks that the watcher passes on."
   @spec list(GenServer.server(), keyword, timeout) ::
           {:ok, non_neg_integer, [Entry.t()]} | {:error, Error.t()}
   def list(watcher, options, timeout) do
-    with {:ok, process} <- find(watcher, :list), do: listing(process, options, timeout)
+    with {:ok, process} <- find(watcher, :list),
+         {:ok, deadline, left} <- deadline(process, timeout) do
+      listing(process, options, {deadline, left, timeout})
+    else
+      {:failed, reason} -> {:error, failed(reason, :list, watcher, timeout)}
+      {:error, error} -> {:error, error}
+    end
   end
 
   @spec stop(GenServer.server(), timeout) :: :ok | {:error, Error.t()}
@@ -79,26 +165,27 @@ defmodule Lookout.Client do
     end
   end
 
-  defp listing(process, options, timeout) do
+  # Each clause of the receives below matches the reference that is made here, so that the VM skips what was in the mailbox before: the
+  # chunks of a listing cost the same however many messages wait there.
+  defp listing(process, options, {deadline, left, timeout}) do
+    mine = add(left, now())
     # The alias ends with the call, so that chunks that come too late go nowhere.
     ref = :erlang.monitor(:process, process, alias: :explicit_unalias)
-    timer = start_timer(timeout, ref)
-    GenServer.cast(process, {:list, ref, options, timeout})
-    result = collect(ref, timer, process, timeout, [])
+    GenServer.cast(process, {:list, ref, options, deadline})
+    result = collect(ref, mine, process, timeout, [])
     :erlang.unalias(ref)
-    Process.demonitor(ref, [:flush])
-    stop_timer(timer)
+    :erlang.demonitor(ref, [:flush])
     flush(ref)
     result
   end
 
-  defp collect(ref, timer, process, timeout, chunks) do
+  defp collect(ref, deadline, process, timeout, chunks) do
     receive do
       {^ref, {:entries, entries}} ->
-        collect(ref, timer, process, timeout, [entries | chunks])
+        collect(ref, deadline, process, timeout, [entries | chunks])
 
       {^ref, :again} ->
-        collect(ref, timer, process, timeout, [])
+        collect(ref, deadline, process, timeout, [])
 
       {^ref, {:ok, seq}} ->
         {:ok, seq, entries(chunks, [])}
@@ -106,11 +193,10 @@ defmodule Lookout.Client do
       {^ref, {:error, error}} ->
         {:error, error}
 
-      {:timeout, ^timer, ^ref} ->
-        {:error, failed(:timeout, :list, process, timeout)}
-
       {:DOWN, ^ref, :process, _process, reason} ->
-        {:error, failed(down_reason(reason), :list, process, timeout)}
+        {:error, failed(reason, :list, process, timeout)}
+    after
+      left(deadline) -> {:error, failed(:timeout, :list, process, timeout)}
     end
   end
 
@@ -121,26 +207,20 @@ defmodule Lookout.Client do
     entries(older, :lists.foldr(&[Protocol.entry(&1) | &2], all, chunk))
   end
 
-  defp start_timer(:infinity, _ref), do: nil
-  defp start_timer(timeout, ref), do: :erlang.start_timer(timeout, self(), ref)
-
-  defp stop_timer(nil), do: :ok
-  defp stop_timer(timer), do: :erlang.cancel_timer(timer)
-
   defp flush(ref) do
     receive do
       {^ref, _chunk} -> flush(ref)
-      {:timeout, _timer, ^ref} -> flush(ref)
     after
       0 -> :ok
     end
   end
 
-  defp exit_reason({reason, {_module, _function, _arguments}}), do: reason
-  defp exit_reason(reason), do: reason
+  # Each call that an exit goes through wraps its reason.
+  defp exit_reason({reason, {module, function, arguments}})
+       when is_atom(module) and is_atom(function) and is_list(arguments),
+       do: exit_reason(reason)
 
-  defp down_reason(:noconnection), do: {:nodedown, nil}
-  defp down_reason(reason), do: reason
+  defp exit_reason(reason), do: reason
 
   defp failed(:timeout, operation, watcher, timeout) do
     error(:timeout, operation, "no answer from #{inspect(watcher)} within #{timeout} ms")
@@ -149,6 +229,8 @@ defmodule Lookout.Client do
   defp failed(:noproc, operation, watcher, _timeout) do
     error(:noproc, operation, "no watcher is running as #{inspect(watcher)}; start one first, or correct the name")
   end
+
+  defp failed(:noconnection, operation, watcher, timeout), do: failed({:nodedown, nil}, operation, watcher, timeout)
 
   defp failed({:nodedown, _node}, operation, watcher, _timeout) do
     error(:nodedown, operation, "the node of #{inspect(watcher)} cannot be reached")

@@ -4,31 +4,20 @@ defmodule Lookout.Console do
 
   alias Lookout.Console.{Arguments, Session}
 
-  @usage """
-  lookout [PATH]... [OPTION]... [-- COMMAND [ARGUMENT]...]
+  # A file, so that bin/watch can print it before anything is built.
+  @external_resource usage = Path.join(__DIR__, "console/usage.txt")
+  @usage File.read!(usage)
 
-  Prints each change below the PATHs (default: the current directory), or runs COMMAND at once and whenever something changes.
-
-    --ignore PATTERN   leave out what matches, as a line of .gitignore does; may be repeated
-    --only PATTERN     tell only of what matches, directories apart; may be repeated
-    --gitignore        leave out what git ignores
-    --settle MS        so much quiet before changes are told or COMMAND is run (default 0, or 50 with COMMAND or --once)
-    --once             end after the first changes, or with the status of the first run that they start
-    --stats            figures on standard error, every ten seconds in which something changed and at the end
-
-  printing:
-    --json             an object a line
-    --print0           paths alone, each followed by a NUL byte
-
-  with COMMAND:
-    --restart          a change during a run ends it and starts another (default: one more run follows)
-    --postpone         wait for the first change
-    --clear            clear the terminal before each run
-    --notify-exit      say how each run ended
-  """
+  # Read from its file, since Mix is absent where rebar3 compiles this.
+  @external_resource version = Path.expand("../../VERSION", __DIR__)
+  @version version |> File.read!() |> String.trim()
 
   @spec usage :: binary
   def usage, do: @usage
+
+  @doc "Whether the words ask for no more than a text: then nothing need be loaded."
+  @spec text?([binary]) :: boolean
+  def text?(words), do: Arguments.parse(words) in [:help, :version]
 
   @doc "What `bin/watch` calls. Does not return."
   @spec main :: no_return
@@ -40,6 +29,7 @@ defmodule Lookout.Console do
     case Arguments.parse(words) do
       {:ok, arguments} -> Session.run(arguments)
       :help -> say(:stdio, @usage, 0)
+      :version -> say(:stdio, "lookout #{@version}\n", 0)
       {:error, message} -> say(:stderr, "lookout: #{message} (--help tells the options)\n", 2)
     end
   end

@@ -1,27 +1,29 @@
 defmodule Lookout.Delivery do
   @moduledoc false
-  # Performs what `Lookout.Flow` decides: looks at mailboxes, sends, monitors, sets timers, and
-  # answers the callers of sync.
+  # Performs what `Lookout.Flow` decides: checks mailboxes, sends, monitors, sets timers, and answers the callers of sync.
+  #
+  # Each operation costs O(log n) in the subscribers, apart from the messages that it sends, and what a timer has to recheck.
 
-  alias Lookout.{Error, Flow, Options, Timers}
+  alias Lookout.{Error, FileSystem, Flow, Options, Timers}
 
   @type t :: %__MODULE__{
           flow: Flow.t(),
+          tag: Options.tag(),
           look: {pos_integer, pos_integer},
           pause: nil | pos_integer,
           max_lag: timeout,
           monitors: %{pid => reference},
-          syncs: %{term => {GenServer.from(), pid}},
+          syncs: %{Flow.sync_id() => GenServer.from()},
           timers: Timers.t()
         }
 
-  @enforce_keys [:flow, :look, :max_lag]
-  defstruct [:flow, :look, :max_lag, pause: nil, monitors: %{}, syncs: %{}, timers: Timers.new(:delivery)]
+  @enforce_keys [:flow, :tag, :look, :max_lag]
+  defstruct [:flow, :tag, :look, :max_lag, pause: nil, monitors: %{}, syncs: %{}, timers: Timers.new(:delivery)]
 
   @spec new(Options.t()) :: t
   def new(%Options{limits: limits} = options) do
     flow = Flow.new(limits.window, limits.mailbox, options.initial)
-    delivery = %__MODULE__{flow: flow, look: limits.look, max_lag: options.max_lag}
+    delivery = %__MODULE__{flow: flow, tag: options.tag, look: limits.look, max_lag: options.max_lag}
     Enum.reduce(options.subscribe, delivery, fn {pid, want}, delivery -> attach(delivery, pid, want) end)
   end
 
@@ -54,6 +56,15 @@ defmodule Lookout.Delivery do
     end
   end
 
+  @doc "A process has died, as a message with `ref` says; `:stranger` if the message is of no subscriber."
+  @spec died(t, pid, reference) :: {:ok, t} | :stranger
+  def died(%__MODULE__{} = delivery, pid, ref) do
+    case Map.pop(delivery.monitors, pid) do
+      {^ref, monitors} -> {:ok, pump(%{delivery | monitors: monitors, flow: Flow.unsubscribe(delivery.flow, pid)})}
+      _other -> :stranger
+    end
+  end
+
   @spec subscriber?(t, pid) :: boolean
   def subscriber?(%__MODULE__{monitors: monitors}, pid), do: is_map_key(monitors, pid)
 
@@ -73,13 +84,19 @@ defmodule Lookout.Delivery do
 
   @doc "Sends a message to all subscribers but some at once, past the queue: the last word."
   @spec broadcast(t, term, [pid]) :: :ok
-  def broadcast(%__MODULE__{monitors: monitors}, message, but \\ []) do
-    for pid <- Map.keys(monitors), pid not in but, do: tell(pid, message)
+  def broadcast(%__MODULE__{monitors: monitors} = delivery, message, but \\ []) do
+    tell(delivery, Map.keys(monitors) -- but, message)
+  end
+
+  @doc "Sends a message, as one or more messages with the tag of the watcher."
+  @spec tell(t, [pid], term) :: :ok
+  def tell(%__MODULE__{tag: tag}, pids, message) do
+    for shaped <- shape(tag, message), pid <- pids, do: send(pid, {tag, self(), shaped})
     :ok
   end
 
-  @spec tell(pid, term) :: term
-  def tell(pid, message), do: send(pid, {:lookout, self(), message})
+  defp shape(:lookout, message), do: [message]
+  defp shape(_file_event, message), do: FileSystem.Events.of(message)
 
   ## Batches and notices
 
@@ -120,27 +137,30 @@ defmodule Lookout.Delivery do
   ## Sync
 
   @doc """
-  From here on `pid` counts as ready. `from` is answered when the item `{:marker, id}`, pushed once the program has
-  replied, has come to its turn.
+  From here on the caller counts as ready. `from` is answered when the item `{:marker, id}`, pushed once `lookout_port` has
+  replied, is handed out.
   """
-  @spec begin_sync(t, term, GenServer.from(), timeout) :: t
+  @spec begin_sync(t, Flow.sync_id(), GenServer.from(), timeout) :: t
   def begin_sync(%__MODULE__{} = delivery, id, {pid, _tag} = from, timeout) do
-    {actions, flow} = Flow.begin_sync(delivery.flow, pid)
-    delivery = %{delivery | flow: flow, syncs: Map.put(delivery.syncs, id, {from, pid})}
+    {actions, flow} = Flow.begin_sync(delivery.flow, id, pid)
+    delivery = %{delivery | flow: flow, syncs: Map.put(delivery.syncs, id, from)}
     delivery |> start_timer({:sync, id}, timeout) |> perform(actions) |> pump()
   end
 
-  @doc "Answers a sync, unless its time was up before."
-  @spec end_sync(t, term, :ok | {:error, Error.t()}) :: t
+  @doc "Ends a sync with a reply, before its marker is handed out. Does nothing if it has ended already."
+  @spec end_sync(t, Flow.sync_id(), {:error, Error.t() | :timeout}) :: t
   def end_sync(%__MODULE__{} = delivery, id, reply) do
+    pump(answer_sync(%{delivery | flow: Flow.end_sync(delivery.flow, id)}, id, reply))
+  end
+
+  defp answer_sync(delivery, id, reply) do
     case Map.pop(delivery.syncs, id) do
       {nil, _syncs} ->
         delivery
 
-      {{from, pid}, syncs} ->
+      {from, syncs} ->
         GenServer.reply(from, reply)
-        delivery = %{delivery | syncs: syncs, flow: Flow.end_sync(delivery.flow, pid)}
-        cancel_timer(delivery, {:sync, id})
+        cancel_timer(%{delivery | syncs: syncs}, {:sync, id})
     end
   end
 
@@ -157,57 +177,61 @@ defmodule Lookout.Delivery do
 
   defp on_timeout(:look, delivery) do
     {_first, longest} = delivery.look
-    {:ok, pump(%{delivery | pause: min(delivery.pause * 2, longest)})}
+    {:ok, recheck(%{delivery | pause: min(delivery.pause * 2, longest)})}
   end
 
   # One that has just made room for a message is slow all the same: that room is filled first.
   defp on_timeout(:lag, delivery) do
-    delivery = pump(delivery)
+    delivery = recheck(delivery)
     {:ok, pump(%{delivery | flow: Flow.detach_slow(delivery.flow, &mailbox/1)})}
   end
 
   defp on_timeout({:sync, id}, delivery) do
-    {{:expired, id}, delivery |> end_sync(id, {:error, sync_error(delivery)}) |> pump()}
+    {{:expired, id}, end_sync(delivery, id, {:error, sync_error(delivery)})}
   end
 
   # What it is that the sync waits for.
   defp sync_error(delivery) do
     {_actions, status, _flow} = Flow.advance(delivery.flow, &mailbox/1)
-    {reason, detail} = held_up(status)
-    %Error{reason: reason, operation: :sync, detail: detail}
+    held_up(status)
   end
 
-  defp held_up(:clear), do: {:timeout, "no answer in time"}
+  defp held_up(:clear), do: :timeout
 
   defp held_up(:unheard) do
-    {:lagging, "what exists (initial: true) waits for the first subscriber; subscribe before sync"}
+    lagging("what exists (initial: true) waits for the first subscriber; subscribe before sync")
   end
 
   defp held_up(_slow) do
-    {:lagging, "a subscriber takes no messages; let it empty its mailbox, ask for more, or unsubscribe"}
+    lagging("a subscriber takes no messages; let it empty its mailbox, ask for more, or unsubscribe")
   end
 
-  # Hands out what can be handed out, and sees to it that the rest will be.
-  defp pump(delivery) do
-    {back, flow} = Flow.reattach(delivery.flow, &mailbox/1)
-    {actions, status, flow} = Flow.advance(flow, &mailbox/1)
-    moved? = back != [] or actions != []
+  defp lagging(detail), do: %Error{reason: :lagging, operation: :sync, detail: detail}
+
+  # Mailboxes may have room that had none.
+  defp recheck(delivery) do
+    {actions, flow} = Flow.recheck(delivery.flow, &mailbox/1)
+    %{delivery | flow: flow} |> perform(actions) |> pump(actions != [])
+  end
+
+  # Hands out what can be handed out, and makes sure that the rest will be.
+  defp pump(delivery, moved? \\ false) do
+    {actions, status, flow} = Flow.advance(delivery.flow, &mailbox/1)
 
     %{delivery | flow: flow}
-    |> perform(back)
     |> perform(actions)
-    |> look_again(Flow.must_look?(flow, status), moved?)
+    |> look_again(Flow.recheck?(flow, status), moved? or actions != [])
     |> limit_lag(status)
   end
 
   defp perform(delivery, actions), do: Enum.reduce(actions, delivery, &perform_one/2)
 
   defp perform_one({:tell, pids, message}, delivery) do
-    Enum.each(pids, &tell(&1, message))
+    tell(delivery, pids, message)
     delivery
   end
 
-  defp perform_one({:reached, sync_id}, delivery), do: end_sync(delivery, sync_id, :ok)
+  defp perform_one({:reached, sync_id}, delivery), do: answer_sync(delivery, sync_id, :ok)
 
   # The less happens, the longer the pause.
   defp look_again(%{pause: nil} = delivery, false, _moved?), do: delivery

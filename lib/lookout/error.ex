@@ -8,19 +8,31 @@ defmodule Lookout.Error do
     * `:operation` - what was being done
     * `:path` - the path in question, or `nil`
     * `:detail` - a sentence that says what to do about it
+    * `:status` - how a command ended, where that is the error, or `nil`
+    * `:stderr` - the last 4 KiB that it wrote to standard error, where Lookout has read that, or `nil`
 
   Functions that end in `{:error, error}` carry one; `Lookout.stream/1` raises it.
   """
 
-  @type t :: %__MODULE__{reason: atom, operation: atom, path: nil | binary, detail: binary}
+  @type t :: %__MODULE__{
+          reason: atom,
+          operation: atom,
+          path: nil | binary,
+          detail: binary,
+          status: nil | 0..255 | {:signal, atom},
+          stderr: nil | binary
+        }
 
   @enforce_keys [:reason, :operation, :detail]
-  defexception [:reason, :operation, :path, :detail]
+  defexception [:reason, :operation, :path, :detail, :status, :stderr]
 
   @impl true
   def message(%__MODULE__{} = error) do
-    "#{error.operation}#{place(error.path)}: #{printable(error.detail)} (#{error.reason})"
+    "#{error.operation}#{place(error.path)}: #{printable(error.detail)} (#{error.reason})#{words(error.stderr)}"
   end
+
+  defp words(stderr) when stderr in [nil, ""], do: ""
+  defp words(stderr), do: "; standard error ends with:\n" <> printable(stderr)
 
   defp place(nil), do: ""
   defp place(path), do: " " <> quoted(path)

@@ -4,6 +4,7 @@ defmodule Lookout.EventStream do
   # stays untouched, and ends with it.
 
   use GenServer, restart: :temporary
+  use Lookout.Discreet
 
   alias Lookout.{Client, Error, Options, Watcher}
 
@@ -22,7 +23,7 @@ defmodule Lookout.EventStream do
   end
 
   defp next(pid) do
-    case Client.call(pid, :next, :infinity, :stream) do
+    case Client.wait(pid, :next, :infinity, :stream) do
       {:ok, events} -> {events, pid}
       {:error, error} -> raise error
     end

@@ -2,7 +2,7 @@ defmodule Lookout.Options do
   @moduledoc false
   # The options of a watcher, checked in the process that wrote them.
 
-  alias Lookout.{Limits, Paths}
+  alias Lookout.{Limits, Paths, Patterns}
 
   @patterns "a list of gitignore patterns: binaries of at most 4096 bytes without a NUL byte, at most 4096 of them, 1 MiB together"
 
@@ -14,6 +14,7 @@ defmodule Lookout.Options do
     recursive: "true or false",
     changes: "a list of #{@changes |> Enum.map_join(", ", &inspect/1)}, not empty",
     settle: "milliseconds from 0 to 3_600_000",
+    max_settle: "milliseconds from 0 to 86_400_000",
     follow_symlinks: "true or false",
     await: ":close or {:close, longest} with milliseconds from 1 to 86_400_000",
     backend: ":auto, :inotify, :fanotify, :poll or :fswatch",
@@ -22,6 +23,7 @@ defmodule Lookout.Options do
     ignore: @patterns,
     only: @patterns,
     initial: "true or false",
+    missing: ":error or :wait",
     ready: ":wait or :async",
     max_lag: "milliseconds (0 or more) or :infinity",
     subscribe: "a list of pids of this node (others call Lookout.subscribe/2 with active: n)"
@@ -36,12 +38,17 @@ defmodule Lookout.Options do
   ]
 
   @type active :: :all | non_neg_integer
+
+  @typedoc "The first element of the messages to subscribers. Not an option: `Lookout.FileSystem` sets it."
+  @type tag :: :lookout | :file_event | :backend_file_event
+
   @type t :: %__MODULE__{
           dirs: [binary],
           name: nil | atom | {:global, term} | {:via, module, term},
           recursive: boolean,
           changes: [Lookout.Event.change(), ...],
           settle: 0..3_600_000,
+          max_settle: nil | 0..86_400_000,
           follow_symlinks: boolean,
           await: false | 1..86_400_000,
           backend: :auto | :inotify | :fanotify | :poll | :fswatch,
@@ -50,9 +57,11 @@ defmodule Lookout.Options do
           ignore: [binary],
           only: [binary],
           initial: boolean,
+          missing: :error | :wait,
           ready: :wait | :async,
           max_lag: timeout,
           subscribe: [{pid, active}],
+          tag: tag,
           limits: Limits.t()
         }
 
@@ -63,6 +72,8 @@ defmodule Lookout.Options do
     recursive: true,
     changes: @changes,
     settle: 0,
+    # nil: a multiple of `settle`, which `lookout_port` knows
+    max_settle: nil,
     follow_symlinks: false,
     await: false,
     backend: :auto,
@@ -71,9 +82,11 @@ defmodule Lookout.Options do
     ignore: [],
     only: [],
     initial: false,
+    missing: :error,
     ready: :wait,
     max_lag: 5_000,
     subscribe: [],
+    tag: :lookout,
     limits: %Limits{}
   ]
 
@@ -86,8 +99,18 @@ defmodule Lookout.Options do
       bad!("option :dirs is missing; expected #{@expected[:dirs]}, got: #{inspect(path_or_options)}")
     end
 
-    struct!(__MODULE__, options)
+    struct!(__MODULE__, Map.new(options, &expand_patterns(&1, options.dirs)))
   end
+
+  # The patterns as the lines that `lookout_port` takes.
+  defp expand_patterns({key, patterns}, dirs) when key in [:ignore, :only] do
+    case Patterns.expand(key, patterns, dirs) do
+      {:ok, lines} -> {key, lines}
+      {:error, why} -> bad!("option #{inspect(key)}: #{why}")
+    end
+  end
+
+  defp expand_patterns(option, _dirs), do: option
 
   @doc "The name among options that need not be valid otherwise."
   @spec name(term) :: term
@@ -97,6 +120,17 @@ defmodule Lookout.Options do
       nil -> nil
     end
   end
+
+  @add_expected [missing: @expected[:missing], timeout: @list_expected[:timeout]]
+
+  @doc "The options of `Lookout.add/3`, or a timeout alone: what is missing is nil where the watcher decides."
+  @spec parse_add!(term) :: {nil | :error | :wait, timeout}
+  def parse_add!(options) when is_list(options) do
+    options = options |> to_pairs() |> check!(@add_expected, &value/2)
+    {options[:missing], Map.get(options, :timeout, 60_000)}
+  end
+
+  def parse_add!(timeout), do: {nil, timeout!(timeout)}
 
   @doc "The options of `Lookout.subscribe/2`: how many batches to send, `:all` without end."
   @spec parse_subscribe!(term) :: active
@@ -172,11 +206,13 @@ defmodule Lookout.Options do
   defp value(key, value) when key in [:recursive, :initial, :stat, :follow_symlinks, :gitignore] and is_boolean(value),
     do: {:ok, value}
 
+  defp value(:max_settle, ms) when is_integer(ms) and ms in 0..86_400_000, do: {:ok, ms}
   defp value(:settle, ms) when is_integer(ms) and ms in 0..3_600_000, do: {:ok, ms}
   defp value(:await, :close), do: {:ok, 600_000}
   defp value(:await, {:close, ms}) when is_integer(ms) and ms in 1..86_400_000, do: {:ok, ms}
   defp value(:backend, backend) when backend in [:auto, :inotify, :fanotify, :poll, :fswatch], do: {:ok, backend}
   defp value(:poll_interval, ms) when is_integer(ms) and ms in 10..3_600_000, do: {:ok, ms}
+  defp value(:missing, missing) when missing in [:error, :wait], do: {:ok, missing}
   defp value(:ready, ready) when ready in [:wait, :async], do: {:ok, ready}
   defp value(key, :infinity) when key in [:max_lag, :timeout], do: {:ok, :infinity}
   defp value(key, ms) when key in [:max_lag, :timeout] and is_integer(ms) and ms >= 0, do: {:ok, ms}

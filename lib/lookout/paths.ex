@@ -24,6 +24,12 @@ defmodule Lookout.Paths do
 
   def expand(_other), do: :error
 
+  @doc "Whether a path that `expand/1` takes depends neither on the current directory nor on the home directory."
+  @spec absolute?(binary | charlist) :: boolean
+  def absolute?("/" <> _rest), do: true
+  def absolute?([?/ | _rest]), do: true
+  def absolute?(_relative), do: false
+
   @doc "Whether the term is a non-empty list of characters: how Erlang writes a path."
   @spec charlist?(term) :: boolean
   def charlist?([_ | _] = list), do: List.improper?(list) == false and Enum.all?(list, &is_integer/1)

@@ -23,7 +23,8 @@ defmodule Lookout.Program do
           failure: nil | Error.t(),
           restarts: non_neg_integer,
           deaths: [integer],
-          timers: Timers.t()
+          timers: Timers.t(),
+          expiries: Timers.t()
         }
 
   @enforce_keys [:limits, :path]
@@ -43,7 +44,9 @@ defmodule Lookout.Program do
     restarts: 0,
     # monotonic milliseconds, newest first
     deaths: [],
-    timers: Timers.new(:program)
+    timers: Timers.new(:program),
+    # of the requests that somebody waits for only so long
+    expiries: Timers.new(:request)
   ]
 
   @spec new(Limits.t(), atom) :: t
@@ -168,15 +171,20 @@ defmodule Lookout.Program do
 
   ## Requests
 
-  @doc "Opens a request, sent now or when the program is as far. `kind` comes back with the answer."
+  @doc """
+  Opens a request, sent now or when the program is as far. `kind` comes back with the answer, or from `expired/3` when there is none
+  in time.
+  """
   @spec request(t, Requests.kind(), timeout, (Protocol.id() -> tuple)) :: {Protocol.id(), t}
   def request(%__MODULE__{} = program, kind, timeout, build) do
     deadline = if timeout == :infinity, do: :infinity, else: now() + timeout
     {id, term, requests} = Requests.open(program.requests, kind, deadline, build)
-    program = %{program | requests: requests}
-    now? = program.phase == :live or (program.phase == :watching and early?(term))
-    {id, if(now?, do: transmit(program, term), else: program)}
+    program = %{program | requests: requests, expiries: Timers.start(program.expiries, id, timeout)}
+    {id, if(sent?(program, term), do: transmit(program, term), else: program)}
   end
+
+  # A request that is open has been sent, or is sent at once.
+  defp sent?(%__MODULE__{phase: phase}, term), do: phase == :live or (phase == :watching and early?(term))
 
   @spec credit(t, non_neg_integer) :: t
   def credit(%__MODULE__{} = program, 0), do: program
@@ -195,7 +203,7 @@ defmodule Lookout.Program do
   @spec answered(t, term) :: {:ok, Requests.kind(), t} | :error
   def answered(%__MODULE__{} = program, id) do
     with {:ok, kind, requests} <- Requests.close(program.requests, id) do
-      program = %{program | requests: requests, answered: true}
+      program = %{program | requests: requests, answered: true, expiries: Timers.cancel(program.expiries, id)}
       {:ok, kind, if(Requests.empty?(requests), do: cancel_timer(program, :watchdog), else: program)}
     end
   end
@@ -206,8 +214,35 @@ defmodule Lookout.Program do
     with {:ok, kind} <- Requests.kind(program.requests, id), do: {:ok, kind, %{program | answered: true}}
   end
 
-  @spec forget(t, Protocol.id()) :: t
-  def forget(%__MODULE__{} = program, id), do: %{program | requests: Requests.forget(program.requests, id)}
+  @doc "The timer of a request has fired: the kind of the request, which is to be forgotten then."
+  @spec expired(t, Protocol.id(), reference) :: {:ok, Requests.kind(), t} | :stale
+  def expired(%__MODULE__{} = program, id, ref) do
+    with {:ok, expiries} <- Timers.fired(program.expiries, id, ref),
+         {:ok, kind} <- Requests.kind(program.requests, id) do
+      {:ok, kind, %{program | expiries: expiries}}
+    else
+      _answered -> :stale
+    end
+  end
+
+  @doc """
+  Nobody waits for the answer any more. A request that has not been sent never is; of one that has, `kind` comes back with the answer,
+  but not from a successor.
+  """
+  @spec forget(t, Protocol.id(), Requests.kind()) :: t
+  def forget(%__MODULE__{requests: requests} = program, id, kind \\ :forgotten) do
+    case Requests.term(requests, id) do
+      {:ok, term} -> %{program | requests: forget(requests, id, kind, sent?(program, term))}
+      :error -> program
+    end
+  end
+
+  defp forget(requests, id, kind, true), do: Requests.forget(requests, id, kind)
+
+  defp forget(requests, id, _kind, false) do
+    {:ok, _kind, requests} = Requests.close(requests, id)
+    requests
+  end
 
   @doc "The kinds of the requests that are open."
   @spec open_kinds(t) :: [Requests.kind()]

@@ -7,6 +7,40 @@ defmodule Lookout.Protocol do
   @version 1
   @event struct(Event)
 
+  # Every atom that `lookout_port` can send, as docs/protocol.md lists them: errnos, other reasons, operations, signals, file systems,
+  # and the words of the messages.
+  @atoms ~w(
+    e2big eacces eaddrinuse eaddrnotavail eadv eafnosupport eagain ealready ebade ebadf ebadfd ebadmsg ebadr ebadrqc ebadslt ebfont
+    ebusy ecanceled echild echrng ecomm econnaborted econnrefused econnreset edeadlk edestaddrreq edom edotdot edquot eexist efault
+    efbig ehostdown ehostunreach ehwpoison eidrm eilseq einprogress eintr einval eio eisconn eisdir eisnam ekeyexpired ekeyrejected
+    ekeyrevoked el2hlt el2nsync el3hlt el3rst elibacc elibbad elibexec elibmax elibscn elnrng eloop emediumtype emfile emlink
+    emsgsize emultihop enametoolong enavail enetdown enetreset enetunreach enfile enoano enobufs enocsi enodata enodev enoent
+    enoexec enokey enolck enolink enomedium enomem enomsg enonet enopkg enoprotoopt enospc enosr enostr enosys enotblk enotconn
+    enotdir enotempty enotnam enotrecoverable enotsock enotty enotuniq enxio eopnotsupp eoverflow eownerdead eperm epfnosupport
+    epipe eproto eprotonosupport eprototype erange eremchg eremote eremoteio erestart erfkill erofs eshutdown esocktnosupport espipe
+    esrch esrmnt estale estrpipe etime etimedout etoomanyrefs etxtbsy euclean eunatch eusers exdev exfull
+    errno_unknown
+
+    already_running already_watched bad_directory bad_group bad_limit bad_request bad_term bad_user closed enotsup frame_too_large
+    guardian_killed no_terminal not_found not_running not_watched overrun truncated_frame untrusted
+
+    cgroup chdir close_stdin credit decode dup epoll_ctl exec group guard info inotify_init list nice open ping read redirect resize
+    setrlimit setuid signal spawn stats stdin stop sync unwatch user watch write
+
+    hup int quit ill trap abrt bus fpe kill usr1 segv usr2 pipe alrm term stkflt chld cont stop tstp ttin ttou urg xcpu
+    xfsz vtalrm prof winch io pwr sys
+    rtmin_0 rtmin_1 rtmin_2 rtmin_3 rtmin_4 rtmin_5 rtmin_6 rtmin_7 rtmin_8 rtmin_9 rtmin_10 rtmin_11 rtmin_12 rtmin_13 rtmin_14
+    rtmin_15 rtmin_16 rtmin_17 rtmin_18 rtmin_19 rtmin_20 rtmin_21 rtmin_22 rtmin_23 rtmin_24 rtmin_25 rtmin_26 rtmin_27 rtmin_28
+    rtmin_29 rtmin_30 sig32 sig33
+
+    9p afs autofs binder binfmt_misc bpf ceph cgroup cgroup2 cifs coda configfs debugfs efivarfs fuse fusectl gpfs lustre
+    mqueue nfs nfsd nsfs proc pstore resctrl rpc_pipefs securityfs selinuxfs smackfs smb smb2 sysfs tracefs vboxsf vmhgfs
+
+    attributes batches cgroup cpu_from cpu_system cpu_user created credit deleted directories directory dirty entries error events exit
+    fanotify fatal file files fswatch hello infinity inotify killed memory memory_from memory_peak modified nil notice ok other overflow
+    overflows poll polled proc renamed reply rescans root_created root_deleted roots signal stderr stdin_closed stdin_taken stdout symlink true unreadable unwatched watch_limit watches
+  )a
+
   @type id :: non_neg_integer
   @type reply :: :ok | {:ok, term} | {:error, Error.t()}
   @type message ::
@@ -19,6 +53,7 @@ defmodule Lookout.Protocol do
           | {:stdin_taken, pos_integer}
           | {:stdin_closed, atom}
           | {:exit, 0..255 | {:signal, atom, pos_integer}}
+          | {:exit, 0..255 | {:signal, atom, pos_integer}, [killed: true]}
           | {:fatal, Error.t()}
           | {:garbage, binary}
 
@@ -30,15 +65,17 @@ defmodule Lookout.Protocol do
   @spec encode(term) :: binary
   def encode(request), do: :erlang.term_to_binary(request)
 
-  @doc """
-  The message in the payload of a frame from the program; `{:garbage, detail}` for anything that is none.
+  @doc "Every atom that a frame from `lookout_port` may hold. They exist in the VM from when this module is loaded."
+  @spec atoms() :: [atom]
+  def atoms, do: @atoms
 
-  The program is our own and its atoms are a fixed set, so they need not exist already: an errno that this VM has never
-  heard of must not turn a reply into garbage.
+  @doc """
+  The message in the payload of a frame from `lookout_port`; `{:garbage, detail}` for anything else, such as a frame with an atom that
+  does not exist in this VM. Decoding creates no atom.
   """
   @spec decode(binary) :: message
   def decode(payload) do
-    payload |> :erlang.binary_to_term() |> message()
+    payload |> :erlang.binary_to_term([:safe]) |> message()
   rescue
     _not_a_message in [ArgumentError, FunctionClauseError] -> {:garbage, shown(payload)}
   end
@@ -62,6 +99,7 @@ defmodule Lookout.Protocol do
   defp message({:stdin_closed, reason}) when is_atom(reason), do: {:stdin_closed, reason}
   defp message({:exit, code}) when code in 0..255, do: {:exit, code}
   defp message({:exit, {:signal, name, number}} = exit) when is_atom(name) and is_integer(number), do: exit
+  defp message({:exit, status, [killed: true]}), do: {:exit, elem(message({:exit, status}), 1), [killed: true]}
   defp message({:hello, protocol, version}) when is_integer(protocol), do: {:hello, protocol, version}
   defp message({:fatal, error}), do: {:fatal, error(error)}
 
@@ -76,8 +114,12 @@ defmodule Lookout.Protocol do
     %Error{reason: reason, operation: operation, path: path, detail: detail}
   end
 
+  # Not more than the head of a message: what follows may be the output of a command.
+  @shown_bytes 16
+
   defp shown(payload) do
-    start = payload |> binary_part(0, min(byte_size(payload), 64)) |> inspect(binaries: :as_strings)
-    "#{byte_size(payload)} bytes that are no message of the protocol, starting with #{start}"
+    start = payload |> binary_part(0, min(byte_size(payload), @shown_bytes)) |> inspect(binaries: :as_strings)
+
+    "#{byte_size(payload)} bytes that are no message of the protocol, or hold an atom that the protocol does not list; they start with #{start}"
   end
 end

@@ -3,12 +3,12 @@ defmodule Lookout.Requests do
   # The requests that the program has not answered. Pure. Each is kept with its term, so that it can
   # be sent again to the program's successor.
 
-  alias Lookout.Protocol
+  alias Lookout.{Protocol, Sealed}
 
   # What the answer is for: the watcher's own word, opaque here but for :watch, :ping and :forgotten.
   @type kind :: atom | tuple
   @type deadline :: integer | :infinity
-  @type t :: %__MODULE__{next: Protocol.id(), open: %{Protocol.id() => {kind, tuple, deadline}}}
+  @type t :: %__MODULE__{next: Protocol.id(), open: %{Protocol.id() => {kind, Sealed.t(tuple), deadline}}}
 
   defstruct next: 1, open: %{}
 
@@ -16,7 +16,7 @@ defmodule Lookout.Requests do
   @spec open(t, kind, deadline, (Protocol.id() -> tuple)) :: {Protocol.id(), tuple, t}
   def open(%__MODULE__{next: id} = requests, kind, deadline, build) do
     term = build.(id)
-    {id, term, %{requests | next: id + 1, open: Map.put(requests.open, id, {kind, term, deadline})}}
+    {id, term, %{requests | next: id + 1, open: Map.put(requests.open, id, {kind, Sealed.seal(term), deadline})}}
   end
 
   @doc "Closes the request that was answered and tells its kind; `:error` if there is none such."
@@ -25,6 +25,15 @@ defmodule Lookout.Requests do
     case Map.pop(requests.open, id) do
       {nil, _open} -> :error
       {{kind, _term, _deadline}, open} -> {:ok, kind, %{requests | open: open}}
+    end
+  end
+
+  @doc "The term of an open request."
+  @spec term(t, term) :: {:ok, tuple} | :error
+  def term(%__MODULE__{open: open}, id) do
+    case open do
+      %{^id => {_kind, term, _deadline}} -> {:ok, Sealed.open(term)}
+      _answered -> :error
     end
   end
 
@@ -37,12 +46,12 @@ defmodule Lookout.Requests do
     end
   end
 
-  @doc "Nobody waits for the answer any more; it will be taken in silence."
-  @spec forget(t, Protocol.id()) :: t
-  def forget(%__MODULE__{open: open} = requests, id) do
+  @doc "Nobody waits for the answer any more; `kind` says what is done when it comes."
+  @spec forget(t, Protocol.id(), kind) :: t
+  def forget(%__MODULE__{open: open} = requests, id, kind \\ :forgotten) do
     case open do
-      %{^id => {_kind, term, _deadline}} ->
-        %{requests | open: Map.put(open, id, {:forgotten, term, :infinity})}
+      %{^id => {_kind, term, deadline}} ->
+        %{requests | open: Map.put(open, id, {kind, term, deadline})}
 
       _answered ->
         requests
@@ -59,7 +68,7 @@ defmodule Lookout.Requests do
   @doc "Kind and term of each open request, oldest first."
   @spec all(t) :: [{kind, tuple}]
   def all(%__MODULE__{open: open}) do
-    for {_id, {kind, term, _deadline}} <- Enum.sort_by(open, &elem(&1, 0)), do: {kind, term}
+    for {_id, {kind, term, _deadline}} <- Enum.sort_by(open, &elem(&1, 0)), do: {kind, Sealed.open(term)}
   end
 
   @spec empty?(t) :: boolean

@@ -56,7 +56,9 @@ defmodule Lookout.Signals do
   defp number(name) when is_map_key(@numbers, name), do: @numbers[name]
 
   defp number(name) do
-    "rtmin_" <> n = Atom.to_string(name)
-    @first_real_time + String.to_integer(n)
+    case Atom.to_string(name) do
+      "rtmin_" <> n -> @first_real_time + String.to_integer(n)
+      "sig" <> n -> String.to_integer(n)
+    end
   end
 end

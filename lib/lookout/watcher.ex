@@ -3,14 +3,19 @@ defmodule Lookout.Watcher do
   # The process that owns one port program: takes calls, and hears what the program says.
 
   use GenServer
+  use Lookout.Discreet
 
   import Lookout.Watcher.State, only: [deliver: 2, label: 1, push: 2, request: 4]
-  alias Lookout.{Client, Delivery, Error, Options, Program}
+  alias Lookout.{Client, Delivery, Discreet, Error, Options, Program}
   alias Lookout.Watcher.{Life, Replies, State}
 
   @doc "As `Lookout.start_link/1`, with checked options."
   @spec start_link(Options.t()) :: GenServer.on_start()
   def start_link(%Options{} = options), do: Client.start_link(__MODULE__, options)
+
+  @doc "As `Lookout.ask/2`, without an answer: for a process that must not wait for another node."
+  @spec ask(pid, pos_integer) :: :ok
+  def ask(watcher, n), do: GenServer.cast(watcher, {:ask, self(), n})
 
   ## Start
 
@@ -44,12 +49,24 @@ defmodule Lookout.Watcher do
     end
   end
 
-  def handle_call({:subscribe, want}, {pid, _tag}, state) do
-    missed_ready? = missed_ready?(state, pid)
+  def handle_call({:until, deadline, request}, from, state) do
+    case Client.left(deadline) do
+      0 -> {:reply, {:error, :timeout}, state}
+      timeout -> serve(request, timeout, from, state)
+    end
+  end
+
+  def handle_call(other, _from, state) do
+    detail = "the watcher knows no such call: #{inspect(other)}"
+    {:reply, {:error, %Error{reason: :bad_request, operation: :call, detail: detail}}, state}
+  end
+
+  defp serve({:subscribe, want}, _timeout, {pid, _tag}, state) do
+    missed = missed(state, pid)
 
     case Delivery.subscribe(state.delivery, pid, want) do
       {:ok, delivery} ->
-        if missed_ready?, do: Delivery.tell(pid, {:notice, :ready})
+        for notice <- missed, do: Delivery.tell(delivery, [pid], {:notice, notice})
         {:reply, {:ok, self()}, deliver(state, delivery)}
 
       {:error, error} ->
@@ -57,46 +74,52 @@ defmodule Lookout.Watcher do
     end
   end
 
-  def handle_call(:unsubscribe, {pid, _tag}, state) do
+  defp serve(:unsubscribe, _timeout, {pid, _tag}, state) do
     {:reply, :ok, deliver(state, Delivery.detach(state.delivery, pid))}
   end
 
-  def handle_call({:ask, n}, {pid, _tag}, state) do
+  defp serve({:ask, n}, _timeout, {pid, _tag}, state) do
     case Delivery.ask(state.delivery, pid, n) do
       {:ok, delivery} -> {:reply, :ok, deliver(state, delivery)}
       {:error, error} -> {:reply, {:error, error}, state}
     end
   end
 
-  def handle_call({:sync, timeout}, from, state) do
-    {id, program} = Program.request(state.program, :sync, timeout, &{:sync, &1})
+  # The delivery has a timer for it, since it knows what the sync waits for.
+  defp serve(:sync, timeout, from, state) do
+    {id, program} = Program.request(state.program, :sync, :infinity, &{:sync, &1})
     delivery = Delivery.begin_sync(state.delivery, id, from, timeout)
     {:noreply, deliver(%{state | program: program}, delivery)}
   end
 
-  def handle_call({:add, dir, timeout}, from, state) do
-    options = State.watch_options(state.options) ++ [initial: true]
+  defp serve({:add, dir, missing}, timeout, from, state) do
+    options = State.watch_options(state.options) ++ [initial: true, missing: missing || state.options.missing]
     {:noreply, request(state, {:add, dir, from}, timeout, &{:watch, &1, [dir], options})}
   end
 
-  def handle_call({:remove, dir, timeout}, from, state) do
+  defp serve({:remove, dir}, timeout, from, state) do
     {:noreply, request(state, {:remove, dir, from}, timeout, &{:unwatch, &1, dir})}
   end
 
-  def handle_call({:info, timeout}, from, state) do
+  defp serve(:info, timeout, from, state) do
     {:noreply, request(state, {:info, from}, timeout, &{:info, &1})}
   end
 
-  def handle_call(:dirs, _from, state), do: {:reply, {:ok, state.dirs}, state}
-
-  def handle_call(other, _from, state) do
-    detail = "the watcher knows no such call: #{inspect(other)}"
-    {:reply, {:error, %Error{reason: :bad_request, operation: :call, detail: detail}}, state}
-  end
+  defp serve(:dirs, _timeout, _from, state), do: {:reply, {:ok, state.dirs}, state}
 
   @impl true
-  def handle_cast({:list, ref, options, timeout}, state) do
-    {:noreply, request(state, {:list, ref}, timeout, &{:list, &1, options})}
+  def handle_cast({:list, ref, options, deadline}, state) do
+    case Client.left(deadline) do
+      0 -> {:noreply, state}
+      timeout -> {:noreply, request(state, {:list, ref}, timeout, &{:list, &1, options})}
+    end
+  end
+
+  def handle_cast({:ask, pid, n}, state) do
+    case Delivery.ask(state.delivery, pid, n) do
+      {:ok, delivery} -> {:noreply, deliver(state, delivery)}
+      {:error, _no_subscriber} -> {:noreply, state}
+    end
   end
 
   def handle_cast(other, state) do
@@ -104,10 +127,11 @@ defmodule Lookout.Watcher do
     {:noreply, state}
   end
 
-  # Who comes after the notice was handed out would wait for it in vain.
-  defp missed_ready?(state, pid) do
-    state.options.ready == :async and state.was_live and
-      not Delivery.subscriber?(state.delivery, pid) and not Delivery.waiting?(state.delivery, {:notice, :ready})
+  # The notices that a new subscriber would wait for in vain, since they were handed out before.
+  defp missed(state, pid) do
+    if Delivery.subscriber?(state.delivery, pid),
+      do: [],
+      else: Enum.reject(State.lasting(state), &Delivery.waiting?(state.delivery, {:notice, &1}))
   end
 
   ## Messages
@@ -125,9 +149,9 @@ defmodule Lookout.Watcher do
   def handle_info({:EXIT, pid, reason}, state) when is_pid(pid), do: {:stop, reason, state}
 
   def handle_info({:DOWN, ref, :process, pid, _reason} = message, state) do
-    case state.delivery.monitors do
-      %{^pid => ^ref} -> {:noreply, deliver(state, Delivery.detach(state.delivery, pid))}
-      _others -> unknown(message, state)
+    case Delivery.died(state.delivery, pid, ref) do
+      {:ok, delivery} -> {:noreply, deliver(state, delivery)}
+      :stranger -> unknown(message, state)
     end
   end
 
@@ -138,6 +162,13 @@ defmodule Lookout.Watcher do
 
       {{:expired, id}, delivery} ->
         {:noreply, deliver(%{state | program: Program.forget(state.program, id)}, delivery)}
+    end
+  end
+
+  def handle_info({:timeout, ref, {:request, id}}, state) do
+    case Program.expired(state.program, id, ref) do
+      {:ok, kind, program} -> {:noreply, Replies.expired(%{state | program: program}, id, kind)}
+      :stale -> {:noreply, state}
     end
   end
 
@@ -179,7 +210,8 @@ defmodule Lookout.Watcher do
     end
   end
 
-  defp heard({:notice, notice}, state), do: {:noreply, state |> Life.announce() |> push({:notice, notice})}
+  defp heard({:notice, notice}, state),
+    do: {:noreply, state |> Life.announce() |> State.note(notice) |> push({:notice, notice})}
 
   defp heard({:reply, id, result}, state), do: Replies.reply(state, id, result)
   defp heard({:entries, id, entries}, state), do: Replies.entries(state, id, entries)
@@ -208,5 +240,7 @@ defmodule Lookout.Watcher do
       do: Delivery.broadcast(state.delivery, {:stopped, reason}),
       else:
         Delivery.broadcast(state.delivery, {:stopped, state.failure}, Enum.map(state.options.subscribe, &elem(&1, 0)))
+
+    Discreet.forget_messages()
   end
 end

@@ -83,7 +83,7 @@ defmodule Lookout.ClientTest do
 
     test "leaves no messages of a listing behind that comes too late", %{watcher: watcher} do
       assert {:error, %Error{reason: :timeout}} = Lookout.list(watcher, timeout: 10)
-      assert [{id, {{:list, _ref}, _term, _deadline}}] = open(watcher)
+      assert [{id, _kind, {:list, id, []}}] = open(watcher)
       for term <- [{:entries, id, [{:file, "/a", 1}]}, {:reply, id, {:ok, 0}}], do: say(watcher, term)
       _state = :sys.get_state(watcher)
       assert Process.info(self(), :messages) == {:messages, []}
@@ -99,7 +99,7 @@ defmodule Lookout.ClientTest do
       Process.send_after(self(), :timed_out, 2_100)
       assert_receive :timed_out, 30_000
 
-      [{id, _list} | _] = open(watcher)
+      [{id, _kind, _list} | _] = open(watcher)
       say(watcher, {:entries, id, [{:file, "/a", 1}]})
       _state = :sys.get_state(watcher)
       true = :erlang.resume_process(caller)
@@ -114,11 +114,78 @@ defmodule Lookout.ClientTest do
       :ok = :sys.resume(watcher)
     end
 
-    defp open(watcher), do: Map.to_list(:sys.get_state(watcher).program.requests.open)
+    # The open requests by id. Their terms are sealed.
+    defp open(watcher) do
+      for {id, {kind, term, _deadline}} <- :sys.get_state(watcher).program.requests.open, do: {id, kind, term.()}
+    end
 
     # As if the program had said it.
     defp say(watcher, term) do
       send(watcher, {:sys.get_state(watcher).program.bridge.port, {:data, :erlang.term_to_binary(term)}})
+    end
+  end
+
+  describe "a call whose caller has given up" do
+    setup %{dir: dir} do
+      other = Path.join(dir, "other")
+      watched = Path.join(dir, "watched")
+      for path <- [other, watched], do: File.mkdir!(path)
+      {:ok, other: other, watched: watched}
+    end
+
+    test "before the watcher took the request takes no effect later", %{other: other, watched: watched} do
+      watcher = start_watcher!(watched)
+      {:ok, ^watcher} = Lookout.subscribe(watcher, active: 1)
+      :ok = :sys.suspend(watcher)
+
+      late =
+        for request <- [{:subscribe, :all}, :sync],
+            do: Task.async(fn -> late(watcher, request) && Process.sleep(:infinity) end)
+
+      for request <- [{:subscribe, :all}, {:ask, 100}, :sync, :unsubscribe, {:add, other}, {:remove, watched}],
+          do: late(watcher, request)
+
+      :ok = :sys.resume(watcher)
+      assert Lookout.dirs(watcher) == {:ok, [watched]}
+      assert {:ok, %{subscribers: 1}} = Lookout.info(watcher)
+      for name <- ["a", "b"], do: make_and_await(watcher, watched, name)
+      assert [{:events, 1, _events}] = taken(watcher)
+      for task <- late, do: Task.shutdown(task, :brutal_kill)
+    end
+
+    defp late(watcher, request) do
+      assert {:error, %Error{reason: :timeout}} = Lookout.Client.call(watcher, request, 10, :late)
+    end
+
+    # Another process waits until it is known to the watcher.
+    defp make_and_await(watcher, dir, name) do
+      File.mkdir!(Path.join(dir, name))
+      :ok = Task.await(Task.async(fn -> Lookout.sync(watcher, 100) && :ok end))
+    end
+
+    test "while its program was down is not sent to the next one", %{other: other, watched: watched} do
+      watcher = start_watcher!([dirs: watched], backoff: {300, 300})
+      {:ok, ^watcher} = Lookout.subscribe(watcher)
+      watcher |> os_pid() |> signal("KILL")
+      eventually(fn -> :sys.get_state(watcher).program.phase == :down end)
+      assert {:error, %Error{reason: :timeout}} = Lookout.add(watcher, other, 10)
+      assert {:error, %Error{reason: :timeout}} = Lookout.remove(watcher, watched, 10)
+      assert_receive {:lookout, ^watcher, {:notice, :restarted}}, 10_000
+      :ok = Lookout.sync(watcher)
+      assert Lookout.dirs(watcher) == {:ok, [watched]}
+      assert {:ok, %{roots: roots}} = Lookout.info(watcher)
+      assert Map.keys(roots) == [watched]
+    end
+
+    test "before an add was answered has it undone", %{dir: dir, other: other} do
+      gate = Path.join(dir, "gate")
+      wait = {:sh, "while [ ! -e #{gate} ]; do sleep 0.01; done"}
+      steps = FakeProgram.well_started() ++ [wait, {:say, {:reply, 2, :ok}}, :listen]
+      watcher = start_watcher!([dirs: dir], port_path: FakeProgram.write!(dir, steps), farewell: 10)
+      assert {:error, %Error{reason: :timeout}} = Lookout.add(watcher, other, 10)
+      File.touch!(gate)
+      eventually(fn -> match?([{3, _kind, {:unwatch, 3, ^other}}], open(watcher)) end)
+      assert Lookout.dirs(watcher) == {:ok, [dir]}
     end
   end
 

@@ -99,7 +99,7 @@ defmodule Lookout.CommandInputTest do
       )
 
     assert {:ok, "", 0} = Command.run(["true"], input: never)
-    assert {:error, %Error{reason: :timeout}} = Command.run(["sleep", "1000"], input: never, timeout: 10)
+    assert {:ok, "", :timeout} = Command.run(["sleep", "1000"], input: never, timeout: 4_000)
     for _ <- 1..2, do: assert_receive({:feeder, feeder} when is_pid(feeder))
     assert Process.info(self(), :messages) == {:messages, []}
   end
@@ -157,7 +157,7 @@ defmodule Lookout.CommandInputTest do
     end
 
     test "when it holds something else than iodata", %{dir: dir} do
-      assert_raise ArgumentError, ~r/:input.* got in it: 7/, fn ->
+      assert_raise ArgumentError, ~r/:input.* got in it an integer/, fn ->
         Command.run(deaf(dir), input: failing(dir, fn -> 7 end))
       end
 

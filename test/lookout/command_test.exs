@@ -1,7 +1,7 @@
 defmodule Lookout.CommandTest do
   use Lookout.Case, async: true
 
-  alias Lookout.{Command, Error}
+  alias Lookout.{Command, Error, FakeProgram}
 
   defp start!(command, options \\ []) do
     {:ok, pid} = Command.start_link(command, options)
@@ -27,6 +27,19 @@ defmodule Lookout.CommandTest do
     assert Exception.message(error) =~ inspect(reason) |> String.trim_leading(":")
     reason
   end
+
+  # A device that takes this long over what is written to it.
+  defp busy_device(ms) do
+    receive do
+      {:io_request, from, ref, _request} ->
+        Process.sleep(ms)
+        send(from, {:io_reply, ref, :ok})
+    end
+
+    busy_device(ms)
+  end
+
+  @slow "echo so far; echo loud >&2; exec sleep 1000"
 
   describe "run/2" do
     test "returns output and status" do
@@ -76,14 +89,66 @@ defmodule Lookout.CommandTest do
     test "a time that is up ends the command and all of its tree", %{dir: dir} do
       pids = Path.join(dir, "pids")
       command = "echo $$ >#{pids}; setsid sleep 1000 & echo $! >>#{pids}; : >#{dir}/ready; wait"
-      assert reason(Command.run(command, shell: true, timeout: 2_000)) == :timeout
+      assert Command.run(command, shell: true, timeout: 2_000) == {:ok, "", :timeout}
       assert File.exists?(Path.join(dir, "ready"))
       for pid <- pids |> File.read!() |> String.split(), do: assert(eventually(fn -> gone?(pid) end))
     end
 
+    test "a time that is up gives what came so far" do
+      # At the same time: each takes all of its time.
+      runs = [
+        fn options -> Command.run(@slow, [stderr: :null] ++ options) end,
+        fn options -> Command.run!(@slow, [stderr: :null, into: []] ++ options) end,
+        fn options -> Command.run(@slow, [stderr: :separate] ++ options) end
+      ]
+
+      assert runs |> Enum.map(&Task.async(fn -> &1.(shell: true, timeout: 4_000) end)) |> Task.await_many(30_000) == [
+               {:ok, "so far\n", :timeout},
+               {["so far\n"], :timeout},
+               {:ok, %{stdout: "so far\n", stderr: "loud\n"}, :timeout}
+             ]
+    end
+
+    test "a time that is up gives also what was not taken in time" do
+      # The collectable takes the first piece, and is busy until the time is up. The second piece comes meanwhile.
+      device = spawn_link(fn -> busy_device(4_000) end)
+      options = [shell: true, timeout: 4_000, stderr: :separate, into: IO.stream(device, :line)]
+      assert {:ok, %{stderr: "err\n"}, :timeout} = Command.run("echo out; echo err >&2; exec sleep 1000", options)
+    end
+
+    test "the time includes the start, also where lookout_port does not answer", %{dir: dir} do
+      for steps <- [[{:say, {:hello, 1, "0"}}, :listen], [:deaf]] do
+        {:ok, options} = Command.Options.parse(:run, ["true"], timeout: 10)
+        limits = %{options.limits | port_path: FakeProgram.write!(dir, steps), farewell: 10}
+        assert Command.Once.run(%{options | limits: limits}) == {:ok, "", :timeout}
+      end
+    end
+
+    test "P6: nothing of it runs when it returns, also where its time is up during the launch", %{dir: dir} do
+      for n <- 1..20 do
+        mark = Path.join(dir, "mark#{n}")
+        command = ["sh", "-c", "trap '' TERM; while :; do sleep 0.01; done", mark]
+        assert {:ok, "", :timeout} = Command.run(command, timeout: rem(n, 5) + 1, grace: 100)
+        assert {"", 1} = System.cmd("pgrep", ["-f", mark])
+      end
+    end
+
+    test "standard error comes by itself when it is asked for" do
+      command = "echo out; echo err >&2; exit 3"
+      assert Command.run(command, shell: true, stderr: :separate) == {:ok, %{stdout: "out\n", stderr: "err\n"}, 3}
+
+      assert Command.run!(command, shell: true, stderr: :separate, into: []) ==
+               {%{stdout: ["out\n"], stderr: "err\n"}, 3}
+
+      assert {:ok, %{stdout: out, stderr: err}, 0} =
+               Command.run("head -c 1000000 /dev/zero; head -c 3000000 /dev/zero >&2", shell: true, stderr: :separate)
+
+      assert {byte_size(out), byte_size(err)} == {1_000_000, 3_000_000}
+    end
+
     test "leaves no message, no port and no process behind" do
       {:ok, "x\n", 0} = Command.run(["echo", "x"])
-      {:error, _error} = Command.run(["sleep", "1000"], timeout: 10)
+      {:ok, "", :timeout} = Command.run(["sleep", "1000"], timeout: 10)
       {:error, _error} = Command.run(["no-such-program"])
       assert Process.info(self(), :messages) == {:messages, []}
       assert Process.info(self(), :links) == {:links, []}
@@ -137,6 +202,38 @@ defmodule Lookout.CommandTest do
       assert Command.close_stdin(pid) == :ok
       assert reason(Command.write(pid, "late")) in [:closed, :not_running]
       assert exit_of(pid) == 0
+    end
+
+    test "P8: a write past its time says that the command does not read, and how many bytes were taken" do
+      pid = start!(["sleep", "1000"], stdin: :pipe)
+      {:error, error} = Command.write(pid, :binary.copy("x", 1_000_000), 100)
+      assert %Error{reason: :timeout, operation: :write} = error
+      assert error.detail =~ "the command did not read its input in time; of 1000000 bytes "
+
+      assert [_all, taken, on_its_way, dropped] =
+               Regex.run(~r/ (\d+) were taken, (\d+) are on their way, and (\d+) were dropped$/, error.detail)
+
+      assert Enum.sum(Enum.map([taken, on_its_way, dropped], &String.to_integer/1)) == 1_000_000
+      assert on_its_way == "262144"
+      # What a pipe holds.
+      assert String.to_integer(taken) >= 65_536
+      Command.stop(pid, 0)
+    end
+
+    test "P8: a write past its time says that the output waits for its owner, where it does" do
+      pid = start!(["cat"], stdin: :pipe)
+      {:error, error} = Command.write(pid, :binary.copy("x", 64_000_000), 2_000)
+      assert error.reason == :timeout
+
+      assert error.detail =~
+               ~r/waits for its owner, whose mailbox is full \(\d\d+ messages\); of 64000000 bytes \d{7,} were taken/
+
+      Command.stop(pid, 0)
+
+      pid = start!(["cat"], stdin: :pipe, active: false)
+      {:error, error} = Command.write(pid, :binary.copy("x", 4_000_000), 1_000)
+      assert error.detail =~ ~r/waits for its owner, which has to ask for it/
+      Command.stop(pid, 0)
     end
 
     test "P3: a write to a command that does not read ends with its timeout, and the VM goes on" do
@@ -218,6 +315,23 @@ defmodule Lookout.CommandTest do
       assert exit_of(pid) == 0
       assert output(pid) == "99\n5\n"
     end
+  end
+
+  test "a call whose caller has given up takes no effect later" do
+    {:ok, pid} = Command.start_link(["cat"], stdin: :pipe, active: false)
+    :ok = :sys.suspend(pid)
+
+    for request <- [{:write, "late"}, {:ask, 100}, {:signal, :kill}, :close_stdin] do
+      assert {:error, %Error{reason: :timeout}} = Lookout.Client.call(pid, request, 10, :late)
+    end
+
+    :ok = :sys.resume(pid)
+    :ok = Command.write(pid, "now")
+    :ok = Command.ask(pid, 1)
+    assert_receive {:lookout_command, ^pid, {:stdout, "n"}}
+    assert :ok = Command.stop(pid, 0)
+    assert_receive {:lookout_command, ^pid, {:exit, {:signal, :term}}}
+    assert Process.info(self(), :messages) == {:messages, []}
   end
 
   describe "await/2" do
@@ -302,7 +416,99 @@ defmodule Lookout.CommandTest do
     end
   end
 
+  describe "stream/2 and what else a command says" do
+    @talk "echo out; echo err >&2; exit 3"
+
+    test "the error at an end that is none has the status" do
+      for {line, status} <- [{"exit 3", 3}, {"kill -9 $$", {:signal, :kill}}] do
+        error = assert_raise Error, fn -> line |> Command.stream(shell: true) |> Stream.run() end
+        assert %Error{reason: :exit_status, status: ^status, stderr: nil} = error
+      end
+    end
+
+    test "the error has the last 4 KiB of standard error, where that is read" do
+      error =
+        assert_raise Error, ~r/ended with 3.*standard error ends with:\nerr/s, fn ->
+          @talk |> Command.stream(shell: true, stderr: :separate) |> Stream.run()
+        end
+
+      assert error.stderr == "err\n"
+
+      long = "head -c 100000 /dev/zero >&2; seq 1000 2000 >&2; exit 1"
+      expected = Enum.map_join(1000..2000, &"#{&1}\n") |> String.slice(-4096, 4096)
+
+      for mode <- [:separate, :tagged] do
+        error = assert_raise Error, fn -> long |> Command.stream(shell: true, stderr: mode) |> Stream.run() end
+        assert error.stderr == expected
+      end
+    end
+
+    test "standard error is tagged, or no part of it" do
+      tagged = @talk |> Command.stream(shell: true, stderr: :tagged, exit_status: true) |> Enum.to_list()
+      assert Enum.sort(tagged) == [exit: 3, stderr: "err\n", stdout: "out\n"]
+      assert List.last(tagged) == {:exit, 3}
+
+      assert @talk |> Command.stream(shell: true, stderr: :separate, exit_status: true) |> Enum.to_list() == [
+               "out\n",
+               {:exit, 3}
+             ]
+    end
+
+    test "with exit_status: true the status is the last element, and nothing raises" do
+      assert ["true"] |> Command.stream(exit_status: true) |> Enum.to_list() == [{:exit, 0}]
+
+      assert ["sh", "-c", "echo a; kill -9 $$"] |> Command.stream(exit_status: true) |> Enum.to_list() == [
+               "a\n",
+               {:exit, {:signal, :kill}}
+             ]
+
+      assert_raise Error, ~r/no-such-program/, fn ->
+        ["no-such-program"] |> Command.stream(exit_status: true) |> Stream.run()
+      end
+
+      assert Process.info(self(), :messages) == {:messages, []}
+    end
+
+    test "an option for another function raises" do
+      for {function, options} <- [
+            {:run, [stderr: :tagged]},
+            {:start_link, [stderr: :separate]},
+            {:start_link, [stderr: :tagged]},
+            {:run, [exit_status: true]},
+            {:stream, [success: [1]]},
+            {:start_link, [success: []]},
+            {:start_link, [success: [:ok]]},
+            {:start_link, [exit_reason: :normal]}
+          ] do
+        [{option, _value}] = options
+
+        assert_raise ArgumentError, ~r/option #{inspect(option)}/, fn ->
+          apply(Command, function, [["true"], options])
+        end
+      end
+    end
+  end
+
   describe "under a supervisor" do
+    # Its parent, as a supervisor would be, is another process than the test.
+    defp reason_of(script, options) do
+      {:ok, parent} = Agent.start(fn -> nil end)
+      options = [owner: nil, stdin: :pipe] ++ options
+      {:ok, pid} = Agent.get(parent, fn nil -> Command.start_link(["sh", "-c", "read line; " <> script], options) end)
+      ref = Process.monitor(pid)
+      Command.close_stdin(pid)
+      assert_receive {:DOWN, ^ref, :process, ^pid, reason}, 10_000
+      reason
+    end
+
+    test "the reason of its end is that of the options" do
+      assert reason_of("exit 1", success: [0, 1]) == :normal
+      assert reason_of("kill -9 $$", success: [{:signal, :kill}]) == :normal
+      assert reason_of("exit 0", success: [1]) == {:exit, 0}
+      assert reason_of("exit 2", success: [0, 1]) == {:exit, 2}
+      assert reason_of("exit 75", exit_reason: fn 75 -> {:shutdown, :no_work} end) == {:shutdown, :no_work}
+    end
+
     test "P7: a child specification with a grace that is no time, or options that are none, says so" do
       expected = "Lookout.Command: option :grace: expected milliseconds from 0 to 3_600_000, got: :infinity"
       assert_raise ArgumentError, expected, fn -> Command.child_spec({["true"], grace: :infinity}) end
@@ -311,7 +517,7 @@ defmodule Lookout.CommandTest do
         Command.child_spec({["true"], :none})
       end
 
-      assert %{shutdown: 8_000} = Command.child_spec(["true"])
+      assert %{shutdown: 8_000, modules: [Command.Server]} = Command.child_spec(["true"])
       assert %{shutdown: 3_100} = Command.child_spec({["true"], grace: 100})
     end
 
@@ -323,6 +529,7 @@ defmodule Lookout.CommandTest do
 
       {:ok, supervisor} = Supervisor.start_link([child], strategy: :one_for_one)
       {:ok, first} = Command.os_pid(__MODULE__.Daemon)
+      eventually(fn -> File.read!(log) == "started\n" end)
       signal(first, "KILL")
       second = eventually(fn -> other_pid(__MODULE__.Daemon, first) end)
       eventually(fn -> File.read!(log) == "started\nstarted\n" end)
@@ -374,6 +581,13 @@ defmodule Lookout.CommandTest do
       :ok = Supervisor.terminate_child(supervisor, Command)
       assert_received {:lookout_command, ^pid, {:exit, 4}}
       refute_received {:lookout_command, ^pid, _other}
+    end
+
+    test "the signal, also of one that the C library keeps for itself" do
+      for number <- [32, 33, 34, 64] do
+        name = if number < 34, do: :"sig#{number}", else: :"rtmin_#{number - 34}"
+        assert Command.run("kill -#{number} $$", shell: true) == {:ok, "", {:signal, name}}
+      end
     end
 
     test "an error where the native program does not answer" do

@@ -3,7 +3,14 @@ defmodule Lookout.DeathTest do
 
   alias Lookout.{Error, FakeProgram, Mirror}
 
-  @quick [quiet: 100, answer: 200, backoff: {1, 10}]
+  # The watchdog does nothing by itself: the test says when its time is up, so that the load of the machine does not.
+  @by_hand [quiet: 600_000, answer: 600_000, backoff: {1, 10}]
+
+  defp time_is_up(watcher) do
+    ref = :sys.get_state(watcher).program.timers.running.watchdog
+    send(watcher, {:timeout, ref, {:program, :watchdog}})
+    :sys.get_state(watcher).program
+  end
 
   defp notices(messages), do: for({:notice, notice} <- messages, do: notice)
 
@@ -32,6 +39,21 @@ defmodule Lookout.DeathTest do
       File.mkdir!(Path.join(dir, "b"))
       :ok = Lookout.sync(watcher)
       assert [{:events, 2, [%{change: :created}]}] = taken(watcher)
+    end
+
+    # What no free memory of the program can hold is asked for: it does not depend on that whether it ends.
+    test "that gets no memory ends, and is replaced", %{dir: dir} do
+      watcher = start_watcher!([dirs: dir, subscribe: [self()]], backoff: {1, 10})
+      first = os_pid(watcher)
+      {"", 0} = System.cmd("prlimit", ["--pid", "#{first}", "--as=1"])
+      port = :sys.get_state(watcher).program.bridge.port
+      spawn(fn -> Port.command(port, :binary.copy("x", 4 * 1024 * 1024)) end)
+      await_restart(watcher)
+
+      assert gone?(first)
+      assert {:ok, %{restarts: 1}} = Lookout.info(watcher)
+      File.mkdir!(Path.join(dir, "a"))
+      assert changes(watcher, dir) == [{:created, "a"}]
     end
 
     test "many times is replaced each time, and a new listing makes the mirror true again", %{dir: dir} do
@@ -140,10 +162,15 @@ defmodule Lookout.DeathTest do
 
   describe "P6: a program that hangs" do
     test "is noticed while a request is open, killed and replaced", %{dir: dir} do
-      watcher = start_watcher!([dirs: dir, subscribe: [self()]], @quick)
+      watcher = start_watcher!([dirs: dir, subscribe: [self()]], @by_hand)
       hung = os_pid(watcher)
       signal(hung, "STOP")
-      assert {:ok, 0, []} = Lookout.list(watcher)
+      task = Task.async(fn -> Lookout.list(watcher) end)
+      eventually(fn -> match?([{:list, _ref}], open_kinds(watcher)) end)
+      time_is_up(watcher)
+      assert :ping in open_kinds(watcher)
+      time_is_up(watcher)
+      assert {:ok, 0, []} = Task.await(task, 60_000)
       assert_received {:lookout, ^watcher, {:notice, :restarted}}
       eventually(fn -> gone?(hung) end)
     end
@@ -156,23 +183,61 @@ defmodule Lookout.DeathTest do
       eventually(fn -> gone?(hung) end)
     end
 
-    test "and does not is told apart: a program that is busy but answers pings lives", %{dir: dir} do
-      # Replies to the ping (2), and later to the request before it (1 is the watch, 2 the sync).
-      answer = [{:sh, "sleep 0.6"}, {:say, {:reply, 3, :ok}}, {:say, {:reply, 2, {:ok, 0}}}, :listen]
-      path = FakeProgram.write!(dir, FakeProgram.well_started() ++ answer)
-      watcher = start_watcher!([dirs: dir], port_path: path, quiet: 50, answer: 60_000)
-      assert Lookout.sync(watcher, 60_000) == :ok
-      assert %{restarts: 0} = :sys.get_state(watcher).program
-    end
-  end
+    test "is not one that is busy but answers pings", %{dir: dir} do
+      # Replies to the ping (3), and later to the request before it (1 is the watch, 2 the sync).
+      answer = [
+        await(dir, "pinged"),
+        {:say, {:reply, 3, :ok}},
+        await(dir, "done"),
+        {:say, {:reply, 2, {:ok, 0}}},
+        :listen
+      ]
 
-  describe "a program that is slow to answer" do
-    test "but is at it lives, even if it answers no ping meanwhile", %{dir: dir} do
-      at_it = for _ <- 1..60, step <- [{:say, {:entries, 2, [{:file, "/a", 1}]}}, {:sh, "sleep 0.02"}], do: step
-      path = FakeProgram.write!(dir, FakeProgram.well_started() ++ at_it ++ [{:say, {:reply, 2, {:ok, 0}}}, :listen])
-      watcher = start_watcher!([dirs: dir], port_path: path, quiet: 400, answer: 400, farewell: 10)
-      assert {:ok, 0, [_ | _]} = Lookout.list(watcher)
-      assert %{restarts: 0} = :sys.get_state(watcher).program
+      path = FakeProgram.write!(dir, FakeProgram.well_started() ++ answer)
+      watcher = start_watcher!([dirs: dir], [port_path: path, farewell: 10] ++ @by_hand)
+      task = Task.async(fn -> Lookout.sync(watcher, 60_000) end)
+      eventually(fn -> open_kinds(watcher) == [:sync] end)
+      time_is_up(watcher)
+      File.touch!(Path.join(dir, "pinged"))
+      eventually(fn -> open_kinds(watcher) == [:sync] end)
+      assert %{restarts: 0, phase: :live} = time_is_up(watcher)
+      File.touch!(Path.join(dir, "done"))
+      assert Task.await(task, 60_000) == :ok
+    end
+
+    test "is not one that sends parts of its answer, even if it answers no ping meanwhile", %{dir: dir} do
+      part = {:say, {:entries, 2, [{:file, "/a", 1}]}}
+
+      answer = [
+        await(dir, "one"),
+        part,
+        await(dir, "two"),
+        part,
+        await(dir, "done"),
+        {:say, {:reply, 2, {:ok, 0}}},
+        :listen
+      ]
+
+      path = FakeProgram.write!(dir, FakeProgram.well_started() ++ answer)
+      watcher = start_watcher!([dirs: dir], [port_path: path, farewell: 10] ++ @by_hand)
+      task = Task.async(fn -> Lookout.list(watcher, timeout: 60_000) end)
+      eventually(fn -> match?([{:list, _ref}], open_kinds(watcher)) end)
+      # With a part since, without one, and with one although the ping is open.
+      sends_part(watcher, dir, "one")
+      time_is_up(watcher)
+      time_is_up(watcher)
+      assert :ping in open_kinds(watcher)
+      sends_part(watcher, dir, "two")
+      assert %{restarts: 0, phase: :live} = time_is_up(watcher)
+      File.touch!(Path.join(dir, "done"))
+      assert {:ok, 0, [_one, _two]} = Task.await(task, 60_000)
+    end
+
+    defp await(dir, name), do: {:sh, "while [ ! -e #{dir}/#{name} ]; do sleep 0.01; done"}
+
+    defp sends_part(watcher, dir, name) do
+      File.touch!(Path.join(dir, name))
+      eventually(fn -> :sys.get_state(watcher).program.answered end)
     end
   end
 

@@ -41,4 +41,57 @@ defmodule Lookout.DistributionTest do
     assert :peer.call(server, Lookout, :stop, [watcher]) == :ok
     assert {:error, %Error{reason: :noproc}} = :peer.call(client, Lookout, :dirs, [{:remote, node}])
   end
+
+  describe "a watcher of another node" do
+    setup %{dir: dir, server: server, name: node} do
+      {:ok, watcher} = :peer.call(server, Lookout.Remote, :start, [[dirs: dir, name: :remote]])
+      {:ok, watcher: watcher, remote: {:remote, node}}
+    end
+
+    test "is :nodedown for every call when its node is gone", context do
+      %{server: server, client: client, watcher: watcher, remote: remote} = context
+      {:ok, [_dir]} = :peer.call(client, Lookout, :dirs, [watcher])
+      :peer.stop(server)
+
+      for watcher <- [watcher, remote], {function, result} <- on(client, :results, [watcher]) do
+        assert {^function, {:error, %Error{reason: :nodedown}}} = {function, result}
+      end
+    end
+
+    test "is lost with the connection, as a monitor of its pid says, and takes the subscriber again", context do
+      %{dir: dir, server: server, client: client, watcher: watcher, remote: remote} = context
+      seen = on(client, :reconnect, [remote, dir])
+      assert [{:events, 1, [%{change: :created}]}] = seen.before
+      assert seen.down == :noconnection
+      assert {:error, %Error{reason: :not_subscribed}} = seen.asked
+      assert [{:events, 2, [%{change: :created}]}] = seen.again
+      eventually(fn -> match?({:ok, %{subscribers: 0}}, :peer.call(server, Lookout, :info, [watcher])) end)
+    end
+
+    test "has a runner here, which asks for what it takes, and ends when the node is gone", context do
+      seen = on(context.client, :run, [context.remote, context.dir, 100])
+      assert seen.ran == 100
+      assert %Error{reason: :nodedown} = seen.reason
+    end
+
+    test "takes no path that is relative to something of this node", context do
+      for path <- ["lib", "~/lib", "~", ~c"lib"], message <- on(context.client, :paths, [context.remote, path]) do
+        assert message =~ ~r/^Lookout: (add|remove|list): expected an absolute path, since .* is on another node/
+      end
+
+      assert [:ok, :ok | _listed] = on(context.client, :paths, [context.remote, context.dir <> "/a/.."])
+      assert [:ok, :ok | _listed] = on(context.server, :paths, [:remote, "c_src"])
+    end
+
+    test "takes no request whose caller has given up", context do
+      %{server: server, client: client, watcher: watcher, remote: remote} = context
+      :ok = :peer.call(server, :sys, :suspend, [watcher])
+      assert {:error, %Error{reason: :timeout}} = on(client, :late, [remote, {:add, "/usr/include"}])
+      assert {:error, %Error{reason: :timeout}} = on(client, :late, [remote, {:remove, context.dir}])
+      :ok = :peer.call(server, :sys, :resume, [watcher])
+      assert :peer.call(client, Lookout, :dirs, [remote]) == {:ok, [context.dir]}
+    end
+
+    defp on(peer, function, arguments), do: :peer.call(peer, Lookout.Remote, function, arguments, 60_000)
+  end
 end

@@ -28,17 +28,7 @@ defmodule Lookout.FlowTest do
   defp look(lengths, pid), do: Map.get(lengths, pid, 0)
   defp unexpected(pid), do: flunk("the mailbox of #{inspect(pid)} was looked at")
 
-  # As the watcher does; how many were told.
-  defp hand_out(flow, item, lengths) do
-    case Flow.pass(flow, item) do
-      {:ok, [_pid], flow} ->
-        {1, flow}
-
-      :queue ->
-        {actions, _status, flow} = flow |> push(item) |> advance(lengths)
-        {length(actions), flow}
-    end
-  end
+  defp recheck(flow, lengths), do: Flow.recheck(flow, &look(lengths, &1))
 
   defp told(pid, actions), do: for({:tell, pids, item} <- actions, pid in pids, do: item)
 
@@ -53,43 +43,33 @@ defmodule Lookout.FlowTest do
       {lengths, flow} = {%{a => @mailbox - 3}, flow([{a, :all}])}
       {[{:tell, [^a], _first}], :clear, flow} = flow |> push(batch(1)) |> advance(lengths)
       {[_second, _third], :clear, flow} = flow |> push([batch(2), batch(3)]) |> Flow.advance(&unexpected/1)
-      assert {[], :all_slow, _flow} = flow |> push(batch(4)) |> advance(%{a => @mailbox})
-      assert {[{:tell, [^a], _fourth}], :clear, _flow} = flow |> push(batch(4)) |> advance(lengths)
+      assert {[], :all_slow, flow} = flow |> push(batch(4)) |> advance(%{a => @mailbox})
+      assert Flow.recheck?(flow, :all_slow)
+      assert {[], flow} = recheck(flow, lengths)
+      assert {[{:tell, [^a], _fourth}], :clear, _flow} = advance(flow, lengths)
     end
 
-    test "with active: true never has more than 64 batches in its mailbox, whether they pass the queue or not", %{a: a} do
+    test "with active: true never has more than 64 batches in its mailbox, in whatever order it reads", %{a: a} do
       Enum.reduce(1..1_000, {flow([{a, :all}]), 0}, fn seq, {flow, length} ->
         taken = :rand.uniform(2) - 1
-        {told, flow} = hand_out(flow, batch(seq), %{a => length})
-        assert length + told <= @mailbox
-        {flow, max(length + told - taken, 0)}
+        {actions, _status, flow} = flow |> push(batch(seq)) |> advance(%{a => length})
+        assert length + length(actions) <= @mailbox
+        {flow, max(length + length(actions) - taken, 0)}
       end)
     end
 
-    test "is looked at again after every change of who gets what", %{a: a, b: b} do
+    test "with active: true is not checked again when others come, ask, sync and go", %{a: a, b: b} do
       {[_told], :clear, flow} = flow([{a, :all}]) |> push(batch(1)) |> advance()
-      {:ok, [^a], _flow} = Flow.pass(flow, batch(2))
-      {[], flow} = Flow.subscribe(flow, b, :all)
-      :queue = Flow.pass(flow, batch(2))
-      {[_told], :clear, flow} = flow |> push(batch(2)) |> advance()
-      {:ok, both, _flow} = Flow.pass(flow, batch(3))
+      {[], flow} = Flow.subscribe(flow, b, 1)
+      {[{:tell, both, _batch}], :clear, flow} = flow |> push(batch(2)) |> Flow.advance(&unexpected/1)
       assert Enum.sort(both) == Enum.sort([a, b])
-      assert :queue = flow |> Flow.unsubscribe(b) |> Flow.pass(batch(3))
-      {[], syncing} = Flow.begin_sync(flow, a)
-      assert :queue = Flow.pass(syncing, batch(3))
-      {[_told], :clear, syncing} = syncing |> push(batch(3)) |> advance(%{a => @mailbox})
-      assert :queue = Flow.pass(syncing, batch(4))
-      assert {[], :contended, _flow} = syncing |> Flow.end_sync(a) |> push(batch(4)) |> advance(%{a => @mailbox})
-    end
+      {[], flow} = Flow.begin_sync(flow, :s, b)
+      {[_told], :clear, flow} = flow |> push(batch(3)) |> Flow.advance(&unexpected/1)
+      {:ok, [], flow} = flow |> Flow.end_sync(:s) |> Flow.ask(b, 1)
+      {[_told], :clear, flow} = flow |> push(batch(4)) |> Flow.advance(&unexpected/1)
 
-    test "with a count is never passed a batch: each is counted", %{a: a, b: b} do
-      {[_told], :clear, flow} = flow([{a, 5}, {b, :all}]) |> push(batch(1)) |> advance()
-      assert :queue = Flow.pass(flow, batch(2))
-    end
-
-    test "gets no batch past those that wait", %{a: a} do
-      {[_told], :clear, flow} = flow([{a, :all}]) |> push(batch(1)) |> advance()
-      assert :queue = flow |> push(batch(2)) |> Flow.pass(batch(3))
+      assert {[{:tell, [^a], _}], :clear, _flow} =
+               flow |> Flow.unsubscribe(b) |> push(batch(5)) |> Flow.advance(&unexpected/1)
     end
 
     test "with a count gets as many as it asked for, and no more", %{a: a} do
@@ -178,14 +158,10 @@ defmodule Lookout.FlowTest do
       full = %{b => @mailbox}
       flow = flow([{a, :all}, {b, :all}]) |> push(batch(1)) |> Flow.detach_slow(&look(full, &1))
       {[_told], :clear, flow} = advance(flow)
-      assert Flow.pass(flow, batch(2)) == :queue
-      assert Flow.must_look?(flow, :clear)
-
-      for length <- [@mailbox, @mailbox - 1, 9, nil],
-          do: assert({[], ^flow} = Flow.reattach(flow, &look(%{b => length}, &1)))
-
-      assert {[{:tell, [^b], {:notice, :lagged}}], flow} = Flow.reattach(flow, &look(%{b => 8}, &1))
-      refute Flow.must_look?(flow, :clear)
+      assert Flow.recheck?(flow, :clear)
+      for length <- [@mailbox, @mailbox - 1, 9, nil], do: assert({[], ^flow} = recheck(flow, %{b => length}))
+      assert {[{:tell, [^b], {:notice, :lagged}}], flow} = recheck(flow, %{b => 8})
+      refute Flow.recheck?(flow, :clear)
       {actions, :clear, _flow} = flow |> push(batch(2)) |> advance()
       assert told(b, actions) |> List.last() == batch(2)
     end
@@ -246,12 +222,13 @@ defmodule Lookout.FlowTest do
   end
 
   describe "the order" do
-    test "of batches, notices and markers is kept", %{a: a} do
+    test "of batches, notices and markers is kept", %{a: a, b: b} do
       items = [batch(1), {:notice, {:root_deleted, "/a"}}, {:marker, :m}, batch(2)]
       {actions, :all_slow, _flow} = flow([{a, 1}]) |> push(items) |> advance()
       assert actions == [{:tell, [a], batch(1)}]
 
-      {actions, :clear, _flow} = flow([{a, :all}]) |> push(items) |> advance()
+      {[], flow} = Flow.begin_sync(flow([{a, :all}]), :m, b)
+      {actions, :clear, _flow} = flow |> push(items) |> advance()
 
       assert actions == [
                {:tell, [a], batch(1)},
@@ -270,28 +247,51 @@ defmodule Lookout.FlowTest do
   end
 
   describe "a sync" do
-    test "makes its caller ready until it ends, whatever it has asked for", %{a: a} do
-      {[], flow} = flow([{a, 0}]) |> Flow.begin_sync(a)
+    test "makes its caller ready until its marker, whatever it has asked for", %{a: a} do
+      {[], flow} = flow([{a, 0}]) |> Flow.begin_sync(:m, a)
       {actions, :clear, flow} = flow |> push([batch(1), batch(2), {:marker, :m}]) |> advance(%{a => 1_000})
       assert told(a, actions) == [batch(1), batch(2)]
       assert List.last(actions) == {:reached, :m}
-      assert {[], :all_slow, _flow} = flow |> Flow.end_sync(a) |> push(batch(3)) |> advance()
+      assert {[], :all_slow, _flow} = flow |> push(batch(3)) |> advance()
+    end
+
+    test "gives its caller nothing of what was queued behind its marker", %{a: a, b: b} do
+      {[], flow} = flow([{a, 2}, {b, 0}]) |> Flow.begin_sync(:m, a)
+      items = [batch(1), {:marker, :m}] ++ for(seq <- 2..5, do: batch(seq))
+      {[], :contended, flow} = flow |> push(items) |> advance()
+      {:ok, [], flow} = Flow.ask(flow, b, 100)
+      assert {actions, :contended, _flow} = advance(flow)
+      assert told(a, actions) == [batch(1), batch(2)]
+    end
+
+    test "that ended before its marker came is not reached any more", %{a: a} do
+      {[], flow} = flow([{a, 0}]) |> Flow.begin_sync(:m, a)
+      assert {[], :clear, flow} = flow |> Flow.end_sync(:m) |> push({:marker, :m}) |> advance()
+      assert {[], :all_slow, _flow} = flow |> push(batch(1)) |> advance()
+    end
+
+    test "ends without the end of another one of the same caller", %{a: a} do
+      {[], flow} = flow([{a, 0}]) |> Flow.begin_sync(:m, a)
+      {[], flow} = flow |> Flow.unsubscribe(a) |> Flow.begin_sync(:n, a)
+      {[], flow} = Flow.subscribe(flow, a, 0)
+      assert {actions, :clear, _flow} = flow |> push([{:marker, :m}, batch(1)]) |> advance()
+      assert told(a, actions) == [batch(1)]
     end
 
     test "waits for the other subscribers", %{a: a, b: b} do
-      {[], flow} = flow([{a, 0}, {b, 0}]) |> Flow.begin_sync(a)
+      {[], flow} = flow([{a, 0}, {b, 0}]) |> Flow.begin_sync(:m, a)
       assert {[], :contended, _flow} = flow |> push([batch(1), {:marker, :m}]) |> advance()
     end
 
     test "brings a lagging caller back", %{a: a, b: b} do
       flow = flow([{a, :all}, {b, 0}]) |> push(batch(1)) |> Flow.detach_slow(&look(%{}, &1))
-      assert {[{:tell, [^b], {:notice, :lagged}}], _flow} = Flow.begin_sync(flow, b)
+      assert {[{:tell, [^b], {:notice, :lagged}}], _flow} = Flow.begin_sync(flow, :m, b)
     end
 
     test "of one that is no subscriber is of no account to the others", %{a: a, b: b} do
-      {[], flow} = flow([{a, 0}]) |> Flow.begin_sync(b)
+      {[], flow} = flow([{a, 0}]) |> Flow.begin_sync(:m, b)
       assert {[], :all_slow, _flow} = flow |> push(batch(1)) |> advance()
-      refute Flow.subscribed?(Flow.end_sync(flow, b), b)
+      refute Flow.subscribed?(Flow.end_sync(flow, :m), b)
     end
   end
 end

@@ -62,6 +62,19 @@ defmodule Lookout.HostileProgramTest do
       end
     end
 
+    test "sends an atom that the protocol does not list is ended, and the error says so", %{dir: dir} do
+      name = "e_unheard_of_#{System.unique_integer([:positive])}"
+
+      error =
+        <<131, 104, 2, 119, 5, "fatal", 104, 4, 119, byte_size(name), name::binary, 119, 4, "open", 106, 109, 0::32>>
+
+      assert {:error, %Error{reason: :port_garbled, detail: detail}} =
+               start(dir, [{:raw, <<byte_size(error)::32, error::binary>>}, :listen])
+
+      assert detail =~ "an atom that the protocol does not list"
+      assert_raise ArgumentError, fn -> String.to_existing_atom(name) end
+    end
+
     test "is no program at all is an error", %{dir: dir} do
       path = Path.join(dir, "lookout_port")
       File.write!(path, :crypto.strong_rand_bytes(100))

@@ -45,6 +45,11 @@ defmodule Lookout.OptionsTest do
     settle: 3_600_001,
     settle: 1.0,
     settle: :infinity,
+    max_settle: -1,
+    max_settle: 86_400_001,
+    max_settle: nil,
+    missing: :ignore,
+    missing: nil,
     gitignore: :yes,
     ignore: "*.o",
     ignore: [:a],
@@ -90,6 +95,37 @@ defmodule Lookout.OptionsTest do
         Options.parse!(dirs: "/", ignore: bad)
       end
     end
+  end
+
+  test "alternatives are expanded in patterns, and a pattern that can match nothing is refused by name" do
+    assert %Options{ignore: ["*.o"], only: ["*.ex", "*.exs"]} =
+             Options.parse!(dirs: "/a", ignore: ["*.o"], only: ["*.{ex,exs}"])
+
+    for {key, pattern} <- [ignore: "./lib", only: "/a/lib/*.ex"] do
+      message =
+        Exception.message(assert_raise(ArgumentError, fn -> Options.parse!([{:dirs, "/a"}, {key, [pattern]}]) end))
+
+      assert message =~ "Lookout: option #{inspect(key)}: the pattern #{inspect(pattern)} can match nothing: "
+    end
+  end
+
+  test "patterns are bounded in number once they are expanded" do
+    assert_raise ArgumentError, ~r/option :ignore: expected at most 4096 patterns once/, fn ->
+      Options.parse!(dirs: "/", ignore: List.duplicate(String.duplicate("{a,b}", 51), 4096))
+    end
+  end
+
+  test "the options of add, or its timeout alone" do
+    assert Options.parse_add!([]) == {nil, 60_000}
+    assert Options.parse_add!(missing: :wait, timeout: :infinity) == {:wait, :infinity}
+    assert Options.parse_add!(5) == {nil, 5}
+
+    assert_raise ArgumentError, ~r/option :missing: expected :error or :wait/, fn ->
+      Options.parse_add!(missing: true)
+    end
+
+    assert_raise ArgumentError, ~r/unknown option :recursive/, fn -> Options.parse_add!(recursive: true) end
+    assert_raise ArgumentError, ~r/timeout: expected/, fn -> Options.parse_add!(:soon) end
   end
 
   test "an unknown option is named, with those that are known" do

@@ -16,7 +16,7 @@ defmodule Lookout.ProtocolTest do
 
     for tag <-
           ~w(hello watch unwatch sync list info ping credit reply entries events notice fatal)a ++
-            ~w(spawn stdin close_stdin signal stop resize read stdout stderr stdin_taken stdin_closed exit)a do
+            ~w(spawn stdin close_stdin signal stop resize stats read stdout stderr stdin_taken stdin_closed exit)a do
       assert tag in shown
     end
   end
@@ -57,12 +57,90 @@ defmodule Lookout.ProtocolTest do
              %Entry{type: :file, path: "/a", inode: 7, size: 1, mtime: -2, mode: 3}
   end
 
-  test "an errno that this VM has not heard of is no garbage" do
+  # The blocks ```atoms of the document, by kind.
+  @listed (for [_all, kind, atoms] <- Regex.scan(~r/^```atoms (.+)\n([^`]+)```$/m, File.read!(@document)), into: %{} do
+             {kind, String.split(atoms)}
+           end)
+
+  @sources Path.expand("../../c_src", __DIR__)
+
+  defp literals(pattern, sources) do
+    for source <- sources,
+        text = File.read!(Path.join(@sources, source)),
+        [_all, atom] <- Regex.scan(pattern, text),
+        uniq: true,
+        do: atom
+  end
+
+  # What `lookout_port inotifywait` reports is text for a person.
+  defp all_sources do
+    paths = @sources |> Path.join("**/*.{cpp,h}") |> Path.wildcard() |> Enum.map(&Path.relative_to(&1, @sources))
+    Enum.reject(paths, &String.starts_with?(&1, "inotifywait/"))
+  end
+
+  test "P7: the atoms that exist before the first frame are those that the document lists" do
+    listed = @listed |> Map.values() |> Enum.concat() |> Enum.uniq() |> Enum.sort()
+    assert Protocol.atoms() |> Enum.map(&Atom.to_string/1) |> Enum.uniq() |> Enum.sort() == listed
+  end
+
+  test "P7: the document lists each reason and operation that lookout_port names" do
+    constructed = literals(~r/\bError\{\s*"([a-z_0-9]+)"/, all_sources())
+    replaced = literals(~r/reason = "([a-z_]+)"/, all_sources())
+    untrusted = literals(~r/\? "([a-z_]+)" : errno_name/, all_sources())
+    assert "not_found" in constructed and "bad_limit" in replaced and "untrusted" in untrusted
+    reasons = @listed["reasons"] ++ @listed["errnos"]
+    assert Enum.reject(constructed ++ replaced ++ untrusted, &(&1 in reasons)) == []
+
+    operations =
+      literals(~r/\berrno_error\([^;"]+?,\s*"([a-z_]+)"/, all_sources()) ++
+        literals(~r/\bError\{[^;{}]*?,\s*"([a-z_]+)",/, all_sources()) ++
+        literals(~r/kOperation = "([a-z_]+)"/, all_sources()) ++
+        literals(~r/return "([a-z]+)";/, ["command/launch_error.cpp"]) ++
+        literals(~r/^    \{"([a-z_]+)", "\{:/m, ["bridge/requests.cpp"])
+
+    assert "watch" in operations and "exec" in operations and "resize" in operations
+    assert Enum.reject(operations, &(&1 in @listed["operations"])) == []
+  end
+
+  test "P7: the document lists each file system that lookout_port names" do
+    named = literals(~r/\{0x[0-9a-f]+, "([a-z0-9_]+)"\}/, ["watch/file_system.cpp"])
+    assert "nfs" in named
+    assert ["autofs" | named] |> Enum.uniq() |> Enum.sort() == Enum.sort(@listed["file systems"])
+  end
+
+  test "P7: the document lists each atom of its examples and each that the bridge writes" do
+    listed = @listed |> Map.values() |> Enum.concat()
+
+    from_program =
+      for {text, _frame} <- @examples,
+          {term, []} = Code.eval_string(text),
+          elem(term, 0) in ~w(hello reply entries events notice fatal stdout stderr stdin_taken stdin_closed exit)a,
+          atom <- atoms(term),
+          uniq: true,
+          do: Atom.to_string(atom)
+
+    sources = ["bridge/replies.cpp", "bridge/command_replies.cpp"]
+
+    written =
+      literals(~r/(?:atom\(|put_begin\([^;"]+|put_count\([^;"]+|return |put_notice\([^;"]+)"([a-z_]+)"/, sources)
+
+    assert "root_created" in written and "overflows" in written and "hello" in written
+    assert Enum.reject(from_program ++ written, &(&1 in listed)) == []
+  end
+
+  defp atoms(atom) when is_atom(atom), do: [atom]
+  defp atoms(tuple) when is_tuple(tuple), do: tuple |> Tuple.to_list() |> atoms()
+  defp atoms(list) when is_list(list), do: Enum.flat_map(list, &atoms/1)
+  defp atoms(map) when is_map(map), do: map |> Map.to_list() |> atoms()
+  defp atoms(_other), do: []
+
+  test "P7: a frame with an atom that does not exist is garbage, and creates no atom" do
     name = "e_unheard_of_#{System.unique_integer([:positive])}"
     atom = <<131, 104, 3, 119, 5, "reply", 97, 1, 104, 2, 119, 5, "error", 104, 4>>
     payload = atom <> <<119, byte_size(name), name::binary, 119, 4, "open", 109, 0::32, 109, 0::32>>
-    assert {:reply, 1, {:error, %Error{reason: reason}}} = Protocol.decode(payload)
-    assert Atom.to_string(reason) == name
+    assert {:garbage, detail} = Protocol.decode(payload)
+    assert detail =~ "no message of the protocol"
+    assert_raise ArgumentError, fn -> String.to_existing_atom(name) end
   end
 
   test "what is no message is garbage, whatever it is" do
@@ -93,7 +171,9 @@ defmodule Lookout.ProtocolTest do
           {:stdin_taken, 0},
           {:stdin_closed, "why"},
           {:exit, 256},
-          {:exit, {:signal, 9}}
+          {:exit, {:signal, 9}},
+          {:exit, 0, killed: true, other: true},
+          {:exit, 256, killed: true}
         ] do
       assert {:garbage, _detail} = decode(bad)
     end

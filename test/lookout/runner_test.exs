@@ -24,6 +24,12 @@ defmodule Lookout.RunnerTest do
       refute_received {:lookout_runner, _, {:started, _, _}}
     end
 
+    test "waits for quiet for :max_settle at most", context do
+      runner = start!(context, command: ["true"], settle: 3_600_000, max_settle: 50)
+      change!(context, "a")
+      started(runner)
+    end
+
     test "starts even though changes never cease", context do
       runner = start!(context, command: ["true"], settle: 100)
 
@@ -144,7 +150,7 @@ defmodule Lookout.RunnerTest do
       change!(context, "a")
       assert finished(runner) == 0
       assert {:messages, messages} = Process.info(self(), :messages)
-      assert [{:lookout_runner, ^runner, {:started, _, _}} | outputs] = messages
+      assert [{_, ^runner, {:cause, _}}, {_, ^runner, {:started, _, _}} | outputs] = messages
       assert Enum.sort(outputs) == [output: {:stderr, "b"}, output: {:stdout, <<"a", 0xFF>>}]
     end
 
@@ -228,6 +234,9 @@ defmodule Lookout.RunnerTest do
             {dirs ++ command ++ [colour: 1], ~r/unknown option :colour/},
             {dirs ++ command ++ [on_busy: :wait], ~r/option :on_busy: expected .*got: :wait/},
             {dirs ++ command ++ [settle: -1], ~r/option :settle/},
+            {dirs ++ command ++ [max_settle: :never], ~r/option :max_settle/},
+            {dirs ++ command ++ [missing: true], ~r/option :missing/},
+            {dirs ++ command ++ [only: ["./lib"]], ~r|write "/lib"|},
             {dirs ++ command ++ [signal: :nope], ~r/option :signal/},
             {dirs ++ command ++ [paths: :arg], ~r/option :paths/},
             {dirs ++ command ++ [into: ""], ~r/option :into/},
@@ -256,8 +265,10 @@ defmodule Lookout.RunnerTest do
     end
 
     test "a child specification has the name as its id, and gives the command its grace" do
-      assert %{id: Runner, shutdown: 8_000} = Runner.child_spec(dirs: "lib", command: ["true"])
-      assert %{id: :a, shutdown: 3_100} = Runner.child_spec(dirs: "lib", command: ["true"], name: :a, grace: 100)
+      assert %{id: Runner, shutdown: 11_000, modules: [Runner.Server]} =
+               Runner.child_spec(dirs: "lib", command: ["true"])
+
+      assert %{id: :a, shutdown: 6_100} = Runner.child_spec(dirs: "lib", command: ["true"], name: :a, grace: 100)
     end
 
     test "P7: a child specification with a grace that is no time, or options that are none, says so" do

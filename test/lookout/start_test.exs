@@ -132,6 +132,7 @@ defmodule Lookout.StartTest do
     test "the child's id is the name, so that there may be several" do
       assert %{id: Lookout, start: {Lookout, :start_link, ["/a"]}} = Lookout.child_spec("/a")
       assert %{id: A} = Lookout.child_spec(dirs: "/a", name: A)
+      assert %{modules: [Lookout.Watcher]} = Lookout.child_spec("/a")
     end
 
     test "it starts, is restarted, and ends with it", %{dir: dir} do

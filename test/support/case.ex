@@ -62,6 +62,9 @@ defmodule Lookout.Case do
     end
   end
 
+  @doc "Changes the mode by one system call. File.chmod/2 makes several, each of which may be an event."
+  def chmod!(path, mode), do: {"", 0} = System.cmd("chmod", [mode, path])
+
   @doc """
   Lets what stands there grow old. Within one tick of the kernel's clock (10 ms at most) an inode number
   may be used again, so a file that is younger is told as modified when it is renamed.

@@ -2,11 +2,7 @@ defmodule Lookout.Command.Calls do
   @moduledoc false
   # The calling side of a command: each call ends in its reply or in an error, never in an exit.
 
-  alias Lookout.{Client, Error, Options}
-
-  # The command answers a write itself when its time is up. This is how much longer its answer is
-  # waited for.
-  @grace 500
+  alias Lookout.{Client, Error, Options, Sealed}
 
   @spec call(GenServer.server(), term, timeout, atom) :: term
   def call(command, request, timeout, operation) do
@@ -14,10 +10,10 @@ defmodule Lookout.Command.Calls do
   end
 
   @spec write(GenServer.server(), binary, timeout) :: :ok | {:error, Error.t()}
-  def write(command, bytes, timeout) do
-    patience = if Options.timeout!(timeout) == :infinity, do: :infinity, else: timeout + @grace
-    call(command, {:write, bytes, timeout}, patience, :write)
-  end
+  def write(command, bytes, timeout), do: call(command, {:write, sealed(command, bytes)}, timeout, :write)
+
+  # A function can be called by a node with the same version of its module only.
+  defp sealed(command, bytes), do: if(Client.remote?(command), do: bytes, else: Sealed.seal(bytes))
 
   @spec close_stdin(GenServer.server(), timeout) :: :ok | {:error, Error.t()}
   def close_stdin(command, timeout), do: call(command, :close_stdin, timeout, :close_stdin)
@@ -29,7 +25,7 @@ defmodule Lookout.Command.Calls do
     pid = GenServer.whereis(command)
 
     with :none <- taken(pid) do
-      result = call(command, :await, timeout, :await)
+      result = command |> Client.wait(:await, timeout, :await) |> explained()
       with :none <- taken(pid), do: result
     end
   end
@@ -37,6 +33,7 @@ defmodule Lookout.Command.Calls do
   defp taken(pid) do
     receive do
       {:lookout_command, ^pid, {:exit, status}} -> {:ok, status}
+      {:lookout_command, ^pid, {:exit, status, _details}} -> {:ok, status}
       {:lookout_command, ^pid, {:error, error}} -> {:error, error}
     after
       0 -> :none

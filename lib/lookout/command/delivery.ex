@@ -3,13 +3,8 @@ defmodule Lookout.Command.Delivery do
   # Output and the last word: what the process of a command does to hand them to its owner, or to whoever pulls
   # (`Lookout.Command.Flow` says what and when).
 
-  import Lookout.Command.State, only: [told_anyone?: 1]
-  alias Lookout.{Program, Timers}
-  alias Lookout.Command.{Ending, Flow, State}
-
-  @doc "The command has said something."
-  @spec output(State.t(), {:stdout | :stderr, binary}) :: State.t()
-  def output(state, piece), do: if(told_anyone?(state), do: push(state, piece), else: state)
+  alias Lookout.{Error, Program, Timers}
+  alias Lookout.Command.{Ending, Flow, Journal, State}
 
   @doc "Puts an item behind what has not been taken yet."
   @spec push(State.t(), Flow.item()) :: State.t()
@@ -19,8 +14,23 @@ defmodule Lookout.Command.Delivery do
   @spec pull(State.t(), GenServer.from()) :: State.t()
   def pull(state, from) do
     {:ok, flow} = Flow.ask(state.flow, :once)
-    deliver(%{state | flow: flow, next: from})
+    %{state | flow: flow, next: from} |> deliver() |> answer_late()
   end
+
+  @doc "The time of run/2 is up: who pulls gets what is held here, no more is granted, and then comes the error."
+  @spec time_out(State.t()) :: State.t()
+  def time_out(state), do: answer_late(%{state | timed_out: true})
+
+  defp answer_late(%{timed_out: true, next: next} = state) when next != nil do
+    GenServer.reply(next, {:error, run_timeout(state)})
+    %{state | next: nil}
+  end
+
+  defp answer_late(state), do: state
+
+  @spec run_timeout(State.t()) :: Error.t()
+  def run_timeout(state),
+    do: State.error(:timeout, :run, "the command has not ended within #{state.options.timeout} ms")
 
   @doc "From here on nothing waits for the owner: output that it has no room for is dropped."
   @spec drop(State.t()) :: State.t()
@@ -29,7 +39,7 @@ defmodule Lookout.Command.Delivery do
   @doc "Hands out what can be taken now, and grants the command as much."
   @spec deliver(State.t()) :: State.t()
   def deliver(state) do
-    {items, status, flow} = Flow.advance(state.flow, fn -> mailbox(state.options.owner) end)
+    {items, status, flow} = Flow.advance(state.flow, fn -> State.mailbox(state) end)
     items |> Enum.reduce(%{state | flow: flow}, &hand_out/2) |> grant() |> look_again(status)
   end
 
@@ -43,27 +53,26 @@ defmodule Lookout.Command.Delivery do
     %{state | next: nil}
   end
 
-  defp tell(%{options: %{owner: nil}} = state, _item), do: state
+  defp tell(%{options: %{owner: nil}} = state, {stream, bytes}) when stream in [:stdout, :stderr],
+    do: %{state | journal: Journal.add(state.journal, stream, bytes)}
+
+  defp tell(%{options: %{owner: nil}} = state, _last), do: %{state | journal: Journal.close(state.journal)}
 
   defp tell(state, item) do
-    send(state.options.owner, {:lookout_command, self(), Ending.shown(item)})
+    send(state.options.owner, {:lookout_command, self(), state |> with_details(item) |> Ending.shown()})
     state
   end
+
+  defp with_details(%{options: %{exit_details: true}} = state, {:exit, status}) do
+    {:exit, status, %{killed: state.killed}}
+  end
+
+  defp with_details(_state, item), do: item
 
   defp pulled({kind, _why} = item) when kind in [:error, :raised], do: item
   defp pulled(item), do: {:ok, item}
 
-  defp mailbox(nil), do: 0
-
-  defp mailbox(owner) do
-    case Process.info(owner, :message_queue_len) do
-      {:message_queue_len, length} -> length
-      # Dead: the message of it is on its way.
-      nil -> 0
-    end
-  end
-
-  defp grant(%{last: nil} = state) do
+  defp grant(%{last: nil, timed_out: false} = state) do
     {due, flow} = Flow.more_credit(state.flow)
     program = Enum.reduce(due, state.program, fn {stream, n}, program -> Program.tell(program, {:read, stream, n}) end)
     %{state | flow: flow, program: program}

@@ -2,64 +2,156 @@ defmodule Lookout.Command.Ending do
   @moduledoc false
   # The end of a command: its last word, those that wait for it, and what is done so that nothing is left.
 
-  import Lookout.Command.State, only: [error: 3, request: 3]
-  alias Lookout.{Bridge, Program}
-  alias Lookout.Command.{Delivery, Feeding, State}
+  import Lookout.Command.State, only: [error: 3, label: 1, request: 3]
+  alias Lookout.{Bridge, Error, Program}
+  alias Lookout.Command.{Delivery, Feeding, Lines, Readiness, State}
 
   # Milliseconds, after the grace of a command, in which KILL must have done its work.
-  @patience 1_000
+  @patience 2_000
 
-  @doc "TERM, and after so long KILL. Whoever waits for the end may be the owner: its output must not hold it up."
+  @doc "The stop signal, and after so long KILL. Whoever waits for the end may be the owner: its output must not hold it up."
   @spec stop(State.t(), non_neg_integer) :: State.t()
-  def stop(state, grace), do: state |> request(:stop, &{:stop, &1, grace}) |> Delivery.drop()
+  def stop(state, grace), do: state |> ask_to_stop(grace) |> Delivery.drop()
+
+  defp ask_to_stop(state, grace) do
+    request(%{state | grace: min(state.grace || grace, grace)}, :stop, &{:stop, &1, grace})
+  end
+
+  @doc "Something of the command cannot be ended. Who waits for the end of it has the error, and the exit comes when it has ended."
+  @spec stop_failed(State.t(), Error.t()) :: State.t()
+  def stop_failed(%{raised: nil} = state, error) do
+    {stops, awaiting} = Enum.split_with(state.awaiting, &match?({:stop, _from}, &1))
+    for {:stop, from} <- stops, do: GenServer.reply(from, {:error, error})
+    %{state | awaiting: awaiting}
+  end
+
+  def stop_failed(state, error), do: over(state, {:error, error})
 
   @doc "The input could not be enumerated: a command that does not get all of it is ended."
   @spec input_failed(State.t(), State.raised()) :: State.t()
-  def input_failed(%{last: nil} = state, raised), do: stop(%{state | feeder: nil, raised: raised}, 0)
+  def input_failed(%{last: nil} = state, raised) do
+    stop(%{state | feeder: nil, raised: raised}, state.options.short_grace)
+  end
+
   def input_failed(state, _raised), do: %{state | feeder: nil}
 
   @doc "The last word of the program. It goes behind what the owner has not taken yet."
-  @spec over(State.t(), State.last()) :: State.t()
+  @spec over(State.t(), State.last() | {:exit, term, [killed: true]}) :: State.t()
+  def over(state, {:exit, status, [killed: true]}) do
+    unless state.options.exit_details or (state.grace || state.options.short_grace) == 0, do: warn_of_kill(state)
+    over(%{state | killed: true}, {:exit, status})
+  end
+
   def over(state, last) do
     last = if state.raised, do: {:raised, state.raised}, else: last
     %{state | last: last, program: Program.close(state.program)} |> Feeding.stop() |> Delivery.push(last)
   end
 
+  @doc "The exit of a command that the start still waited for: nobody but those that wait for it is told."
+  @spec over_before_ready(State.t(), tuple) :: State.t()
+  def over_before_ready(state, last) do
+    answer_all(Feeding.stop(%{state | last: exit_of(last), program: Program.close(state.program)}))
+  end
+
+  @doc "Why the start of a command fails that has ended before it was ready."
+  @spec early_end(State.t(), tuple) :: Error.t()
+  def early_end(%{raised: nil} = state, last) do
+    {:exit, status} = last |> exit_of() |> shown()
+
+    error =
+      Readiness.error(
+        :exit_status,
+        state.options.wait_for,
+        "the command ended with #{inspect(status)} before it was ready"
+      )
+
+    %{error | status: status, stderr: if(state.journal.tail != "", do: state.journal.tail)}
+  end
+
+  def early_end(state, _last) do
+    {:error, error} = shown({:raised, state.raised})
+    error
+  end
+
+  defp exit_of({:exit, status, _killed}), do: {:exit, status}
+  defp exit_of({:exit, status}), do: {:exit, status}
+
+  defp warn_of_kill(state) do
+    :logger.warning("#{label(state)} had processes that did not end by themselves; they were killed")
+  end
+
   @doc "The process of the command goes on until its last word was handed out, and start_link has its answer."
   @spec finish_if_told(State.t()) :: {:noreply, State.t()} | {:stop, term, State.t()}
   def finish_if_told(%{told: true, starter: :answered} = state) do
-    {:stop, stop_reason(state), answer_all(state)}
+    reason = stop_reason(state)
+    if failure?(reason), do: log_failure(state, how(state.last, reason))
+    {:stop, reason, answer_all(state)}
   end
 
   def finish_if_told(state), do: {:noreply, state}
+
+  defp failure?(reason) when reason in [:normal, :shutdown], do: false
+  defp failure?({:shutdown, _why}), do: false
+  defp failure?(_reason), do: true
+
+  # Not the last word itself: what was raised may quote an element of the input.
+  defp how({:exit, status}, _reason), do: inspect(status(status))
+  defp how(_last, error), do: Exception.message(error)
+
+  defp log_failure(%{journal: %{tail: ""}}, _how), do: :ok
+
+  defp log_failure(%{journal: %{tail: tail}} = state, how) do
+    :logger.error("~ts ended with ~ts; its standard error ended with:~n~ts", [label(state), how, lines(tail)])
+  end
+
+  defp lines(tail) do
+    {lines, rest} = Lines.split("", tail)
+    Enum.intersperse(lines ++ Lines.last(rest), ?\n)
+  end
 
   defp answer_all(state) do
     Enum.each(state.awaiting, &answer(&1, shown(state.last)))
     %{state | awaiting: []}
   end
 
+  # Where lookout_port has ended, the guardian ends the tree, which may take the grace.
+  defp answer({:stop, from}, {:error, error}), do: GenServer.reply(from, {:error, error})
   defp answer({:stop, from}, _last), do: GenServer.reply(from, :ok)
   defp answer(from, {:exit, status}), do: GenServer.reply(from, {:ok, status})
   defp answer(from, {:error, error}), do: GenServer.reply(from, {:error, error})
 
   # The owner has been told. Under a supervisor, which is not, the reason says it.
-  defp stop_reason(%{last: {:exit, 0}}), do: :normal
   defp stop_reason(%{parent: parent, options: %{owner: parent}}), do: :normal
   defp stop_reason(%{parent: nil}), do: :normal
-  defp stop_reason(%{last: last}), do: reason(shown(last))
+  defp stop_reason(%{last: {:exit, status}, options: options}), do: exit_reason(options, status(status))
+  # It is logged, and what was raised may quote an element of the input.
+  defp stop_reason(%{last: {:raised, {:error, %module{}, _stacktrace}}}), do: input_failed("** (#{inspect(module)})")
+  defp stop_reason(%{last: {:raised, {kind, _reason, _stacktrace}}}), do: input_failed("** (#{kind})")
+  defp stop_reason(%{last: {:error, error}}), do: error
 
-  defp reason({:exit, status}), do: {:exit, status}
-  defp reason({:error, error}), do: error
+  defp exit_reason(%{exit_reason: nil, success: success}, status) do
+    if status in success, do: :normal, else: {:exit, status}
+  end
+
+  defp exit_reason(%{exit_reason: function}, status), do: function.(status)
 
   @doc "An item as users see it."
-  @spec shown({atom, term}) :: {atom, term}
+  @spec shown(tuple) :: tuple
   def shown({:exit, status}), do: {:exit, status(status)}
+  def shown({:exit, status, details}), do: {:exit, status(status), details}
 
   def shown({:raised, {kind, reason, stacktrace}}) do
-    {:error, error(:input_failed, :write, "enumerating :input failed: " <> Exception.format(kind, reason, stacktrace))}
+    {:error, input_failed(Exception.format(kind, reason, Enum.map(stacktrace, &without_arguments/1)))}
   end
 
   def shown(item), do: item
+
+  defp input_failed(why), do: error(:input_failed, :write, "enumerating :input failed: " <> why)
+
+  defp without_arguments({module, function, arguments, location}) when is_list(arguments),
+    do: {module, function, length(arguments), location}
+
+  defp without_arguments(entry), do: entry
 
   @doc "An exit as users see it: the name of a signal says it all."
   @spec status(0..255 | {:signal, atom, pos_integer}) :: Lookout.Command.status()
@@ -67,11 +159,12 @@ defmodule Lookout.Command.Ending do
   def status(code), do: code
 
   @doc """
-  The process of the command ends. A supervisor that stops its child gives the command its grace, and an owner that lives on hears the
-  end as always; the end of an owner gives no grace.
+  The process of the command ends. A supervisor that stops its child waits for the end of the command, and an owner that lives on hears
+  it as always. Else lookout_port ends, and with it, after the grace, the command.
   """
   @spec part(State.t(), term) :: :ok
   def part(state, reason) do
+    Readiness.stop(state.readiness)
     state = Feeding.stop(state)
     state = if gentle?(reason, state), do: finish(state), else: state
     Program.part(state.program)
@@ -92,26 +185,33 @@ defmodule Lookout.Command.Ending do
   # It has exited, and the owner has not taken all of it.
   defp finish(state), do: state |> Delivery.drop() |> answer_all()
 
-  defp last_words(%{program: %{bridge: %{port: port}}} = state, deadline) do
+  defp last_words(%{program: %{bridge: %{port: port} = bridge} = program} = state, deadline) do
     receive do
       {^port, _word} = message -> heard(state, message, deadline)
       {:EXIT, ^port, _reason} = message -> heard(state, message, deadline)
     after
-      max(deadline - now(), 0) ->
-        over(state, {:error, Program.kill(state.program, :port_hung, "did not end the command in time")})
+      Bridge.patience(bridge, deadline) ->
+        if now() < deadline do
+          {_sent, bridge} = Bridge.flush(bridge)
+          last_words(%{state | program: %{program | bridge: bridge}}, deadline)
+        else
+          over(state, {:error, Program.kill(program, :port_hung, "did not end the command in time")})
+        end
     end
   end
 
   defp heard(state, message, deadline) do
     case Program.port_message(state.program, message) do
-      {:said, {:exit, _status} = last} ->
+      {:said, last} when elem(last, 0) == :exit ->
         over(state, last)
 
       {:said, {kind, _} = piece} when kind in [:stdout, :stderr] ->
-        state |> Delivery.output(piece) |> last_words(deadline)
+        state |> Delivery.push(piece) |> last_words(deadline)
 
-      {:said, _other} ->
-        last_words(state, deadline)
+      {:said, other} ->
+        if failed_launch?(state, other),
+          do: over(state, {:error, elem(elem(other, 2), 1)}),
+          else: last_words(state, deadline)
 
       {:ended, error} ->
         over(state, {:error, error})
@@ -121,10 +221,16 @@ defmodule Lookout.Command.Ending do
   @doc "Ends the command and waits for that. Takes what it still says, and drops it."
   @spec halt(State.t(), non_neg_integer) :: boolean
   def halt(state, grace) do
-    state = request(state, :stop, &{:stop, &1, grace})
-    for stream <- [:stdout, :stderr], do: Program.tell(state.program, {:read, stream, :infinity})
-    Bridge.await(state.program.bridge.port, deadline(grace), &match?({:exit, _status}, &1))
+    state = ask_to_stop(state, grace)
+    program = Enum.reduce([:stdout, :stderr], state.program, &Program.tell(&2, {:read, &1, :infinity}))
+    Bridge.await(program.bridge, deadline(grace), &(elem(&1, 0) == :exit or failed_launch?(state, &1)))
   end
+
+  # Nothing of it is left then.
+  defp failed_launch?(%{os_pid: nil} = state, {:reply, id, {:error, _error}}),
+    do: match?({:ok, :spawn, _program}, Program.answered(state.program, id))
+
+  defp failed_launch?(_state, _message), do: false
 
   defp deadline(grace), do: now() + grace + @patience
   defp now, do: System.monotonic_time(:millisecond)

@@ -7,6 +7,7 @@ defmodule Lookout.Command.Feeder do
   # enumerable did.
 
   alias Lookout.Command.Calls
+  alias Lookout.Sealed
 
   @doc "Feeds the calling process, which is that of a command."
   @spec start_link(Enumerable.t()) :: pid
@@ -41,6 +42,6 @@ defmodule Lookout.Command.Feeder do
   rescue
     ArgumentError ->
       raise ArgumentError,
-            "Lookout.Command: option :input: expected an enumerable of iodata, got in it: #{inspect(element)}"
+            "Lookout.Command: option :input: expected an enumerable of iodata, got in it #{Sealed.describe(element)}"
   end
 end

@@ -3,20 +3,23 @@ defmodule Lookout.Command.Feeding do
   # Standard input: what the process of a command does about those that write to it (`Lookout.Command.Input` says what).
 
   import Lookout.Command.State, only: [error: 3, request: 3]
-  alias Lookout.{Error, Program, Timers}
-  alias Lookout.Command.{Feeder, Input, State}
+  alias Lookout.{Error, Program, Sealed, Timers}
+  alias Lookout.Command.{Feeder, Flow, Input, State}
 
   @doc "The command runs: begins with the input that it was given."
   @spec begin(State.t()) :: State.t()
   def begin(%{options: %{input: nil}} = state), do: state
 
-  def begin(%{options: %{input: bytes}} = state) when is_binary(bytes) do
+  def begin(%{options: %{input: input} = options} = state),
+    do: input |> Sealed.open() |> feed(%{state | options: %{options | input: nil}})
+
+  defp feed(bytes, state) when is_binary(bytes) do
     {:ok, writes, input} = Input.write(state.input, nil, bytes)
     {:ok, closes, input} = Input.close(input, nil)
     act(%{state | input: input}, writes ++ closes)
   end
 
-  def begin(%{options: %{input: enumerable}} = state), do: %{state | feeder: Feeder.start_link(enumerable)}
+  defp feed(enumerable, state), do: %{state | feeder: Feeder.start_link(enumerable)}
 
   @spec write(State.t(), GenServer.from(), binary, timeout) :: {:ok, State.t()} | {:error, Error.t()}
   def write(state, from, bytes, timeout) do
@@ -37,11 +40,31 @@ defmodule Lookout.Command.Feeding do
   @spec expired(State.t(), GenServer.from()) :: State.t()
   def expired(state, from) do
     if Input.waiting?(state.input, from) do
-      GenServer.reply(from, {:error, error(:timeout, :write, "the command has not read its input in time")})
+      GenServer.reply(from, {:error, error(:timeout, :write, cause(state) <> "; " <> progress(state.input, from))})
       state.input |> Input.withdraw(from) |> continue(state)
     else
       state
     end
+  end
+
+  # A command whose output is not taken waits with it, and reads no input meanwhile.
+  defp cause(%{flow: flow} = state) do
+    cond do
+      not Flow.waiting?(flow) ->
+        "the command did not read its input in time"
+
+      flow.want == :all ->
+        "the output of the command waits for its owner, whose mailbox is full (#{State.mailbox(state)} messages)"
+
+      true ->
+        "the output of the command waits for its owner, which has to ask for it (Lookout.Command.ask/2)"
+    end
+  end
+
+  defp progress(input, writer) do
+    %{size: size, taken: taken, on_its_way: on_its_way} = Input.progress(input, writer)
+
+    "of #{size} bytes #{taken} were taken, #{on_its_way} are on their way, and #{size - taken - on_its_way} were dropped"
   end
 
   @doc "The command reads no more: those that wait are told so. One that enumerates halts."

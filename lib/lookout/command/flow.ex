@@ -41,6 +41,10 @@ defmodule Lookout.Command.Flow do
   @spec drop(t) :: t
   def drop(%__MODULE__{} = flow), do: %{flow | dropping: true}
 
+  @doc "Whether output waits until the owner takes it."
+  @spec waiting?(t) :: boolean
+  def waiting?(%__MODULE__{} = flow), do: not :queue.is_empty(flow.queue)
+
   @doc "The items to hand out now. `:slow`: the mailbox must be looked at again."
   @spec advance(t, look) :: {[item], :ok | :slow, t}
   def advance(%__MODULE__{} = flow, look), do: advance(flow, look, [])

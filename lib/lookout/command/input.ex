@@ -6,6 +6,9 @@ defmodule Lookout.Command.Input do
   # What was sent and not yet taken by the command is at most one window, so a command that does not
   # read costs no more than that and the writes that wait.
 
+  alias Lookout.Sealed
+
+  @window 262_144
   @chunk 65_536
 
   @type writer :: term
@@ -13,12 +16,13 @@ defmodule Lookout.Command.Input do
   @type t :: %__MODULE__{
           free: non_neg_integer,
           state: state,
-          queue: :queue.queue({writer, binary}),
+          queue: :queue.queue({writer, size :: non_neg_integer, left :: non_neg_integer, Sealed.t(binary)}),
           closer: nil | writer
         }
+  @type progress :: %{size: non_neg_integer, taken: non_neg_integer, on_its_way: non_neg_integer}
   @type action :: {:send, binary} | {:done, writer} | {:close, writer}
 
-  defstruct free: 262_144, state: :open, queue: :queue.new(), closer: nil
+  defstruct free: @window, state: :open, queue: :queue.new(), closer: nil
 
   @doc "`:closed` is a command without input."
   @spec new(:open | :closed) :: t
@@ -26,7 +30,7 @@ defmodule Lookout.Command.Input do
 
   @spec write(t, writer, binary) :: {:ok, [action], t} | {:error, :closed | :epipe}
   def write(%__MODULE__{state: :open} = input, writer, bytes) do
-    pump(%{input | queue: :queue.in({writer, bytes}, input.queue)})
+    pump(%{input | queue: :queue.in({writer, byte_size(bytes), byte_size(bytes), Sealed.seal(bytes)}, input.queue)})
   end
 
   def write(%__MODULE__{state: :broken}, _writer, _bytes), do: {:error, :epipe}
@@ -44,7 +48,7 @@ defmodule Lookout.Command.Input do
   @doc "The command reads no more: those whose bytes were not sent are told so."
   @spec broken(t) :: {[writer], t}
   def broken(%__MODULE__{} = input) do
-    writers = for {writer, _bytes} <- :queue.to_list(input.queue), do: writer
+    writers = for {writer, _size, _left, _bytes} <- :queue.to_list(input.queue), do: writer
     closers = if input.closer, do: [input.closer], else: []
     {writers ++ closers, %{input | state: :broken, queue: :queue.new(), closer: nil}}
   end
@@ -52,7 +56,7 @@ defmodule Lookout.Command.Input do
   @doc "Nobody waits for this write any more: what was not sent of it is dropped."
   @spec withdraw(t, writer) :: {:ok, [action], t}
   def withdraw(%__MODULE__{} = input, writer) do
-    pump(%{input | queue: :queue.filter(fn {waiting, _bytes} -> waiting != writer end, input.queue)})
+    pump(%{input | queue: :queue.filter(fn {waiting, _size, _left, _bytes} -> waiting != writer end, input.queue)})
   end
 
   @doc "Whether the write waits."
@@ -61,22 +65,37 @@ defmodule Lookout.Command.Input do
     input.queue |> :queue.to_list() |> List.keymember?(writer, 0)
   end
 
+  @doc "How far a write is that waits. What was sent and not taken are the last bytes that were sent, so they are those of the first write."
+  @spec progress(t, writer) :: progress
+  def progress(%__MODULE__{} = input, writer) do
+    {_writer, size, left, _bytes} = input.queue |> :queue.to_list() |> List.keyfind(writer, 0)
+    on_its_way = min(size - left, @window - input.free)
+    %{size: size, taken: size - left - on_its_way, on_its_way: on_its_way}
+  end
+
   defp pump(input), do: pump(input, [])
 
   defp pump(input, actions) do
     case :queue.peek(input.queue) do
-      {:value, {writer, ""}} -> pump(%{input | queue: :queue.drop(input.queue)}, [{:done, writer} | actions])
-      {:value, {writer, bytes}} when input.free > 0 -> send_part(input, writer, bytes, actions)
-      {:value, _waiting} -> {:ok, Enum.reverse(actions), input}
-      :empty -> {:ok, Enum.reverse(closing(input, actions)), closed(input)}
+      {:value, {writer, _size, 0, _bytes}} ->
+        pump(%{input | queue: :queue.drop(input.queue)}, [{:done, writer} | actions])
+
+      {:value, {_writer, _size, _left, _bytes} = write} when input.free > 0 ->
+        send_part(input, write, actions)
+
+      {:value, _waiting} ->
+        {:ok, Enum.reverse(actions), input}
+
+      :empty ->
+        {:ok, Enum.reverse(closing(input, actions)), closed(input)}
     end
   end
 
-  defp send_part(input, writer, bytes, actions) do
-    size = bytes |> byte_size() |> min(@chunk) |> min(input.free)
-    {part, rest} = :erlang.split_binary(bytes, size)
-    queue = :queue.in_r({writer, rest}, :queue.drop(input.queue))
-    pump(%{input | queue: queue, free: input.free - size}, [{:send, part} | actions])
+  defp send_part(input, {writer, size, left, bytes}, actions) do
+    sent = left |> min(@chunk) |> min(input.free)
+    {part, rest} = bytes |> Sealed.open() |> :erlang.split_binary(sent)
+    queue = :queue.in_r({writer, size, left - sent, Sealed.seal(rest)}, :queue.drop(input.queue))
+    pump(%{input | queue: queue, free: input.free - sent}, [{:send, part} | actions])
   end
 
   defp closing(%{state: :closing} = input, actions), do: [{:close, input.closer} | actions]

@@ -3,18 +3,25 @@ defmodule Lookout.Command.Once do
   # A command whose output the calling process takes piece by piece, without messages: run/2 and
   # stream/2.
 
-  alias Lookout.Command.{Ending, Options, Server}
+  alias Lookout.Command.{Ending, Options, Server, Tail}
   alias Lookout.Error
 
-  @doc "Runs it to its end."
-  @spec run(Options.t()) :: {:ok, Collectable.t(), 0..255 | {:signal, atom, pos_integer}} | {:error, Error.t()}
+  @type status :: 0..255 | {:signal, atom, pos_integer} | :timeout
+
+  @doc "Runs it to its end, or to the end of its time."
+  @spec run(Options.t()) ::
+          {:ok, Collectable.t() | %{stdout: Collectable.t(), stderr: binary}, status} | {:error, Error.t()}
   def run(%Options{} = options) do
     # Before the command is started: a collectable may fail.
     {acc, collector} = Collectable.into(options.into)
 
     case Server.start(%{options | active: :pull}) do
       {:ok, pid} ->
-        collect(pid, deadline(options.timeout), options, acc, collector)
+        collect(pid, options, acc, collector)
+
+      # It was not started in time.
+      {:error, %Error{reason: :timeout}} ->
+        {:ok, output(collector.(acc, :done), [], options), :timeout}
 
       {:error, error} ->
         collector.(acc, :halt)
@@ -22,35 +29,63 @@ defmodule Lookout.Command.Once do
     end
   end
 
-  @doc "As a stream of its standard output; it runs from the first element on, no further than it is read."
+  @doc "As a stream of its output; it runs from the first element on, no further than it is read."
   @spec stream((() -> {:ok, Options.t()} | {:error, Error.t()})) :: Enumerable.t()
-  def stream(options), do: Stream.resource(fn -> start!(options.()) end, &take/1, &halt/1)
+  def stream(options),
+    do: Stream.resource(fn -> start!(options.()) end, &take/1, fn {pid, _options, _tail} -> halt(pid) end)
 
   defp start!({:ok, options}) do
     case Server.start(%{options | active: :pull, owner: self()}) do
-      {:ok, pid} -> pid
+      {:ok, pid} -> {pid, Map.take(options, [:gather, :exit_status]), ""}
       {:error, error} -> raise error
     end
   end
 
   defp start!({:error, error}), do: raise(error)
 
-  defp take(pid) do
-    case Server.next(pid, :infinity) do
-      {:ok, {stream, bytes}} when stream in [:stdout, :stderr] -> {[bytes], pid}
-      {:ok, {:exit, 0}} -> {:halt, pid}
-      {:ok, {:exit, status}} -> raise failed(status)
-      {:error, error} -> raise error
-      {:raised, {kind, reason, stacktrace}} -> :erlang.raise(kind, reason, stacktrace)
+  defp take({_pid, :over, _tail} = state), do: {:halt, state}
+
+  defp take({pid, options, tail} = state) do
+    case Server.next(pid) do
+      {:ok, {:stderr, bytes}} when options.gather != nil ->
+        {element(:stderr, bytes, options), {pid, options, Tail.add(tail, bytes)}}
+
+      {:ok, {stream, bytes}} when stream in [:stdout, :stderr] ->
+        {element(stream, bytes, options), state}
+
+      {:ok, {:exit, status}} when options.exit_status ->
+        {[{:exit, Ending.status(status)}], {pid, :over, tail}}
+
+      {:ok, {:exit, 0}} ->
+        {:halt, state}
+
+      {:ok, {:exit, status}} ->
+        raise failed(Ending.status(status), options, tail)
+
+      {:error, error} ->
+        raise error
+
+      {:raised, {kind, reason, stacktrace}} ->
+        :erlang.raise(kind, reason, stacktrace)
     end
   end
 
-  defp failed(status) do
-    %Error{reason: :exit_status, operation: :stream, detail: "the command ended with #{inspect(Ending.status(status))}"}
+  defp element(stream, bytes, %{gather: :tagged}), do: [{stream, bytes}]
+  defp element(:stderr, _bytes, %{gather: :separate}), do: []
+  defp element(_stream, bytes, _options), do: [bytes]
+
+  defp failed(status, options, tail) do
+    %Error{
+      reason: :exit_status,
+      operation: :stream,
+      detail: "the command ended with #{inspect(status)}",
+      status: status,
+      stderr: if(options.gather, do: tail)
+    }
   end
 
-  defp collect(pid, deadline, options, acc, collector) do
-    pull(pid, deadline, options, acc, collector)
+  defp collect(pid, options, acc, collector) do
+    pull(pid, options, {acc, []}, collector)
   catch
     kind, reason ->
       halt(pid)
@@ -58,30 +93,34 @@ defmodule Lookout.Command.Once do
       :erlang.raise(kind, reason, __STACKTRACE__)
   end
 
-  defp pull(pid, deadline, options, acc, collector) do
-    case Server.next(pid, left(deadline)) do
+  defp pull(pid, options, {acc, errors}, collector) do
+    case Server.next(pid) do
+      {:ok, {:stderr, bytes}} when options.gather == :separate ->
+        pull(pid, options, {acc, [errors | bytes]}, collector)
+
       {:ok, {stream, bytes}} when stream in [:stdout, :stderr] ->
-        pull(pid, deadline, options, collector.(acc, {:cont, bytes}), collector)
+        pull(pid, options, {collector.(acc, {:cont, bytes}), errors}, collector)
 
       {:ok, {:exit, status}} ->
-        {:ok, collector.(acc, :done), status}
+        {:ok, output(collector.(acc, :done), errors, options), status}
 
       # The input did not come to its end; collect/5 ends what there is to end.
       {:raised, {kind, reason, stacktrace}} ->
         :erlang.raise(kind, reason, stacktrace)
 
+      {:error, %Error{reason: :timeout}} ->
+        halt(pid)
+        {:ok, output(collector.(acc, :done), errors, options), :timeout}
+
       {:error, error} ->
         halt(pid)
         collector.(acc, :halt)
-        {:error, told(error, options)}
+        {:error, error}
     end
   end
 
-  defp told(%Error{reason: :timeout} = error, options) do
-    %{error | detail: "the command did not end within #{options.timeout} ms; it was ended, and its output is dropped"}
-  end
-
-  defp told(error, _options), do: error
+  defp output(output, errors, %{gather: :separate}), do: %{stdout: output, stderr: IO.iodata_to_binary(errors)}
+  defp output(output, _errors, _options), do: output
 
   # The end of the process ends the whole tree of the command.
   defp halt(pid) do
@@ -92,10 +131,4 @@ defmodule Lookout.Command.Once do
       {:DOWN, ^ref, :process, ^pid, _reason} -> :ok
     end
   end
-
-  defp deadline(:infinity), do: :infinity
-  defp deadline(timeout), do: System.monotonic_time(:millisecond) + timeout
-
-  defp left(:infinity), do: :infinity
-  defp left(deadline), do: max(deadline - System.monotonic_time(:millisecond), 0)
 end

@@ -3,38 +3,69 @@ defmodule Lookout.Command.Options do
   # The command line and the options of a command, checked in the process that wrote them. Options
   # that make no sense raise; what may come from data (the words, the directory, limits) is an error.
 
-  alias Lookout.{Error, Limits, Paths}
-  alias Lookout.Command.Rlimits
+  alias Lookout.{Error, Limits, Paths, Sealed, Signals}
+  alias Lookout.Command.{Readiness, Rlimits}
 
   @expected [
-    env: "a map or list of {name, value}, strings, where nil takes a variable away",
+    env: "a map or list of {name, value}, strings, where nil takes a variable away, or a function that returns one",
     clear_env: "true or false",
     cd: "a path",
     stdin: ":null or :pipe",
     stdout: ":pipe, :null, :inherit, {:file, path} or {:append, path}",
-    stderr: ":pipe, :stdout, :null, :inherit, {:file, path} or {:append, path}",
-    input: "iodata, or an enumerable of iodata",
+    stderr:
+      ":pipe, :stdout, :null, :inherit, {:file, path} or {:append, path}; of run also :separate, of stream also :separate and :tagged",
+    input: "iodata, or an enumerable of iodata, or a function that returns one",
     pty: "true or {rows, columns}, each from 1 to 65_535",
     shell: "true or false",
     rlimits: "a list such as [nofile: 1024, core: {0, :infinity}]",
     nice: "an integer from -20 to 19",
-    cgroup: "true or false",
-    linger: "milliseconds from 0 to 3_600_000",
+    user: "a name, or a number from 0 to 4_294_967_294",
+    group: "a name, or a number from 0 to 4_294_967_294",
+    groups: "a list of names and numbers from 0 to 4_294_967_294",
+    cgroup:
+      "true, false, or limits such as [memory_max: 268_435_456, cpu_max: 0.5, pids_max: 100]: bytes (1 or more), processors (0.01 to 10_000), processes (1 or more)",
+    linger: "milliseconds from 0 to 3_600_000, or :infinity",
     grace: "milliseconds from 0 to 3_600_000",
+    stop_signal: "the name of a signal, as :term, or its number from 1 to 64",
+    exit_details: "true or false",
     active: "true, false, :once or a count of bytes (0 or more)",
     owner: "a pid of this node, the name of a process, or nil",
     name: "an atom, {:global, term} or {:via, module, term}",
+    success: "a list of statuses, not empty: 0 to 255 or {:signal, name}",
+    exit_reason: "a function of one argument, the status",
+    exit_status: "true or false",
+    log_output:
+      "a level of the logger, or {level, options} with :prefix, :metadata and :transform; for a command with owner: nil",
+    wait_for: "a path, or a function without arguments",
+    start_timeout: "milliseconds (0 or more) or :infinity",
     timeout: "milliseconds (0 or more) or :infinity",
     into: "a collectable"
   ]
 
   @per_function %{
-    start_link: ~w(active owner name grace)a,
+    start_link: ~w(active owner name exit_details success exit_reason log_output wait_for start_timeout)a,
     run: ~w(timeout into)a,
-    stream: []
+    watch: [],
+    stream: ~w(exit_status)a
   }
 
-  @common ~w(env clear_env cd stdin stdout stderr input pty shell rlimits nice cgroup linger)a
+  @levels [:emergency, :alert, :critical, :error, :warning, :notice, :info, :debug]
+
+  # What is not part of the request.
+  @own ~w(input active owner name grace exit_details success exit_reason log_output wait_for start_timeout exit_status gather timeout
+          into shell rlimits)a
+
+  @common ~w(env clear_env cd stdin stdout stderr input pty shell rlimits nice user group groups cgroup linger grace stop_signal)a
+
+  # The greatest number stands for "no change" in setresuid(2).
+  @most_id 4_294_967_294
+  # Supplementary groups of a process (NGROUPS_MAX).
+  @most_groups 65_536
+
+  # Microseconds, in each of which a command may have its share of a processor (cpu.max), and processors.
+  @cpu_period 100_000
+  @least_cpus 0.01
+  @most_cpus 10_000
 
   # The frame that asks for the command may have 4 MiB and 262,144 elements (docs/protocol.md); some is left for the other options. A word
   # takes 5 bytes more in it, a variable 12 and three elements.
@@ -42,17 +73,28 @@ defmodule Lookout.Command.Options do
   @most_elements 262_000
   @most_words 65_536
 
+  # Of stop/2 and of a supervisor, and of all other ends, where none is given.
   @grace 5_000
+  @short_grace 500
 
   @type active :: :all | :pull | {:bytes, non_neg_integer} | {:messages, 1}
   @type t :: %__MODULE__{
           argv: [binary],
           request: keyword,
-          input: nil | binary | Enumerable.t(),
+          input: nil | Sealed.t(binary | Enumerable.t()),
           active: active,
           owner: nil | pid,
           name: nil | GenServer.name(),
           grace: non_neg_integer,
+          short_grace: non_neg_integer,
+          exit_details: boolean,
+          success: [Lookout.Command.status()],
+          exit_reason: nil | (Lookout.Command.status() -> term),
+          log_output: nil | Lookout.Command.Journal.options(),
+          wait_for: nil | Readiness.t(),
+          start_timeout: timeout,
+          exit_status: boolean,
+          gather: nil | :separate | :tagged,
           timeout: timeout,
           into: Collectable.t(),
           limits: Limits.t()
@@ -68,6 +110,18 @@ defmodule Lookout.Command.Options do
     active: :all,
     name: nil,
     grace: @grace,
+    short_grace: @short_grace,
+    exit_details: false,
+    success: [0],
+    exit_reason: nil,
+    log_output: nil,
+    # what the start waits for, and how many milliseconds at most
+    wait_for: nil,
+    start_timeout: 30_000,
+    # of a stream: whether the exit is its last element
+    exit_status: false,
+    # what is done about standard error that comes by itself: nil is with standard output
+    gather: nil,
     timeout: :infinity,
     into: "",
     limits: %Limits{}
@@ -76,15 +130,60 @@ defmodule Lookout.Command.Options do
   @doc "Checks what `function` was given by the calling process."
   @spec parse(atom, term, term) :: {:ok, t} | {:error, Error.t()}
   def parse(function, command, options) do
-    options = checked(function, options)
+    options = function |> checked(options) |> consistent!() |> gather(function)
 
     with {:ok, options} <- with_directory(options),
          {:ok, argv} <- argv(command, Map.get(options, :shell, false)),
          {:ok, limits} <- Rlimits.parse(Map.get(options, :rlimits, [])),
          :ok <- short_enough(argv, options) do
-      {:ok, build(function, argv, limits, options)}
+      {:ok, function |> build(argv, limits, options) |> sensible!()}
     end
   end
+
+  # Options of which one takes the meaning from another.
+  defp consistent!(%{linger: :infinity, cgroup: cgroup}) when cgroup != false do
+    bad!(
+      "options :linger and :cgroup contradict each other: with linger: :infinity a command has no cgroup of its own, " <>
+        "since that, and its limits, would end with the command; expected cgroup: false, or none"
+    )
+  end
+
+  defp consistent!(%{start_timeout: _timeout} = options) when not is_map_key(options, :wait_for),
+    do: bad!("option :start_timeout is the time of :wait_for, which is not given")
+
+  defp consistent!(%{input: _input, stdin: :null}),
+    do: bad!("options :input and :stdin contradict each other: with stdin: :null nothing reads the input")
+
+  defp consistent!(%{success: _statuses, exit_reason: _function}),
+    do: bad!("options :success and :exit_reason contradict each other: each decides on the reason; give one of them")
+
+  defp consistent!(%{pty: _size} = options) when is_map_key(options, :stdout) or is_map_key(options, :stderr) do
+    key = if is_map_key(options, :stdout), do: :stdout, else: :stderr
+    bad!("options :pty and #{inspect(key)} contradict each other: a terminal is all three standard streams")
+  end
+
+  defp consistent!(options), do: options
+
+  # What has an owner is told to that.
+  defp sensible!(%{log_output: log_output, owner: owner}) when log_output != nil and owner != nil do
+    bad!(
+      "option :log_output is for a command with owner: nil, as under a supervisor; an owner gets the output as messages"
+    )
+  end
+
+  # The name of the program: what is before it says nothing in a log.
+  defp sensible!(%{log_output: %{prefix: nil} = log, argv: [program | _]} = options),
+    do: %{options | log_output: %{log | prefix: Path.basename(program) <> ": "}}
+
+  defp sensible!(options), do: options
+
+  # Standard error that is for the caller, and not with standard output.
+  defp gather(%{stderr: mode} = options, function) when mode in [:separate, :tagged] do
+    if function in [:start_link, :watch] or (function == :run and mode == :tagged), do: bad_value!(:stderr, mode)
+    Map.merge(options, %{stderr: :pipe, gather: mode})
+  end
+
+  defp gather(options, _function), do: options
 
   @doc "How many milliseconds a supervisor is to give a command: more than it takes to end one that does not listen."
   @spec shutdown!(term) :: pos_integer
@@ -94,8 +193,8 @@ defmodule Lookout.Command.Options do
   end
 
   defp build(function, argv, limits, options) do
-    {own, request} = Map.split(options, ~w(input active owner name grace timeout into shell rlimits)a)
-    own = own |> Map.drop([:shell, :rlimits]) |> Map.put_new(:owner, self())
+    {own, request} = Map.split(options, @own)
+    own = own |> Map.drop([:shell, :rlimits]) |> Map.put_new(:owner, self()) |> with_short_grace()
 
     request =
       function
@@ -103,13 +202,21 @@ defmodule Lookout.Command.Options do
       |> Map.merge(request)
       |> with_limits(limits)
       |> with_input(own)
+      |> Map.put(:grace, own.short_grace)
 
-    struct!(%__MODULE__{argv: argv, request: Map.to_list(request), owner: nil}, own)
+    struct!(%__MODULE__{argv: argv, request: Sealed.options(Map.to_list(request)), owner: nil}, sealed_input(own))
   end
 
-  # Nobody would hear it.
-  defp defaults(:start_link, %{owner: nil}), do: %{stdout: :null, stderr: :null}
+  defp with_short_grace(own), do: Map.put(own, :short_grace, Map.get(own, :grace, @short_grace))
+
+  defp sealed_input(%{input: input} = own), do: %{own | input: Sealed.seal(input)}
+  defp sealed_input(own), do: own
+
+  # Of what is not logged the end of standard error is kept.
+  defp defaults(:start_link, %{owner: nil, log_output: _log}), do: %{}
+  defp defaults(:start_link, %{owner: nil}), do: %{stdout: :null}
   defp defaults(:start_link, _own), do: %{}
+  defp defaults(:watch, _own), do: %{stdin: :pipe}
   defp defaults(_once, _own), do: %{stderr: :inherit}
 
   defp with_limits(request, []), do: request
@@ -135,7 +242,7 @@ defmodule Lookout.Command.Options do
   defp argv(line, true) when is_binary(line), do: argv(["/bin/sh", "-c", line], false)
 
   defp argv(other, true) do
-    bad!("with shell: true the command is a string for /bin/sh, got: #{inspect(other)}")
+    bad!("with shell: true the command is a string for /bin/sh, got: #{words_or_kind(other)}")
   end
 
   defp argv([], false) do
@@ -159,11 +266,15 @@ defmodule Lookout.Command.Options do
 
   defp argv(other, false), do: not_words!(other)
 
+  # Options that were given in its place may have secrets.
+  defp words_or_kind(word) when is_binary(word) or word == [], do: inspect(word)
+  defp words_or_kind(other), do: Sealed.describe(other)
+
   @spec not_words!(term) :: no_return
   defp not_words!(other) do
     bad!(
       "expected a command as a list of strings such as [\"echo\", \"hello\"] " <>
-        "(or a string with shell: true), got: #{inspect(other)}"
+        "(or a string with shell: true), got: #{words_or_kind(other)}"
     )
   end
 
@@ -198,26 +309,76 @@ defmodule Lookout.Command.Options do
   end
 
   defp keyword!(options) do
-    unless Keyword.keyword?(options), do: bad!("expected options such as [cd: \"/tmp\"], got: #{inspect(options)}")
+    unless Keyword.keyword?(options),
+      do: bad!("expected options such as [cd: \"/tmp\"], got: #{Sealed.describe(options)}")
   end
 
   defp check!(key, given) do
     case value(key, given) do
       {:ok, checked} -> checked
-      :error -> bad!("option #{inspect(key)}: expected #{@expected[key]}, got: #{inspect(given)}")
+      :error -> bad_value!(key, given)
     end
   end
+
+  @spec bad_value!(atom, term) :: no_return
+  defp bad_value!(key, given), do: bad!("option #{inspect(key)}: expected #{@expected[key]}, got: #{shown(key, given)}")
+
+  defp shown(key, given) when key in [:env, :input], do: Sealed.describe(given)
+  defp shown(_key, given), do: inspect(given)
 
   @spec unknown!(atom, atom, term, [atom]) :: no_return
   defp unknown!(function, key, given, known) do
     known = Enum.map_join(known, ", ", &inspect/1)
-    bad!("unknown option #{inspect(key)} (#{inspect(given)}) of #{function}; expected one of #{known}")
+    bad!("unknown option #{inspect(key)} (#{Sealed.describe(given)}) of #{function}; expected one of #{known}")
   end
 
-  defp value(key, value) when key in [:clear_env, :shell, :cgroup] and is_boolean(value), do: {:ok, value}
-  defp value(:env, env) when is_map(env) or is_list(env), do: env(Enum.to_list(env), [])
+  defp value(key, account) when key in [:user, :group], do: if(account?(account), do: {:ok, account}, else: :error)
+
+  defp value(:groups, groups) when is_list(groups) do
+    if List.improper?(groups) == false and length(groups) <= @most_groups and Enum.all?(groups, &account?/1),
+      do: {:ok, groups},
+      else: :error
+  end
+
+  defp value(:cgroup, [_ | _] = limits) do
+    if Keyword.keyword?(limits) and Enum.all?(limits, &cgroup_limit?/1),
+      do: {:ok, limits |> Enum.uniq_by(&elem(&1, 0)) |> Enum.map(&cgroup_limit/1)},
+      else: :error
+  end
+
+  defp value(:linger, :infinity), do: {:ok, :infinity}
+  defp value(:wait_for, function) when is_function(function, 0), do: {:ok, {:function, function}}
+
+  defp value(:wait_for, path) when is_binary(path) or is_list(path) do
+    with {:ok, path} <- Paths.expand(path), do: {:ok, {:path, path}}
+  end
+
+  defp value(key, value) when key in [:clear_env, :shell, :cgroup, :exit_details] and is_boolean(value),
+    do: {:ok, value}
+
+  defp value(key, sealed) when key in [:env, :input] and is_function(sealed, 0), do: value(key, Sealed.open(sealed))
+  defp value(:env, env) when (is_map(env) and not is_struct(env)) or is_list(env), do: env(Enum.to_list(env), [])
   defp value(:cd, path), do: Paths.expand(path)
   defp value(:stdin, value) when value in [:null, :pipe], do: {:ok, value}
+  defp value(:log_output, level) when level in @levels, do: value(:log_output, {level, []})
+
+  defp value(:log_output, {level, options}) when level in @levels and is_list(options) do
+    if Keyword.keyword?(options) and Enum.all?(options, &log_option?/1),
+      do:
+        {:ok,
+         Map.new([prefix: nil, transform: nil, metadata: [], level: level] ++ options)
+         |> Map.update!(:metadata, &Map.new/1)},
+      else: :error
+  end
+
+  defp value(:exit_status, value) when is_boolean(value), do: {:ok, value}
+  defp value(:exit_reason, function) when is_function(function, 1), do: {:ok, function}
+
+  defp value(:success, [_ | _] = statuses) do
+    if List.improper?(statuses) == false and Enum.all?(statuses, &status?/1), do: {:ok, statuses}, else: :error
+  end
+
+  defp value(:stderr, mode) when mode in [:separate, :tagged], do: {:ok, mode}
   defp value(:stdout, :stdout), do: :error
   defp value(key, value) when key in [:stdout, :stderr], do: target(value)
   defp value(:pty, true), do: {:ok, {24, 80}}
@@ -225,8 +386,9 @@ defmodule Lookout.Command.Options do
   defp value(:nice, nice) when nice in -20..19, do: {:ok, nice}
   defp value(:rlimits, limits) when is_list(limits), do: if(pairs?(limits), do: {:ok, limits}, else: :error)
   defp value(key, ms) when key in [:linger, :grace] and ms in 0..3_600_000, do: {:ok, ms}
-  defp value(:timeout, :infinity), do: {:ok, :infinity}
-  defp value(:timeout, ms) when is_integer(ms) and ms >= 0, do: {:ok, ms}
+  defp value(:stop_signal, signal), do: if(Signals.known?(signal), do: {:ok, signal}, else: :error)
+  defp value(key, :infinity) when key in [:timeout, :start_timeout], do: {:ok, :infinity}
+  defp value(key, ms) when key in [:timeout, :start_timeout] and is_integer(ms) and ms >= 0, do: {:ok, ms}
   defp value(:active, true), do: {:ok, :all}
   defp value(:active, false), do: {:ok, {:bytes, 0}}
   defp value(:active, :once), do: {:ok, {:messages, 1}}
@@ -249,6 +411,24 @@ defmodule Lookout.Command.Options do
   defp value(:input, input) when is_function(input) and not is_function(input, 2), do: :error
   defp value(:input, input), do: if(Enumerable.impl_for(input), do: {:ok, input}, else: :error)
   defp value(_key, _value), do: :error
+
+  defp account?(name) when is_binary(name), do: name != "" and not String.contains?(name, <<0>>)
+  defp account?(id), do: is_integer(id) and id in 0..@most_id
+
+  defp cgroup_limit?({:cpu_max, cpus}), do: is_number(cpus) and cpus >= @least_cpus and cpus <= @most_cpus
+  defp cgroup_limit?({name, count}) when name in [:memory_max, :pids_max], do: count in 1..0x7FFF_FFFF_FFFF_FFFF
+  defp cgroup_limit?(_other), do: false
+
+  defp cgroup_limit({:cpu_max, cpus}), do: {:cpu_max, trunc(cpus * @cpu_period)}
+  defp cgroup_limit(limit), do: limit
+
+  defp log_option?({:prefix, prefix}), do: is_binary(prefix) and String.valid?(prefix)
+  defp log_option?({:metadata, metadata}), do: Keyword.keyword?(metadata)
+  defp log_option?({:transform, transform}), do: is_function(transform, 1)
+  defp log_option?(_other), do: false
+
+  defp status?({:signal, name}), do: is_atom(name) and name not in [nil, true, false]
+  defp status?(code), do: code in 0..255
 
   defp owner(nil, name), do: bad!("option :owner: no process has the name #{inspect(name)}")
   defp owner(pid, _name) when is_pid(pid), do: {:ok, pid}
@@ -275,8 +455,22 @@ defmodule Lookout.Command.Options do
   defp env(_other, _checked), do: :error
 
   defp to_text(text) when is_binary(text), do: text
-  defp to_text([_ | _] = charlist), do: if(Paths.charlist?(charlist), do: List.to_string(charlist), else: :error)
+
+  # An exception would quote what cannot be encoded.
+  defp to_text([_ | _] = charlist) do
+    with true <- Paths.charlist?(charlist),
+         text when is_binary(text) <- encode(charlist),
+         do: text,
+         else: (_bad -> :error)
+  end
+
   defp to_text(_other), do: :error
+
+  defp encode(charlist) do
+    :unicode.characters_to_binary(charlist)
+  rescue
+    ArgumentError -> :error
+  end
 
   defp variable?(name, value) do
     is_binary(name) and name != "" and not String.contains?(name, ["=", <<0>>]) and

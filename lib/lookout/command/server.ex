@@ -4,14 +4,26 @@ defmodule Lookout.Command.Server do
   # owner has been told the exit.
 
   use GenServer
+  use Lookout.Discreet
 
   import Lookout.Command.State, only: [error: 3, label: 1, request: 3]
-  alias Lookout.{Client, Error, Program, Timers}
-  alias Lookout.Command.{Delivery, Ending, Feeder, Feeding, Flow, Options, State}
+  alias Lookout.{Client, Discreet, Error, Program, Sealed, Timers}
+  alias Lookout.Command.{Delivery, Ending, Feeder, Feeding, Flow, Options, Readiness, State}
 
   @doc "Starts a command that ends with the calling process; returns when it runs."
   @spec start_link(Options.t()) :: {:ok, pid} | {:error, Error.t() | {:already_started, pid}}
-  def start_link(%Options{} = options), do: Client.start_link(__MODULE__, options)
+  def start_link(%Options{} = options), do: Client.start_link(__MODULE__, options, &forget_output(&1, options))
+
+  # The caller does not get the pid of a command that was not ready in time, so what it has been sent of it is of no use.
+  defp forget_output(_pid, %{wait_for: nil}), do: :ok
+
+  defp forget_output(pid, options) do
+    receive do
+      {:lookout_command, ^pid, _output} -> forget_output(pid, options)
+    after
+      0 -> :ok
+    end
+  end
 
   @doc "The same without a link, for a caller that takes the output by `next/2`."
   @spec start(Options.t()) :: {:ok, pid} | {:error, Error.t()}
@@ -19,10 +31,10 @@ defmodule Lookout.Command.Server do
     with {:ok, pid} <- GenServer.start(__MODULE__, {options, nil}), do: Client.await_start(pid)
   end
 
-  @doc "The next piece of output, or the end."
-  @spec next(pid, timeout) ::
+  @doc "The next piece of output, or the end. After the `:timeout` of the options, when all pieces were taken, the error `:timeout`."
+  @spec next(pid) ::
           {:ok, {:stdout | :stderr, binary} | {:exit, term}} | {:error, Error.t()} | {:raised, State.raised()}
-  def next(pid, timeout), do: Client.call(pid, :next, timeout, :run)
+  def next(pid), do: Client.wait(pid, :next, :infinity, :run)
 
   ## Start
 
@@ -43,8 +55,10 @@ defmodule Lookout.Command.Server do
 
   # Without waiting for the hello of the program, which reads it when it is ready.
   defp spawn_command(state) do
-    options = [credit: State.first_credit(state)] ++ state.options.request
-    request(state, :spawn, &{:spawn, &1, state.options.argv, options})
+    {env, request} = Keyword.pop(state.options.request, :env, Sealed.seal([]))
+    options = [credit: State.first_credit(), env: Sealed.open(env)] ++ request
+    state = request(state, :spawn, &{:spawn, &1, state.options.argv, options})
+    put_in(state.options.request, request)
   end
 
   defp fail(state, error) do
@@ -62,8 +76,19 @@ defmodule Lookout.Command.Server do
   ## Calls
 
   @impl true
+  def handle_call({:until, deadline, request}, from, state) do
+    case {Client.left(deadline), request} do
+      {0, _request} -> {:reply, {:error, :timeout}, state}
+      {timeout, {:write, bytes}} -> handle_call({:write, bytes, timeout}, from, state)
+      {_timeout, request} -> handle_call(request, from, state)
+    end
+  end
+
   def handle_call(:await_start, from, %{failure: %Error{}} = state), do: fail_start(state, from)
   def handle_call(:await_start, from, %{os_pid: nil} = state), do: {:noreply, %{state | starter: from}}
+
+  def handle_call(:await_start, from, %{readiness: pid} = state) when is_pid(pid),
+    do: {:noreply, %{state | starter: from}}
 
   def handle_call(:await_start, from, state) do
     GenServer.reply(from, :ok)
@@ -89,6 +114,9 @@ defmodule Lookout.Command.Server do
     end
   end
 
+  def handle_call({:write, sealed, timeout}, from, state) when is_function(sealed),
+    do: handle_call({:write, Sealed.open(sealed), timeout}, from, state)
+
   def handle_call({:write, bytes, timeout}, from, state) do
     case Feeding.write(state, from, bytes, timeout) do
       {:ok, state} -> {:noreply, state}
@@ -103,6 +131,9 @@ defmodule Lookout.Command.Server do
       when request in [:signal, :resize] and last != nil do
     {:reply, {:error, not_running()}, state}
   end
+
+  def handle_call(:stats, _from, %{last: last} = state) when last != nil, do: {:reply, {:error, not_running()}, state}
+  def handle_call(:stats, from, state), do: {:noreply, request(state, {:reply, from}, &{:stats, &1})}
 
   def handle_call({:signal, signal}, from, state) do
     {:noreply, request(state, {:reply, from}, &{:signal, &1, signal})}
@@ -125,7 +156,7 @@ defmodule Lookout.Command.Server do
   @impl true
   # Whoever halts it relies on nothing being left then.
   def handle_cast(:halt, %{last: nil} = state) do
-    Ending.halt(state, 0)
+    Ending.halt(state, state.options.short_grace)
     {:stop, :normal, state}
   end
 
@@ -146,6 +177,15 @@ defmodule Lookout.Command.Server do
     case Feeder.outcome(reason) do
       :ok -> {:noreply, %{state | feeder: nil}}
       {:raised, raised} -> state |> Ending.input_failed(raised) |> Ending.finish_if_told()
+    end
+  end
+
+  def handle_info({:EXIT, pid, reason}, %{readiness: pid} = state) when is_pid(pid) do
+    state = %{state | readiness: nil, timers: Timers.cancel(state.timers, :ready)}
+
+    case Readiness.outcome(reason) do
+      :ok -> state |> started() |> Ending.finish_if_told()
+      {:error, error} -> not_ready(state, error)
     end
   end
 
@@ -172,6 +212,20 @@ defmodule Lookout.Command.Server do
   def handle_info(other, state), do: unknown(other, state)
 
   defp on_timeout(:look, state), do: state |> Delivery.deliver() |> Ending.finish_if_told()
+
+  # Its launch may have an outcome at any moment.
+  defp on_timeout(:run, %{os_pid: nil} = state) do
+    if state.program.bridge, do: Ending.halt(state, state.options.short_grace)
+    fail(state, Delivery.run_timeout(state))
+  end
+
+  defp on_timeout(:run, state), do: {:noreply, Delivery.time_out(state)}
+
+  defp on_timeout(:ready, %{options: options} = state) do
+    detail = "the command was not ready within #{options.start_timeout} ms (:start_timeout), and was ended"
+    not_ready(state, Readiness.error(:timeout, options.wait_for, detail))
+  end
+
   defp on_timeout({:write, from}, state), do: {:noreply, Feeding.expired(state, from)}
 
   defp unknown(message, state) do
@@ -189,7 +243,7 @@ defmodule Lookout.Command.Server do
   end
 
   defp heard({stream, _bytes} = piece, state) when stream in [:stdout, :stderr] do
-    state |> Delivery.output(piece) |> Ending.finish_if_told()
+    state |> Delivery.push(piece) |> Ending.finish_if_told()
   end
 
   defp heard({:reply, id, result}, state) do
@@ -201,7 +255,8 @@ defmodule Lookout.Command.Server do
 
   defp heard({:stdin_taken, bytes}, state), do: {:noreply, Feeding.taken(state, bytes)}
   defp heard({:stdin_closed, _reason}, state), do: {:noreply, Feeding.break(state)}
-  defp heard({:exit, _status} = last, state), do: state |> Ending.over(last) |> Ending.finish_if_told()
+  defp heard(last, %{readiness: pid} = state) when elem(last, 0) == :exit and is_pid(pid), do: ended_early(state, last)
+  defp heard(last, state) when elem(last, 0) == :exit, do: state |> Ending.over(last) |> Ending.finish_if_told()
 
   defp heard({:hello, protocol, version}, %{program: %{version: nil}} = state) do
     case Program.greet(state.program, protocol, version) do
@@ -213,20 +268,25 @@ defmodule Lookout.Command.Server do
   # The exit status follows.
   defp heard({:fatal, error}, state), do: {:noreply, put_in(state.program.failure, error)}
   defp heard({:garbage, detail}, state), do: broken(state, :port_garbled, "sent " <> detail)
-  defp heard(other, state), do: broken(state, :port_garbled, "sent what is not of a command: #{inspect(other)}")
+
+  defp heard(other, state),
+    do: broken(state, :port_garbled, "sent a message that is not for a command: #{Sealed.describe(other)}")
 
   # A write that the command was too late for: its input has ended with it.
   defp unasked({:error, %Error{operation: :write}}, state), do: {:noreply, state}
 
   defp unasked(result, state) do
-    :logger.error("#{label(state)} was answered without having asked: #{inspect(result)}")
+    :logger.error("#{label(state)} got a reply to no request: #{Sealed.describe(result)}")
     {:noreply, state}
   end
 
-  defp answer(:spawn, {:ok, os_pid}, state) do
-    if is_tuple(state.starter), do: GenServer.reply(state.starter, :ok)
-    starter = if state.starter == :unasked, do: :unasked, else: :answered
-    {:noreply, Feeding.begin(%{state | os_pid: os_pid, starter: starter})}
+  defp answer(:spawn, {:ok, os_pid}, %{options: %{wait_for: nil}} = state),
+    do: {:noreply, Feeding.begin(started(%{state | os_pid: os_pid}))}
+
+  defp answer(:spawn, {:ok, os_pid}, %{options: options} = state) do
+    timers = Timers.start(state.timers, :ready, options.start_timeout)
+    state = %{state | os_pid: os_pid, readiness: Readiness.start_link(options.wait_for, options.owner), timers: timers}
+    {:noreply, Feeding.begin(state)}
   end
 
   defp answer(:spawn, {:error, error}, state), do: fail(state, error)
@@ -236,13 +296,36 @@ defmodule Lookout.Command.Server do
     {:noreply, state}
   end
 
+  defp answer(:stop, {:error, %Error{reason: reason} = error}, state) when reason != :not_running do
+    state |> Ending.stop_failed(error) |> Ending.finish_if_told()
+  end
+
   # The exit is the answer, and is on its way where there was nothing to stop any more.
   defp answer(kind, _result, state) when kind in [:stop, :close_stdin, :ping, :forgotten], do: {:noreply, state}
+
+  defp started(%{starter: :unasked} = state), do: state
+
+  defp started(state) do
+    if is_tuple(state.starter), do: GenServer.reply(state.starter, :ok)
+    %{state | starter: :answered}
+  end
+
+  # A command that is not ready in time is ended, with all its tree, before its start fails.
+  defp not_ready(state, error) do
+    Readiness.stop(state.readiness)
+    Ending.halt(state, state.options.short_grace)
+    fail(%{state | readiness: nil}, error)
+  end
+
+  defp ended_early(state, last) do
+    Readiness.stop(state.readiness)
+    fail(Ending.over_before_ready(%{state | readiness: nil}, last), Ending.early_end(state, last))
+  end
 
   defp died(state, error) do
     state = %{state | program: Program.close(state.program)}
 
-    if state.os_pid,
+    if state.os_pid && state.readiness == nil,
       do: state |> Ending.over({:error, error}) |> Ending.finish_if_told(),
       else: fail(state, error)
   end
@@ -252,5 +335,8 @@ defmodule Lookout.Command.Server do
   defp not_running, do: error(:not_running, :command, "the command has exited, or does not run yet")
 
   @impl true
-  def terminate(reason, state), do: Ending.part(state, reason)
+  def terminate(reason, state) do
+    Ending.part(state, reason)
+    Discreet.forget_messages()
+  end
 end

@@ -3,7 +3,7 @@ defmodule Lookout.Command.State do
   # What the process of a command knows, and what its rooms share: asking the program, errors, the name.
 
   alias Lookout.{Error, Program, Timers}
-  alias Lookout.Command.{Flow, Input, Options}
+  alias Lookout.Command.{Flow, Input, Journal, Options}
 
   # Bytes of each stream that are on their way, held here or being written.
   @window 262_144
@@ -19,32 +19,41 @@ defmodule Lookout.Command.State do
           parent: nil | pid,
           program: Program.t(),
           flow: Flow.t(),
+          journal: Journal.t(),
           input: Input.t(),
           feeder: nil | pid,
           raised: nil | raised,
+          readiness: nil | pid,
           timers: Timers.t(),
           starter: :unasked | :answered | GenServer.from(),
           failure: nil | Error.t(),
           owner_ref: nil | reference,
           os_pid: nil | pos_integer,
           last: nil | last,
+          grace: nil | non_neg_integer,
+          killed: boolean,
           told: boolean,
+          timed_out: boolean,
           awaiting: [GenServer.from() | {:stop, GenServer.from()}],
           next: nil | GenServer.from()
         }
 
-  @enforce_keys [:options, :parent, :program, :flow, :input]
+  @enforce_keys [:options, :parent, :program, :flow, :journal, :input]
   defstruct [
     :options,
     # linked, nil without
     :parent,
     :program,
     :flow,
+    # takes the output where there is no owner
+    :journal,
     :input,
     # the process that enumerates the input, while it does
     feeder: nil,
     # how that failed: the command is being ended for it
     raised: nil,
+    # the process that waits until the command is ready (wait_for), while it does
+    readiness: nil,
     timers: Timers.new(:command),
     # start_link: has not asked yet; waits (its `from`); has been answered
     starter: :unasked,
@@ -54,8 +63,13 @@ defmodule Lookout.Command.State do
     os_pid: nil,
     # the last word
     last: nil,
+    # the shortest grace of the stops that were asked for, and whether a process was left after it and killed
+    grace: nil,
+    killed: false,
     # whether that was handed out
     told: false,
+    # whether the time of run/2 is up: who pulls gets what is held here, and then the error
+    timed_out: false,
     # those that wait for the exit, and for a call of `next`
     awaiting: [],
     next: nil
@@ -67,24 +81,35 @@ defmodule Lookout.Command.State do
       options: options,
       parent: parent,
       program: Program.new(options.limits, :run),
-      flow: Flow.new(@window, options.limits.mailbox, want(options.active)),
+      flow: Flow.new(@window, options.limits.mailbox, want(options)),
+      journal: Journal.new(options.log_output),
       input: Input.new(if(input?(options), do: :open, else: :closed)),
+      timers: Timers.start(Timers.new(:command), :run, options.timeout),
       owner_ref: options.owner && Process.monitor(options.owner)
     }
   end
 
-  defp want(:pull), do: {:messages, 0}
-  defp want(active), do: active
+  defp want(%{active: :pull}), do: {:messages, 0}
+  defp want(%{owner: nil}), do: :all
+  defp want(%{active: active}), do: active
 
   defp input?(options), do: options.request[:stdin] == :pipe or Keyword.has_key?(options.request, :pty)
 
   @doc "The credit that each stream begins with."
-  @spec first_credit(t) :: pos_integer | :infinity
-  def first_credit(state), do: if(told_anyone?(state), do: @window, else: :infinity)
+  @spec first_credit() :: pos_integer
+  def first_credit, do: @window
 
-  @doc "Whether anybody takes the output."
-  @spec told_anyone?(t) :: boolean
-  def told_anyone?(state), do: state.options.owner != nil or state.options.active == :pull
+  @doc "Messages in the mailbox of the owner."
+  @spec mailbox(t) :: non_neg_integer
+  def mailbox(%{options: %{owner: nil}}), do: 0
+
+  def mailbox(%{options: %{owner: owner}}) do
+    case Process.info(owner, :message_queue_len) do
+      {:message_queue_len, length} -> length
+      # Dead: the message of it is on its way.
+      nil -> 0
+    end
+  end
 
   @doc "Asks the program; `kind` comes back with its answer."
   @spec request(t, term, (pos_integer -> tuple)) :: t

@@ -1,12 +1,14 @@
 defmodule Lookout.Console.Arguments do
   @moduledoc false
-  # The words after `mix lookout` or `bin/watch`. Pure.
+  # The words after `mix lookout` or `bin/watch`. Pure, but for the current directory and the home directory in paths.
 
   @switches [
     ignore: :keep,
     only: :keep,
     gitignore: :boolean,
     settle: :integer,
+    max_settle: :integer,
+    wait: :boolean,
     json: :boolean,
     print0: :boolean,
     once: :boolean,
@@ -15,10 +17,14 @@ defmodule Lookout.Console.Arguments do
     restart: :boolean,
     postpone: :boolean,
     notify_exit: :boolean,
-    help: :boolean
+    interactive: :boolean,
+    help: :boolean,
+    version: :boolean
   ]
 
-  @of_command [:clear, :restart, :postpone, :notify_exit]
+  @aliases [c: :clear, r: :restart, p: :postpone, h: :help]
+
+  @of_command [:clear, :restart, :postpone, :notify_exit, :interactive]
   @of_printing [:json, :print0]
 
   # Milliseconds: a batch of changes, where there is but one, should hold all that belongs together.
@@ -30,12 +36,14 @@ defmodule Lookout.Console.Arguments do
           format: :lines | :json | :print0,
           watch: keyword,
           settle: non_neg_integer,
+          max_settle: nil | non_neg_integer,
           once: boolean,
           stats: boolean,
           clear: boolean,
           restart: boolean,
           postpone: boolean,
-          notify_exit: boolean
+          notify_exit: boolean,
+          interactive: boolean
         }
 
   @enforce_keys [:paths, :command, :format, :watch, :settle]
@@ -47,21 +55,26 @@ defmodule Lookout.Console.Arguments do
     :watch,
     # before a run, or a batch
     :settle,
+    # the longest time that it waits for quiet; nil: a multiple of `settle`
+    max_settle: nil,
     once: false,
     stats: false,
     clear: false,
     restart: false,
     postpone: false,
-    notify_exit: false
+    notify_exit: false,
+    # whether a command that runs has the keys
+    interactive: true
   ]
 
-  @spec parse([binary]) :: {:ok, t} | :help | {:error, binary}
+  @spec parse([binary]) :: {:ok, t} | :help | :version | {:error, binary}
   def parse(words) do
     {ours, command} = split(words)
-    {options, paths, invalid} = OptionParser.parse(ours, strict: @switches, aliases: [h: :help])
+    {options, paths, invalid} = OptionParser.parse(ours, strict: @switches, aliases: @aliases)
 
     cond do
       options[:help] -> :help
+      options[:version] -> :version
       invalid != [] -> {:error, explain(hd(invalid))}
       command == [] -> {:error, "no command after --"}
       true -> build(paths, options, command)
@@ -90,12 +103,19 @@ defmodule Lookout.Console.Arguments do
   end
 
   defp build(paths, options, command) do
-    with :ok <- fitting(options, command), :ok <- settling(options[:settle]) do
+    paths = if paths == [], do: ["."], else: paths
+
+    with :ok <- fitting(options, command),
+         :ok <- milliseconds(:settle, options, 3_600_000),
+         :ok <- milliseconds(:max_settle, options, 86_400_000),
+         :ok <- watchable([dirs: paths] ++ watch(options)) do
       settle = options[:settle] || default_settle(options, command)
-      kept = Keyword.take(options, [:once, :stats] ++ @of_command)
+      kept = Keyword.take(options, [:max_settle, :once, :stats] ++ @of_command)
+      # As with entr: a command that a change may end at any time is no place to type into.
+      kept = Keyword.put_new(kept, :interactive, not Keyword.get(options, :restart, false))
 
       required = [
-        paths: if(paths == [], do: ["."], else: paths),
+        paths: paths,
         command: command,
         format: format(options),
         watch: watch(options),
@@ -120,9 +140,25 @@ defmodule Lookout.Console.Arguments do
 
   defp shown(name), do: "--" <> String.replace(Atom.to_string(name), "_", "-")
 
-  defp settling(nil), do: :ok
-  defp settling(ms) when ms in 0..3_600_000, do: :ok
-  defp settling(ms), do: {:error, "option --settle: expected milliseconds from 0 to 3600000, got #{ms}"}
+  defp milliseconds(name, options, most) do
+    case options[name] do
+      nil -> :ok
+      ms when ms in 0..most -> :ok
+      ms -> {:error, "option #{shown(name)}: expected milliseconds from 0 to #{most}, got #{ms}"}
+    end
+  end
+
+  # What the watcher would raise on: a pattern that can match nothing, or what is no path.
+  defp watchable(options) do
+    _options = Lookout.Options.parse!(options)
+    :ok
+  rescue
+    error in ArgumentError -> {:error, in_words(Exception.message(error))}
+  end
+
+  defp in_words("Lookout: option :dirs" <> rest), do: "PATH" <> rest
+  defp in_words("Lookout: option :" <> rest), do: "option --" <> rest
+  defp in_words(message), do: message
 
   defp default_settle(options, command), do: if(command || options[:once], do: @settle, else: 0)
 
@@ -136,6 +172,7 @@ defmodule Lookout.Console.Arguments do
 
   defp watch(options) do
     Keyword.take(options, [:gitignore]) ++
+      if(options[:wait], do: [missing: :wait], else: []) ++
       for name <- [:ignore, :only], patterns = Keyword.get_values(options, name), patterns != [], do: {name, patterns}
   end
 end

@@ -26,7 +26,7 @@ defmodule Lookout.Console.Json do
 
   defp detail_key(:unreadable), do: "reason"
   defp detail_key(:watch_limit), do: "covered_by"
-  defp detail_key(:polled), do: "file_system"
+  defp detail_key(name) when name in [:polled, :unwatched], do: "file_system"
   defp detail_key(_other), do: "detail"
 
   defp path(key, path) do

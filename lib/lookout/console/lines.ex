@@ -4,10 +4,33 @@ defmodule Lookout.Console.Lines do
 
   alias Lookout.Event
 
-  @doc "The directory that paths are told relative to; with several, paths stay absolute."
+  @doc "The directory that the paths of changes are relative to in a file or pipe; with several, paths stay absolute."
   @spec base([Path.t()]) :: binary
   def base([dir]), do: String.trim_trailing(Lookout.Options.path!(dir), "/") <> "/"
   def base(_several), do: ""
+
+  @doc "The one on a terminal, which opens paths relative to the working directory."
+  @spec working_directory() :: binary
+  def working_directory, do: base(["."])
+
+  @doc "A path, relative to `base` where it is below that."
+  @spec path(binary, binary) :: binary
+  def path(path, base), do: place(path, nil, base)
+
+  @doc "Words broken before `columns`, each further line after `indent` spaces. A longer word, such as a path, stays whole."
+  @spec wrap(binary, pos_integer, non_neg_integer) :: binary
+  def wrap(text, columns, indent) do
+    [first | words] = String.split(text, " ")
+
+    {lines, last} =
+      Enum.reduce(words, {[], first}, fn word, {lines, line} ->
+        if String.length(line) + 1 + String.length(word) <= columns,
+          do: {lines, line <> " " <> word},
+          else: {[lines, line, "\n"], String.duplicate(" ", indent) <> word}
+      end)
+
+    IO.iodata_to_binary([lines, last])
+  end
 
   @spec line(Event.t(), binary) :: binary
   def line(%Event{change: :renamed} = event, base) do
@@ -28,9 +51,19 @@ defmodule Lookout.Console.Lines do
       label(:notice) <>
         "#{name(dir)} is on a file system that others may change (#{system}); it is looked at every interval"
 
-  def notice_line({:root_deleted, dir}), do: label(:notice) <> "#{name(dir)} is gone"
-  def notice_line({:root_created, dir}), do: label(:notice) <> "#{name(dir)} is back"
+  def notice_line({:unwatched, dir, system}),
+    do: label(:notice) <> "#{name(dir)} is a pseudo file system (#{system}); it is not watched"
+
+  def notice_line({:root_deleted, dir}), do: label(:notice) <> "#{name(dir)} is missing"
+  def notice_line({:root_created, dir}), do: label(:notice) <> "#{name(dir)} has appeared"
   def notice_line(:restarted), do: label(:notice) <> "lookout_port was restarted; changes before this may be missing"
+
+  def notice_line({:self_triggered, paths}),
+    do:
+      label(:notice) <>
+        "each of the last runs was started by what the run before it changed: #{Enum.map_join(paths, ", ", &name/1)}; " <>
+        "the next runs wait longer and longer (--ignore leaves paths out)"
+
   def notice_line(other), do: label(:notice) <> inspect(other)
 
   @doc "The text in the colour of a change or notice."

@@ -11,6 +11,13 @@ defmodule Lookout.Console.Status do
   def words({:exit, reason}), do: "the run was ended before its output was taken (#{inspect(reason)})"
   def words(code), do: "the command ended with status #{code}"
 
+  @doc "The same in few words."
+  @spec short(Runner.status()) :: binary
+  def short(0), do: "done"
+  def short({:signal, name}), do: "ended by SIG#{name |> to_string() |> String.upcase()}"
+  def short(code) when is_integer(code), do: "status #{code}"
+  def short(other), do: words(other)
+
   @doc "As a shell has it."
   @spec exit_code(Runner.status() | {:failed, Error.t()}) :: 0..255
   def exit_code({:failed, %Error{reason: :enoent}}), do: 127

@@ -3,6 +3,7 @@ defmodule Lookout.Runner.Invocation do
   # How a command is told what has changed: what its words, variables and standard input are for a run. Pure.
 
   alias Lookout.Runner.Changes
+  alias Lookout.Sealed
 
   # MAX_ARG_STRLEN of Linux (execve(2)): of one argument, or of one variable with its name, with the NUL at its end.
   @most_bytes 131_072
@@ -60,8 +61,13 @@ defmodule Lookout.Runner.Invocation do
   defp place(argv, _how, _paths), do: argv
 
   defp variables(options, more) do
-    Keyword.update(options, :env, more, &Map.merge(Map.new(&1), more))
+    Keyword.update(options, :env, more, &with_variables(&1, more))
   end
+
+  defp with_variables(sealed, more) when is_function(sealed, 0),
+    do: sealed |> Sealed.open() |> with_variables(more) |> Sealed.seal()
+
+  defp with_variables(env, more), do: Map.merge(Map.new(env), more)
 
   defp input(options, :stdin, paths), do: Keyword.put(options, :input, for(path <- paths, do: [path, 0]))
   defp input(options, _how, _paths), do: options

@@ -3,7 +3,7 @@ defmodule Lookout.Runner.Options do
   # The options of a runner, checked in the process that wrote them. Those of a watcher of its own and those of the command are
   # checked where they belong.
 
-  alias Lookout.{Command, Error, Limits, Signals}
+  alias Lookout.{Command, Error, Limits, Sealed, Signals}
   alias Lookout.Runner.Invocation
 
   @expected [
@@ -13,7 +13,9 @@ defmodule Lookout.Runner.Options do
     on_busy: ":queue, :restart, :ignore or :signal",
     signal: "a signal by name (:hup) or number",
     settle: "milliseconds from 0 to 3_600_000",
+    max_settle: "milliseconds from 0 to 86_400_000",
     run_at_start: "true or false",
+    interactive: "true or false",
     paths: "nil, :stdin, :args or {:env, \"NAME\"}",
     into: ":stdio, nil or a function of one argument, {:stdout | :stderr, bytes}",
     notify: "a pid, the name of a process, or a list of them",
@@ -21,8 +23,8 @@ defmodule Lookout.Runner.Options do
     name: "an atom, {:global, term} or {:via, module, term}"
   ]
 
-  @of_watcher ~w(dirs recursive follow_symlinks await backend poll_interval gitignore ignore only changes ready)a
-  @of_command ~w(cd env clear_env stdout stderr pty shell rlimits nice linger cgroup)a
+  @of_watcher ~w(dirs recursive follow_symlinks await backend poll_interval gitignore ignore only changes missing ready)a
+  @of_command ~w(cd env clear_env stdout stderr pty shell rlimits nice user group groups linger cgroup stop_signal)a
 
   @type t :: %__MODULE__{
           watcher: {:named, GenServer.server()} | {:own, Lookout.Options.t()},
@@ -30,7 +32,9 @@ defmodule Lookout.Runner.Options do
           on_busy: Lookout.Runner.Schedule.on_busy(),
           signal: atom | 1..64,
           settle: non_neg_integer,
+          max_settle: non_neg_integer,
           run_at_start: boolean,
+          interactive: boolean,
           paths: Invocation.how(),
           into: :stdio | nil | ({:stdout | :stderr, binary} -> term),
           notify: [pid | atom],
@@ -40,15 +44,20 @@ defmodule Lookout.Runner.Options do
         }
 
   @grace 5_000
+  @settle 50
+  # A run starts in the end where changes never cease for so many times the quiet that it waits for.
+  @longest 10
 
-  @enforce_keys [:watcher, :task]
+  @enforce_keys [:watcher, :task, :settle, :max_settle]
   defstruct [
     :watcher,
     :task,
+    :settle,
+    :max_settle,
     on_busy: :queue,
     signal: :hup,
-    settle: 50,
     run_at_start: false,
+    interactive: false,
     paths: nil,
     into: :stdio,
     notify: [],
@@ -77,16 +86,21 @@ defmodule Lookout.Runner.Options do
   def shutdown!(options) do
     keyword!(options)
     {:grace, grace} = checked!({:grace, Keyword.get(options, :grace, @grace)})
-    grace + 3_000
+    grace + 6_000
   end
 
   defp keyword!(options) do
     unless Keyword.keyword?(options) do
-      bad!("expected options such as [dirs: \"lib\", command: [\"mix\", \"test\"]], got: #{inspect(options)}")
+      shown = if is_binary(options), do: inspect(options), else: Sealed.describe(options)
+      bad!("expected options such as [dirs: \"lib\", command: [\"mix\", \"test\"]], got: #{shown}")
     end
   end
 
-  defp build(own), do: __MODULE__ |> struct!(own) |> sensible!()
+  defp build(own) do
+    settle = Map.get(own, :settle, @settle)
+    own = own |> Map.put(:settle, settle) |> Map.put_new(:max_settle, @longest * settle)
+    __MODULE__ |> struct!(own) |> sensible!()
+  end
 
   defp checked!({key, given}) do
     expected = @expected[key] || unknown!(key, given)
@@ -100,7 +114,7 @@ defmodule Lookout.Runner.Options do
   @spec unknown!(atom, term) :: no_return
   defp unknown!(key, given) do
     known = Enum.map_join(Keyword.keys(@expected) ++ @of_watcher ++ @of_command, ", ", &inspect/1)
-    bad!("unknown option #{inspect(key)} (#{inspect(given)}); expected one of #{known}")
+    bad!("unknown option #{inspect(key)} (#{Sealed.describe(given)}); expected one of #{known}")
   end
 
   ## The watcher
@@ -130,7 +144,7 @@ defmodule Lookout.Runner.Options do
     checked = Keyword.merge([owner: nil], of_command)
 
     with {:ok, _options} <- Command.Options.parse(:start_link, command, checked) do
-      {:ok, {:command, {command, absolute(of_command)}}}
+      {:ok, {:command, {command, of_command |> absolute() |> Sealed.options()}}}
     end
   end
 
@@ -169,7 +183,36 @@ defmodule Lookout.Runner.Options do
     bad!("option :paths is for a :command: a function gets the paths as its argument")
   end
 
+  defp sensible!(%{interactive: true} = options) do
+    if size(options) == nil, do: bad!("interactive: true is for a :command with :pty, whose terminal it leaves open")
+    options
+  end
+
   defp sensible!(options), do: options
+
+  ## The terminal of a command
+
+  @doc "Its size in rows and columns; nil without one."
+  @spec size(t) :: nil | {pos_integer, pos_integer}
+  def size(%__MODULE__{task: {:command, {_command, options}}}) do
+    # That of `pty: true`.
+    if options[:pty] == true, do: {24, 80}, else: options[:pty]
+  end
+
+  def size(%__MODULE__{task: {:function, _function}}), do: nil
+
+  @doc "With terminals of this size."
+  @spec resize(t, {pos_integer, pos_integer}) :: {:ok, t} | {:error, Error.t()}
+  def resize(%__MODULE__{} = options, size) do
+    case {size(options), options.task} do
+      {nil, _task} ->
+        detail = "what the runner runs has no terminal; expected :command with :pty"
+        {:error, %Error{reason: :no_terminal, operation: :resize, detail: detail}}
+
+      {_old, {:command, {command, of_command}}} ->
+        {:ok, %{options | task: {:command, {command, Keyword.put(of_command, :pty, size)}}}}
+    end
+  end
 
   ## Values
 
@@ -181,7 +224,8 @@ defmodule Lookout.Runner.Options do
   defp value(:on_busy, busy) when busy in [:queue, :restart, :ignore, :signal], do: {:ok, busy}
   defp value(:signal, signal), do: if(Signals.known?(signal), do: {:ok, signal}, else: :error)
   defp value(key, ms) when key in [:settle, :grace] and ms in 0..3_600_000, do: {:ok, ms}
-  defp value(:run_at_start, value) when is_boolean(value), do: {:ok, value}
+  defp value(:max_settle, ms) when ms in 0..86_400_000, do: {:ok, ms}
+  defp value(key, value) when key in [:run_at_start, :interactive] and is_boolean(value), do: {:ok, value}
   defp value(:paths, how) when how in [nil, :stdin, :args], do: {:ok, how}
 
   defp value(:paths, {:env, name} = how) when is_binary(name) and name != "" do

@@ -60,12 +60,12 @@ defmodule Lookout.Runner.Run do
   end
 
   defp start({argv, command_options}, options) do
-    command_options |> streams(options.into) |> then(&Command.start_link(argv, [grace: options.grace] ++ &1))
+    command_options |> streams(options) |> then(&Command.start_link(argv, [grace: options.grace] ++ &1))
   end
 
-  # A terminal whose input is at its end, as /dev/null is.
-  defp streams(options, into) do
-    options = if options[:pty], do: Keyword.put_new(options, :input, ""), else: options
+  # A terminal whose input is at its end, as /dev/null is, unless somebody writes to it.
+  defp streams(options, %{into: into, interactive: interactive}) do
+    options = if options[:pty] && not interactive, do: Keyword.put_new(options, :input, ""), else: options
 
     if is_nil(into) and not Keyword.has_key?(options, :pty),
       do: options |> Keyword.put_new(:stdout, :null) |> Keyword.put_new(:stderr, :null),
@@ -93,7 +93,7 @@ defmodule Lookout.Runner.Run do
   catch
     # Nobody takes its output: nothing of it is left when this is told.
     kind, reason ->
-      Command.stop(pid, 0)
+      Command.stop(pid)
       {:exit, Exception.normalize(kind, reason, __STACKTRACE__)}
   end
 

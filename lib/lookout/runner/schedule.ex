@@ -29,9 +29,17 @@ defmodule Lookout.Runner.Schedule do
   @spec settled(t) :: {[action], t}
   def settled(%__MODULE__{} = schedule), do: step(%{schedule | settling: false, due: true})
 
-  @doc "A run is due whatever has changed."
+  @doc "A run that is due, or will be, waits: call `settled/1`."
+  @spec hold(t) :: t
+  def hold(%__MODULE__{} = schedule), do: %{schedule | settling: true}
+
+  @doc "Whether a run is due, or will be when it is quiet."
+  @spec expected?(t) :: boolean
+  def expected?(%__MODULE__{} = schedule), do: schedule.due or schedule.settling
+
+  @doc "A run is due whatever has changed, and waits for no quiet."
   @spec demand(t) :: {[action], t}
-  def demand(%__MODULE__{} = schedule), do: step(%{schedule | due: true})
+  def demand(%__MODULE__{} = schedule), do: settled(schedule)
 
   @doc "One more run is due when the one that goes on has ended."
   @spec again(t) :: t

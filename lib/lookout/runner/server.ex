@@ -1,17 +1,23 @@
 defmodule Lookout.Runner.Server do
   @moduledoc false
-  # The process of a runner: hears of changes, asks the schedule what to do about them, and does it. It never waits for a
-  # run, nor for the end of one: the runs are processes of their own.
+  # The process of a runner: receives changes, asks the schedule what to do about them, and does it. The runs, and what ends
+  # them, are processes of their own; the runner itself waits only for the answer to a signal (up to 5 s) and when it ends.
 
   use GenServer
+  use Lookout.Discreet
 
   alias Lookout.{Client, Command, Error, Signals, Timers, Watcher}
-  alias Lookout.Runner.{Changes, Options, Run, Schedule}
+  alias Lookout.Runner.{Changes, Loop, Options, Run, Schedule, Shutdown}
 
-  # A run is started in the end where changes never cease for so many times the quiet that is waited for.
-  @patience 10
   # How long a run whose command is gone may still be busy with its output.
   @stuck 1_000
+  # How many batches may be on their way from a watcher of another node.
+  @remote_batches 32
+  # How long the end of a run waits for the report of what it changed itself.
+  @own_changes 500
+  # A command that is restarted, or signalled, while it runs: what changes later than so many milliseconds after its start was not
+  # changed by that start.
+  @at_start 2_000
 
   @enforce_keys [:options, :parent, :schedule]
   defstruct [
@@ -19,6 +25,11 @@ defmodule Lookout.Runner.Server do
     :parent,
     :schedule,
     changes: Changes.new(),
+    # what was given to a run that did not end its work: for the next one, but not its cause
+    returned: Changes.new(),
+    # whether some of them were made while nothing was running
+    outside: false,
+    loop: Loop.new(),
     timers: Timers.new(:runner),
     # since when changes are waiting for quiet
     since: nil,
@@ -30,13 +41,18 @@ defmodule Lookout.Runner.Server do
     run: nil
   ]
 
-  # A run that is going on. `told`: the changes that it knows of, or was signalled for. `asked`: what
+  # A run that is going on. `told`: the changes given to it, `cause`: those that started it. `signalled`: those for which it was sent the signal. `asked`: what
   # is to be done when it is launched. `stopper`: the process that ends its command.
   @no_run %{
     pid: nil,
     launched: false,
     command: nil,
     told: nil,
+    cause: nil,
+    # when it was started, or signalled last (monotonic milliseconds)
+    since: nil,
+    # of its terminal
+    size: nil,
     signalled: nil,
     asked: nil,
     stopping: false,
@@ -63,11 +79,21 @@ defmodule Lookout.Runner.Server do
     end
   end
 
-  defp watch({:named, watcher}), do: Lookout.subscribe(watcher)
+  # A watcher of another node sends only what it is asked for.
+  defp watch({:named, watcher}) do
+    Lookout.subscribe(watcher, active: if(Client.remote?(watcher), do: @remote_batches, else: true))
+  end
+
   defp watch({:own, options}), do: Watcher.start_link(%{options | subscribe: [{self(), :all}]})
 
-  defp first(%{options: %{run_at_start: true}} = state), do: act(state, Schedule.demand(state.schedule))
+  defp first(%{options: %{run_at_start: true}} = state), do: demand(state)
   defp first(state), do: state
+
+  # Without waiting for quiet, or for the end of a pause.
+  defp demand(state) do
+    state = %{state | outside: true, since: nil, timers: Timers.cancel(state.timers, :settle)}
+    act(state, Schedule.demand(state.schedule))
+  end
 
   # The caller lives on, whether it traps exits or not: it has its error.
   @impl true
@@ -78,6 +104,20 @@ defmodule Lookout.Runner.Server do
   end
 
   def handle_call(:await_start, _from, state), do: {:reply, :ok, state}
+
+  def handle_call({:until, deadline, request}, from, state) do
+    if Client.left(deadline) == 0, do: {:reply, {:error, :timeout}, state}, else: handle_call(request, from, state)
+  end
+
+  def handle_call(:run, _from, state), do: {:reply, :ok, demand(state)}
+  def handle_call(:command, _from, state), do: {:reply, running(state), state}
+
+  def handle_call({:resize, size}, _from, state) do
+    case Options.resize(state.options, size) do
+      {:ok, options} -> {:reply, :ok, fit_terminal(%{state | options: options})}
+      {:error, error} -> {:reply, {:error, error}, state}
+    end
+  end
 
   def handle_call(other, _from, state) do
     detail = "the runner knows no such call: #{inspect(other)}"
@@ -103,7 +143,7 @@ defmodule Lookout.Runner.Server do
 
   def handle_info({:EXIT, pid, reason}, %{run: %{pid: pid}} = state), do: {:noreply, run_gone(reason, state)}
 
-  # Its command is gone.
+  # Its command is gone, or what is left of it cannot be ended.
   def handle_info({:EXIT, pid, _reason}, %{run: %{stopper: pid}} = state) do
     {:noreply, %{state | timers: Timers.start(state.timers, :stuck, @stuck)}}
   end
@@ -125,22 +165,40 @@ defmodule Lookout.Runner.Server do
     {:noreply, state}
   end
 
-  defp heard({:events, _seq, events}, state), do: changed(%{state | changes: Changes.add(state.changes, events)})
+  defp heard({:events, _seq, events}, state) do
+    if node(state.watcher) != node(), do: Watcher.ask(state.watcher, 1)
+    changed(%{state | changes: Changes.add(state.changes, events), outside: state.outside or outside?(state)})
+  end
 
   defp heard({:notice, notice}, state) do
     state = notify(state, {:notice, notice})
     # What happened meanwhile is not told: it may be anything.
-    if notice in [:restarted, :lagged], do: changed(%{state | changes: Changes.unknown(state.changes)}), else: state
+    if notice in [:restarted, :lagged],
+      do: changed(%{state | changes: Changes.unknown(state.changes), outside: true}),
+      else: state
   end
 
   defp heard({:stopped, reason}, state), do: %{state | stopped: {:reason, reason}}
 
   defp watcher_gone(_reason, %{stopped: {:reason, reason}} = state), do: {:stop, reason, state}
+
+  defp watcher_gone(:noconnection, state) do
+    detail = "the connection to #{node(state.watcher)}, the node of the watcher, was lost"
+    {:stop, %Error{reason: :nodedown, operation: :watch, detail: detail}, state}
+  end
+
   defp watcher_gone(reason, state), do: {:stop, reason, state}
 
   ## The schedule
 
   defp changed(state), do: act(state, Schedule.changed(state.schedule))
+
+  defp outside?(%{run: nil}), do: true
+
+  defp outside?(%{options: %{on_busy: busy}, run: run}) when busy in [:restart, :signal],
+    do: now() - run.since > @at_start
+
+  defp outside?(_state), do: false
 
   defp on_timeout(:settle, state), do: act(%{state | since: nil}, Schedule.settled(state.schedule))
 
@@ -152,15 +210,20 @@ defmodule Lookout.Runner.Server do
   defp act(state, {actions, schedule}), do: Enum.reduce(actions, %{state | schedule: schedule}, &perform/2)
 
   defp perform(:settle, state) do
-    now = System.monotonic_time(:millisecond)
+    now = now()
     since = state.since || now
-    wait = min(state.options.settle, max(since + @patience * state.options.settle - now, 0))
+    wait = min(state.options.settle, max(since + state.options.max_settle - now, 0))
+    # With :queue the pause begins at the end of the run.
+    wait = if state.options.on_busy == :queue, do: wait, else: max(wait, pause(state))
     %{state | since: since, timers: state.timers |> Timers.cancel(:settle) |> Timers.start(:settle, wait)}
   end
 
   defp perform(:start, state) do
-    pid = Run.start_link(state.options, state.changes, before_end(state))
-    %{state | run: %{@no_run | pid: pid, told: state.changes}, changes: Changes.new()}
+    state = mind_loop(state)
+    told = Changes.join(state.returned, state.changes)
+    pid = Run.start_link(state.options, told, before_end(state))
+    run = %{@no_run | pid: pid, told: told, cause: state.changes, since: now(), size: Options.size(state.options)}
+    %{state | run: run, changes: Changes.new(), returned: Changes.new()}
   end
 
   defp perform(:stop, state), do: stop_run(put_in(state.run.stopping, true))
@@ -168,15 +231,32 @@ defmodule Lookout.Runner.Server do
 
   # So that what a run has changed itself is known before its end is: it counts as changed during the run.
   defp before_end(%{options: %{on_busy: :ignore}, watcher: watcher}), do: fn -> Lookout.sync(watcher) end
-  defp before_end(_state), do: fn -> :ok end
+  defp before_end(%{watcher: watcher}), do: fn -> Lookout.sync(watcher, @own_changes) end
+
+  # A run starts, or the command is sent a signal.
+  defp mind_loop(state) do
+    {verdict, loop} = Loop.started(state.loop, state.changes, not state.outside)
+    warn(verdict, %{state | loop: loop, outside: false})
+  end
+
+  defp warn(:ok, state), do: state
+
+  defp warn({:warn, paths}, state) do
+    :logger.warning("#{label(state)}: #{Loop.warning(paths)}")
+    notify(state, {:notice, {:self_triggered, paths}})
+  end
+
+  defp pause(%{outside: true}), do: 0
+  defp pause(state), do: Loop.pause(state.loop)
 
   ## A run
 
   defp from_run({:launched, command, os_pid}, state) do
+    state = notify(state, {:cause, Changes.paths(state.run.cause)})
     state = notify(state, {:started, os_pid, Changes.paths(state.run.told)})
     send(state.run.pid, :go)
     asked = state.run.asked
-    state = %{state | run: %{state.run | launched: true, command: command, asked: nil}}
+    state = fit_terminal(%{state | run: %{state.run | launched: true, command: command, asked: nil}})
 
     case asked do
       :stop -> stop_run(state)
@@ -194,8 +274,28 @@ defmodule Lookout.Runner.Server do
     state
     |> give_back(state.run.told)
     |> notify({:failed, error})
+    |> ask_again()
     |> next()
   end
+
+  defp running(%{run: %{command: command}}) when is_pid(command), do: {:ok, command}
+
+  defp running(_state) do
+    {:error, %Error{reason: :not_running, operation: :command, detail: "the runner runs no command now"}}
+  end
+
+  # The terminal of a command that runs has the size that was set last. A command that has ended meanwhile needs none.
+  defp fit_terminal(%{run: %{command: command, size: old} = run, options: options} = state) when is_pid(command) do
+    size = Options.size(options)
+    if size != old, do: Command.resize(command, size)
+    %{state | run: %{run | size: size}}
+  end
+
+  defp fit_terminal(state), do: state
+
+  # It was to be sent the signal for changes that came before it ran.
+  defp ask_again(%{run: %{asked: :signal}} = state), do: again(state)
+  defp ask_again(state), do: state
 
   defp run_gone(reason, state) when reason in [:normal, :noproc], do: ended(state, :ok)
   defp run_gone(reason, state), do: ended(state, {:exit, reason})
@@ -207,7 +307,7 @@ defmodule Lookout.Runner.Server do
       # It did not get to the end of its work.
       run.stopping -> state |> give_back(run.told) |> next()
       died_of_signal?(state, status) -> state |> give_back(run.signalled) |> again() |> next()
-      true -> next(state)
+      true -> state |> ask_again() |> next()
     end
   end
 
@@ -218,7 +318,7 @@ defmodule Lookout.Runner.Server do
 
   defp died_of_signal?(_state, _status), do: false
 
-  defp give_back(state, changes), do: %{state | changes: Changes.join(changes, state.changes)}
+  defp give_back(state, changes), do: %{state | returned: Changes.join(state.returned, changes)}
   defp again(state), do: %{state | schedule: Schedule.again(state.schedule)}
 
   # It may be killed yet, which is no matter any more.
@@ -231,9 +331,23 @@ defmodule Lookout.Runner.Server do
       0 -> :ok
     end
 
-    state = %{state | run: nil, timers: Timers.cancel(state.timers, :stuck)}
+    state = hold(%{state | run: nil, timers: Timers.cancel(state.timers, :stuck)})
     act(state, Schedule.finished(state.schedule))
   end
+
+  # The pause of a run that was started by the one that has ended.
+  defp hold(%{options: %{on_busy: :queue}} = state) do
+    pause = pause(state)
+
+    if pause > 0 and Schedule.expected?(state.schedule) do
+      timers = state.timers |> Timers.cancel(:settle) |> Timers.start(:settle, pause)
+      %{state | schedule: Schedule.hold(state.schedule), timers: timers}
+    else
+      state
+    end
+  end
+
+  defp hold(state), do: state
 
   defp stop_run(%{run: %{launched: false}} = state), do: put_in(state.run.asked, :stop)
 
@@ -243,7 +357,8 @@ defmodule Lookout.Runner.Server do
   end
 
   defp stop_run(%{run: %{command: command}} = state) do
-    put_in(state.run.stopper, :proc_lib.spawn_link(Command, :stop, [command, state.options.grace]))
+    {grace, label} = {state.options.grace, label(state)}
+    put_in(state.run.stopper, :proc_lib.spawn_link(fn -> Shutdown.stop_command(command, grace, label) end))
   end
 
   defp signal_run(%{run: %{launched: false}} = state), do: put_in(state.run.asked, :signal)
@@ -251,8 +366,9 @@ defmodule Lookout.Runner.Server do
   defp signal_run(%{run: run} = state) do
     case Command.signal(run.command, state.options.signal) do
       :ok ->
+        state = mind_loop(state)
         signalled = Changes.join(run.signalled || Changes.new(), state.changes)
-        %{state | run: %{run | signalled: signalled}, changes: Changes.new()}
+        %{state | run: %{run | signalled: signalled, since: now()}, changes: Changes.new()}
 
       # It has ended meanwhile: a run is due when that is heard.
       {:error, _not_running} ->
@@ -272,51 +388,11 @@ defmodule Lookout.Runner.Server do
 
   @impl true
   def terminate(_reason, state) do
-    end_run(state.run, state.options.grace)
+    Shutdown.end_run(state.run, state.options.grace, @stuck)
     if match?({:own, _options}, state.options.watcher) and state.watcher, do: Client.stop(state.watcher, :infinity)
   end
 
-  defp end_run(nil, _grace), do: :ok
-
-  # Its command is linked to it, or about to be.
-  defp end_run(%{launched: false, pid: pid}, grace) do
-    receive do
-      {:run, ^pid, {:launched, command, _os_pid}} ->
-        send(pid, :go)
-        end_run(%{launched: true, command: command, pid: pid}, grace)
-
-      {:run, ^pid, _ended} ->
-        :ok
-
-      {:EXIT, ^pid, _reason} ->
-        :ok
-    after
-      1_000 -> Process.exit(pid, :kill)
-    end
-  end
-
-  defp end_run(%{command: nil, pid: pid}, grace) do
-    ref = Process.monitor(pid)
-    Process.exit(pid, :shutdown)
-
-    receive do
-      {:DOWN, ^ref, :process, ^pid, _reason} -> :ok
-    after
-      grace -> Process.exit(pid, :kill)
-    end
-  end
-
-  defp end_run(%{command: command, pid: pid}, grace) do
-    Command.stop(command, grace)
-
-    # Its last words may still be on their way out.
-    receive do
-      {:run, ^pid, {:ended, status}} -> status
-      {:EXIT, ^pid, reason} -> {:exit, reason}
-    after
-      @stuck -> Process.exit(pid, :kill)
-    end
-  end
+  defp now, do: System.monotonic_time(:millisecond)
 
   defp label(state), do: "Lookout.Runner #{inspect(state.options.name || self())}"
 end

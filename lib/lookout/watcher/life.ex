@@ -27,7 +27,7 @@ defmodule Lookout.Watcher.Life do
     options =
       if state.was_live,
         do: [initial: false, missing: :wait],
-        else: [initial: state.options.initial, missing: :error]
+        else: [initial: state.options.initial, missing: state.options.missing]
 
     options = watch_options(state.options) ++ options ++ credit
     %{state | program: Program.watch(state.program, &{:watch, &1, dirs, options}), unwatched: rest}
@@ -52,7 +52,7 @@ defmodule Lookout.Watcher.Life do
   @doc "The program speaks: `:restarted` stands before the first word of a successor."
   @spec announce(State.t()) :: State.t()
   def announce(%{successor: false} = state), do: state
-  def announce(state), do: push(%{state | successor: false}, {:notice, :restarted})
+  def announce(state), do: push(%{state | successor: false, missing: []}, {:notice, :restarted})
 
   @doc "It cannot be started, and there is no chance that trying again would help."
   @spec fail(State.t(), Error.t()) :: result

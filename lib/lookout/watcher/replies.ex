@@ -2,8 +2,8 @@ defmodule Lookout.Watcher.Replies do
   @moduledoc false
   # What the program's answer to each kind of request means.
 
-  import Lookout.Watcher.State, only: [deliver: 2, label: 1, push: 2]
-  alias Lookout.{Delivery, Error, Program}
+  import Lookout.Watcher.State, only: [deliver: 2, label: 1, push: 2, request: 4]
+  alias Lookout.{Delivery, Error, Program, Sealed}
   alias Lookout.Watcher.{Life, State}
 
   @doc "An answer, or the end of one."
@@ -23,13 +23,31 @@ defmodule Lookout.Watcher.Replies do
         send(ref, {ref, {:entries, entries}})
         {:noreply, %{state | program: program}}
 
+      {:ok, :forgotten, program} ->
+        {:noreply, %{state | program: program}}
+
       _other ->
         unasked(id, :entries, state)
     end
   end
 
+  @doc "Nobody waits for an answer any more, as its caller is told. What has been sent to `lookout_port` is undone when it is answered."
+  @spec expired(State.t(), Lookout.Protocol.id(), Lookout.Requests.kind()) :: State.t()
+  def expired(%State{} = state, id, {kind, dir, from}) when kind in [:add, :remove] do
+    GenServer.reply(from, {:error, :timeout})
+    %{state | program: Program.forget(state.program, id, {kind, dir, nil})}
+  end
+
+  def expired(%State{} = state, id, {:info, from}) do
+    GenServer.reply(from, {:error, :timeout})
+    %{state | program: Program.forget(state.program, id)}
+  end
+
+  # The caller has a timer of its own.
+  def expired(%State{} = state, id, {:list, _ref}), do: %{state | program: Program.forget(state.program, id)}
+
   defp unasked(id, result, state) do
-    :logger.error("#{label(state)} was answered without having asked (id #{inspect(id)}): #{inspect(result)}")
+    :logger.error("#{label(state)} got a reply to no request (id #{inspect(id)}): #{Sealed.describe(result)}")
     {:noreply, state}
   end
 
@@ -45,6 +63,14 @@ defmodule Lookout.Watcher.Replies do
     {:noreply, deliver(state, Delivery.end_sync(state.delivery, id, {:error, error}))}
   end
 
+  # The caller has given up. Another one may want the same.
+  defp answer({:add, dir, nil}, :ok, _id, state) do
+    wanted? = dir in state.dirs or Enum.any?(Program.open_kinds(state.program), &match?({:add, ^dir, _from}, &1))
+    {:noreply, if(wanted?, do: state, else: request(state, {:remove, dir, nil}, :infinity, &{:unwatch, &1, dir}))}
+  end
+
+  defp answer({kind, _dir, nil}, {:error, _error}, _id, state) when kind in [:add, :remove], do: {:noreply, state}
+
   # Watched already, under the same name: just as the caller wants it.
   defp answer({:add, dir, from}, {:error, %Error{reason: :already_watched}}, id, state) do
     answer({:add, dir, from}, :ok, id, state)
@@ -52,12 +78,12 @@ defmodule Lookout.Watcher.Replies do
 
   defp answer({:add, dir, from}, :ok, _id, state) do
     GenServer.reply(from, :ok)
-    {:noreply, %{state | dirs: Enum.uniq(state.dirs ++ [dir])}}
+    {:noreply, if(dir in state.dirs, do: state, else: %{state | dirs: state.dirs ++ [dir]})}
   end
 
   defp answer({:remove, dir, from}, :ok, _id, state) do
-    GenServer.reply(from, :ok)
-    {:noreply, %{state | dirs: List.delete(state.dirs, dir)}}
+    if from, do: GenServer.reply(from, :ok)
+    {:noreply, %{state | dirs: List.delete(state.dirs, dir), missing: List.delete(state.missing, dir)}}
   end
 
   defp answer({:info, from}, {:ok, native}, _id, state) when is_map(native) do
@@ -83,7 +109,7 @@ defmodule Lookout.Watcher.Replies do
   defp answer(kind, _result, _id, state) when kind in [:ping, :forgotten], do: {:noreply, state}
 
   defp answer(_kind, result, _id, state) do
-    Life.broken(state, :port_garbled, "answered a request with #{inspect(result)}")
+    Life.broken(state, :port_garbled, "answered a request with #{Sealed.describe(result)}")
   end
 
   defp info(state) do

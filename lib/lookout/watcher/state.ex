@@ -16,10 +16,11 @@ defmodule Lookout.Watcher.State do
           seq: non_neg_integer,
           seq_base: non_neg_integer,
           was_live: boolean,
-          successor: boolean
+          successor: boolean,
+          missing: [binary]
         }
 
-  @watch_options ~w(recursive changes settle follow_symlinks await backend poll_interval gitignore ignore only)a
+  @watch_options ~w(recursive changes settle max_settle follow_symlinks await backend poll_interval gitignore ignore only)a
 
   @enforce_keys [:options, :parent, :program, :delivery, :dirs]
   defstruct [
@@ -40,7 +41,9 @@ defmodule Lookout.Watcher.State do
     seq_base: 0,
     was_live: false,
     # the program is a successor that has not been announced
-    successor: false
+    successor: false,
+    # the watched directories of which it was reported last that they do not exist
+    missing: []
   ]
 
   @spec new(Options.t(), pid) :: t
@@ -57,6 +60,19 @@ defmodule Lookout.Watcher.State do
   @doc "Queues an item and hands out what can be handed out."
   @spec push(t, Lookout.Flow.item()) :: t
   def push(%__MODULE__{} = state, item), do: deliver(state, Delivery.push(state.delivery, item))
+
+  @doc "Records a notice that is valid until another one replaces it."
+  @spec note(t, Lookout.notice()) :: t
+  def note(%__MODULE__{} = state, {:root_deleted, dir}), do: %{state | missing: Enum.uniq([dir | state.missing])}
+  def note(%__MODULE__{} = state, {:root_created, dir}), do: %{state | missing: List.delete(state.missing, dir)}
+  def note(%__MODULE__{} = state, _notice), do: state
+
+  @doc "The notices that are valid now."
+  @spec lasting(t) :: [Lookout.notice()]
+  def lasting(%__MODULE__{} = state) do
+    ready = if state.options.ready == :async and state.was_live, do: [:ready], else: []
+    ready ++ Enum.map(state.missing, &{:root_deleted, &1})
+  end
 
   @doc "Takes the delivery as it is now. What was delivered makes room for more."
   @spec deliver(t, Delivery.t()) :: t
@@ -76,10 +92,10 @@ defmodule Lookout.Watcher.State do
     %{state | program: program}
   end
 
-  @doc "What the options say on each watch. `changes`, `settle` and `poll_interval` are set for the whole program by each."
+  @doc "What the options say on each watch. `changes`, `settle`, `max_settle` and `poll_interval` are set for all of `lookout_port` by each."
   @spec watch_options(Options.t()) :: keyword
   def watch_options(%Options{} = options) do
-    options |> Map.take(@watch_options) |> Map.to_list()
+    for {key, value} <- Map.take(options, @watch_options), value != nil, do: {key, value}
   end
 
   @doc "How the log names it."

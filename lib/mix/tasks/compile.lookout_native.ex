@@ -19,7 +19,7 @@ defmodule Mix.Tasks.Compile.LookoutNative do
 
   @manifest "compile.lookout_native"
   @program "lookout_port"
-  @sources ["CMakeLists.txt", "VERSION", "cmake/*.cmake", "c_src/**/*.{h,cpp}"]
+  @sources ["CMakeLists.txt", "VERSION", "cmake/*.cmake", "c_src/**/*.{h,cpp,sh}"]
   @environment ~w(CC CXX CFLAGS CXXFLAGS LDFLAGS CMAKE_TOOLCHAIN_FILE CMAKE_GENERATOR
                   CMAKE_PREFIX_PATH BOOST_ROOT ERL_EI_INCLUDE_DIR ERL_EI_LIBDIR MIX_TARGET)
 
@@ -35,7 +35,7 @@ defmodule Mix.Tasks.Compile.LookoutNative do
         clean()
         build(settings, sources, opts)
 
-      built_sources != sources or not File.exists?(program()) ->
+      built_sources != sources or not File.exists?(program()) or not File.exists?(inotifywait()) ->
         build(settings, sources, opts)
 
       true ->
@@ -50,6 +50,7 @@ defmodule Mix.Tasks.Compile.LookoutNative do
   def clean do
     File.rm_rf!(build_dir())
     File.rm(program())
+    File.rm(inotifywait())
     File.rm(manifest())
     :ok
   end
@@ -66,6 +67,7 @@ defmodule Mix.Tasks.Compile.LookoutNative do
     # By rename: a program that runs keeps its file, and one that starts finds a whole one.
     File.mkdir_p!(Path.dirname(program()))
     File.rename!(Path.join(stage, @program), program())
+    File.rename!(Path.join(stage, "inotifywait"), inotifywait())
     write_manifest({settings, sources})
     {:ok, []}
   end
@@ -186,4 +188,5 @@ defmodule Mix.Tasks.Compile.LookoutNative do
   defp manifest, do: Path.join(Mix.Project.manifest_path(), @manifest)
   defp build_dir, do: Path.join(Mix.Project.app_path(), "native")
   defp program, do: Path.join([Mix.Project.app_path(), "priv", @program])
+  defp inotifywait, do: Path.join([Mix.Project.app_path(), "priv", "inotifywait"])
 end

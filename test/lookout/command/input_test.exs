@@ -44,6 +44,22 @@ defmodule Lookout.Command.InputTest do
     assert {:ok, [{:close, :closer}], _input} = Input.withdraw(input, :writer)
   end
 
+  test "the progress of a write is what of it was sent and taken, whatever was sent before it" do
+    {:ok, _actions, input} = Input.write(Input.new(:open), :first, "abc")
+    {:ok, _actions, input} = Input.write(input, :second, String.duplicate("x", @window))
+    {:ok, [], input} = Input.write(input, :third, "yz")
+    assert Input.progress(input, :second) == %{size: @window, taken: 0, on_its_way: @window - 3}
+    assert Input.progress(input, :third) == %{size: 2, taken: 0, on_its_way: 0}
+    {:ok, [{:send, "x"}], input} = Input.taken(input, 1)
+    assert Input.progress(input, :second) == %{size: @window, taken: 0, on_its_way: @window - 2}
+  end
+
+  test "of a write that is longer than what may be on its way the beginning is taken first" do
+    {:ok, _actions, input} = Input.write(Input.new(:open), :writer, String.duplicate("x", 2 * @window))
+    {:ok, _actions, input} = Input.taken(input, 10)
+    assert Input.progress(input, :writer) == %{size: 2 * @window, taken: 10, on_its_way: @window}
+  end
+
   test "when the command reads no more, all who wait are told" do
     {:ok, _actions, input} = Input.write(Input.new(:open), :writer, String.duplicate("x", @window + 1))
     {:ok, [], input} = Input.close(input, :closer)

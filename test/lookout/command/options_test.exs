@@ -21,8 +21,8 @@ defmodule Lookout.Command.OptionsTest do
   end
 
   test "variables are set or taken away, from a map or a list" do
-    assert parse!(["true"], env: %{"A" => "1"}).request[:env] == [{"A", "1"}]
-    assert parse!(["true"], env: [{"A", nil}, {~c"B", ~c"x"}]).request[:env] == [{"A", nil}, {"B", "x"}]
+    assert parse!(["true"], env: %{"A" => "1"}).request[:env].() == [{"A", "1"}]
+    assert parse!(["true"], env: [{"A", nil}, {~c"B", ~c"x"}]).request[:env].() == [{"A", nil}, {"B", "x"}]
   end
 
   test "limits are soft and hard" do
@@ -30,21 +30,45 @@ defmodule Lookout.Command.OptionsTest do
     assert options.request[:rlimits] == [{:nofile, 10, 10}, {:core, 0, :infinity}]
   end
 
+  test "limits of a cgroup are bytes, microseconds in each 100 ms, and processes" do
+    options = parse!(["true"], cgroup: [memory_max: 1024, cpu_max: 0.5, pids_max: 3])
+    assert options.request[:cgroup] == [memory_max: 1024, cpu_max: 50_000, pids_max: 3]
+    assert parse!(["true"], cgroup: [cpu_max: 2]).request[:cgroup] == [cpu_max: 200_000]
+  end
+
+  test "a start waits for an absolute path or a function, half a minute unless given" do
+    assert parse!(["true"], wait_for: "x").wait_for == {:path, Path.join(File.cwd!(), "x")}
+    assert parse!(["true"], wait_for: "x").start_timeout == 30_000
+    assert {:function, function} = parse!(["true"], wait_for: fn -> 1 end).wait_for
+    assert function.() == 1
+  end
+
   test "input asks for standard input" do
     options = parse!(["cat"], input: ["a", ?b])
-    assert options.input == "ab"
+    assert options.input.() == "ab"
     assert options.request[:stdin] == :pipe
-    assert parse!(["cat"], input: 1..3).input == 1..3
+    assert parse!(["cat"], input: 1..3).input.() == 1..3
   end
 
   test "input that is neither iodata nor an enumerable is refused before anything is started" do
-    for input <- [:atom, 1, ["a", :b], {"a"}, fn -> "a" end, %Error{reason: :x, operation: :y, detail: "z"}] do
+    for input <- [
+          :atom,
+          1,
+          ["a", :b],
+          {"a"},
+          fn -> :atom end,
+          fn _ -> "a" end,
+          %Error{reason: :x, operation: :y, detail: "z"}
+        ] do
       assert_raise ArgumentError, ~r/:input/, fn -> Options.parse(:run, ["cat"], input: input) end
     end
   end
 
-  test "without an owner there is nobody to hear the output" do
-    assert %{stdout: :null, stderr: :null} = Map.new(parse!(["true"], owner: nil).request)
+  test "without an owner there is nobody to hear the output, unless it is logged" do
+    assert %{stdout: :null} = request = Map.new(parse!(["true"], owner: nil).request)
+    refute is_map_key(request, :stderr)
+    request = Map.new(parse!(["true"], owner: nil, log_output: :info).request)
+    refute is_map_key(request, :stdout) or is_map_key(request, :stderr)
     assert %{stdout: {:append, "/log"}} = Map.new(parse!(["true"], owner: nil, stdout: {:append, "/log"}).request)
   end
 
@@ -80,6 +104,25 @@ defmodule Lookout.Command.OptionsTest do
           {[input: :atom], ~r/:input/},
           {[into: :atom], ~r/:into/},
           {[name: :run_takes_none], ~r/:name/},
+          {[wait_for: "/run/x"], ~r/:wait_for/},
+          {[user: ""], ~r/:user/},
+          {[user: :root], ~r/:user/},
+          {[user: 4_294_967_295], ~r/:user/},
+          {[group: "a\0b"], ~r/:group/},
+          {[groups: "audio"], ~r/:groups/},
+          {[groups: [-1]], ~r/:groups/},
+          {[groups: ["audio" | 1]], ~r/:groups/},
+          {[cgroup: []], ~r/:cgroup/},
+          {[cgroup: [io_max: 1]], ~r/:cgroup/},
+          {[cgroup: [cpu_max: 0]], ~r/:cgroup/},
+          {[cgroup: [memory_max: 1.5]], ~r/:cgroup/},
+          {[cgroup: [pids_max: 0]], ~r/:cgroup/},
+          {[linger: -1], ~r/:linger/},
+          {[linger: :infinity, cgroup: true], ~r/:linger and :cgroup/},
+          {[linger: :infinity, cgroup: [pids_max: 1]], ~r/:linger and :cgroup/},
+          {[pty: true, stderr: :stdout], ~r/:pty and :stderr/},
+          {[pty: true, stdout: :null], ~r/:pty and :stdout/},
+          {[input: "x", stdin: :null], ~r/:input and :stdin/},
           {:no_list, ~r/options/}
         ] do
       assert_raise ArgumentError, named, fn -> Options.parse(:run, ["true"], options) end
@@ -87,7 +130,16 @@ defmodule Lookout.Command.OptionsTest do
 
     for {options, named} <- [
           {[active: -1], ~r/:active/},
+          {[log_output: :info], ~r/:log_output is for a command with owner: nil/},
+          {[log_output: :loud, owner: nil], ~r/:log_output/},
+          {[log_output: {:info, colour: 1}, owner: nil], ~r/:log_output/},
+          {[log_output: {:info, transform: 1}, owner: nil], ~r/:log_output/},
           {[owner: "x"], ~r/:owner/},
+          {[wait_for: :ready], ~r/:wait_for/},
+          {[wait_for: fn _ -> true end], ~r/:wait_for/},
+          {[wait_for: "/x", start_timeout: -1], ~r/:start_timeout/},
+          {[start_timeout: 5], ~r/:start_timeout .* :wait_for/},
+          {[success: [1], exit_reason: fn _ -> :normal end], ~r/:success and :exit_reason/},
           {[owner: :nobody_here], ~r/nobody_here/}
         ] do
       assert_raise ArgumentError, named, fn -> Options.parse(:start_link, ["true"], options) end

@@ -28,6 +28,11 @@ defmodule Lookout.Console.ArgumentsTest do
     assert parse!(["--once"]).settle == 50
     assert parse!(["--", "make"]).settle == 50
     assert parse!(["--once", "--settle", "7"]).settle == 7
+    assert %{settle: 50, max_settle: 900} = parse!(["--max-settle", "900", "--", "make"])
+  end
+
+  test "a path may be missing with --wait" do
+    assert parse!(["later", "--wait"]).watch == [missing: :wait]
   end
 
   test "what makes no sense is an error that names it" do
@@ -37,7 +42,11 @@ defmodule Lookout.Console.ArgumentsTest do
           {["--settle", "soon"], ~S(--settle: "soon")},
           {["--settle", "-1"], "--settle"},
           {["--settle"], "--settle: a value is missing"},
+          {["--max-settle", "86400001"], "--max-settle: expected milliseconds from 0 to 86400000"},
           {["--ignore"], "--ignore"},
+          {["--ignore", "./lib"], ~S(option --ignore: the pattern "./lib" can match nothing)},
+          {["/srv/app", "--only", "/srv/app/*.ex"], ~S(write "/*.ex")},
+          {[""], "PATH: expected a path"},
           {["--json", "--print0"], "--print0"},
           {["--json", "--", "make"], "--json is for printing"},
           {["--clear"], "--clear is for a command"},
@@ -55,5 +64,18 @@ defmodule Lookout.Console.ArgumentsTest do
     assert Arguments.parse(["--help", "--jsn"]) == :help
     assert Arguments.parse(["-h"]) == :help
     assert %{command: ["ls", "--help"]} = parse!(["--", "ls", "--help"])
+  end
+
+  test "the version is asked for, and options have short names" do
+    assert Arguments.parse(["--version"]) == :version
+    assert %{clear: true, restart: true, postpone: true} = parse!(["-c", "-r", "-p", "--", "make"])
+  end
+
+  test "a command that runs has the keys, with --restart only where that is asked for" do
+    assert parse!(["--", "make"]).interactive
+    refute parse!(["-r", "--", "make"]).interactive
+    assert parse!(["-r", "--interactive", "--", "make"]).interactive
+    refute parse!(["--no-interactive", "--", "make"]).interactive
+    assert {:error, "option --interactive is for a command" <> _} = Arguments.parse(["--interactive"])
   end
 end

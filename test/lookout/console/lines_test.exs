@@ -56,12 +56,22 @@ defmodule Lookout.Console.LinesTest do
           {:unreadable, "/d", :eacces},
           {:watch_limit, "/d", :poll},
           {:root_deleted, "/d"},
-          {:root_created, "/d"}
+          {:root_created, "/d"},
+          {:self_triggered, ["/d/a", "/d/b"]}
         ] do
       assert Lines.notice_line(notice) =~ ~r"\Anotice      .*/d.*\z"
     end
 
     assert Lines.notice_line(:restarted) =~ "restarted"
     assert Lines.notice_line({:new_one, 1}) == "notice      {:new_one, 1}"
+  end
+
+  test "words are broken before the width, with a hanging indent; a path stays whole" do
+    assert Lines.wrap("notice      cannot read /srv/a/long/name (eacces)", 24, 12) ==
+             "notice      cannot read\n            /srv/a/long/name\n            (eacces)"
+
+    assert Lines.wrap("a b", 3, 2) == "a b"
+    assert Lines.wrap("a b", 2, 2) == "a\n  b"
+    assert Lines.wrap("", 10, 2) == ""
   end
 end

@@ -33,6 +33,25 @@ defmodule Lookout.Runner.BusyTest do
       assert names(paths) == ["a", "b"]
     end
 
+    test ":restart: each change starts one run, whose cause are the paths changed since the run before", context do
+      runner = start!(context, command: ["sleep", "1000"], on_busy: :restart, run_at_start: true)
+      assert_receive {:lookout_runner, ^runner, {:cause, []}}, 10_000
+      assert {_os_pid, []} = started(runner)
+
+      for {changed, told} <- [{"a", ["a"]}, {"b", ["a", "b"]}, {"a", ["a", "b"]}] do
+        File.write!(Path.join(context.watched, changed), told)
+        assert_receive {:lookout_runner, ^runner, {:cause, paths}}, 10_000
+        assert names(paths) == [changed]
+        assert {_os_pid, paths} = started(runner)
+        assert names(paths) == told
+      end
+
+      # Nothing is left that could start another one.
+      assert waiting(runner) == []
+      refute Lookout.Runner.Schedule.expected?(:sys.get_state(runner).schedule)
+      refute_received {:lookout_runner, ^runner, {:started, _os_pid, _paths}}
+    end
+
     test ":restart: many changes in a row never leave two commands, or none", context do
       command =
         "trap 'rm -f #{context.dir}/lock; exit 0' TERM; (set -C; echo >#{context.dir}/lock) || exit 9; while :; do sleep 0.01; done"
@@ -114,6 +133,37 @@ defmodule Lookout.Runner.BusyTest do
         {_os_pid, paths} = started(runner)
         assert names(paths) == ["b"]
       end
+    end
+
+    test ":signal: a launch that fails is tried again at once where the signal is due", context do
+      program = Path.join(context.dir, "program")
+
+      # The first launch waits for the gate, and finds no program; the second one finds it.
+      env = fn ->
+        cond do
+          File.exists?(Path.join(context.dir, "go")) ->
+            File.cp!("/bin/true", program)
+
+          File.exists?(Path.join(context.dir, "wait")) ->
+            eventually(fn -> File.exists?(Path.join(context.dir, "go")) end)
+
+          true ->
+            :ok
+        end
+
+        []
+      end
+
+      runner = start!(context, command: [program], env: env, on_busy: :signal)
+      open(context, "wait")
+      change!(context, "a")
+      eventually(fn -> match?(%{run: %{launched: false}}, :sys.get_state(runner)) end)
+      change!(context, "b")
+      eventually(fn -> match?(%{run: %{asked: :signal}}, :sys.get_state(runner)) end)
+      open(context, "go")
+      assert_receive {:lookout_runner, ^runner, {:failed, %Lookout.Error{reason: :enoent}}}, 10_000
+      {_os_pid, paths} = started(runner)
+      assert names(paths) == ["a", "b"]
     end
 
     test "changes at the moment of an end are told to a run, in every mode but :ignore", context do

@@ -15,7 +15,8 @@ defmodule Mix.Tasks.LookoutTest do
   defp start!(context, words, options \\ []) do
     ebin = Application.app_dir(:lookout, "ebin")
     elixir = System.find_executable("elixir")
-    call = [elixir, "--erl", "+Bd +fnu -noinput", "-pa", ebin, "-e", @program, "--" | words]
+    input = if options[:tty], do: "-noshell", else: "-noinput"
+    call = [elixir, "--erl", "+Bd +fnu " <> input, "-pa", ebin, "-e", @program, "--" | words]
     line = "exec " <> Enum.map_join(call, " ", &quoted/1)
 
     line =
@@ -89,6 +90,14 @@ defmodule Mix.Tasks.LookoutTest do
       output(program, &(&1 =~ "created     in/a\n"))
     end
 
+    test "are those of a directory that appears later, with --wait", context do
+      program = watching!(context, ["later", "--wait"])
+      assert output(program, &(&1 =~ "notice      ")) =~ "later is missing\n"
+      File.mkdir!(context.dir <> "/later")
+      File.mkdir!(context.dir <> "/later/a")
+      output(program, &(&1 =~ ~r/later has appeared\ncreated     a\/\n/))
+    end
+
     test "are objects of JSON with --json", context do
       program = watching!(context, ["in", "--json", "--once"])
       File.mkdir!(context.dir <> "/in/" <> <<"odd", 0xFF>>)
@@ -117,7 +126,7 @@ defmodule Mix.Tasks.LookoutTest do
       program = start!(context, ["in"], tty: true)
       output(program, &(&1 =~ "Watching"))
       File.mkdir!(context.dir <> "/in/a")
-      output(program, &(&1 =~ "\e[32mcreated     a/\e[0m"))
+      output(program, &(&1 =~ "\e[32mcreated     in/a/\e[0m"))
     end
 
     for {name, once} <- [{"the last", ["--once"]}, {"others", []}] do
@@ -129,17 +138,68 @@ defmodule Mix.Tasks.LookoutTest do
       end
     end
 
-    test "end where nobody reads them any more", context do
+    test "end where nobody reads them from the start", context do
       ebin = Application.app_dir(:lookout, "ebin")
       call = "echo $$ >pid; exec elixir --erl -noinput -pa #{quoted(ebin)} -e #{quoted(@program)} -- in 2>words"
       line = "(sh -c #{quoted(call)}; echo $? >status) | exec true"
       Port.open({:spawn_executable, "/bin/sh"}, [:binary, args: ["-c", line], cd: context.dir])
-      eventually(fn -> words(context) =~ "Watching" end, 6_000)
-      os_pid = String.trim(File.read!(context.dir <> "/pid"))
+
+      os_pid =
+        eventually(fn ->
+          with {:ok, <<pid::binary>>} when pid != "" <- File.read(context.dir <> "/pid"),
+               do: String.trim(pid),
+               else: (_ -> nil)
+        end)
+
       on_exit(fn -> System.cmd("kill", ["-KILL", os_pid], stderr_to_stdout: true) end)
-      write!(context, "a")
       eventually(fn -> match?({:ok, <<_, _::binary>>}, File.read(context.dir <> "/status")) end)
       assert File.read!(context.dir <> "/status") == "141\n"
+    end
+
+    test "end at once when their reader is gone, without another change; so does a command", context do
+      for words <- [["in"], ["in", "--", "sh", "-c", "echo first; exec sleep 1000"]] do
+        File.rm(context.dir <> "/words")
+        File.rm(context.dir <> "/status")
+        ebin = Application.app_dir(:lookout, "ebin")
+        words = Enum.map_join(words, " ", &quoted/1)
+        call = "echo $$ >pid; exec elixir --erl -noinput -pa #{quoted(ebin)} -e #{quoted(@program)} -- #{words} 2>words"
+        line = "(sh -c #{quoted(call)}; echo $? >status) | head -n 1 >first"
+        Port.open({:spawn_executable, "/bin/sh"}, [:binary, args: ["-c", line], cd: context.dir])
+        eventually(fn -> words(context) =~ "Watching" end, 6_000)
+        os_pid = String.trim(File.read!(context.dir <> "/pid"))
+        on_exit(fn -> System.cmd("kill", ["-KILL", os_pid], stderr_to_stdout: true) end)
+        File.mkdir_p!(context.dir <> "/in/one")
+        eventually(fn -> match?({:ok, <<_, _::binary>>}, File.read(context.dir <> "/status")) end)
+        assert File.read!(context.dir <> "/status") == "141\n"
+        assert [_one_line, ""] = File.read!(context.dir <> "/first") |> String.split("\n")
+      end
+    end
+
+    test "leave out what git ignores within a git repository, unless --no-gitignore is given", context do
+      File.mkdir!(context.dir <> "/.git")
+      File.write!(context.dir <> "/.git/HEAD", "ref: refs/heads/main\n")
+      File.mkdir!(context.dir <> "/.git/objects")
+      File.mkdir!(context.dir <> "/.git/refs")
+      File.write!(context.dir <> "/.gitignore", "*.tmp\n")
+
+      for {words, seen} <- [{[], "created     b/\n"}, {["--no-gitignore"], "created     a.tmp/\n"}] do
+        File.rm(context.dir <> "/words")
+        program = watching!(context, ["in", "--once", "--settle", "0" | words])
+        assert words(context) =~ "without what git ignores" == (words == [])
+        File.mkdir!(context.dir <> "/in/a.tmp")
+        File.mkdir!(context.dir <> "/in/b")
+        {0, output} = ended(program)
+        assert output |> String.starts_with?(seen)
+        File.rmdir!(context.dir <> "/in/a.tmp")
+        File.rmdir!(context.dir <> "/in/b")
+      end
+    end
+
+    test "of a run that starts the next ones are a notice", context do
+      program = watching!(context, ["in", "--", "sh", "-c", "date >>in/own"])
+      eventually(fn -> words(context) =~ ~r"^notice      each of the last runs was started by .*/in/own;"m end)
+      signal(program.os_pid, "TERM")
+      assert {143, _output} = ended(program)
     end
   end
 
@@ -150,6 +210,8 @@ defmodule Mix.Tasks.LookoutTest do
       write!(context, "a")
       output(program, &(&1 =~ <<"out", 0xFF>>))
       assert words(context) =~ <<"err", 0xFE>>
+      # Headers and footers are for terminals.
+      refute words(context) =~ "──"
     end
 
     test "is passed its words and the directory as they are", context do
@@ -196,7 +258,7 @@ defmodule Mix.Tasks.LookoutTest do
 
     test "has a terminal of the same size where there is one, which --clear clears", context do
       program = start!(context, ["in", "--clear", "--", "sh", "-c", "stty size; tty -s <&1 && echo yes"], tty: true)
-      assert output(program, &(&1 =~ "yes")) =~ ~r/\e\[H\e\[2J\e\[3J33 77\r*\nyes/
+      assert output(program, &(&1 =~ ~r"77\r*\nyes")) =~ ~r/\e\[H\e\[2J\e\[1m── start · sh -c [^\n]*\n33 77\r*\nyes/
     end
 
     test "that reads on a terminal finds the end of its input", context do
@@ -236,8 +298,22 @@ defmodule Mix.Tasks.LookoutTest do
     assert words(context) =~ "unknown option --jsn"
     assert {1, ""} = ended(start!(context, ["missing"]))
     assert words(context) =~ ~r/missing.*No such file/
-    assert {1, ""} = ended(start!(context, ["in", "--ignore", String.duplicate("x", 5000)]))
-    assert words(context) =~ ":ignore"
+    assert {2, ""} = ended(start!(context, ["in", "--ignore", "./x"]))
+    assert words(context) =~ ~S(lookout: option --ignore: the pattern "./x" can match nothing)
+  end
+
+  test "the Mix task needs no dependency of the project for --help and --version", context do
+    File.write!(Path.join(context.dir, "mix.exs"), """
+    defmodule Broken.MixProject do
+      use Mix.Project
+      def project, do: [app: :broken, version: "1.0.0", deps: [{:missing, "~> 1.0"}]]
+    end
+    """)
+
+    ebin = Application.app_dir(:lookout, "ebin")
+    lookout = fn words -> System.cmd("elixir", ["-pa", ebin, "-S", "mix", "lookout" | words], cd: context.dir) end
+    assert lookout.(["--help"]) == {Lookout.Console.usage(), 0}
+    assert lookout.(["--version"]) == {"lookout #{Mix.Project.config()[:version]}\n", 0}
   end
 
   test "the Mix task does the same, and ends with the status", context do

@@ -1,0 +1,34 @@
+defmodule Lookout.Command.Lines do
+  @moduledoc false
+  # Pieces of output as lines of text. Bytes that are no UTF-8 become U+FFFD; a line that is longer than 8 KiB comes in parts. Pure.
+
+  @most 8_192
+
+  @type t :: binary
+
+  @doc "The lines, without their ends, of what is left from before and a piece; and what is left now."
+  @spec split(t, binary) :: {[binary], t}
+  def split(rest, piece) do
+    {lines, [rest]} = (rest <> piece) |> :binary.split("\n", [:global]) |> Enum.split(-1)
+    {parts, rest} = cut(rest, [])
+    {Enum.flat_map(lines, &parts/1) ++ Enum.map(parts, &text/1), :binary.copy(rest)}
+  end
+
+  @doc "The line that has no end, if there is one."
+  @spec last(t) :: [binary]
+  def last(""), do: []
+  def last(rest), do: parts(rest)
+
+  defp parts(line) do
+    {parts, rest} = line |> String.trim_trailing("\r") |> cut([])
+    for part <- parts ++ [rest], do: text(part)
+  end
+
+  defp cut(<<part::binary-size(@most), rest::binary>>, parts) when rest != "", do: cut(rest, [part | parts])
+  defp cut(rest, parts), do: {Enum.reverse(parts), rest}
+
+  defp text(bytes) do
+    {text, rest} = Lookout.Runner.Text.decode("", bytes)
+    if rest == "", do: text, else: text <> "\uFFFD"
+  end
+end

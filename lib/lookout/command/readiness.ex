@@ -1,0 +1,98 @@
+defmodule Lookout.Command.Readiness do
+  @moduledoc false
+  # The process that waits until a command is ready: until a path exists, or a function returns a truthy value.
+  #
+  # Linked to the process of the command. It ends with `:normal` when the command is ready, or with `{:not_ready, error}`.
+
+  alias Lookout.{Error, Sealed}
+
+  @type t :: {:path, binary} | {:function, (() -> term)}
+
+  # Milliseconds between two calls of a function, which no event announces.
+  @interval 10
+
+  # A supervisor logs why a start fails, and what a function raises may quote a secret: without an owner its kind is all that is reported.
+  @spec start_link(t, nil | pid) :: pid
+  def start_link(wait_for, owner), do: spawn_link(fn -> await(wait_for, describe(owner)) end)
+
+  defp describe(nil), do: &kind/3
+  defp describe(_owner), do: &Exception.format_banner/3
+
+  defp kind(:error, %module{}, _stacktrace), do: "** (#{inspect(module)})"
+  defp kind(kind, _reason, _stacktrace), do: "** (#{kind})"
+
+  @doc "Ends it, where there is one, without a message."
+  @spec stop(nil | pid) :: :ok
+  def stop(nil), do: :ok
+
+  def stop(pid) do
+    Process.unlink(pid)
+    # A watcher that it has started ends with it in order. A function may trap exits.
+    Process.exit(pid, :shutdown)
+    Process.exit(pid, :kill)
+
+    receive do
+      {:EXIT, ^pid, _reason} -> :ok
+    after
+      0 -> :ok
+    end
+  end
+
+  @doc "What the end of it reports."
+  @spec outcome(term) :: :ok | {:error, Error.t()}
+  def outcome(:normal), do: :ok
+  def outcome({:not_ready, %Error{} = error}), do: {:error, error}
+  # It was killed, or with it the watcher, or a process that the function had linked to it.
+  def outcome(reason),
+    do: {:error, failed("the process that waits for :wait_for ended with #{Sealed.describe(reason)}")}
+
+  @doc "An error of the wait."
+  @spec error(atom, nil | t, binary) :: Error.t()
+  def error(reason, wait_for, detail) do
+    %Error{reason: reason, operation: :wait_for, path: path(wait_for), detail: detail}
+  end
+
+  defp path({:path, path}), do: path
+  defp path(_function), do: nil
+
+  defp failed(how), do: error(:wait_failed, nil, how)
+
+  defp await({:function, function}, describe) do
+    unless call(function, describe) do
+      Process.sleep(@interval)
+      await({:function, function}, describe)
+    end
+  end
+
+  # The watcher is live before the first check, so no later creation is missed.
+  defp await({:path, path}, _describe) do
+    case Lookout.start_link(dirs: [Path.dirname(path)], recursive: false, missing: :wait, subscribe: [self()]) do
+      {:ok, watcher} -> await_path(path, watcher)
+      {:error, error} -> exit({:not_ready, not_watched(path, error)})
+    end
+  end
+
+  defp call(function, describe) do
+    function.()
+  catch
+    kind, reason ->
+      exit({:not_ready, failed("the function of :wait_for failed: " <> describe.(kind, reason, __STACKTRACE__))})
+  end
+
+  defp await_path(path, watcher) do
+    if File.exists?(path) do
+      Lookout.stop(watcher)
+    else
+      receive do
+        {:lookout, ^watcher, {:stopped, error}} -> exit({:not_ready, not_watched(path, error)})
+        {:lookout, ^watcher, _changes} -> await_path(path, watcher)
+      end
+    end
+  end
+
+  defp not_watched(path, %Error{} = error),
+    do: error(error.reason, {:path, path}, "its directory cannot be watched: " <> Exception.message(error))
+
+  defp not_watched(path, reason),
+    do: error(:wait_failed, {:path, path}, "the watcher of its directory has stopped: #{inspect(reason)}")
+end

@@ -1,0 +1,15 @@
+defmodule Lookout.Command.Tail do
+  @moduledoc false
+  # The last bytes of a stream. Pure.
+
+  @most 4_096
+
+  @doc "The last 4 KiB of what came before (its tail) and of these bytes."
+  @spec add(binary, binary) :: binary
+  def add(_tail, bytes) when byte_size(bytes) >= @most, do: last(bytes)
+  def add(tail, bytes), do: last(tail <> bytes)
+
+  # A copy: a part of a piece would keep the whole of it.
+  defp last(bytes) when byte_size(bytes) <= @most, do: :binary.copy(bytes)
+  defp last(bytes), do: bytes |> binary_part(byte_size(bytes) - @most, @most) |> :binary.copy()
+end

@@ -1,0 +1,225 @@
+defmodule Lookout.Console.Terminal do
+  @moduledoc false
+  # The terminal that `mix lookout` runs on: its settings, its keys, its size. One process owns all of that and sends to the session
+  #
+  #     {:terminal, pid, {:keys, bytes}}         what was typed, but Ctrl-C
+  #     {:terminal, pid, :interrupt}             Ctrl-C; a second one halts the VM
+  #     {:terminal, pid, {:size, {rows, columns}}}
+  #     {:terminal, pid, :continued}             the VM runs again after `suspend/1`
+  #
+  # Keys are read while the VM is in the foreground, by a process that waits for the standard input of the VM. Meanwhile the terminal passes on each byte
+  # (no line editing, no echo, no signals; with `output: :raw` also what is written, where a command has a terminal of its own that has made its line ends). A small shell script sets that and restores the settings, also when the VM is killed: its standard
+  # input is then at its end. It is in a session of its own, as each port program is, so a Ctrl-Z that stops the VM does not stop it.
+  #
+  # OTP 25 reports neither SIGWINCH nor SIGCONT, so size and foreground are compared four times a second.
+
+  use GenServer
+
+  alias Lookout.Console.Output
+
+  # Milliseconds.
+  @tick 250
+  @answer 2_000
+
+  @interrupted 130
+
+  # $1: the process id of the VM, $2: its process group, $3: a setting more. Each request is answered by its own name when it is done.
+  @script ~S"""
+  exec 3<>"/proc/$1/fd/0" || exit 1
+  trap '' HUP INT TERM
+  saved=$(stty -g <&3) || exit 1
+  taken=
+  give() { [ -z "$taken" ] || stty "$saved" <&3; taken=; }
+  state() { read -r _ _ state _ <"/proc/$1/stat" || state=; }
+  while read -r request; do
+    case $request in
+      take) stty -icanon -isig -iexten -icrnl -ixon -echo "$3" min 1 time 0 <&3 && taken=yes ;;
+      forget) taken= ;;
+      end) break ;;
+      suspend)
+        give
+        kill -s TSTP -- "-$2"
+        # The VM reads the answer when it runs again. A busy machine may take a while to stop it; in an orphaned process group the kernel
+        # ignores the signal, and then the keys count again after five seconds.
+        state "$1"
+        tries=100
+        until [ "$state" = T ] || [ "$tries" -eq 0 ]; do
+          sleep 0.05
+          tries=$((tries - 1))
+          state "$1"
+        done
+        while [ "$state" = T ]; do
+          sleep 0.1
+          state "$1"
+        done
+        ;;
+    esac
+    echo "$request"
+  done
+  give
+  """
+
+  # settings: the port of the script, nil without keys or where it failed. taken: whether the terminal passes on each byte.
+  # suspended: from `suspend/1` until the VM runs again. interrupted: whether Ctrl-C has come.
+  @enforce_keys [:session, :size]
+  defstruct [:session, :size, settings: nil, reader: nil, taken: false, suspended: false, interrupted: false]
+
+  @doc "Linked to the session, which calls this. Returns when keys are read; without `keys: true` only the size is reported."
+  @spec start_link(keys: boolean, output: :raw | :lines) :: {:ok, pid}
+  def start_link(options), do: GenServer.start_link(__MODULE__, {self(), options[:keys], options[:output]})
+
+  @doc "Whether the keys of a terminal can be read: standard input is one, and the VM was not started with `-noinput`."
+  @spec keys?(Output.t()) :: boolean
+  def keys?(output), do: Output.terminal?(output, :stdin) and :init.get_argument(:noinput) == :error
+
+  @doc "Restores the settings and stops the process group of the VM, as Ctrl-Z does."
+  @spec suspend(pid) :: :ok
+  def suspend(terminal), do: GenServer.cast(terminal, :suspend)
+
+  @doc "Restores the settings."
+  @spec stop(pid) :: :ok
+  def stop(terminal) do
+    GenServer.stop(terminal, :normal, 2 * @answer)
+  catch
+    :exit, _reason -> :ok
+  end
+
+  @impl true
+  def init({session, keys, output}) do
+    Process.flag(:trap_exit, true)
+    Process.send_after(self(), :tick, @tick)
+    state = %__MODULE__{session: session, size: Output.size()}
+    {:ok, if(keys, do: follow_foreground(open(state, output)), else: state)}
+  end
+
+  defp open(state, output) do
+    more = if output == :raw, do: "-opost", else: "opost"
+    arguments = ["-c", @script, "lookout-terminal", System.pid(), Integer.to_string(job().group), more]
+    options = [:binary, :exit_status, :hide, line: 80, args: arguments]
+    %{state | settings: Port.open({:spawn_executable, "/bin/sh"}, options)}
+  end
+
+  @impl true
+  def handle_cast(:suspend, %{settings: nil} = state), do: {:noreply, continued(state)}
+  def handle_cast(:suspend, %{suspended: true} = state), do: {:noreply, state}
+
+  def handle_cast(:suspend, state) do
+    Port.command(state.settings, "suspend\n")
+    {:noreply, %{state | suspended: true, taken: false}}
+  end
+
+  @impl true
+  def handle_info(:tick, state) do
+    Process.send_after(self(), :tick, @tick)
+    {:noreply, state |> follow_size() |> follow_foreground()}
+  end
+
+  def handle_info({:typed, reader, bytes}, %{reader: reader} = state), do: {:noreply, typed(bytes, state)}
+  def handle_info({port, {:data, {:eol, "suspend"}}}, %{settings: port} = state), do: {:noreply, continued(state)}
+
+  # Without it keys come as the terminal is set: by lines, and Ctrl-C is a signal.
+  def handle_info({port, {:exit_status, _status}}, %{settings: port} = state),
+    do: {:noreply, continued(%{state | settings: nil, taken: false})}
+
+  def handle_info({:EXIT, session, reason}, %{session: session} = state), do: {:stop, reason, state}
+  def handle_info(_other, state), do: {:noreply, state}
+
+  defp continued(%{suspended: false, settings: port} = state) when port != nil, do: state
+  defp continued(state), do: tell(follow_foreground(%{state | suspended: false}), :continued)
+
+  ## Keys
+
+  defp typed(bytes, state) do
+    if state.interrupted and String.contains?(bytes, <<3>>), do: :erlang.halt(@interrupted, flush: false)
+
+    case :binary.split(bytes, <<3>>) do
+      [_all] -> tell(state, {:keys, bytes})
+      [before, _after] -> %{state | interrupted: true} |> tell({:keys, before}) |> tell(:interrupt)
+    end
+  end
+
+  # A read that waits cannot be taken back. When the VM is in the background and something is typed for the shell, it makes the kernel stop
+  # the job (SIGTTIN), as with every program that reads its terminal.
+  defp read(terminal) do
+    case :io.get_chars(:user, ~c"", 1) do
+      bytes when is_binary(bytes) -> typed_then_read(terminal, bytes)
+      chars when is_list(chars) -> typed_then_read(terminal, List.to_string(chars))
+      _eof_or_error -> :ok
+    end
+  end
+
+  defp typed_then_read(terminal, bytes) do
+    send(terminal, {:typed, self(), bytes})
+    read(terminal)
+  end
+
+  ## Foreground and size
+
+  defp follow_foreground(%{settings: nil} = state), do: state
+  defp follow_foreground(%{suspended: true} = state), do: state
+
+  defp follow_foreground(state) do
+    case {foreground?(), state.taken} do
+      {true, false} -> take(start_reader(state))
+      # The shell has its own settings back.
+      {false, true} -> %{state | taken: not request(state, "forget")}
+      _as_before -> state
+    end
+  end
+
+  defp take(state), do: %{state | taken: request(state, "take")}
+
+  defp start_reader(%{reader: nil} = state) do
+    terminal = self()
+    %{state | reader: spawn_link(fn -> read(terminal) end)}
+  end
+
+  defp start_reader(state), do: state
+
+  defp request(%{settings: port}, name) do
+    Port.command(port, [name, ?\n])
+
+    receive do
+      {^port, {:data, {:eol, ^name}}} -> true
+      {^port, {:exit_status, _status}} = ended -> send(self(), ended) && false
+    after
+      @answer -> false
+    end
+  end
+
+  defp follow_size(%{size: old} = state) do
+    case Output.size() do
+      ^old -> state
+      size -> tell(%{state | size: size}, {:size, size})
+    end
+  end
+
+  defp foreground?, do: match?(%{group: group, foreground: group}, job())
+
+  # proc(5): process group and foreground process group of the terminal are the fields 5 and 8; the name, in parentheses, may hold anything.
+  defp job do
+    fields = File.read!("/proc/self/stat") |> String.split(")") |> List.last() |> String.split()
+    [group, _session, _terminal, foreground] = fields |> Enum.slice(2, 4) |> Enum.map(&String.to_integer/1)
+    %{group: group, foreground: foreground}
+  end
+
+  defp tell(state, {:keys, ""}), do: state
+
+  defp tell(state, message) do
+    send(state.session, {:terminal, self(), message})
+    state
+  end
+
+  @impl true
+  def terminate(_reason, %{settings: port}) when port != nil do
+    Port.command(port, "end\n")
+
+    receive do
+      {^port, {:exit_status, _status}} -> :ok
+    after
+      @answer -> :ok
+    end
+  end
+
+  def terminate(_reason, _state), do: :ok
+end

@@ -1,0 +1,81 @@
+defmodule Lookout.Discreet do
+  @moduledoc false
+  # What the logs and `:sys.get_status/1` show of a server: neither frames nor queued bytes. What was given as environment or input is
+  # sealed (`Lookout.Sealed`) wherever a server keeps it, so that it does not depend on this.
+  #
+  # `use Lookout.Discreet` defines `format_status/1`, which OTP 25 and later call, and `format_status/2` for OTP 24, which cannot hide
+  # the last message.
+
+  alias Lookout.{Bridge, Requests}
+  alias Lookout.Command.{Flow, Input, Journal}
+
+  defmacro __using__(_options) do
+    quote do
+      @doc false
+      def format_status(status), do: Lookout.Discreet.status(status)
+
+      @doc false
+      def format_status(_reason, [_dictionary, state]), do: Lookout.Discreet.state(state)
+    end
+  end
+
+  @spec status(map) :: map
+  def status(status), do: Map.new(status, &item/1)
+
+  defp item({:state, state}), do: {:state, state(state)}
+  defp item({:message, message}), do: {:message, message(message)}
+  defp item({:reason, reason}), do: {:reason, reason(reason)}
+  defp item({:log, _events}), do: {:log, []}
+  defp item(other), do: other
+
+  @doc "A state, with counts where it has frames or bytes."
+  @spec state(term) :: term
+  def state(%Bridge{} = bridge), do: %{bridge | outbox: {:frames, :queue.len(bridge.outbox)}}
+  def state(%Requests{} = requests), do: %{requests | open: for({kind, _term} <- Requests.all(requests), do: kind)}
+  def state(%Input{} = input), do: %{input | queue: {:writes, :queue.len(input.queue)}}
+  def state(%Flow{} = flow), do: %{flow | queue: {:items, :queue.len(flow.queue)}}
+  def state(%Journal{} = journal), do: %{journal | tail: {:bytes, byte_size(journal.tail)}, rests: :hidden}
+  def state(%_{} = struct), do: struct |> Map.to_list() |> Enum.reduce(struct, &shown/2)
+  # What raised may be, or quote, an element of the input.
+  def state({:raised, {kind, _reason, _stacktrace}}), do: {:raised, kind}
+
+  def state({kind, _reason, stacktrace}) when kind in [:error, :exit, :throw] and is_list(stacktrace),
+    do: {:raised, kind}
+
+  def state(other), do: other
+
+  defp shown({:__struct__, _module}, struct), do: struct
+  defp shown({key, value}, struct), do: Map.replace!(struct, key, state(value))
+
+  @doc "A message: of a frame and of a write, the size."
+  @spec message(term) :: term
+  def message({port, {:data, frame}}) when is_port(port) and is_binary(frame),
+    do: {port, {:data, {:bytes, byte_size(frame)}}}
+
+  def message({:until, deadline, request}), do: {:until, deadline, message(request)}
+  def message({:write, bytes}) when is_binary(bytes), do: {:write, {:bytes, byte_size(bytes)}}
+  def message({:EXIT, pid, reason}), do: {:EXIT, pid, state(reason)}
+  def message({:"$gen_call", from, message}), do: {:"$gen_call", from, message(message)}
+  def message(other), do: other
+
+  # A function clause error holds the arguments.
+  defp reason({reason, stacktrace}) when is_list(stacktrace), do: {reason, Enum.map(stacktrace, &frame/1)}
+  defp reason(reason), do: reason
+
+  defp frame({module, function, arguments, location}) when is_list(arguments),
+    do: {module, function, length(arguments), location}
+
+  defp frame(other), do: other
+
+  @doc """
+  Takes all messages out of the mailbox of a server that ends. A crash report quotes them, and frames and writes are among them.
+  """
+  @spec forget_messages() :: :ok
+  def forget_messages do
+    receive do
+      _message -> forget_messages()
+    after
+      0 -> :ok
+    end
+  end
+end

@@ -1,0 +1,50 @@
+defmodule Lookout.FileSystem.Events do
+  @moduledoc false
+  # What a watcher sends, in file_system's terms.
+
+  alias Lookout.Event
+
+  @type file_event :: {binary, [Lookout.FileSystem.event(), ...]} | :stop
+
+  @doc "What is sent for a message of a watcher. A notice that reports a loss is written to the log: file_system has no term for it."
+  @spec of({:events, pos_integer, [Event.t()]} | {:notice, term} | {:stopped, term}) :: [file_event]
+  def of({:events, _seq, events}), do: Enum.flat_map(events, &file_events/1)
+
+  def of({:notice, notice}) do
+    if text = warning(notice), do: :logger.warning("Lookout.FileSystem: #{text}")
+    []
+  end
+
+  # A worker of file_system that its supervisor shuts down sends nothing, either.
+  def of({:stopped, :shutdown}), do: []
+  def of({:stopped, {:shutdown, _reason}}), do: []
+  def of({:stopped, _reason}), do: [:stop]
+
+  defp file_events(%Event{change: :renamed} = event),
+    do: [marked(event, event.from, [:moved_from]), marked(event, event.path, [:moved_to])]
+
+  defp file_events(%Event{} = event), do: for(atoms <- atoms(event), do: marked(event, event.path, atoms))
+
+  defp atoms(%Event{change: :created, type: :file}), do: [[:created], [:modified], [:modified, :closed]]
+  defp atoms(%Event{change: :created}), do: [[:created]]
+  defp atoms(%Event{change: :modified, type: :directory}), do: [[:modified]]
+  defp atoms(%Event{change: :modified}), do: [[:modified], [:modified, :closed]]
+  defp atoms(%Event{change: :attributes}), do: [[:attribute]]
+  defp atoms(%Event{change: :deleted}), do: [[:deleted]]
+
+  defp marked(%Event{type: :directory}, path, atoms), do: {path, atoms ++ [:isdir]}
+  defp marked(_event, path, atoms), do: {path, atoms}
+
+  defp warning({:root_deleted, dir}), do: "#{shown(dir)} does not exist; it is watched when it appears"
+  defp warning({:unreadable, dir, reason}), do: "#{shown(dir)} cannot be read (#{reason}); its changes are not reported"
+
+  defp warning({:unwatched, dir, type}),
+    do: "#{shown(dir)} is on a pseudo file system (#{type}); its changes are not reported"
+
+  defp warning(:restarted), do: "lookout_port was restarted; what changed meanwhile is not reported"
+  defp warning(:lagged), do: "a subscriber did not read its messages and has missed changes"
+  # Nothing is lost by the others.
+  defp warning(_notice), do: nil
+
+  defp shown(path), do: inspect(path, binaries: :as_strings)
+end

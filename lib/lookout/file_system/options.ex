@@ -1,0 +1,62 @@
+defmodule Lookout.FileSystem.Options do
+  @moduledoc false
+  # file_system's options as those of a watcher.
+
+  alias Lookout.{Options, Paths}
+
+  # Options of file_system's other backends that have no equivalent.
+  @without_effect [:latency, :no_defer, :watch_root]
+
+  @unsupported [:fs_mac, :fs_windows]
+
+  # A change is up to three messages and a batch up to 256 changes: fewer batches than for other subscribers.
+  @mailbox 8
+
+  @doc "`:ignore` where file_system does not start, after a warning. Other bad options raise `ArgumentError`."
+  @spec parse!(keyword) :: {:ok, Options.t()} | :ignore
+  def parse!(options) do
+    cond do
+      not Keyword.keyword?(options) ->
+        raise ArgumentError, "Lookout.FileSystem: expected options such as [dirs: [\"lib\"]], got: #{inspect(options)}"
+
+      options[:dirs] == nil ->
+        ignore("the option :dirs is missing")
+
+      options[:backend] in @unsupported ->
+        ignore("the backend #{inspect(options[:backend])} is for another operating system; leave out :backend")
+
+      true ->
+        {:ok, limited(Options.parse!(converted(options)))}
+    end
+  end
+
+  defp ignore(why) do
+    :logger.warning("Lookout.FileSystem does not start: #{why}")
+    :ignore
+  end
+
+  defp limited(%Options{limits: limits} = options), do: %{options | limits: %{limits | mailbox: @mailbox}}
+
+  defp converted(options) do
+    options
+    |> Keyword.drop(@without_effect)
+    |> Enum.flat_map(&convert/1)
+    |> Keyword.put_new(:missing, :wait)
+  end
+
+  defp convert({:dirs, dirs}), do: [dirs: absolute(dirs)]
+  defp convert({:backend, backend}) when backend in [nil, :fs_inotify, Lookout.FileSystemBackend], do: []
+  defp convert({:backend, :fs_poll}), do: [backend: :poll]
+  defp convert({:interval, interval}), do: [poll_interval: interval]
+  defp convert(option), do: [option]
+
+  # Not expanded: `~` has no meaning to file_system.
+  defp absolute(dirs) when is_list(dirs) do
+    if dirs != [] and Paths.charlist?(dirs), do: Path.absname(dirs), else: Enum.map(dirs, &absolute_path/1)
+  end
+
+  defp absolute(dirs), do: absolute_path(dirs)
+
+  defp absolute_path(path) when is_binary(path) or is_list(path), do: Path.absname(path)
+  defp absolute_path(other), do: other
+end

@@ -1,0 +1,356 @@
+defmodule Lookout.Flow.Subscribers do
+  @moduledoc false
+  # The subscribers of a watcher, and which of them can take the next item. Pure.
+  #
+  # All attached subscribers get each item at the same time, so two clocks serve them all: one counts the batches that they got,
+  # the other all messages. Each subscriber has a limit on one of the clocks and is ready while that clock is below it:
+  #
+  #   * one that wants a count has a limit on the batches: the clock when it asked, plus what it asked for
+  #   * one that wants `:all` has a limit on the messages: what its mailbox had room for when it was last checked
+  #   * one with an open sync is exempt from its limit
+  #
+  # The limits are in ordered sets. The smallest says whether everybody is ready, the largest whether anybody is, and an item that is handed
+  # out changes none of them. Each function below costs O(log n), apart from those whose doc says otherwise. The check of a mailbox
+  # costs more than a message: a mailbox with room is not checked again before that room is used up, a full one not before the next
+  # `recheck/1`, apart from one at a time in `check/2`.
+
+  @type want :: :all | non_neg_integer
+  @typep kind :: :all | :count
+  @typep limit :: non_neg_integer
+
+  # Messages in the mailbox of a local process, nil when it is dead.
+  @type look :: (pid -> nil | non_neg_integer)
+
+  @type t :: %__MODULE__{
+          mailbox: pos_integer,
+          batches: non_neg_integer,
+          messages: non_neg_integer,
+          sent: non_neg_integer,
+          attached: %{pid => {kind, limit}},
+          counts: :gb_sets.set({limit, pid}),
+          rooms: :gb_sets.set({limit, pid}),
+          full: %{pid => []},
+          syncing: %{pid => pos_integer},
+          exempt: non_neg_integer,
+          lagging: %{pid => kind},
+          lagging_all: non_neg_integer
+        }
+
+  @enforce_keys [:mailbox]
+  defstruct [
+    :mailbox,
+    # the clocks, and how many of the messages are in the mailboxes already
+    batches: 0,
+    messages: 0,
+    sent: 0,
+    # everybody who gets items, with the limit
+    attached: %{},
+    # of these: the limits of those that want a count, the limits of those that want :all, those of the latter whose mailbox was full at its last check
+    counts: :gb_sets.new(),
+    rooms: :gb_sets.new(),
+    full: %{},
+    # the count of open syncs of each process, subscriber or not, and how many attached subscribers are exempt by that
+    syncing: %{},
+    exempt: 0,
+    # those that get nothing until they are back, and how many of them want :all
+    lagging: %{},
+    lagging_all: 0
+  ]
+
+  @spec new(pos_integer) :: t
+  def new(mailbox), do: %__MODULE__{mailbox: mailbox}
+
+  @spec member?(t, pid) :: boolean
+  def member?(%__MODULE__{attached: attached, lagging: lagging}, pid) do
+    is_map_key(attached, pid) or is_map_key(lagging, pid)
+  end
+
+  @doc "Those that get the next item. O(n), as sending it is."
+  @spec attached(t) :: [pid]
+  def attached(%__MODULE__{attached: attached}), do: Map.keys(attached)
+
+  ## Changes
+
+  @doc "Adds a subscriber, or changes what one wants. A lagging one is back."
+  @spec put(t, pid, want) :: t
+  def put(%__MODULE__{} = subscribers, pid, want) do
+    enter(delete(subscribers, pid), pid, subscription(subscribers, want))
+  end
+
+  @spec delete(t, pid) :: t
+  def delete(%__MODULE__{} = subscribers, pid) do
+    case subscribers do
+      %{attached: %{^pid => subscription}} -> leave(subscribers, pid, subscription)
+      %{lagging: %{^pid => kind}} -> forget_lagging(subscribers, pid, kind)
+      _stranger -> subscribers
+    end
+  end
+
+  @doc "Lets a subscriber that wants a count have `n` more batches. A lagging one is back."
+  @spec ask(t, pid, pos_integer) :: {:ok, t} | {:error, :not_subscribed | :active}
+  def ask(%__MODULE__{} = subscribers, pid, n) do
+    case subscribers do
+      %{attached: %{^pid => {:count, limit}}} -> {:ok, put(subscribers, pid, left(subscribers, limit) + n)}
+      %{lagging: %{^pid => :count}} -> {:ok, put(subscribers, pid, n)}
+      %{attached: %{^pid => _all}} -> {:error, :active}
+      %{lagging: %{^pid => _all}} -> {:error, :active}
+      _stranger -> {:error, :not_subscribed}
+    end
+  end
+
+  # What went past the limit during a sync is not owed.
+  defp left(subscribers, limit), do: max(limit - subscribers.batches, 0)
+
+  @spec lagging?(t, pid) :: boolean
+  def lagging?(%__MODULE__{lagging: lagging}, pid), do: is_map_key(lagging, pid)
+
+  @doc "A lagging subscriber gets items again."
+  @spec attach(t, pid) :: t
+  def attach(%__MODULE__{lagging: lagging} = subscribers, pid) do
+    case lagging do
+      %{^pid => :all} -> put(subscribers, pid, :all)
+      %{^pid => :count} -> put(subscribers, pid, 0)
+      _attached -> subscribers
+    end
+  end
+
+  @doc "From here to `end_sync/2` the process is ready if it is attached, or becomes so."
+  @spec begin_sync(t, pid) :: t
+  def begin_sync(%__MODULE__{} = subscribers, pid) do
+    refile(subscribers, pid, &Map.update(&1, pid, 1, fn count -> count + 1 end))
+  end
+
+  @spec end_sync(t, pid) :: t
+  def end_sync(%__MODULE__{} = subscribers, pid) do
+    refile(subscribers, pid, fn syncing ->
+      case syncing do
+        %{^pid => 1} -> Map.delete(syncing, pid)
+        %{^pid => count} -> %{syncing | pid => count - 1}
+      end
+    end)
+  end
+
+  # An attached one is filed by what it wants and by whether it has a sync.
+  defp refile(subscribers, pid, change) do
+    case subscribers.attached do
+      %{^pid => {kind, limit} = subscription} ->
+        subscribers = leave(subscribers, pid, subscription)
+        limit = if kind == :count, do: max(limit, subscribers.batches), else: limit
+        enter(%{subscribers | syncing: change.(subscribers.syncing)}, pid, {kind, limit})
+
+      _not_attached ->
+        %{subscribers | syncing: change.(subscribers.syncing)}
+    end
+  end
+
+  @doc "The item goes to all attached subscribers."
+  @spec count(t, :events | :notice) :: t
+  def count(%__MODULE__{} = subscribers, :events) do
+    %{subscribers | batches: subscribers.batches + 1, messages: subscribers.messages + 1}
+  end
+
+  def count(%__MODULE__{} = subscribers, :notice), do: %{subscribers | messages: subscribers.messages + 1}
+
+  @doc "All that was counted has been sent: a mailbox that is checked from now on shows it."
+  @spec all_sent(t) :: t
+  def all_sent(%__MODULE__{} = subscribers), do: %{subscribers | sent: subscribers.messages}
+
+  ## Checks
+
+  @doc "Whether there are attached subscribers and all are ready, as far as is known without a check of a mailbox."
+  @spec known_ready?(t) :: boolean
+  def known_ready?(%__MODULE__{} = subscribers) do
+    subscribers.attached != %{} and not slow?(subscribers) and smallest(subscribers.rooms) > subscribers.messages
+  end
+
+  @doc """
+  Whether all attached subscribers are ready (`:none`: there is none). Otherwise whether some wait for others (`:contended`) or
+  nobody is ready. Checks no more mailboxes than it finds room in, and one.
+  """
+  @spec check(t, look) :: {:none | :ready | :contended | :all_slow, t}
+  def check(%__MODULE__{} = subscribers, look) do
+    subscribers = check_mailboxes(subscribers, look)
+
+    cond do
+      subscribers.attached == %{} -> {:none, subscribers}
+      not slow?(subscribers) -> {:ready, subscribers}
+      true -> who_waits(subscribers, look)
+    end
+  end
+
+  defp who_waits(subscribers, look) do
+    case find_ready(subscribers, look) do
+      {true, subscribers} -> {:contended, subscribers}
+      {false, subscribers} -> {:all_slow, subscribers}
+    end
+  end
+
+  defp slow?(subscribers) do
+    subscribers.full != %{} or smallest(subscribers.counts) <= subscribers.batches
+  end
+
+  # Until one is slow, or all are known to be ready.
+  defp check_mailboxes(subscribers, look) do
+    cond do
+      smallest(subscribers.counts) <= subscribers.batches ->
+        subscribers
+
+      subscribers.full != %{} ->
+        {pid, _value, _iterator} = subscribers.full |> :maps.iterator() |> :maps.next()
+        subscribers = check_mailbox(subscribers, pid, look)
+        if is_map_key(subscribers.full, pid), do: subscribers, else: check_mailboxes(subscribers, look)
+
+      smallest(subscribers.rooms) <= subscribers.messages ->
+        subscribers |> check_next(look) |> check_mailboxes(look)
+
+      true ->
+        subscribers
+    end
+  end
+
+  # One that wants :all and of which nothing is known is checked before it counts as slow.
+  defp find_ready(subscribers, look) do
+    cond do
+      subscribers.exempt > 0 -> {true, subscribers}
+      largest(subscribers.counts) > subscribers.batches -> {true, subscribers}
+      largest(subscribers.rooms) > subscribers.messages -> {true, subscribers}
+      :gb_sets.is_empty(subscribers.rooms) -> {false, subscribers}
+      true -> subscribers |> check_next(look) |> find_ready(look)
+    end
+  end
+
+  defp check_next(subscribers, look) do
+    {_limit, pid} = :gb_sets.smallest(subscribers.rooms)
+    check_mailbox(subscribers, pid, look)
+  end
+
+  # A dead one is forgotten: the message of its death is on its way to the watcher.
+  defp check_mailbox(subscribers, pid, look) do
+    subscribers = leave(subscribers, pid, subscribers.attached[pid])
+
+    case look.(pid) do
+      nil ->
+        subscribers
+
+      length ->
+        limit = subscribers.sent + subscribers.mailbox - length
+        if limit > subscribers.messages, do: enter(subscribers, pid, {:all, limit}), else: enter_full(subscribers, pid)
+    end
+  end
+
+  @doc "The mailboxes that were full may have room now. O(n) in their number."
+  @spec recheck(t) :: t
+  def recheck(%__MODULE__{full: full} = subscribers) when full == %{}, do: subscribers
+
+  def recheck(%__MODULE__{full: full} = subscribers) do
+    Enum.reduce(full, subscribers, fn {pid, []}, subscribers -> put(subscribers, pid, :all) end)
+  end
+
+  @doc "Whether the check of a mailbox may let somebody be attached again or, in that status, an item go out."
+  @spec recheck?(t, :clear | :unheard | :contended | :all_slow) :: boolean
+  def recheck?(%__MODULE__{} = subscribers, status) do
+    subscribers.lagging_all > 0 or (status in [:contended, :all_slow] and subscribers.full != %{})
+  end
+
+  @doc "Those that are not ready lag, if another one is ready. O(n) in their number."
+  @spec detach_slow(t, look) :: t
+  def detach_slow(%__MODULE__{} = subscribers, look) do
+    case find_ready(subscribers, look) do
+      {true, subscribers} -> subscribers |> detach_counts() |> detach_rooms(look) |> detach_full()
+      {false, subscribers} -> subscribers
+    end
+  end
+
+  defp detach_counts(subscribers) do
+    if smallest(subscribers.counts) <= subscribers.batches do
+      {_limit, pid} = :gb_sets.smallest(subscribers.counts)
+      subscribers |> detach(pid) |> detach_counts()
+    else
+      subscribers
+    end
+  end
+
+  defp detach_rooms(subscribers, look) do
+    if smallest(subscribers.rooms) <= subscribers.messages,
+      do: subscribers |> check_next(look) |> detach_rooms(look),
+      else: subscribers
+  end
+
+  defp detach_full(subscribers), do: Enum.reduce(Map.keys(subscribers.full), subscribers, &detach(&2, &1))
+
+  defp detach(subscribers, pid) do
+    {kind, _limit} = subscription = subscribers.attached[pid]
+    subscribers = leave(subscribers, pid, subscription)
+    all = if kind == :all, do: 1, else: 0
+
+    %{
+      subscribers
+      | lagging: Map.put(subscribers.lagging, pid, kind),
+        lagging_all: subscribers.lagging_all + all
+    }
+  end
+
+  @doc """
+  The lagging that want `:all` and whose mailbox is empty, or nearly: one with room for a few messages only would hold up the
+  others again at once, and one that others write to as well may never be seen with none. O(n) in the number of the lagging.
+  """
+  @spec caught_up(t, look) :: [pid]
+  def caught_up(%__MODULE__{lagging_all: 0}, _look), do: []
+
+  def caught_up(%__MODULE__{} = subscribers, look) do
+    for {pid, :all} <- subscribers.lagging, length = look.(pid), length <= div(subscribers.mailbox, 8), do: pid
+  end
+
+  ## Helpers
+
+  defp subscription(subscribers, :all), do: {:all, subscribers.messages}
+  defp subscription(subscribers, count), do: {:count, subscribers.batches + count}
+
+  defp enter(subscribers, pid, {kind, limit} = subscription) do
+    subscribers = %{subscribers | attached: Map.put(subscribers.attached, pid, subscription)}
+
+    cond do
+      is_map_key(subscribers.syncing, pid) -> %{subscribers | exempt: subscribers.exempt + 1}
+      kind == :count -> %{subscribers | counts: :gb_sets.add({limit, pid}, subscribers.counts)}
+      kind == :all -> %{subscribers | rooms: :gb_sets.add({limit, pid}, subscribers.rooms)}
+    end
+  end
+
+  defp enter_full(subscribers, pid) do
+    %{
+      subscribers
+      | attached: Map.put(subscribers.attached, pid, {:all, subscribers.messages}),
+        full: Map.put(subscribers.full, pid, [])
+    }
+  end
+
+  defp leave(subscribers, pid, {kind, limit}) do
+    subscribers = %{subscribers | attached: Map.delete(subscribers.attached, pid)}
+
+    cond do
+      is_map_key(subscribers.syncing, pid) -> %{subscribers | exempt: subscribers.exempt - 1}
+      is_map_key(subscribers.full, pid) -> %{subscribers | full: Map.delete(subscribers.full, pid)}
+      kind == :count -> %{subscribers | counts: :gb_sets.delete({limit, pid}, subscribers.counts)}
+      kind == :all -> %{subscribers | rooms: :gb_sets.delete({limit, pid}, subscribers.rooms)}
+    end
+  end
+
+  defp forget_lagging(subscribers, pid, kind) do
+    all = if kind == :all, do: 1, else: 0
+
+    %{
+      subscribers
+      | lagging: Map.delete(subscribers.lagging, pid),
+        lagging_all: subscribers.lagging_all - all
+    }
+  end
+
+  # Of an empty set: an atom is greater than any number.
+  defp smallest(set) do
+    if :gb_sets.is_empty(set), do: :infinity, else: elem(:gb_sets.smallest(set), 0)
+  end
+
+  defp largest(set) do
+    if :gb_sets.is_empty(set), do: -1, else: elem(:gb_sets.largest(set), 0)
+  end
+end

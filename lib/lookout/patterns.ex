@@ -1,0 +1,58 @@
+defmodule Lookout.Patterns do
+  @moduledoc false
+  # The patterns of `:ignore` and `:only`, as users write them, made into lines of gitignore(5). Pure; works on bytes.
+
+  alias Lookout.Patterns.{Braces, Line}
+
+  # What `lookout_port` takes in one option.
+  @most 4_096
+  @most_bytes 1_048_576
+
+  @doc """
+  The lines of gitignore(5) that the patterns expand to, in their order: at most #{@most}, with at most #{@most_bytes} bytes. `dirs` are
+  the absolute paths of the watched directories. The error is a sentence; it names a pattern that no path can match, and the pattern
+  to write instead.
+  """
+  @spec expand(:ignore | :only, [binary], [binary]) :: {:ok, [binary]} | {:error, binary}
+  def expand(option, patterns, dirs) do
+    parsed = for pattern <- patterns, do: {pattern, Braces.parse(pattern)}
+
+    # Counted before anything is built.
+    with :ok <- at_most(@most, "patterns", parsed |> Enum.map(&Braces.count(elem(&1, 1))) |> Enum.sum()),
+         pairs = for({pattern, parts} <- parsed, line <- Braces.lines(parts), do: {pattern, line}),
+         lines = for({_pattern, line} <- pairs, do: line),
+         :ok <- at_most(@most_bytes, "bytes of patterns", IO.iodata_length(lines)),
+         :ok <- possible(pairs, dirs),
+         :ok <- not_only_exceptions(option, lines),
+         do: {:ok, lines}
+  end
+
+  defp at_most(most, _what, count) when count <= most, do: :ok
+  defp at_most(most, what, _count), do: {:error, "expected at most #{most} #{what} once {a,b} is expanded, got more"}
+
+  defp possible(pairs, dirs) do
+    dirs = Line.dirs(dirs)
+
+    Enum.find_value(pairs, :ok, fn {pattern, line} ->
+      with {why, instead} <- Line.objection(line, dirs), do: {:error, sentence(pattern, line, why, instead)}
+    end)
+  end
+
+  defp sentence(pattern, line, why, instead) do
+    expanded = if line == pattern, do: "", else: " (expanded to #{shown(line)})"
+    "the pattern #{shown(pattern)}#{expanded} can match nothing: #{why}; #{advice(instead)}"
+  end
+
+  defp advice([]), do: "leave it out"
+  defp advice(lines), do: "write " <> Enum.map_join(lines, ", ", &shown/1)
+
+  defp shown(pattern), do: inspect(pattern, binaries: :as_strings)
+
+  defp not_only_exceptions(:only, [_ | _] = lines) do
+    if Enum.all?(lines, &String.starts_with?(&1, "!")),
+      do: {:error, "exceptions (!) alone match nothing; give the patterns to :ignore, without the !"},
+      else: :ok
+  end
+
+  defp not_only_exceptions(_option, _lines), do: :ok
+end

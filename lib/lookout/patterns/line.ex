@@ -1,0 +1,287 @@
+defmodule Lookout.Patterns.Line do
+  @moduledoc false
+  # What a line of gitignore(5) can match, by the rules of git's dir.c and wildmatch.c, as c_src/ignore follows them. Pure; works on bytes.
+
+  @classes %{
+    "alnum" => [{?0, ?9}, {?A, ?Z}, {?a, ?z}],
+    "alpha" => [{?A, ?Z}, {?a, ?z}],
+    "blank" => [{?\s, ?\s}, {?\t, ?\t}],
+    "cntrl" => [{0, 31}, {127, 127}],
+    "digit" => [{?0, ?9}],
+    "graph" => [{33, 126}],
+    "lower" => [{?a, ?z}],
+    "print" => [{32, 126}],
+    "punct" => [{33, 47}, {58, 64}, {91, 96}, {123, 126}],
+    "space" => [{?\s, ?\s}, {?\t, ?\n}, {?\r, ?\r}],
+    "upper" => [{?A, ?Z}],
+    "xdigit" => [{?0, ?9}, {?A, ?F}, {?a, ?f}]
+  }
+
+  # The bytes of which names are made.
+  @of_names Enum.to_list(1..255) -- [?/]
+
+  @typedoc "The bytes that a set in brackets matches: those in its ranges or, negated, the others."
+  @type set :: {:set, negated :: boolean, [{first :: byte, last :: byte}]}
+
+  # A component between slashes: as it is written, and what matches a byte of it, or any number of bytes.
+  @typep component :: {raw :: binary, [{:byte, byte} | :any | :star | set]}
+
+  @typedoc "Directories by their components; under nil the path of a directory that has these."
+  @type dirs :: %{(nil | binary) => binary | dirs}
+
+  @doc "Absolute paths as `objection/2` takes them."
+  @spec dirs([binary]) :: dirs
+  def dirs(paths) do
+    Enum.reduce(paths, %{}, fn path, dirs ->
+      components = :binary.split(path, "/", [:global, :trim_all])
+      put_in(dirs, Enum.map(components, &Access.key(&1, %{})) ++ [nil], path)
+    end)
+  end
+
+  @doc "Why no path can match the line, and the lines to write instead, if any; nil where one can. `dirs` are the watched directories."
+  @spec objection(binary, dirs) :: nil | {binary, [binary]}
+  def objection(line, dirs) do
+    with {why, instead} <- first_objection(line, dirs), do: {why, Enum.map(instead, &without_objection(&1, dirs, 4))}
+  end
+
+  # What a line is mended to may have another fault.
+  defp without_objection(line, dirs, tries) do
+    case first_objection(line, dirs) do
+      {_why, [instead]} when tries > 0 -> without_objection(instead, dirs, tries - 1)
+      _none -> line
+    end
+  end
+
+  defp first_objection(line, dirs) do
+    cond do
+      breaks?(line) -> {"a pattern is one line", :binary.split(line, ["\r\n", "\n"], [:global, :trim_all])}
+      String.starts_with?(line, "#") -> {"# begins a comment", ["\\" <> line]}
+      true -> line |> String.replace_suffix("\r", "") |> trim("", "") |> in_signed(dirs)
+    end
+  end
+
+  defp in_signed("", _dirs), do: {"it is empty", []}
+  defp in_signed("!", _dirs), do: {"no pattern follows the !", []}
+  defp in_signed("!" <> unsigned, dirs), do: in_unsigned(unsigned, "!", dirs)
+  defp in_signed(unsigned, dirs), do: in_unsigned(unsigned, "", dirs)
+
+  # A slash at the end restricts the pattern to directories.
+  defp in_unsigned(unsigned, sign, dirs) do
+    body = String.replace_suffix(unsigned, "/", "")
+    slash = binary_part(unsigned, byte_size(body), byte_size(unsigned) - byte_size(body))
+
+    case components(String.replace_prefix(body, "/", "")) do
+      _any when body == "" ->
+        {"it names nothing in a watched directory", []}
+
+      {:error, why, nil} ->
+        {why, []}
+
+      {:error, why, left} ->
+        {why, [sign <> escaped(unsigned, byte_size(body) - left)]}
+
+      {:ok, components} ->
+        with {why, kept} <- in_components(components, body, dirs) do
+          {why, for(path <- path(kept, body), do: sign <> path <> slash)}
+        end
+    end
+  end
+
+  # With a backslash before the byte at the offset, after which nothing matches; a backslash before the last slash is left out.
+  defp escaped(unsigned, offset) do
+    <<before::binary-size(offset), rest::binary>> = unsigned
+    before <> if(rest == "\\/", do: "/", else: "\\" <> rest)
+  end
+
+  # Why they can match nothing, and of which of them a pattern can be made.
+  defp in_components(components, body, dirs) do
+    dots = Enum.map(components, &dots/1)
+
+    cond do
+      found = below_dir(components, body, dirs) ->
+        {dir, below} = found
+
+        {"patterns begin at a watched directory, and #{inspect(dir, binaries: :as_strings)} is one " <>
+           "(for the same path again below it, leave out the first slash)", below}
+
+      Enum.any?(components, fn {_raw, chars} -> Enum.any?(chars, &empty_set?/1) end) ->
+        {"no name has a character of its set in brackets", []}
+
+      2 in dots ->
+        {"no entry is named .., and what is outside of the watched directories needs a place in :dirs", components}
+
+      1 in dots ->
+        {"no entry is named . (patterns begin at a watched directory)", components}
+
+      Enum.any?(components, &match?({"", _chars}, &1)) ->
+        {"no name is empty", components}
+
+      true ->
+        nil
+    end
+  end
+
+  # The innermost watched directory that an absolute pattern begins with, and the components that follow.
+  defp below_dir(components, "/" <> _body, dirs), do: below_dir(components, dirs, length(components) > 1, nil)
+  defp below_dir(_components, _body, _dirs), do: nil
+
+  # Not with `below?` false: a directory at the top may have an entry of its own name, which is meant where nothing follows.
+  defp below_dir([component | rest], dirs, below?, found) do
+    case dirs[literal(component)] do
+      nil -> found
+      %{nil => dir} = inner when below? -> below_dir(rest, inner, true, {dir, rest})
+      inner -> below_dir(rest, inner, true, found)
+    end
+  end
+
+  defp below_dir([], _dirs, _below?, found), do: found
+
+  # The one name that the component matches; an empty one where it matches several.
+  defp literal({_raw, chars}) do
+    if Enum.all?(chars, &match?({:byte, _byte}, &1)), do: for({:byte, byte} <- chars, into: "", do: <<byte>>), else: ""
+  end
+
+  # A body of these components, as far as there can be such entries, in a list; an empty one where there are none. It begins at a
+  # watched directory where the old body did.
+  defp path(components, body) do
+    anchored? = body |> String.trim_trailing("/") |> String.contains?("/")
+
+    case Enum.reduce(components, [], &step/2) do
+      [] -> []
+      [name] when anchored? -> ["/" <> name]
+      names -> [first_slash(body) <> (names |> Enum.reverse() |> Enum.join("/"))]
+    end
+  end
+
+  defp first_slash(body), do: if(String.starts_with?(body, ["/", "./", "../"]), do: "/", else: "")
+
+  defp step({"", _chars}, names), do: names
+
+  defp step({raw, _chars} = component, names) do
+    case dots(component) do
+      0 -> [raw | names]
+      1 -> names
+      2 -> Enum.drop(names, 1)
+    end
+  end
+
+  # 1 where the component matches `.` alone, 2 where it matches `..` alone, else 0.
+  defp dots({_raw, chars}) when length(chars) in 1..2, do: if(Enum.all?(chars, &dot?/1), do: length(chars), else: 0)
+  defp dots(_component), do: 0
+
+  defp dot?({:byte, byte}), do: byte == ?.
+  defp dot?({:set, _negated, _ranges} = set), do: Enum.filter(@of_names, &in_set?(&1, set)) == [?.]
+  defp dot?(_any_or_star), do: false
+
+  defp empty_set?({:set, _negated, _ranges} = set), do: not Enum.any?(@of_names, &in_set?(&1, set))
+  defp empty_set?(_char), do: false
+
+  defp in_set?(byte, {:set, negated, ranges}) do
+    Enum.any?(ranges, fn {first, last} -> first <= byte and byte <= last end) != negated
+  end
+
+  ## The line
+
+  # A line break that is escaped or in a set is that of a name.
+  defp breaks?(line), do: :binary.match(line, "\n") != :nomatch and bare_break?(line)
+
+  defp bare_break?(""), do: false
+  defp bare_break?("\n" <> _rest), do: true
+  defp bare_break?(<<?\\, _byte, rest::binary>>), do: bare_break?(rest)
+
+  defp bare_break?("[" <> rest) do
+    case set(rest) do
+      {:ok, _set, rest} -> bare_break?(rest)
+      {:error, _why} -> :binary.match(rest, "\n") != :nomatch
+    end
+  end
+
+  defp bare_break?(<<_byte, rest::binary>>), do: bare_break?(rest)
+
+  # Without the spaces at the end that are not escaped.
+  defp trim("", kept, _spaces), do: kept
+  defp trim(" " <> rest, kept, spaces), do: trim(rest, kept, spaces <> " ")
+  defp trim(<<?\\, byte, rest::binary>>, kept, spaces), do: trim(rest, <<kept::binary, spaces::binary, ?\\, byte>>, "")
+  defp trim(<<byte, rest::binary>>, kept, spaces), do: trim(rest, <<kept::binary, spaces::binary, byte>>, "")
+
+  ## Components
+
+  # Or why nothing matches after some byte, and how many bytes are left there, itself included, if it can be escaped.
+  @spec components(binary) :: {:ok, [component, ...]} | {:error, binary, nil | non_neg_integer}
+  defp components(body), do: components(body, "", [], [])
+
+  defp components("", raw, chars, done), do: {:ok, Enum.reverse([{raw, Enum.reverse(chars)} | done])}
+  defp components("/" <> rest, raw, chars, done), do: components(rest, "", [], [{raw, Enum.reverse(chars)} | done])
+  defp components("\\/" <> rest, raw, chars, done), do: components("/" <> rest, raw, chars, done)
+  defp components("\\", _raw, _chars, _done), do: {:error, "the backslash at its end escapes nothing", 1}
+
+  defp components(<<?\\, byte, rest::binary>>, raw, chars, done) do
+    components(rest, <<raw::binary, ?\\, byte>>, [{:byte, byte} | chars], done)
+  end
+
+  defp components("?" <> rest, raw, chars, done), do: components(rest, raw <> "?", [:any | chars], done)
+  defp components("*" <> rest, raw, chars, done), do: components(rest, raw <> "*", [:star | chars], done)
+
+  defp components("[" <> rest = at, raw, chars, done) do
+    case set(rest) do
+      {:ok, set, rest} ->
+        components(rest, raw <> binary_part(at, 0, byte_size(at) - byte_size(rest)), [set | chars], done)
+
+      {:error, :open} ->
+        {:error, "a bracket is not closed", byte_size(at)}
+
+      {:error, {:class, name}} ->
+        {:error, "there is no class [:#{name}:] (but #{Enum.join(Map.keys(@classes), ", ")})", nil}
+    end
+  end
+
+  defp components(<<byte, rest::binary>>, raw, chars, done) do
+    components(rest, <<raw::binary, byte>>, [{:byte, byte} | chars], done)
+  end
+
+  ## Sets
+
+  @doc "The set that an opening bracket begins, and what follows it. `{:class, name}` where it has an unknown class, else `:open`."
+  @spec set(binary) :: {:ok, set, binary} | {:error, :open | {:class, binary}}
+  def set(<<sign, rest::binary>>) when sign in [?!, ?^], do: set(rest, true)
+  def set(rest), do: set(rest, false)
+
+  # In the first place `]` is a member of the set.
+  defp set("]" <> rest, negated), do: set(rest, negated, ?], [{?], ?]}])
+  defp set(rest, negated), do: set(rest, negated, nil, [])
+
+  # `previous` is the byte that a range may begin with.
+  defp set("]" <> rest, negated, _previous, ranges), do: {:ok, {:set, negated, ranges}, rest}
+
+  defp set(<<?-, ?\\, last, rest::binary>>, negated, first, ranges) when first != nil,
+    do: set(rest, negated, nil, [{first, last} | ranges])
+
+  defp set(<<?-, last, rest::binary>>, negated, first, ranges) when first != nil and last not in [?], ?\\],
+    do: set(rest, negated, nil, [{first, last} | ranges])
+
+  defp set("[:" <> rest, negated, _previous, ranges), do: class(rest, negated, ranges)
+
+  defp set(<<?\\, byte, rest::binary>>, negated, _previous, ranges),
+    do: set(rest, negated, byte, [{byte, byte} | ranges])
+
+  defp set(open, _negated, _previous, _ranges) when open in ["", "\\"], do: {:error, :open}
+  defp set(<<byte, rest::binary>>, negated, _previous, ranges), do: set(rest, negated, byte, [{byte, byte} | ranges])
+
+  defp class(rest, negated, ranges) do
+    case :binary.split(rest, "]") do
+      [_open] -> {:error, :open}
+      [inside, after_class] -> class(inside, after_class, rest, negated, ranges)
+    end
+  end
+
+  # Only what ends in `:]` is one.
+  defp class(inside, after_class, rest, negated, ranges) do
+    name = binary_part(inside, 0, max(byte_size(inside) - 1, 0))
+
+    cond do
+      name <> ":" != inside -> set(":" <> rest, negated, ?[, [{?[, ?[} | ranges])
+      known = @classes[name] -> set(after_class, negated, nil, known ++ ranges)
+      true -> {:error, {:class, name}}
+    end
+  end
+end
