@@ -12,6 +12,7 @@ defmodule Lookout.Bench do
     storm: Parts.Storm,
     recall: Parts.Recall,
     rescan: Parts.Rescan,
+    roots: Parts.Roots,
     ignore: Parts.Ignore,
     idle: Parts.Idle,
     subscribers: Parts.Subscribers,

@@ -77,8 +77,11 @@ defmodule Lookout.Bench.Machine do
   end
 
   @doc "The same of this VM, to the nanosecond: all its threads live as long as it does."
-  def vm_cpu do
-    for path <- Path.wildcard("/proc/self/task/*/schedstat"), reduce: 0 do
+  def vm_cpu, do: threads_cpu("self")
+
+  @doc "The same of a process, whose threads live on: else they do not count."
+  def threads_cpu(os_pid) do
+    for path <- Path.wildcard("/proc/#{os_pid}/task/*/schedstat"), reduce: 0 do
       sum -> sum + (path |> File.read!() |> String.split() |> hd() |> String.to_integer())
     end
   end
