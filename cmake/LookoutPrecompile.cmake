@@ -13,5 +13,7 @@ target_precompile_headers(lookout_precompiled PRIVATE
 
 foreach(target lookout_command lookout_watch lookout_bridge ignore_tests watch_tests command_tests
     bridge_tests poll_only_tests)
+  # Without the macros of GoogleTest the compiler does not take them.
+  target_compile_options(${target} PRIVATE $<TARGET_PROPERTY:GTest::gtest,INTERFACE_COMPILE_OPTIONS>)
   target_precompile_headers(${target} REUSE_FROM lookout_precompiled)
 endforeach()

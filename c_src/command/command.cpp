@@ -167,7 +167,7 @@ void Command::answer_stops(const Result<Done>& outcome) {
 // What the command left behind is nobody's then: it falls to the init process instead of to this
 // program, which would end it. An order to stop that the guardian has got before goes first.
 void Command::leave() {
-  if (running_->lingers || !running_->stops.empty()) return;
+  if (running_->lingers || running_->killed_at) return;
   resign_as_subreaper();
   send({Order::Kind::leave});
 }

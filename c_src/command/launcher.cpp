@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "command/descriptors.h"
+#include "command/program_search.h"
 #include "command/signals.h"
 
 // Version 1 of Boost.Process: version 2 is a library to link from 1.86 on, and version 1 is headers
@@ -105,14 +106,19 @@ struct Initializer : process::extend::handler {
 
   template <class Executor>
   void on_setup(Executor& exec) {
-    exec.exe = plan.program.c_str();
+    if (!plan.programs.empty()) exec.exe = plan.programs.front().c_str();
     exec.cmd_line = argv.data();
     exec.env = environment.data();
   }
 
   template <class Executor>
   void on_exec_setup(Executor& exec) const {
-    const auto failed = prepare(plan, parent);
+    auto failed = prepare(plan, parent);
+    // As the user of the command. What is wrong with a single one, execve(2) reports.
+    if (!failed && plan.programs.size() != 1) {
+      exec.exe = find_program(plan.programs);
+      if (exec.exe == nullptr) failed = LaunchStep::exec;
+    }
     if (!failed) return;
     exec.set_error(pack({*failed, errno}), "");
     ::_exit(EXIT_FAILURE);

@@ -18,7 +18,7 @@ namespace lookout {
 
 // A launch with everything found and opened. The descriptors are the caller's, close-on-exec.
 struct LaunchPlan {
-  std::string program;  // as execve(2) takes it
+  std::vector<std::string> programs;  // candidates: the first that can be run is
   std::vector<std::string> argv;
   std::vector<std::string> environment;
   int directory = -1;

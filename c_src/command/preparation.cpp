@@ -166,10 +166,8 @@ Result<Preparation> prepare_launch(const LaunchSpec& spec) {
   if (found) plan.credentials = found->credentials;
   plan.environment = make_environment(
       environ, spec, found ? found->environment : std::vector<EnvironmentChange>{});
-  Result<std::string> program =
-      find_program(spec.argv.front(), value_of("PATH", plan.environment), spec.directory);
-  if (auto* error = std::get_if<Error>(&program)) return std::move(*error);
-  plan.program = std::get<std::string>(std::move(program));
+  plan.programs =
+      program_candidates(spec.argv.front(), value_of("PATH", plan.environment), spec.directory);
   Streams streams(preparation);
   if (const auto failure = streams.open(spec)) return launch_error(*failure, streams.path());
   if (plan.credentials) streams.give_to(*plan.credentials);

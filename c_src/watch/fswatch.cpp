@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <utility>
 #include <variant>
@@ -41,13 +42,11 @@ Fswatch::Fswatch(boost::asio::io_context& io, std::function<void(const std::stri
 
 std::optional<Error> Fswatch::missing() {
   const auto environment = make_environment(::environ, {});
-  auto found = find_program(kName, value_of("PATH", environment), "/");
-  auto* error = std::get_if<Error>(&found);
-  if (error == nullptr) return std::nullopt;
-  error->operation = "watch";
-  error->detail =
-      "the program fswatch is not to be found in PATH; install it, or use another :backend";
-  return std::move(*error);
+  const auto candidates = program_candidates(kName, value_of("PATH", environment), "/");
+  if (find_program(candidates) != nullptr) return std::nullopt;
+  return Error{errno_name(errno), "watch", kName,
+               "the program fswatch is not to be found in PATH; install it, or use another "
+               ":backend"};
 }
 
 void Fswatch::follow(std::vector<Place> places) {

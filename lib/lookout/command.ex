@@ -104,7 +104,7 @@ defmodule Lookout.Command do
     * `:success` - the statuses after which its process ends with `:normal` under a supervisor; default `[0]`
     * `:exit_reason` - in its place, a function that gets the status and returns the reason with which the process ends under a supervisor
     * `:wait_for` - a path that has to exist, or a function that has to return a truthy value, before the start returns, see "Readiness"
-    * `:start_timeout` - how many milliseconds the start waits for that, or `:infinity`; default 30,000
+    * `:start_timeout` - how many milliseconds (4,294,967,295 at most) the start waits for that, or `:infinity`; default 30,000
 
   ## Under a supervisor
 
@@ -160,7 +160,8 @@ defmodule Lookout.Command do
   in the group database, and without a user none.
 
   With `:user`, the variables `HOME`, `USER` and `LOGNAME` are those of that user (of a number without an entry in the database: taken away), unless `:env` has them; other variables are inherited
-  as always, and with `clear_env: true` none is set. The working directory, by default that of the VM, is entered as the user (`:bad_directory` where it may not); files of `:stdout` and `:stderr` are opened as the user of the VM.
+  as always, and with `clear_env: true` none is set. The program is looked for in `PATH`, and the working directory, by default that of the VM, is entered, as the user (`:bad_directory` where it may not); files of `:stdout` and `:stderr` are opened as the user of the VM.
+  With `:inherit`, the default of standard error in `run/2` and `stream/2`, the command has that of the VM open, which it can also read where that is a terminal.
   A terminal, and the pipes, belong to the user (where the VM is not root, with CAP_CHOWN). `:rlimits` and `:nice` are set before the user, with the rights of the VM.
 
   ## Limits of a tree
@@ -270,7 +271,7 @@ defmodule Lookout.Command do
 
   Takes the options above, and
 
-    * `:timeout` - milliseconds, of which the start is a part; a command that takes longer is ended with all its tree, within the grace and a second, and the output that came
+    * `:timeout` - milliseconds (4,294,967,295 at most), of which the start is a part; a command that takes longer is ended with all its tree, within the grace and a second, and the output that came
       until then is returned with `:timeout` in place of the status; default `:infinity`
     * `:into` - a collectable for the output, as in `System.cmd/3`; default `""`
     * `:stderr` - also `:separate`: the output is then `%{stdout: output, stderr: binary}`

@@ -80,7 +80,8 @@ defmodule Lookout.CommandStartTest do
             {fn -> raise "no luck" end, "no luck"},
             {fn -> exit(:no_way) end, "no_way"},
             {fn -> throw(:ball) end, "ball"},
-            {fn -> Process.exit(self(), :kill) end, "killed"}
+            {fn -> Process.exit(self(), :kill) end, "killed"},
+            {fn -> Process.exit(self(), :normal) end, "normal"}
           ] do
         assert {:error, %Error{reason: :wait_failed, operation: :wait_for, detail: detail}} =
                  Command.start_link(["sleep", "1000"], wait_for: function)

@@ -21,6 +21,26 @@ defmodule Lookout.CommandUserTest do
       assert Command.run(line, shell: true, user: "nobody", clear_env: true) == {:ok, "none none none\n", 0}
     end
 
+    test "a program is found as the user finds it: one that only others may execute or see is passed by", %{dir: dir} do
+      for {name, mode} <- [mine: 0o700, yours: 0o755] do
+        File.mkdir!(Path.join(dir, "#{name}"))
+        program = Path.join(dir, "#{name}/program")
+        File.write!(program, "#!/bin/sh\necho #{name}\n")
+        File.chmod!(program, mode)
+      end
+
+      run = fn user, parts ->
+        Command.run(["program"], [env: %{"PATH" => Enum.map_join(parts, ":", &Path.join(dir, &1))}, cd: "/"] ++ user)
+      end
+
+      assert run.([], ["mine", "yours"]) == {:ok, "mine\n", 0}
+      assert run.([user: "nobody"], ["mine", "yours"]) == {:ok, "yours\n", 0}
+      assert {:error, %Error{reason: :eacces, path: "program"}} = run.([user: "nobody"], ["none", "mine"])
+      File.chmod!(Path.join(dir, "mine"), 0o700)
+      assert run.([user: "nobody"], ["mine", "yours"]) == {:ok, "yours\n", 0}
+      assert {:error, %Error{reason: :enoent, path: "program"}} = run.([user: "nobody"], ["none", "mine"])
+    end
+
     test "a user or group that is not there is named" do
       assert {:error, %Error{reason: :bad_user, detail: detail}} = Command.run(["id"], user: "no-such-user")
       assert detail =~ ~s("no-such-user")

@@ -23,7 +23,7 @@ defmodule Lookout.Command.Options do
     group: "a name, or a number from 0 to 4_294_967_294",
     groups: "a list of names and numbers from 0 to 4_294_967_294",
     cgroup:
-      "true, false, or limits such as [memory_max: 268_435_456, cpu_max: 0.5, pids_max: 100]: bytes (1 or more), processors (0.01 to 10_000), processes (1 or more)",
+      "true, false, or limits such as [memory_max: 268_435_456, cpu_max: 0.5, pids_max: 100]: bytes (1 or more), processors (0.01 to 10_000), processes (1 to 4_194_304)",
     linger: "milliseconds from 0 to 3_600_000, or :infinity",
     grace: "milliseconds from 0 to 3_600_000",
     stop_signal: "the name of a signal, as :term, or its number from 1 to 64",
@@ -37,8 +37,8 @@ defmodule Lookout.Command.Options do
     log_output:
       "a level of the logger, or {level, options} with :prefix, :metadata and :transform; for a command with owner: nil",
     wait_for: "a path, or a function without arguments",
-    start_timeout: "milliseconds (0 or more) or :infinity",
-    timeout: "milliseconds (0 or more) or :infinity",
+    start_timeout: "milliseconds from 0 to 4_294_967_295, or :infinity",
+    timeout: "milliseconds from 0 to 4_294_967_295, or :infinity",
     into: "a collectable"
   ]
 
@@ -59,6 +59,10 @@ defmodule Lookout.Command.Options do
 
   # The greatest number stands for "no change" in setresuid(2).
   @most_id 4_294_967_294
+  # Milliseconds of a timer of Erlang.
+  @longest 4_294_967_295
+  # Processes of a system (PID_MAX_LIMIT of Linux on 64-bit processors), above which pids.max refuses a number.
+  @most_pids 4_194_304
   # Supplementary groups of a process (NGROUPS_MAX).
   @most_groups 65_536
 
@@ -388,7 +392,7 @@ defmodule Lookout.Command.Options do
   defp value(key, ms) when key in [:linger, :grace] and ms in 0..3_600_000, do: {:ok, ms}
   defp value(:stop_signal, signal), do: if(Signals.known?(signal), do: {:ok, signal}, else: :error)
   defp value(key, :infinity) when key in [:timeout, :start_timeout], do: {:ok, :infinity}
-  defp value(key, ms) when key in [:timeout, :start_timeout] and is_integer(ms) and ms >= 0, do: {:ok, ms}
+  defp value(key, ms) when key in [:timeout, :start_timeout] and ms in 0..@longest, do: {:ok, ms}
   defp value(:active, true), do: {:ok, :all}
   defp value(:active, false), do: {:ok, {:bytes, 0}}
   defp value(:active, :once), do: {:ok, {:messages, 1}}
@@ -416,7 +420,8 @@ defmodule Lookout.Command.Options do
   defp account?(id), do: is_integer(id) and id in 0..@most_id
 
   defp cgroup_limit?({:cpu_max, cpus}), do: is_number(cpus) and cpus >= @least_cpus and cpus <= @most_cpus
-  defp cgroup_limit?({name, count}) when name in [:memory_max, :pids_max], do: count in 1..0x7FFF_FFFF_FFFF_FFFF
+  defp cgroup_limit?({:memory_max, bytes}), do: bytes in 1..0x7FFF_FFFF_FFFF_FFFF
+  defp cgroup_limit?({:pids_max, count}), do: count in 1..@most_pids
   defp cgroup_limit?(_other), do: false
 
   defp cgroup_limit({:cpu_max, cpus}), do: {:cpu_max, trunc(cpus * @cpu_period)}

@@ -2,7 +2,8 @@ defmodule Lookout.Command.Readiness do
   @moduledoc false
   # The process that waits until a command is ready: until a path exists, or a function returns a truthy value.
   #
-  # Linked to the process of the command. It ends with `:normal` when the command is ready, or with `{:not_ready, error}`.
+  # Linked to the process of the command, to which it sends `{:ready, pid}` when the command is ready; any other end of it is a failure. It ends with
+  # `{:not_ready, error}` where it knows why.
 
   alias Lookout.{Error, Sealed}
 
@@ -13,7 +14,14 @@ defmodule Lookout.Command.Readiness do
 
   # A supervisor logs why a start fails, and what a function raises may quote a secret: without an owner its kind is all that is reported.
   @spec start_link(t, nil | pid) :: pid
-  def start_link(wait_for, owner), do: spawn_link(fn -> await(wait_for, describe(owner)) end)
+  def start_link(wait_for, owner) do
+    command = self()
+
+    spawn_link(fn ->
+      await(wait_for, describe(owner))
+      send(command, {:ready, self()})
+    end)
+  end
 
   defp describe(nil), do: &kind/3
   defp describe(_owner), do: &Exception.format_banner/3
@@ -38,13 +46,11 @@ defmodule Lookout.Command.Readiness do
     end
   end
 
-  @doc "What the end of it reports."
-  @spec outcome(term) :: :ok | {:error, Error.t()}
-  def outcome(:normal), do: :ok
-  def outcome({:not_ready, %Error{} = error}), do: {:error, error}
+  @doc "Why the command is not ready, by the end of it."
+  @spec failure(term) :: Error.t()
+  def failure({:not_ready, %Error{} = error}), do: error
   # It was killed, or with it the watcher, or a process that the function had linked to it.
-  def outcome(reason),
-    do: {:error, failed("the process that waits for :wait_for ended with #{Sealed.describe(reason)}")}
+  def failure(reason), do: failed("the process that waits for :wait_for ended with #{Sealed.describe(reason)}")
 
   @doc "An error of the wait."
   @spec error(atom, nil | t, binary) :: Error.t()

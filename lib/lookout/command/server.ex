@@ -180,14 +180,12 @@ defmodule Lookout.Command.Server do
     end
   end
 
-  def handle_info({:EXIT, pid, reason}, %{readiness: pid} = state) when is_pid(pid) do
-    state = %{state | readiness: nil, timers: Timers.cancel(state.timers, :ready)}
+  # Its end follows.
+  def handle_info({:ready, pid}, %{readiness: pid} = state),
+    do: state |> without_readiness() |> started() |> Ending.finish_if_told()
 
-    case Readiness.outcome(reason) do
-      :ok -> state |> started() |> Ending.finish_if_told()
-      {:error, error} -> not_ready(state, error)
-    end
-  end
+  def handle_info({:EXIT, pid, reason}, %{readiness: pid} = state) when is_pid(pid),
+    do: state |> without_readiness() |> not_ready(Readiness.failure(reason))
 
   # A process that linked itself to this one. The end of the parent is gen_server's matter.
   def handle_info({:EXIT, pid, :normal}, state) when is_pid(pid), do: {:noreply, state}
@@ -302,6 +300,8 @@ defmodule Lookout.Command.Server do
 
   # The exit is the answer, and is on its way where there was nothing to stop any more.
   defp answer(kind, _result, state) when kind in [:stop, :close_stdin, :ping, :forgotten], do: {:noreply, state}
+
+  defp without_readiness(state), do: %{state | readiness: nil, timers: Timers.cancel(state.timers, :ready)}
 
   defp started(%{starter: :unasked} = state), do: state
 

@@ -101,6 +101,7 @@ defmodule Lookout.Command.OptionsTest do
           {[pty: {0, 1}], ~r/:pty/},
           {[nice: 20], ~r/:nice/},
           {[timeout: -1], ~r/:timeout/},
+          {[timeout: 4_294_967_296], ~r/:timeout/},
           {[input: :atom], ~r/:input/},
           {[into: :atom], ~r/:into/},
           {[name: :run_takes_none], ~r/:name/},
@@ -117,6 +118,7 @@ defmodule Lookout.Command.OptionsTest do
           {[cgroup: [cpu_max: 0]], ~r/:cgroup/},
           {[cgroup: [memory_max: 1.5]], ~r/:cgroup/},
           {[cgroup: [pids_max: 0]], ~r/:cgroup/},
+          {[cgroup: [pids_max: 4_194_305]], ~r/:cgroup/},
           {[linger: -1], ~r/:linger/},
           {[linger: :infinity, cgroup: true], ~r/:linger and :cgroup/},
           {[linger: :infinity, cgroup: [pids_max: 1]], ~r/:linger and :cgroup/},
@@ -138,6 +140,7 @@ defmodule Lookout.Command.OptionsTest do
           {[wait_for: :ready], ~r/:wait_for/},
           {[wait_for: fn _ -> true end], ~r/:wait_for/},
           {[wait_for: "/x", start_timeout: -1], ~r/:start_timeout/},
+          {[wait_for: "/x", start_timeout: 4_294_967_296], ~r/:start_timeout/},
           {[start_timeout: 5], ~r/:start_timeout .* :wait_for/},
           {[success: [1], exit_reason: fn _ -> :normal end], ~r/:success and :exit_reason/},
           {[owner: :nobody_here], ~r/nobody_here/}
