@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
+#include <filesystem>
 #include <string>
 
 #include "watch/engine_test.h"
@@ -445,6 +446,9 @@ TEST_F(BindMountsTest, OneThatWasRemovedWhereItCameFromIsEmpty) {
 // Part of the kernel's /proc, which needs no privileges to be shown elsewhere.
 void show_proc(const std::string& place, const std::string& part = "/proc/sys/fs") {
   EXPECT_EQ(::mount(part.c_str(), place.c_str(), nullptr, MS_BIND | MS_REC, nullptr), 0);
+  // It stamps an entry when that is listed for the first time.
+  if (!std::filesystem::is_directory(place)) return;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(place)) entry.status();
 }
 
 class PseudoFileSystemsTest : public OwnMountsTest {
