@@ -234,7 +234,7 @@ void Reconciler::unchanged(NodeId node, const Look& seen, Hints hints) {
   const auto told = content_told_.find(node);
   const bool told_attributes = told != content_told_.end() && !told->second;
   // What was told of a file with several links in this round may have hidden a change of content.
-  const bool written = was_written(node, seen, hints) || (told_attributes && compared);
+  const bool written = was_written(known(node), seen, hints) || (told_attributes && compared);
   const bool changed = written || (hints & hint::kAttributes) != 0;
   if (changed && awaiting_) {
     const Hints kept = hints | (written ? hint::kWritten : 0);
@@ -257,55 +257,17 @@ void Reconciler::unchanged(NodeId node, const Look& seen, Hints hints) {
   tell(written ? Change::modified : Change::attributes, node);
 }
 
-// Whether what is seen was born before the tree was last known to be right where it has `node`.
-bool Reconciler::is_old(NodeId node, const Look& seen) const {
-  if (!seen.birth) return false;
+KnownFile Reconciler::known(NodeId node) const {
+  const std::uint32_t signature = tree_.signature(node);
   const auto blind = blind_.find(tree_.parent(node));
-  return *seen.birth < (blind == blind_.end() ? clean_ : std::min(clean_, blind->second));
+  return {signature, clean_, blind == blind_.end() ? std::nullopt : std::optional(blind->second),
+          signature == 0 ? crawled(node) : 0};
 }
 
-// Whether the file seen is the one that the tree knows under the same inode number.
-bool Reconciler::is_surely(NodeId node, const Look& seen) const {
-  return seen.birth ? is_old(node, seen) : tree_.signature(node) == seen.signature();
-}
-
-bool Reconciler::was_written(NodeId node, const Look& seen, Hints hints) const {
-  if ((hints & hint::kWritten) != 0) return true;
-  // Gone, and yet the same inode: its number was used again, unless it was born before.
-  if ((hints & (hint::kDeleted | hint::kMovedFrom)) != 0 && !is_old(node, seen)) return true;
-  const std::uint32_t known = tree_.signature(node);
-  if (known != 0 && Look::size_differs(known, seen.signature())) return true;
-  const bool differs = known != seen.signature();  // an unknown one does
-  // What is older than that was linked here, perhaps from where it was written unseen.
-  if ((hints & hint::kCreated) != 0 && is_old(node, seen) &&
-      (differs || (hints & (hint::kDeleted | hint::kMovedFrom)) != 0)) {
-    return true;
-  }
-  // It may have been written while it was out of sight; and where a hint says that it came from
-  // there, what is known of it may have been seen after that.
-  if ((hints & hint::kUnpaired) != 0 && (differs || (hints & hint::kMovedTo) != 0)) return true;
-  if ((hints & hint::kSuspect) != 0) return is_suspect(node, seen);
-  if ((hints & hint::kUnpaired) != 0) return false;
-  if ((hints & hint::kAttributes) != 0) return known == 0 && seen.links > 1;
-  if (known != 0) return differs;
-  // Written through a mapping before it was closed, perhaps, which gave no hint.
-  return (hints & hint::kClosed) != 0 && seen.ctime >= planted(node) - grain(seen.ctime);
-}
-
-// When what stood below the root of `node` began to be learnt (inode_clock()).
-std::int64_t Reconciler::planted(NodeId node) const {
+// When the crawl of the root of `node` began (inode_clock()).
+std::int64_t Reconciler::crawled(NodeId node) const {
   const auto root = roots_.find(tree_.root_of(node));
   return root == roots_.end() ? clean_ : root->second.planted;
-}
-
-// Whether a file of which hints may have been lost is to be told as written.
-bool Reconciler::is_suspect(NodeId node, const Look& seen) const {
-  const std::uint32_t known = tree_.signature(node);
-  if (known != 0 && known != seen.signature()) return true;
-  const auto blind = blind_.find(tree_.parent(node));
-  if (blind == blind_.end()) return seen.ctime >= clean_ - grain(seen.ctime);
-  // What was compared may have changed again in the same tick of the clock.
-  return seen.ctime >= blind->second - (known != 0 ? 0 : grain(seen.ctime));
 }
 
 void Reconciler::unchanged_directory(NodeId node, const Look& seen, Hints hints) {
@@ -363,7 +325,7 @@ void Reconciler::rename(NodeId source, const DirtyName& place, const Look& seen)
   std::string from = tree_.path(source);
   // The hint that something was moved here does not say what: the number of an inode that was
   // removed may have been used again.
-  if (!tree_.is_directory(source) && !is_surely(source, seen)) hints |= hint::kWritten;
+  if (!tree_.is_directory(source) && !is_same_file(known(source), seen)) hints |= hint::kWritten;
   // It was met in a listing, or before its move was hinted: a hint that something was moved here
   // may speak of another.
   const Place left{tree_.parent(source), std::string(tree_.name(source))};

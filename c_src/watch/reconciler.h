@@ -31,6 +31,7 @@
 #include <vector>
 
 #include "watch/blockade.h"
+#include "watch/content_rules.h"
 #include "watch/directory_cache.h"
 #include "watch/dirty_set.h"
 #include "watch/disk.h"
@@ -276,11 +277,8 @@ class Reconciler {
   NodeId create(NodeId directory, std::string_view name, EntryType type, Identity identity);
   void settle_new(NodeId node, const Look& seen, Hints hints);
   bool stands(NodeId node, Hints hints);
-  bool is_old(NodeId node, const Look& seen) const;
-  bool is_surely(NodeId node, const Look& seen) const;
-  bool was_written(NodeId node, const Look& seen, Hints hints) const;
-  bool is_suspect(NodeId node, const Look& seen) const;
-  std::int64_t planted(NodeId node) const;
+  KnownFile known(NodeId node) const;
+  std::int64_t crawled(NodeId node) const;
   void put_off(const DirtyName& dirty, const OpenFailure& failure);
   void doubt(NodeId node);
   void list_below(NodeId directory);

@@ -75,7 +75,7 @@ NodeId Reconciler::mount_point_above(NodeId directory) const {
 bool Reconciler::may_be_source(NodeId node, const DirtyName& place, const Look& seen) const {
   if (tree_.is_root(node) || tree_.type(node) != seen.type) return false;
   if (is_departing(tree_.parent(node))) return false;
-  if ((place.hints & hint::kMovedTo) != 0 || is_old(node, seen)) return true;
+  if ((place.hints & hint::kMovedTo) != 0 || was_born_before(known(node), seen)) return true;
   return tree_.is_directory(node) && tree_.watch(node) >= 0;
 }
 
