@@ -90,13 +90,20 @@ std::optional<Error> Command::start(const LaunchSpec& spec) {
   return std::nullopt;
 }
 
+// Whether the command of this guardian is not over: what was waited for may be reported late.
+bool Command::runs(pid_t id) const {
+  return running_ && running_->id == id;
+}
+
 void Command::watch_link() {
-  running_->link.async_wait(stream_descriptor::wait_read, [this](const auto& error) {
-    if (error) return;
-    while (const auto report = receive_report(running_->link.native_handle())) on_report(*report);
-    // At the end of the link the end of the guardian follows.
-    if (errno != 0) watch_link();
-  });
+  running_->link.async_wait(
+      stream_descriptor::wait_read, [this, id = running_->id](const auto& error) {
+        if (error || !runs(id)) return;
+        while (const auto report = receive_report(running_->link.native_handle()))
+          on_report(*report);
+        // At the end of the link the end of the guardian follows.
+        if (errno != 0) watch_link();
+      });
 }
 
 void Command::watch_guardian() {
@@ -113,8 +120,7 @@ void Command::oversee() {
 void Command::oversee(pid_t id) {
   running_->oversee_timer.expires_after(kOverseePause);
   running_->oversee_timer.async_wait([this, id](const auto& error) {
-    // A timer that has expired may report it after its command is over.
-    if (error || !running_ || running_->id != id) return;
+    if (error || !runs(id)) return;
     if (auto failure = running_->stop_failure()) answer_stops(*failure);
     // Its processes cannot be killed: on_tree_gone() comes when they have ended.
     if (running_->launch_is_late(kSweepTimeout)) answer_spawn(running_->launch_failure());

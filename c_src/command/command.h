@@ -95,6 +95,7 @@ class Command {
   struct Running;
 
   std::optional<Error> start(const LaunchSpec& spec);
+  bool runs(pid_t id) const;
   void watch_link();
   void watch_guardian();
   void oversee();

@@ -2,6 +2,7 @@
 
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/keyctl.h>
 #include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -193,6 +194,13 @@ bool drop_capabilities() {
   return capability_call(SYS_capset, none) == 0;
 }
 
+// Whoever has a session keyring may read the keys in it (session-keyring(7)). Without keyctl(2), in
+// the kernel or by a filter of system calls, which the command inherits, there is nothing to leave.
+bool leave_session_keyring() {
+  if (::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr) >= 0) return true;
+  return errno == ENOSYS || errno == EPERM;
+}
+
 }  // namespace
 
 Result<std::optional<Account>> find_account(const LaunchSpec& spec) {
@@ -241,11 +249,12 @@ bool take_credentials(const Credentials& credentials) {
   if (credentials.user) {
     const uid_t user = *credentials.user;
     if (::syscall(kSetUserIds, user, user, user) != 0) return false;
-    // This process shares its memory with the guardian or its helper until the exec, and
-    // fs.suid_dumpable may have made it dumpable.
-    ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    if (!leave_session_keyring()) return false;
     if (user != 0 && !drop_capabilities()) return false;
   }
+  // This process shares its memory with the guardian or its helper until the exec, and
+  // fs.suid_dumpable may have made it dumpable.
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   if (has_ids(credentials)) return true;
   errno = EPERM;
   return false;

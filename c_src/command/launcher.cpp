@@ -10,7 +10,6 @@
 #include <system_error>
 
 #include "command/descriptors.h"
-#include "command/program_search.h"
 #include "command/signals.h"
 
 // Version 1 of Boost.Process: version 2 is a library to link from 1.86 on, and version 1 is headers
@@ -102,11 +101,12 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
 
 struct Initializer : process::extend::handler {
   explicit Initializer(const LaunchPlan& launch_plan)
-      : plan(launch_plan), argv(pointers(plan.argv)), environment(pointers(plan.environment)) {}
+      : plan(launch_plan), argv(pointers(plan.argv)), environment(pointers(plan.environment)) {
+    program.reserve(plan.program.longest());
+  }
 
   template <class Executor>
   void on_setup(Executor& exec) {
-    if (!plan.programs.empty()) exec.exe = plan.programs.front().c_str();
     exec.cmd_line = argv.data();
     exec.env = environment.data();
   }
@@ -114,9 +114,9 @@ struct Initializer : process::extend::handler {
   template <class Executor>
   void on_exec_setup(Executor& exec) const {
     auto failed = prepare(plan, parent);
-    // As the user of the command. What is wrong with a single one, execve(2) reports.
-    if (!failed && plan.programs.size() != 1) {
-      exec.exe = find_program(plan.programs);
+    // As the user of the command.
+    if (!failed) {
+      exec.exe = find_program(plan.program, program);
       if (exec.exe == nullptr) failed = LaunchStep::exec;
     }
     if (!failed) return;
@@ -127,6 +127,7 @@ struct Initializer : process::extend::handler {
   const LaunchPlan& plan;
   std::vector<char*> argv;
   std::vector<char*> environment;
+  mutable std::string program;  // the memory of find_program()
   pid_t parent = ::getpid();
 };
 

@@ -13,12 +13,13 @@
 #include "command/credentials.h"
 #include "command/launch_error.h"
 #include "command/launch_spec.h"
+#include "command/program_search.h"
 
 namespace lookout {
 
 // A launch with everything found and opened. The descriptors are the caller's, close-on-exec.
 struct LaunchPlan {
-  std::vector<std::string> programs;  // candidates: the first that can be run is
+  ProgramSearch program;
   std::vector<std::string> argv;
   std::vector<std::string> environment;
   int directory = -1;

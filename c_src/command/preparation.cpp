@@ -166,8 +166,8 @@ Result<Preparation> prepare_launch(const LaunchSpec& spec) {
   if (found) plan.credentials = found->credentials;
   plan.environment = make_environment(
       environ, spec, found ? found->environment : std::vector<EnvironmentChange>{});
-  plan.programs =
-      program_candidates(spec.argv.front(), value_of("PATH", plan.environment), spec.directory);
+  plan.program = {spec.argv.front(), std::string(value_of("PATH", plan.environment)),
+                  spec.directory};
   Streams streams(preparation);
   if (const auto failure = streams.open(spec)) return launch_error(*failure, streams.path());
   if (plan.credentials) streams.give_to(*plan.credentials);

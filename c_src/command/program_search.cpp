@@ -1,10 +1,13 @@
 #include "command/program_search.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <string_view>
 
 namespace lookout {
 namespace {
@@ -16,36 +19,39 @@ bool is_file(const char* path) {
   return ::stat(path, &status) == 0 && S_ISREG(status.st_mode);
 }
 
-std::string join(std::string_view part, const std::string& directory, const std::string& name) {
-  std::string path;
-  // An empty part of PATH is the working directory (environ(7)).
-  if (part.empty() || part.front() != '/') path = directory + '/';
-  path += part;
-  path += '/';
-  return path + name;
+// faccessat(3) may allocate where the kernel has no faccessat2(2) (before Linux 5.8); a filter
+// of system calls may refuse that one.
+bool may_execute(const char* path) {
+#ifdef SYS_faccessat2
+  if (::syscall(SYS_faccessat2, AT_FDCWD, path, X_OK, AT_EACCESS) == 0) return true;
+  if (errno != ENOSYS && errno != EPERM) return false;
+#endif
+  return ::access(path, X_OK) == 0;
 }
 
 }  // namespace
 
-std::vector<std::string> program_candidates(const std::string& name, std::string_view path,
-                                            const std::string& directory) {
-  if (name.find('/') != std::string::npos) return {name};
-  if (path.empty()) path = kDefaultPath;
-  std::vector<std::string> candidates;
-  for (std::size_t start = 0; !name.empty() && start <= path.size();) {
-    const std::size_t end = std::min(path.find(':', start), path.size());
-    candidates.push_back(join(path.substr(start, end - start), directory, name));
-    start = end + 1;
-  }
-  return candidates;
+std::size_t ProgramSearch::longest() const {
+  return directory.size() + std::max(path.size(), kDefaultPath.size()) + name.size() + 2;
 }
 
-const char* find_program(const std::vector<std::string>& candidates) {
+const char* find_program(const ProgramSearch& search, std::string& buffer) {
+  if (search.name.find('/') != std::string::npos) return search.name.c_str();
+  const std::string_view path = search.path.empty() ? kDefaultPath : search.path;
   int code = ENOENT;
-  for (const std::string& candidate : candidates) {
-    if (!is_file(candidate.c_str())) continue;
-    if (::access(candidate.c_str(), X_OK) == 0) return candidate.c_str();
-    code = EACCES;
+  for (std::size_t start = 0; !search.name.empty() && start <= path.size();) {
+    const std::size_t end = std::min(path.find(':', start), path.size());
+    const std::string_view part = path.substr(start, end - start);
+    buffer.clear();
+    // An empty part of PATH is the working directory (environ(7)).
+    if (part.empty() || part.front() != '/') buffer.append(search.directory) += '/';
+    buffer.append(part) += '/';
+    buffer += search.name;
+    if (is_file(buffer.c_str())) {
+      if (may_execute(buffer.c_str())) return buffer.c_str();
+      code = EACCES;
+    }
+    start = end + 1;
   }
   errno = code;
   return nullptr;

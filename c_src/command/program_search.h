@@ -2,20 +2,23 @@
 #pragma once
 
 #include <string>
-#include <string_view>
-#include <vector>
 
 namespace lookout {
 
-// The paths to try for argv[0], in their order: `name` itself where it has a slash, else one in
-// each directory of `path` (the value of PATH; without one, /usr/local/bin:/usr/bin:/bin). Relative
-// directories are below `directory`. Pure.
-std::vector<std::string> program_candidates(const std::string& name, std::string_view path,
-                                            const std::string& directory);
+struct ProgramSearch {
+  std::string name;       // argv[0]
+  std::string path;       // the value of PATH; empty: /usr/local/bin:/usr/bin:/bin
+  std::string directory;  // relative parts of PATH are below this one
 
-// The first executable file, as the real user and groups of the caller find it. System calls only,
-// for the process between vfork and exec. Null with errno: ENOENT, or EACCES where there are only
-// files that may not be executed.
-const char* find_program(const std::vector<std::string>& candidates);
+  // How long a path may become that is tried.
+  std::size_t longest() const;
+};
+
+// The path to give to execve(2): the name itself where it has a slash, else the first executable
+// file of that name in the directories of PATH, as the effective user and groups of the caller find
+// it. It is built in `buffer`, which needs the capacity of longest() for the process between vfork
+// and exec: then this makes system calls only. Null with errno: ENOENT, or EACCES where there are
+// only files that may not be executed.
+const char* find_program(const ProgramSearch& search, std::string& buffer);
 
 }  // namespace lookout

@@ -42,8 +42,9 @@ Fswatch::Fswatch(boost::asio::io_context& io, std::function<void(const std::stri
 
 std::optional<Error> Fswatch::missing() {
   const auto environment = make_environment(::environ, {});
-  const auto candidates = program_candidates(kName, value_of("PATH", environment), "/");
-  if (find_program(candidates) != nullptr) return std::nullopt;
+  std::string found;
+  const ProgramSearch search{kName, std::string(value_of("PATH", environment)), "/"};
+  if (find_program(search, found) != nullptr) return std::nullopt;
   return Error{errno_name(errno), "watch", kName,
                "the program fswatch is not to be found in PATH; install it, or use another "
                ":backend"};

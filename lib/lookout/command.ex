@@ -160,7 +160,7 @@ defmodule Lookout.Command do
   in the group database, and without a user none.
 
   With `:user`, the variables `HOME`, `USER` and `LOGNAME` are those of that user (of a number without an entry in the database: taken away), unless `:env` has them; other variables are inherited
-  as always, and with `clear_env: true` none is set. The program is looked for in `PATH`, and the working directory, by default that of the VM, is entered, as the user (`:bad_directory` where it may not); files of `:stdout` and `:stderr` are opened as the user of the VM.
+  as always, and with `clear_env: true` none is set. The program is looked for in `PATH`, and the working directory, by default that of the VM, is entered, as the user (`:bad_directory` where it may not); files of `:stdout` and `:stderr` are opened, and made or emptied, before that and as the user of the VM.
   With `:inherit`, the default of standard error in `run/2` and `stream/2`, the command has that of the VM open, which it can also read where that is a terminal.
   A terminal, and the pipes, belong to the user (where the VM is not root, with CAP_CHOWN). `:rlimits` and `:nice` are set before the user, with the rights of the VM.
 
@@ -170,7 +170,7 @@ defmodule Lookout.Command do
 
   `:memory_max` is in bytes (beyond it the kernel kills a process of the tree), `:cpu_max` in processors (`0.5` is half of one), `:pids_max` counts processes and threads. They are limits of the cgroup (version 2) of the command, and hold for
   all processes of it together. They need a VM whose cgroup has these controllers and may pass them on; where one is missing nothing is started, and the error `:enotsup` says what is missing. With systemd,
-  `Delegate=yes` and `DelegateSubgroup=` in the service of the VM give it that (the cgroup of the command is then beside that of the VM). A command that runs as root can lift its limits.
+  `Delegate=yes` and `DelegateSubgroup=` in the service of the VM give it that (the cgroup of the command is then beside that of the VM). A command that runs as root, or as the user of the VM, can lift its limits: give one that is not trusted a `:user`.
 
   ## Secrets
 

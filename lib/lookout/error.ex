@@ -37,7 +37,10 @@ defmodule Lookout.Error do
   defp place(nil), do: ""
   defp place(path), do: " " <> quoted(path)
 
-  defp printable(text), do: if(String.printable?(text), do: text, else: quoted(text))
+  defp printable(text), do: if(plain?(text), do: text, else: quoted(text))
+
+  # ESC and other control characters, which a process can have in its name, are printable for Elixir.
+  defp plain?(text), do: String.printable?(text) and not (text =~ ~r/[^\P{Cc}\n\t]/u)
 
   # Names on disk are bytes: escaped, they cannot garble a log or a terminal.
   defp quoted(bytes), do: inspect(bytes, binaries: :as_strings, printable_limit: :infinity)

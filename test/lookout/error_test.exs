@@ -13,6 +13,13 @@ defmodule Lookout.ErrorTest do
     assert Exception.message(error) == ~S|open "/a\n\xFF\e[2J": "no \xFF" (enoent)|
   end
 
+  test "control characters of a process's name or output are escaped, line ends are not" do
+    error = %Error{reason: :eperm, operation: :stop, detail: "process 7 (\e[2J\a)", stderr: "one\n\ttwo\n"}
+
+    assert Exception.message(error) ==
+             ~S|stop: "process 7 (\e[2J\a)" (eperm)| <> "; standard error ends with:\none\n\ttwo\n"
+  end
+
   test "it can be raised" do
     assert_raise Error, "list: too late (timeout)", fn ->
       raise Error, reason: :timeout, operation: :list, detail: "too late"

@@ -23,7 +23,7 @@ defmodule Lookout.Command.Options do
     group: "a name, or a number from 0 to 4_294_967_294",
     groups: "a list of names and numbers from 0 to 4_294_967_294",
     cgroup:
-      "true, false, or limits such as [memory_max: 268_435_456, cpu_max: 0.5, pids_max: 100]: bytes (1 or more), processors (0.01 to 10_000), processes (1 to 4_194_304)",
+      "true, false, or limits such as [memory_max: 268_435_456, cpu_max: 0.5, pids_max: 100]: bytes (1 or more), processors (0.01 to 10_000), processes (1 to 4_194_303)",
     linger: "milliseconds from 0 to 3_600_000, or :infinity",
     grace: "milliseconds from 0 to 3_600_000",
     stop_signal: "the name of a signal, as :term, or its number from 1 to 64",
@@ -61,8 +61,9 @@ defmodule Lookout.Command.Options do
   @most_id 4_294_967_294
   # Milliseconds of a timer of Erlang.
   @longest 4_294_967_295
-  # Processes of a system (PID_MAX_LIMIT of Linux on 64-bit processors), above which pids.max refuses a number.
-  @most_pids 4_194_304
+  # Less than the processes of a system (PID_MAX_LIMIT of Linux on 64-bit processors), above which pids.max refuses a number: one more is set for
+  # the process that launches the command.
+  @most_pids 4_194_303
   # Supplementary groups of a process (NGROUPS_MAX).
   @most_groups 65_536
 

@@ -118,7 +118,7 @@ defmodule Lookout.Command.OptionsTest do
           {[cgroup: [cpu_max: 0]], ~r/:cgroup/},
           {[cgroup: [memory_max: 1.5]], ~r/:cgroup/},
           {[cgroup: [pids_max: 0]], ~r/:cgroup/},
-          {[cgroup: [pids_max: 4_194_305]], ~r/:cgroup/},
+          {[cgroup: [pids_max: 4_194_304]], ~r/:cgroup/},
           {[linger: -1], ~r/:linger/},
           {[linger: :infinity, cgroup: true], ~r/:linger and :cgroup/},
           {[linger: :infinity, cgroup: [pids_max: 1]], ~r/:linger and :cgroup/},

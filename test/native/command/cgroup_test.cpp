@@ -147,7 +147,7 @@ TEST_F(CgroupTest, ACommandHasItsLimitsOrIsNotStarted) {
 
 TEST_F(CgroupTest, ALimitedCommandIsNotLaunchedWhereNoProcessCanBeginInItsCgroup) {
   LaunchPlan plan;
-  plan.programs = {"/bin/true"};
+  plan.program.name = "/bin/true";
   plan.needs_cgroup = true;
   errno = ENOSYS;
   const Launched launched = launch_without_helper(plan);

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <linux/capability.h>
+#include <linux/keyctl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -110,6 +111,18 @@ TEST_F(CredentialsTest, TheUserCannotBecomeRootAgain) {
   LaunchSpec spec = as_nobody(program + " root");
   EXPECT_EQ(run(spec), (ExitStatus{1, 0}));
   std::filesystem::remove(program);
+}
+
+TEST_F(CredentialsTest, TheUserHasNoKeysOfTheSessionOfTheVm) {
+  if (::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr) < 0) GTEST_SKIP() << "no keys";
+  const std::string name = "lookout-test-" + std::to_string(::getpid());
+  ASSERT_GE(::syscall(SYS_add_key, "user", name.c_str(), "x", 1, KEY_SPEC_SESSION_KEYRING), 0);
+  LaunchSpec spec = as_nobody("grep -c " + name + " /proc/keys");
+  spec.user.reset();
+  ASSERT_EQ(output_of(spec), "1\n");
+  spec.user = "nobody";
+  EXPECT_EQ(run(spec), (ExitStatus{1, 0}));
+  EXPECT_EQ(listener.output, "0\n");
 }
 
 TEST_F(CredentialsTest, HomeAndNameAreThoseOfTheUserUnlessGiven) {

@@ -86,6 +86,22 @@ TEST_P(HostileCommandTest, SignalIsAnsweredAlsoWhereTheGuardianIsStopped) {
   expect_nothing_left();
 }
 
+// As many as the link to the guardian takes, and more.
+TEST_P(HostileCommandTest, P7ManySignalsAreAnsweredWhereTheGuardianIsStopped) {
+  start_one_that_stops_its_guardian();
+  constexpr int kSignals = 1500;
+  int answers = 0;
+  for (int i = 0; i < kSignals; ++i) {
+    command.signal(SIGWINCH, [&answers](const Result<Done>&) { ++answers; });
+  }
+  EXPECT_EQ(exit_status(), (ExitStatus{0, SIGKILL}));
+  EXPECT_EQ(answers, kSignals);
+  // What was due when the command ended is handled.
+  io.restart();
+  io.poll();
+  expect_nothing_left();
+}
+
 TEST_P(HostileCommandTest, P6KillOfLookoutPortEndsATreeWhoseGuardianIsStopped) {
   std::array<int, 2> pipe{};
   ASSERT_EQ(::pipe(pipe.data()), 0);

@@ -6,57 +6,71 @@
 
 #include <cerrno>
 #include <string>
-#include <vector>
 
 #include "watch/temp_directory.h"
 
 namespace lookout {
 namespace {
 
-using Paths = std::vector<std::string>;
-
-TEST(ProgramCandidates, AreInTheDirectoriesOfPath) {
-  EXPECT_EQ(program_candidates("ls", "/usr/bin:/bin", "/home"), (Paths{"/usr/bin/ls", "/bin/ls"}));
-  EXPECT_EQ(program_candidates("ls", "", "/home"),
-            (Paths{"/usr/local/bin/ls", "/usr/bin/ls", "/bin/ls"}));
-  EXPECT_EQ(program_candidates("", "/bin", "/home"), Paths{});
-}
-
-TEST(ProgramCandidates, OfRelativeAndEmptyPartsAreBelowTheWorkingDirectory) {
-  EXPECT_EQ(program_candidates("run", "tools::/bin:", "/srv"),
-            (Paths{"/srv/tools/run", "/srv//run", "/bin/run", "/srv//run"}));
-}
-
-TEST(ProgramCandidates, OfANameWithASlashAreTheName) {
-  EXPECT_EQ(program_candidates("./run", "/bin", "/srv"), Paths{"./run"});
-}
-
-class FindProgramTest : public ::testing::Test {
+class ProgramSearchTest : public ::testing::Test {
  protected:
-  std::string make(const std::string& name, mode_t mode) {
+  void make(const std::string& name, mode_t mode) {
     home.write(name);
     home.set_mode(name, mode);
-    return home.at(name);
+  }
+
+  // What is found, without the directory of the test, or the name of the error.
+  std::string found(const std::string& name, const std::string& path) {
+    const ProgramSearch search{name, path, home.path()};
+    std::string buffer;
+    buffer.reserve(search.longest());
+    const char* const before = buffer.data();
+    const char* program = find_program(search, buffer);
+    EXPECT_EQ(buffer.data(), before) << "memory was allocated";
+    if (program == nullptr) return errno == ENOENT ? "enoent" : errno == EACCES ? "eacces" : "?";
+    const std::string result = program;
+    return result.starts_with(home.path()) ? result.substr(home.path().size()) : result;
   }
 
   TempDirectory home;
 };
 
-TEST_F(FindProgramTest, TheFirstExecutableFileIsTaken) {
-  const std::string data = make("data", 0644);
-  const std::string first = make("first", 0755);
-  const std::string second = make("second", 0755);
-  EXPECT_EQ(find_program({home.at("none"), home.path(), data, first, second}), first);
+TEST_F(ProgramSearchTest, TheFirstExecutableFileIsTaken) {
+  home.directory("none");
+  home.directory("directory/run");
+  home.directory("data");
+  home.directory("first");
+  home.directory("second");
+  make("data/run", 0644);
+  make("first/run", 0755);
+  make("second/run", 0755);
+  EXPECT_EQ(found("run", "none:directory:data:first:second"), "/first/run");
 }
 
-TEST_F(FindProgramTest, FilesThatMayNotBeExecutedAreAnErrorOfTheirOwn) {
-  const std::string none = home.at("none");
-  EXPECT_EQ(find_program({none, none}), nullptr);
-  EXPECT_EQ(errno, ENOENT);
-  EXPECT_EQ(find_program({none, make("data", 0644), none}), nullptr);
-  EXPECT_EQ(errno, EACCES);
-  EXPECT_EQ(find_program({}), nullptr);
-  EXPECT_EQ(errno, ENOENT);
+TEST_F(ProgramSearchTest, RelativeAndEmptyPartsAreBelowTheWorkingDirectory) {
+  make("run", 0755);
+  home.directory("tools");
+  make("tools/tool", 0755);
+  EXPECT_EQ(found("tool", "/none:tools"), "/tools/tool");
+  EXPECT_EQ(found("run", "/none::/bin"), "//run");
+  EXPECT_EQ(found("run", "/none:"), "//run");
+  EXPECT_EQ(found("tool", home.at("tools")), "/tools/tool");
+}
+
+TEST_F(ProgramSearchTest, WithoutAPathTheUsualDirectoriesAreSearched) {
+  EXPECT_NE(found("sh", ""), "enoent");
+}
+
+TEST_F(ProgramSearchTest, FilesThatMayNotBeExecutedAreAnErrorOfTheirOwn) {
+  EXPECT_EQ(found("run", "none:none"), "enoent");
+  home.directory("data");
+  make("data/run", 0644);
+  EXPECT_EQ(found("run", "none:data:none"), "eacces");
+  EXPECT_EQ(found("", "data"), "enoent");
+}
+
+TEST_F(ProgramSearchTest, ANameWithASlashIsAPath) {
+  EXPECT_EQ(found("./none", "/bin"), "./none");
 }
 
 }  // namespace
