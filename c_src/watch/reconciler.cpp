@@ -155,8 +155,7 @@ void Reconciler::look(DirtyName dirty) {
     }
   }
   const auto looked = look_in(directory, std::get<DirectoryFd>(opened), dirty.name);
-  if (!said_unreachable_.empty() && std::holds_alternative<Look>(looked))
-    said_unreachable_.erase({directory, dirty.name});
+  if (std::holds_alternative<Look>(looked)) reported_.reachable(directory, dirty.name);
   const NodeId known = tree_.child(directory, dirty.name);
   if (const int* code = std::get_if<int>(&looked)) {
     if (*code == ENOENT) {

@@ -43,6 +43,7 @@
 #include "watch/read_ahead.h"
 #include "watch/remote_calls.h"
 #include "watch/remote_mounts.h"
+#include "watch/reported_once.h"
 #include "watch/trail.h"
 #include "watch/tree.h"
 #include "watch/visibility.h"
@@ -409,8 +410,6 @@ class Reconciler {
   std::unordered_set<NodeId> failed_;  // could not be looked into, and nothing will hint at it
   // Places on local file systems that lead to a mount which does not answer.
   std::set<Place> failed_names_;
-  std::set<std::string> said_unanswered_;
-  std::set<Place> said_unreachable_;
   // Directories of which a listing said that they are gone, since when (monotonic).
   std::unordered_map<NodeId, std::int64_t> vanished_;
   // Directories whose changes may not have been hinted: when they were last known.
@@ -448,12 +447,7 @@ class Reconciler {
   std::unordered_map<Identity, std::uint32_t, HashIdentity> compared_;
   // Events since the round began of inodes under no name.
   std::unordered_map<Identity, Hints, HashIdentity> unnamed_;
-  // Directories with a file of rules of which it was said that it cannot be read.
-  std::unordered_set<NodeId> rules_unreadable_;
-  // Roots of which it was said that the watches do not suffice.
-  std::unordered_set<NodeId> roots_limited_;
-  // Roots and devices below them of which it was said that they are polled.
-  std::set<std::pair<NodeId, std::uint64_t>> roots_polled_;
+  ReportedOnce reported_;
 
   std::uint64_t round_ = 0;
   std::uint64_t rescans_ = 0;

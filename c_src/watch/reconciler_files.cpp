@@ -47,8 +47,8 @@ void Reconciler::watch_file(const Place& place, const DirectoryFd& fd, const Loo
   if (left_out) {
     sink_.notice(UnwatchedNotice{path(), std::string(made.system.pseudo)});
   } else if (made.code == ENOSPC) {
-    if (roots_limited_.insert(root).second) sink_.notice(WatchLimitNotice{path()});
-  } else if (made.code == 0 && roots_polled_.emplace(root, seen.identity.device).second) {
+    if (reported_.too_few_watches(root)) sink_.notice(WatchLimitNotice{path()});
+  } else if (made.code == 0 && reported_.polled(root, seen.identity.device)) {
     sink_.notice(PolledNotice{path(), std::string(made.system.remote)});
   }
 }

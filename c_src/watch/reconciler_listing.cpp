@@ -243,8 +243,8 @@ void Reconciler::set_rules(RuleLoad load) {
   std::vector<RuleFailure>& failures = load.failures;
   const bool changed = visibility_.set_rules(directory, load.files, failures);
   if (failures.empty()) {
-    rules_unreadable_.erase(directory);
-  } else if (rules_unreadable_.insert(directory).second) {
+    reported_.rules_read(directory);
+  } else if (reported_.rules_unreadable(directory)) {
     for (const RuleFailure& failure : failures) {
       const std::string path = tree_.path(directory) + '/' + failure.file;
       sink_.notice(
@@ -275,14 +275,14 @@ bool Reconciler::watch_directory(NodeId directory, const DirectoryFd& fd) {
     if (tree_.has(directory, DirMark::polled)) {
       tree_.set(directory, DirMark::polled, false);
       polled_.erase(directory);
-      if (polled() == 0) roots_limited_.clear();
+      if (polled() == 0) reported_.watches_suffice();
     }
     return true;
   }
   switch (errno) {
     case ENOSPC:
       start_polling(directory);
-      if (roots_limited_.insert(tree_.root_of(directory)).second) {
+      if (reported_.too_few_watches(tree_.root_of(directory))) {
         sink_.notice(WatchLimitNotice{tree_.path(directory)});
       }
       return true;
@@ -313,7 +313,7 @@ bool Reconciler::is_to_be_polled(NodeId directory, const DirectoryFd& fd) {
   const FileSystem& system = file_system(directory, fd);
   const std::string_view name = system.remote.empty() ? system.pseudo : system.remote;
   if (name.empty()) return false;
-  if (roots_polled_.emplace(root, tree_.identity(directory).device).second) {
+  if (reported_.polled(root, tree_.identity(directory).device)) {
     sink_.notice(PolledNotice{tree_.path(directory), std::string(name)});
   }
   return true;

@@ -38,7 +38,7 @@ void Reconciler::unreachable(const Place& place, int code) {
   const NodeId known = tree_.child(directory, name);
   if (known != kNoNode && tree_.is_directory(known)) {
     unreadable(known, code);
-  } else if (said_unreachable_.insert(place).second) {
+  } else if (reported_.unreachable(place)) {
     sink_.notice(UnreadableNotice{tree_.path(directory) + '/' + name, errno_name(code)});
   }
 }
@@ -58,8 +58,8 @@ void Reconciler::look_again() {
 }
 
 void Reconciler::answered() {
-  // Of one that is slow all the time it is not said again and again.
-  if (mounts_.all_prompt()) said_unanswered_.clear();
+  // Do not repeat the notice for a permanently slow mount.
+  if (mounts_.all_prompt()) reported_.all_mounts_answer();
   retry();
   look_again();
 }
@@ -78,7 +78,7 @@ NodeId Reconciler::top_of_mount(NodeId directory) const {
 }
 
 void Reconciler::say_unanswered(const std::string& path) {
-  if (said_unanswered_.insert(path).second) {
+  if (reported_.unanswered(path)) {
     sink_.notice(UnreadableNotice{path, errno_name(ETIMEDOUT)});
   }
 }

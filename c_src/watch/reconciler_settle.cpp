@@ -198,10 +198,7 @@ void Reconciler::delete_from(std::vector<Doomed>& stack) {
   erase(leaf);
   if (root) {
     roots_.erase(leaf);
-    roots_limited_.erase(leaf);
-    std::erase_if(said_unanswered_,
-                  [&](const std::string& said) { return said.starts_with(path); });
-    std::erase_if(roots_polled_, [leaf](const auto& told) { return told.first == leaf; });
+    reported_.forget_root(leaf, path);
     sink_.uprooted(leaf);
   }
 }
@@ -221,7 +218,7 @@ void Reconciler::erase(NodeId node) {
     vanished_.erase(node);
     blind_.erase(node);
     visibility_.forget(node);
-    rules_unreadable_.erase(node);
+    reported_.forget_directory(node);
     for (Agenda* agenda : {&agenda_, &crawling_}) {
       std::erase_if(agenda->listings,
                     [node](const Listing& listing) { return listing.directory == node; });
