@@ -193,7 +193,7 @@ defmodule Lookout.Command do
   raise `ArgumentError`.
   """
 
-  alias Lookout.Command.{Calls, Ending, Once, Options, Printer, Server}
+  alias Lookout.Command.{Calls, Item, Once, Options, Printer, Server}
   alias Lookout.{Error, Sealed}
 
   @typedoc "A program and its arguments, or with `shell: true` a line for `/bin/sh`."
@@ -285,7 +285,7 @@ defmodule Lookout.Command do
   def run(command, options \\ []) do
     with {:ok, options} <- Options.parse(:run, command, options),
          {:ok, output, status} <- Once.run(options) do
-      {:ok, output, Ending.status(status)}
+      {:ok, output, Item.status(status)}
     end
   end
 

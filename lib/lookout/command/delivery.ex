@@ -4,7 +4,7 @@ defmodule Lookout.Command.Delivery do
   # (`Lookout.Command.Flow` says what and when).
 
   alias Lookout.{Error, Program, Timers}
-  alias Lookout.Command.{Ending, Flow, Journal, State}
+  alias Lookout.Command.{Flow, Item, Journal, State}
 
   @doc "Puts an item behind what has not been taken yet."
   @spec push(State.t(), Flow.item()) :: State.t()
@@ -59,7 +59,7 @@ defmodule Lookout.Command.Delivery do
   defp tell(%{options: %{owner: nil}} = state, _last), do: %{state | journal: Journal.close(state.journal)}
 
   defp tell(state, item) do
-    send(state.options.owner, {:lookout_command, self(), state |> with_details(item) |> Ending.shown()})
+    send(state.options.owner, {:lookout_command, self(), state |> with_details(item) |> Item.shown()})
     state
   end
 

@@ -2,9 +2,10 @@ defmodule Lookout.Command.Ending do
   @moduledoc false
   # The end of a command: its last word, those that wait for it, and what is done so that nothing is left.
 
-  import Lookout.Command.State, only: [error: 3, label: 1, request: 3]
+  import Lookout.Command.Item, only: [shown: 1, status: 1]
+  import Lookout.Command.State, only: [label: 1, request: 3]
   alias Lookout.{Bridge, Error, Program}
-  alias Lookout.Command.{Delivery, Feeding, Lines, Readiness, State}
+  alias Lookout.Command.{Delivery, Feeding, Item, Lines, Readiness, State}
 
   # Milliseconds, after the grace of a command, in which KILL must have done its work.
   @patience 2_000
@@ -125,8 +126,10 @@ defmodule Lookout.Command.Ending do
   defp stop_reason(%{parent: nil}), do: :normal
   defp stop_reason(%{last: {:exit, status}, options: options}), do: exit_reason(options, status(status))
   # It is logged, and what was raised may quote an element of the input.
-  defp stop_reason(%{last: {:raised, {:error, %module{}, _stacktrace}}}), do: input_failed("** (#{inspect(module)})")
-  defp stop_reason(%{last: {:raised, {kind, _reason, _stacktrace}}}), do: input_failed("** (#{kind})")
+  defp stop_reason(%{last: {:raised, {:error, %module{}, _stacktrace}}}),
+    do: Item.input_failed("** (#{inspect(module)})")
+
+  defp stop_reason(%{last: {:raised, {kind, _reason, _stacktrace}}}), do: Item.input_failed("** (#{kind})")
   defp stop_reason(%{last: {:error, error}}), do: error
 
   defp exit_reason(%{exit_reason: nil, success: success}, status) do
@@ -134,29 +137,6 @@ defmodule Lookout.Command.Ending do
   end
 
   defp exit_reason(%{exit_reason: function}, status), do: function.(status)
-
-  @doc "An item as users see it."
-  @spec shown(tuple) :: tuple
-  def shown({:exit, status}), do: {:exit, status(status)}
-  def shown({:exit, status, details}), do: {:exit, status(status), details}
-
-  def shown({:raised, {kind, reason, stacktrace}}) do
-    {:error, input_failed(Exception.format(kind, reason, Enum.map(stacktrace, &without_arguments/1)))}
-  end
-
-  def shown(item), do: item
-
-  defp input_failed(why), do: error(:input_failed, :write, "enumerating :input failed: " <> why)
-
-  defp without_arguments({module, function, arguments, location}) when is_list(arguments),
-    do: {module, function, length(arguments), location}
-
-  defp without_arguments(entry), do: entry
-
-  @doc "An exit as users see it: the name of a signal says it all."
-  @spec status(0..255 | {:signal, atom, pos_integer}) :: Lookout.Command.status()
-  def status({:signal, name, _number}), do: {:signal, name}
-  def status(code), do: code
 
   @doc """
   The process of the command ends. A supervisor that stops its child waits for the end of the command, and an owner that lives on hears

@@ -3,7 +3,7 @@ defmodule Lookout.Command.Once do
   # A command whose output the calling process takes piece by piece, without messages: run/2 and
   # stream/2.
 
-  alias Lookout.Command.{Ending, Options, Server, Tail}
+  alias Lookout.Command.{Item, Options, Server, Tail}
   alias Lookout.Error
 
   @type status :: 0..255 | {:signal, atom, pos_integer} | :timeout
@@ -54,13 +54,13 @@ defmodule Lookout.Command.Once do
         {element(stream, bytes, options), state}
 
       {:ok, {:exit, status}} when options.exit_status ->
-        {[{:exit, Ending.status(status)}], {pid, :over, tail}}
+        {[{:exit, Item.status(status)}], {pid, :over, tail}}
 
       {:ok, {:exit, 0}} ->
         {:halt, state}
 
       {:ok, {:exit, status}} ->
-        raise failed(Ending.status(status), options, tail)
+        raise failed(Item.status(status), options, tail)
 
       {:error, error} ->
         raise error
