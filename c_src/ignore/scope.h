@@ -62,7 +62,6 @@ class Scope : public std::enable_shared_from_this<Scope> {
   ScopePtr enter(std::string_view name) const;
 
   Verdict judge(std::string_view name) const;
-  bool says_nothing() const { return layers_.empty(); }
   // About how many bytes it takes for patterns on paths, those that it shares included.
   std::size_t memory() const;
   // As Rules::most_steps(), with the search, of all rules but those of options.

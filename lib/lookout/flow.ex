@@ -59,9 +59,6 @@ defmodule Lookout.Flow do
   @spec unsubscribe(t, pid) :: t
   def unsubscribe(%__MODULE__{} = flow, pid), do: %{flow | subscribers: Subscribers.delete(flow.subscribers, pid)}
 
-  @spec subscribed?(t, pid) :: boolean
-  def subscribed?(%__MODULE__{} = flow, pid), do: Subscribers.member?(flow.subscribers, pid)
-
   @doc "Lets a subscriber that wants a count have `n` more batches."
   @spec ask(t, pid, pos_integer) :: {:ok, [action], t} | {:error, :not_subscribed | :active}
   def ask(%__MODULE__{} = flow, pid, n) do

@@ -291,7 +291,7 @@ defmodule Lookout.FlowTest do
     test "of one that is no subscriber is of no account to the others", %{a: a, b: b} do
       {[], flow} = flow([{a, 0}]) |> Flow.begin_sync(:m, b)
       assert {[], :all_slow, _flow} = flow |> push(batch(1)) |> advance()
-      refute Flow.subscribed?(Flow.end_sync(flow, :m), b)
+      assert Flow.ask(Flow.end_sync(flow, :m), b, 1) == {:error, :not_subscribed}
     end
   end
 end
