@@ -60,11 +60,6 @@ defmodule Lookout.Flow.Subscribers do
   @spec new(pos_integer) :: t
   def new(mailbox), do: %__MODULE__{mailbox: mailbox}
 
-  @spec member?(t, pid) :: boolean
-  def member?(%__MODULE__{attached: attached, lagging: lagging}, pid) do
-    is_map_key(attached, pid) or is_map_key(lagging, pid)
-  end
-
   @doc "Those that get the next item. O(n), as sending it is."
   @spec attached(t) :: [pid]
   def attached(%__MODULE__{attached: attached}), do: Map.keys(attached)
