@@ -235,9 +235,14 @@ std::optional<Cgroup> Cgroup::make_below(const std::string& parent) {
     return std::nullopt;
   }
   Cgroup cgroup(path, std::move(directory));
-  if (::faccessat(cgroup.directory(), "cgroup.kill", W_OK, AT_EACCESS) != 0) return std::nullopt;
+  if (!cgroup.kill_file_) return std::nullopt;
   return cgroup;
 }
+
+Cgroup::Cgroup(std::string path, UniqueFd directory)
+    : path_(std::move(path)),
+      directory_(std::move(directory)),
+      kill_file_(open_kill_file(directory_.get())) {}
 
 Result<Cgroup> Cgroup::make(const CgroupLimits& limits) {
   const std::string own = own_cgroup();
@@ -260,10 +265,17 @@ Cgroup::~Cgroup() {
   if (directory_) remove_cgroup(path_);
 }
 
-void kill_cgroup(int directory) {
-  const UniqueFd kill(::openat(directory, "cgroup.kill", O_WRONLY | O_CLOEXEC));
+void Cgroup::kill() const {
+  kill_cgroup(kill_file_.get());
+}
+
+UniqueFd open_kill_file(int directory) {
+  return UniqueFd(::openat(directory, "cgroup.kill", O_WRONLY | O_CLOEXEC));
+}
+
+void kill_cgroup(int kill_file) {
   // What it does not reach is found by the walk.
-  if (kill && ::write(kill.get(), "1", 1) < 0) errno = 0;
+  if (::write(kill_file, "1", 1) < 0) errno = 0;
 }
 
 void remove_cgroup(const std::string& path) {

@@ -30,15 +30,16 @@ class Cgroup {
 
   const std::string& path() const { return path_; }
   int directory() const { return directory_.get(); }
+  void kill() const;  // see kill_cgroup()
 
  private:
   static std::optional<Cgroup> make_below(const std::string& parent);
 
-  Cgroup(std::string path, UniqueFd directory)
-      : path_(std::move(path)), directory_(std::move(directory)) {}
+  Cgroup(std::string path, UniqueFd directory);
 
   std::string path_;
   UniqueFd directory_;
+  UniqueFd kill_file_;
 };
 
 // The names of the controllers that limits need: "memory", "cpu", "pids".
@@ -59,8 +60,10 @@ Result<std::string> limitable_parent(const std::string& own,
 bool set_limits(int directory, const CgroupLimits& limits);
 bool set_pids_max(int directory, std::uint64_t processes);
 
-// Ends every process in the cgroup whose directory this is.
-void kill_cgroup(int directory);
+// The file that ends every process in a cgroup. It is opened before the command runs, which may
+// take the limit of open files away.
+UniqueFd open_kill_file(int directory);
+void kill_cgroup(int kill_file);
 
 // Removes a cgroup without processes, and the cgroups that its processes have made below it; no
 // matter if it is gone. A process that has just ended may keep it for a moment.

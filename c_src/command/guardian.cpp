@@ -20,6 +20,7 @@
 #include "command/descriptors.h"
 #include "command/end_schedule.h"
 #include "command/guard_link.h"
+#include "command/kept_descriptors.h"
 #include "command/launch_helper.h"
 #include "command/orphans.h"
 #include "command/process_tree.h"
@@ -49,8 +50,10 @@ class BlockedSignals {
 // What the guardian inherits of this program must not stay open: not the port's streams, whose ends
 // others wait for, and not our ends of the command's pipes.
 void close_all_but(int link, const LaunchPlan& plan) {
-  std::array<int, 6> kept{
-      link, plan.directory, plan.cgroup, plan.standard[0], plan.standard[1], plan.standard[2]};
+  const auto [proc, epoll] = kept_descriptors();
+  std::array<int, 8> kept{
+      link, plan.directory, plan.cgroup, plan.standard[0], plan.standard[1], plan.standard[2],
+      proc, epoll};
   std::sort(kept.begin(), kept.end());
   int next = STDERR_FILENO + 1;
   for (const int fd : kept) {
@@ -71,7 +74,7 @@ class Guard {
  public:
   Guard(int link, const LaunchPlan& plan, const LaunchSpec& spec)
       : link_(link),
-        cgroup_(plan.cgroup),
+        kill_file_(open_kill_file(plan.cgroup)),
         stop_signal_(spec.stop_signal),
         schedule_(spec.linger, spec.grace) {
     sigset_t child;
@@ -113,7 +116,7 @@ class Guard {
       std::array<pollfd, 3> watched{{{helper.outcome.get(), POLLIN, 0},
                                      {link_, POLLRDHUP, 0},
                                      {ended_children_.get(), POLLIN, 0}}};
-      if (::poll(watched.data(), watched.size(), -1) <= 0) continue;
+      if (poll_always(watched, -1) <= 0) continue;
       if (watched[0].revents != 0) return read_outcome(helper).value_or(unknown);
       if (watched[1].revents != 0) break;
       forget_ended_children();
@@ -169,7 +172,7 @@ class Guard {
 
   void kill_all() {
     if (!std::exchange(killed_, true)) send_report(link_, {Report::Kind::killed, 0, 0});
-    if (cgroup_ >= 0) kill_cgroup(cgroup_);
+    kill_cgroup(kill_file_.get());
     // What the walk through /proc cannot find, where /proc cannot be read.
     signal_group(SIGKILL);
     try {
@@ -181,7 +184,7 @@ class Guard {
 
   void wait() {
     std::array<pollfd, 2> watched{{{link_, POLLIN, 0}, {ended_children_.get(), POLLIN, 0}}};
-    if (::poll(watched.data(), watched.size(), timeout()) <= 0) return;
+    if (poll_always(watched, timeout()) <= 0) return;
     if (watched[0].revents != 0) take_orders();
     forget_ended_children();
   }
@@ -216,7 +219,7 @@ class Guard {
   }
 
   int link_;
-  int cgroup_;
+  UniqueFd kill_file_;  // of the cgroup
   int stop_signal_;
   EndSchedule schedule_;
   UniqueFd ended_children_;
@@ -233,6 +236,7 @@ class Guard {
   ::setsid();
   ::prctl(PR_SET_NAME, "lookout_guard", 0, 0, 0);
   become_subreaper();
+  keep_descriptors();
   close_all_but(link, plan);
   // Where a process of the tree has stopped it, it goes on to end the tree.
   ::prctl(PR_SET_PDEATHSIG, SIGCONT, 0, 0, 0);
@@ -256,6 +260,7 @@ std::variant<Guardian, LaunchFailure> start_guardian(const LaunchPlan& plan,
   auto link = make_link();
   if (!link) return failure();
   become_subreaper();
+  keep_descriptors();
   // No process of the command's user traces this one or takes its descriptors, nor the guardian's,
   // which inherits this: only what is privileged does.
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);

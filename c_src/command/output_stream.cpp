@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "command/adopt.h"
+#include "command/kept_descriptors.h"
 
 namespace lookout {
 
@@ -85,7 +86,7 @@ void OutputStream::read_granted() {
 
 void OutputStream::look_for_the_end() {
   pollfd state{descriptor_->native_handle(), POLLIN, 0};
-  ::poll(&state, 1, 0);
+  poll_always({&state, 1}, 0);
   if ((state.revents & POLLIN) != 0) return;  // until credit comes
   if (last_ || (state.revents & (POLLHUP | POLLERR)) != 0) return end();
   wait_readable();

@@ -20,6 +20,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "command/kept_descriptors.h"
 #include "support/unique_fd.h"
 
 namespace lookout {
@@ -65,15 +66,14 @@ bool is_want(int code) {
   return code == EMFILE || code == ENFILE || code == ENOMEM;
 }
 
-// Not `complete` where for want of descriptors or memory not all could be looked at.
 struct ProcessList {
   std::vector<Process> processes;
-  bool complete = true;
+  int obstacle = 0;  // errno: why the list is not complete
 };
 
 ProcessList all_processes() {
   const std::unique_ptr<DIR, int (*)(DIR*)> proc(::opendir("/proc"), ::closedir);
-  if (!proc) return {{}, false};
+  if (!proc) return {{}, errno};
   ProcessList list;
   bool has_this = false;
   // One thread reads this directory stream.
@@ -86,11 +86,11 @@ ProcessList all_processes() {
     if (const auto stat = read_stat(*pid)) {
       list.processes.push_back({*pid, *stat});
     } else if (is_want(errno)) {
-      list.complete = false;
+      list.obstacle = errno;
     }
   }
   // What is mounted there may not be the proc file system of this PID namespace.
-  if (!has_this) list.complete = false;
+  if (!has_this) list.obstacle = ENOENT;
   return list;
 }
 
@@ -103,12 +103,14 @@ struct Tree {
   pid_t root;
   std::vector<pid_t> pids;                       // parents before their children
   std::unordered_map<pid_t, ProcessStat> stats;  // of them
+  int obstacle = 0;                              // errno: why some may be missing
 };
 
 Tree tree_below(pid_t root, const std::vector<pid_t>& spared) {
   std::vector<ParentOf> parents;
-  Tree tree{root, {}, {}};
-  for (const Process& process : all_processes().processes) {
+  const ProcessList all = all_processes();
+  Tree tree{root, {}, {}, all.obstacle};
+  for (const Process& process : all.processes) {
     if (is_among(spared, process.pid)) continue;
     parents.emplace_back(process.pid, process.stat.parent);
     tree.stats.emplace(process.pid, process.stat);
@@ -142,6 +144,14 @@ UniqueFd open_checked(pid_t pid, const Tree& tree) {
 bool inspect(pid_t child, int options, siginfo_t& info) {
   info = {};
   return ::waitid(P_PID, static_cast<id_t>(child), &info, options | WNOHANG | WNOWAIT) == 0;
+}
+
+// Takes no new descriptor. A child has its number until this process reaps it.
+void kill_children(const std::vector<pid_t>& spared) {
+  siginfo_t info;
+  for (const pid_t pid : process_ids()) {
+    if (!is_among(spared, pid) && inspect(pid, WEXITED, info)) ::kill(pid, SIGKILL);
+  }
 }
 
 }  // namespace
@@ -182,7 +192,7 @@ void resign_as_subreaper() {
 
 std::optional<std::vector<pid_t>> children_but(const std::vector<pid_t>& spared) {
   const ProcessList all = all_processes();
-  if (!all.complete) return std::nullopt;
+  if (all.obstacle != 0) return std::nullopt;
   std::vector<pid_t> children;
   for (const Process& process : all.processes) {
     if (process.stat.parent != ::getpid() || is_among(spared, process.pid)) continue;
@@ -201,6 +211,7 @@ void kill_below(pid_t root, const std::vector<pid_t>& spared) {
     const UniqueFd process = open_checked(pid, tree);
     if (process) signal_process(process.get(), SIGKILL);
   }
+  if (tree.obstacle != 0 && root == ::getpid()) kill_children(spared);
 }
 
 void ask_below(pid_t root, int stop_signal, pid_t group) {
@@ -221,12 +232,14 @@ void ask_below(pid_t root, int stop_signal, pid_t group) {
 
 std::optional<Survivor> survivor_below(pid_t root, const std::vector<pid_t>& spared) {
   std::optional<Survivor> found;
-  for (const pid_t pid : tree_below(root, spared).pids) {
+  const Tree tree = tree_below(root, spared);
+  for (const pid_t pid : tree.pids) {
     const bool refuses = ::kill(pid, 0) != 0 && errno == EPERM;
     if (found && !refuses) continue;
-    found = Survivor{pid, name_of(pid), refuses};
+    found = Survivor{pid, name_of(pid), refuses, 0};
     if (refuses) break;
   }
+  if (!found && tree.obstacle != 0) return Survivor{0, "", false, tree.obstacle};
   return found;
 }
 

@@ -45,7 +45,8 @@ std::vector<pid_t> processes_below(pid_t root);
 // process of the tree (a number alone may be another's meanwhile).
 //
 // SIGKILL, but not to `spared` and what is below them. No state of a process excepts it: see
-// ProcessStat.
+// ProcessStat. Where the processes cannot be listed, and `root` is this process, only its children
+// are killed: what is below them becomes a child of a subreaper, for the next call.
 void kill_below(pid_t root, const std::vector<pid_t>& spared = {});
 // The signal that asks it to end, once, and SIGCONT: to the process group of a child (0: none) at
 // once, whose members cannot fork meanwhile, and to each other process. Not to a process that is
@@ -56,9 +57,10 @@ void ask_below(pid_t root, int stop_signal, pid_t group);
 // A process below `root` and outside of `spared`, for an error: one that may not be signalled by
 // this one if there is any.
 struct Survivor {
-  pid_t pid = 0;
+  pid_t pid = 0;  // 0: not known, for the reason in `unlisted`
   std::string name;
   bool refuses = false;  // EPERM
+  int unlisted = 0;      // errno: why the processes cannot be listed
 };
 std::optional<Survivor> survivor_below(pid_t root, const std::vector<pid_t>& spared = {});
 

@@ -19,6 +19,7 @@
 #include "command/adopt.h"
 #include "command/command.h"
 #include "command/guard_link.h"
+#include "command/kept_descriptors.h"
 #include "command/launch_error.h"
 #include "command/orphans.h"
 #include "command/preparation.h"
@@ -41,7 +42,20 @@ inline constexpr milliseconds kStopTimeout{1000};
 inline constexpr milliseconds kGuardianTimeout{2000};
 inline constexpr milliseconds kSweepTimeout{3000};
 
+inline std::string unlisted_detail(int code) {
+  const bool has_no_descriptor = code == EMFILE;
+  return std::string(has_no_descriptor
+                         ? "lookout_port may open no more files: a process of its user has taken "
+                           "the limit away (prlimit(2)), or it was too low"
+                         : "the processes in /proc cannot be listed") +
+         "; what is left of the command is not known, and may go on. Run a command that is not "
+         "trusted as another user (:user)";
+}
+
 inline Error stop_error(const Survivor& survivor) {
+  if (survivor.unlisted != 0) {
+    return {errno_name(survivor.unlisted), "stop", "", unlisted_detail(survivor.unlisted)};
+  }
   const std::string process =
       "process " + std::to_string(survivor.pid) + " (" + survivor.name + ")";
   if (survivor.refuses) {
@@ -130,7 +144,7 @@ struct Command::Running {
 
   // Its tree first: with the guardian gone this process is the parent that is stopped next.
   void kill_guardian() {
-    if (cgroup) kill_cgroup(cgroup->directory());
+    if (cgroup) cgroup->kill();
     kill_below(guardian);
     signal_process(process.native_handle(), SIGKILL);
   }
@@ -140,8 +154,7 @@ struct Command::Running {
     std::array<pollfd, 3> watched{{{process.native_handle(), POLLIN, 0},
                                    {output.descriptor(), POLLIN, 0},
                                    {errors.descriptor(), POLLIN, 0}}};
-    if (::poll(watched.data(), watched.size(), static_cast<int>(timeout.count())) <= 0)
-      return false;
+    if (poll_always(watched, static_cast<int>(timeout.count())) <= 0) return false;
     if (watched[1].revents != 0) output.discard();
     if (watched[2].revents != 0) errors.discard();
     return watched[0].revents != 0;
@@ -150,7 +163,7 @@ struct Command::Running {
   // One round, without a guardian. True when nothing is left of the tree.
   bool sweep() {
     killed = true;
-    if (cgroup) kill_cgroup(cgroup->directory());
+    if (cgroup) cgroup->kill();
     // What the walk cannot find where /proc cannot be read.
     if (command != 0) kill_group_of(command);
     return sweep_orphans([this](const Reaped& reaped) {

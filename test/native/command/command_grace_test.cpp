@@ -193,6 +193,15 @@ class UnstoppableTest : public CommandGraceTest {
   static bool become_user() {
     return ::setresgid(kUser, kUser, kUser) == 0 && ::setresuid(kUser, kUser, kUser) == 0;
   }
+
+  static void kill_what_is_left() {
+    kill_below(::getpid());
+    EXPECT_TRUE(eventually([] {
+      while (reap_one().pid != 0) {
+      }
+      return reap_one().none_left;
+    }));
+  }
 };
 
 TEST_F(UnstoppableTest, StopFailsWithEpermAndNamesTheProcessThatMayNotBeSignalled) {
@@ -217,12 +226,34 @@ TEST_F(UnstoppableTest, StopFailsWithEpermAndNamesTheProcessThatMayNotBeSignalle
     command.end_and_wait(milliseconds(0));
   });
   expect_success(lookout_port);
-  kill_below(::getpid());
-  EXPECT_TRUE(eventually([] {
-    while (reap_one().pid != 0) {
-    }
-    return reap_one().none_left;
-  }));
+  kill_what_is_left();
+}
+
+// The process that may not be signalled cannot be found either.
+TEST_F(UnstoppableTest, StopFailsWithEmfileWhereTheCommandHasTakenTheLimitOfOpenFiles) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root makes such a program";
+  const std::string program = unstoppable();
+  become_subreaper();
+  const pid_t lookout_port = fork_part([&] {
+    ASSERT_TRUE(become_user());
+    LaunchSpec spec;
+    spec.argv = {program, "read", "take_limits", "root", "say:taken", "pause"};
+    spec.input = true;
+    start(spec);
+    command.write("x");
+    EXPECT_TRUE(run_until([&] { return listener.output == "taken\n"; }));
+    stop(milliseconds(10));
+    const auto outcome = stop_outcome();
+    ASSERT_TRUE(std::holds_alternative<Error>(outcome));
+    EXPECT_EQ(std::get<Error>(outcome).reason, "emfile");
+    EXPECT_NE(std::get<Error>(outcome).detail.find("prlimit(2)"), std::string::npos);
+    EXPECT_FALSE(listener.status);
+    // It goes on.
+    EXPECT_TRUE(std::holds_alternative<Error>(signal(SIGUSR1)));
+    command.end_and_wait(milliseconds(0));
+  });
+  expect_success(lookout_port);
+  kill_what_is_left();
 }
 
 }  // namespace

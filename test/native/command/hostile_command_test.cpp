@@ -210,6 +210,62 @@ TEST_F(SameUserTest, P6CommandCannotTakeDescriptorsOfOrTraceItsGuardianAndLookou
   });
 }
 
+// A process of the command takes the limit of open files of its guardian and of lookout_port away,
+// which then can open nothing in /proc, nor a pidfd.
+class TakenLimitTest : public SameUserTest, public ::testing::WithParamInterface<bool> {
+ protected:
+  // As root with a cgroup, without one as another user.
+  pid_t start_and_take_limits() {
+    EXPECT_TRUE(GetParam() || become_user());
+    LaunchSpec spec = actor({"deaf", "orphan", "read", "take_limits", "say:taken", "pause"});
+    spec.cgroup = GetParam();
+    spec.input = true;
+    guardian = parent_of(start(spec));
+    const pid_t orphan = told_pid();
+    command.write("x");
+    EXPECT_TRUE(run_until([&] { return listener.output.ends_with("taken\n"); }));
+    return orphan;
+  }
+
+  pid_t guardian = -1;
+};
+
+INSTANTIATE_TEST_SUITE_P(WithCgroup, TakenLimitTest, ::testing::Values(true));
+INSTANTIATE_TEST_SUITE_P(WithoutCgroup, TakenLimitTest, ::testing::Values(false));
+
+TEST_P(TakenLimitTest, P6StopEndsTheTreeThoughNoFileCanBeOpened) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root becomes another user";
+  expect_in_child([this] {
+    const pid_t orphan = start_and_take_limits();
+    stop(milliseconds(10));
+    EXPECT_TRUE(std::holds_alternative<Done>(stop_outcome()));
+    EXPECT_EQ(exit_status(), (ExitStatus{0, SIGKILL}));
+    EXPECT_TRUE(is_gone(orphan));
+    EXPECT_TRUE(reap_one().none_left);
+  });
+}
+
+TEST_P(TakenLimitTest, P6EndOfLookoutPortEndsTheTreeThoughNoFileCanBeOpened) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root becomes another user";
+  expect_in_child([this] {
+    const pid_t orphan = start_and_take_limits();
+    command.end_and_wait(kLongTime);
+    EXPECT_TRUE(is_gone(orphan));
+    EXPECT_TRUE(reap_one().none_left);
+  });
+}
+
+TEST_P(TakenLimitTest, P6TreeOfAKilledGuardianEndsThoughNoFileCanBeOpened) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root becomes another user";
+  expect_in_child([this] {
+    const pid_t orphan = start_and_take_limits();
+    ::kill(guardian, SIGKILL);
+    EXPECT_EQ(exit_status(), (ExitStatus{0, SIGKILL}));
+    EXPECT_TRUE(is_gone(orphan));
+    EXPECT_TRUE(reap_one().none_left);
+  });
+}
+
 // Nobody is left to end the tree, until lookout_port is continued.
 TEST_F(SameUserTest, P6StopOfEveryProcessDelaysTheEndUntilLookoutPortIsContinued) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root becomes another user";
@@ -286,8 +342,8 @@ TEST_F(WithoutProcTest, P6StopKillsTheProcessGroup) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root mounts";
   expect_in_child([this] {
     ASSERT_TRUE(unshare_mounts());
-    start(deaf());
     ASSERT_TRUE(hide_proc());
+    start(deaf());
     run_until([&] { return listener.output == "on\n"; });
     stop(milliseconds(0));
     EXPECT_EQ(exit_status(), (ExitStatus{0, SIGKILL}));
@@ -299,13 +355,11 @@ TEST_F(WithoutProcTest, P6EndOfTheGuardianEndsTheProcessGroup) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root mounts";
   expect_in_child([this] {
     ASSERT_TRUE(unshare_mounts());
-    LaunchSpec spec = shell("trap '' TERM; sleep 1000 & echo on; wait");
-    spec.cgroup = false;
-    const pid_t pid = start(spec);
-    run_until([&] { return listener.output == "on\n"; });
-    const pid_t guardian = parent_of(pid);
     ASSERT_TRUE(hide_proc());
-    ::kill(guardian, SIGKILL);
+    LaunchSpec spec = shell("trap '' TERM; sleep 1000 & echo $PPID; wait");
+    spec.cgroup = false;
+    start(spec);
+    ::kill(told_pid(), SIGKILL);
     EXPECT_EQ(exit_status(), (ExitStatus{0, SIGKILL}));
     EXPECT_TRUE(reap_one().none_left);
   });

@@ -25,6 +25,7 @@
 //   bomb:N     forks without end, at most N processes of its user: not as root
 //   namespace  forks an init of a PID namespace, which is deaf and has an orphan and a child
 //   steal      prints what of its parent and of that one's parent it may open or trace
+//   take_limits sets the limit of open files of its parent and of that one's parent to 0
 //   stop_all   sends SIGSTOP to every process that it may signal: not as root
 #include <fcntl.h>
 #include <sched.h>
@@ -241,11 +242,22 @@ void steal_from(pid_t pid) {
   tell("ptrace", ::ptrace(PTRACE_SEIZE, pid, nullptr, nullptr) == 0);
 }
 
-void steal() {
-  steal_from(::getppid());
+pid_t grandparent() {
   std::string line;
   std::getline(std::ifstream("/proc/" + std::to_string(::getppid()) + "/stat"), line);
-  steal_from(std::stoi(line.substr(line.rfind(')') + 4)));
+  return std::stoi(line.substr(line.rfind(')') + 4));
+}
+
+void steal() {
+  steal_from(::getppid());
+  steal_from(grandparent());
+}
+
+void take_limits() {
+  const rlimit none{0, 0};
+  for (const pid_t pid : {grandparent(), ::getppid()}) {
+    if (::prlimit(pid, RLIMIT_NOFILE, &none, nullptr) != 0) std::_Exit(1);
+  }
 }
 
 void stop_all() {
@@ -278,6 +290,7 @@ void step(std::string_view name, const std::string& value) {
   if (name == "bomb") be_a_bomb(std::stoi(value));
   if (name == "namespace") have_a_namespace();
   if (name == "steal") steal();
+  if (name == "take_limits") take_limits();
   if (name == "stop_all") stop_all();
   if (name == "fork_at_term") fork_at_term();
   if (name == "children") have_children(std::stoi(value));

@@ -1,0 +1,87 @@
+#include "command/kept_descriptors.h"
+
+#include <dirent.h>
+#include <sys/epoll.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <system_error>
+
+#include "support/unique_fd.h"
+
+namespace lookout {
+namespace {
+
+constexpr int kPause = 10;  // milliseconds
+
+struct Kept {
+  std::unique_ptr<DIR, int (*)(DIR*)> proc{nullptr, ::closedir};
+  UniqueFd epoll;
+};
+
+Kept& kept() {
+  static Kept descriptors;
+  return descriptors;
+}
+
+std::uint32_t to_epoll(short events) {
+  return static_cast<unsigned short>(events);
+}
+
+// epoll_wait(2) takes no account of the limit. The bits of the events are those of poll(2).
+int poll_by_epoll(std::span<pollfd> watched, int timeout) {
+  const int epoll = kept().epoll.get();
+  for (std::size_t i = 0; i < watched.size(); ++i) {
+    watched[i].revents = 0;
+    epoll_event event{to_epoll(watched[i].events), {}};
+    event.data.u64 = i;
+    ::epoll_ctl(epoll, EPOLL_CTL_ADD, watched[i].fd, &event);
+  }
+  std::array<epoll_event, 4> ready{};
+  const int count = ::epoll_wait(epoll, ready.data(), ready.size(), timeout);
+  for (int i = 0; i < count; ++i) {
+    const epoll_event& event = ready.at(static_cast<std::size_t>(i));
+    watched[event.data.u64].revents = static_cast<short>(event.events);
+  }
+  for (const pollfd& one : watched) ::epoll_ctl(epoll, EPOLL_CTL_DEL, one.fd, nullptr);
+  // The caller tries again.
+  if (count < 0) ::poll(nullptr, 0, kPause);
+  return count;
+}
+
+}  // namespace
+
+void keep_descriptors() {
+  kept().proc.reset(::opendir("/proc"));
+  kept().epoll.reset(::epoll_create1(EPOLL_CLOEXEC));
+}
+
+std::array<int, 2> kept_descriptors() {
+  DIR* proc = kept().proc.get();
+  return {proc != nullptr ? ::dirfd(proc) : -1, kept().epoll.get()};
+}
+
+int poll_always(std::span<pollfd> watched, int timeout) {
+  const int count = ::poll(watched.data(), watched.size(), timeout);
+  return count < 0 && errno == EINVAL ? poll_by_epoll(watched, timeout) : count;
+}
+
+std::vector<pid_t> process_ids() {
+  std::vector<pid_t> pids;
+  DIR* proc = kept().proc.get();
+  if (proc == nullptr) return pids;
+  ::rewinddir(proc);
+  // One thread reads this directory stream.
+  // NOLINTNEXTLINE(concurrency-mt-unsafe)
+  while (const dirent* entry = ::readdir(proc)) {
+    const char* const end = entry->d_name + std::strlen(entry->d_name);
+    pid_t pid = 0;
+    if (std::from_chars(entry->d_name, end, pid).ptr == end) pids.push_back(pid);
+  }
+  return pids;
+}
+
+}  // namespace lookout
