@@ -1,5 +1,6 @@
 #include "command/output_stream.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -13,6 +14,11 @@
 #include "command/kept_descriptors.h"
 
 namespace lookout {
+namespace {
+
+constexpr std::size_t kTerminalBuffer = kChunkSize;  // bytes; the kernel has at most 12 KiB
+
+}  // namespace
 
 using boost::asio::posix::stream_descriptor;
 
@@ -30,7 +36,7 @@ void OutputStream::grant(std::uint64_t bytes) {
 }
 
 void OutputStream::no_writer_left() {
-  last_ = true;
+  if (!ended()) left_ = bytes_left();
   step();
 }
 
@@ -67,28 +73,41 @@ void OutputStream::step() {
 // more.
 void OutputStream::read_granted() {
   do {
-    const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(credit_, chunk_.size()));
-    const ssize_t size = ::read(descriptor_->native_handle(), chunk_.data(), most);
+    const std::size_t most = std::min(chunk_.size(), left_.value_or(chunk_.size()));
+    const auto granted = static_cast<std::size_t>(std::min<std::uint64_t>(credit_, most));
+    const ssize_t size = ::read(descriptor_->native_handle(), chunk_.data(), granted);
     if (size < 0 && errno == EINTR) continue;
     if (size <= 0) {
       const bool nothing_yet = size < 0 && errno == EAGAIN;
       // A terminal whose other side is closed gives EIO.
-      if (!nothing_yet || last_) return end();
+      if (!nothing_yet || left_) return end();
       break;
     }
     credit_ -= static_cast<std::uint64_t>(size);
+    if (left_) *left_ -= static_cast<std::size_t>(size);
     handlers_.bytes({chunk_.data(), static_cast<std::size_t>(size)});
-    if (!last_) break;
-  } while (credit_ > 0 && handlers_.has_room());
-  if (last_ && handlers_.has_room()) return look_for_the_end();
+    if (!left_) break;
+  } while (credit_ > 0 && left_.value_or(1) > 0 && handlers_.has_room());
+  if (left_ && handlers_.has_room()) return look_for_the_end();
   wait_readable();
 }
 
+// Of a terminal the kernel does not report all.
+std::size_t OutputStream::bytes_left() const {
+  int bytes = 0;
+  const bool is_pipe = ::fcntl(descriptor(), F_GETPIPE_SZ) > 0;
+  if (is_pipe && ::ioctl(descriptor(), FIONREAD, &bytes) == 0) {
+    return static_cast<std::size_t>(bytes);
+  }
+  return kTerminalBuffer;
+}
+
 void OutputStream::look_for_the_end() {
+  if (left_ == 0) return end();
   pollfd state{descriptor_->native_handle(), POLLIN, 0};
   poll_always({&state, 1}, 0);
   if ((state.revents & POLLIN) != 0) return;  // until credit comes
-  if (last_ || (state.revents & (POLLHUP | POLLERR)) != 0) return end();
+  if (left_ || (state.revents & (POLLHUP | POLLERR)) != 0) return end();
   wait_readable();
 }
 

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "support/unique_fd.h"
@@ -38,7 +39,8 @@ class OutputStream {
   void grant(std::uint64_t bytes);
   void resume() { step(); }
 
-  // Nobody is left to write: an empty pipe is the end, whoever may hold it open.
+  // No process of the command is left: what is in the pipe now is the last, whoever else may hold
+  // it open and write.
   void no_writer_left();
 
   bool ended() const { return !descriptor_; }
@@ -57,6 +59,7 @@ class OutputStream {
   void step();
   void read_granted();
   void look_for_the_end();
+  std::size_t bytes_left() const;
   void wait_readable();
   void end();
 
@@ -64,8 +67,8 @@ class OutputStream {
   Handlers handlers_;
   std::array<char, kChunkSize> chunk_;  // not cleared: most commands say little
   std::uint64_t credit_ = 0;
-  bool waiting_ = false;  // for the descriptor to be readable
-  bool last_ = false;     // no_writer_left()
+  bool waiting_ = false;             // for the descriptor to be readable
+  std::optional<std::size_t> left_;  // bytes to come, at most, after no_writer_left()
 };
 
 }  // namespace lookout

@@ -1,5 +1,9 @@
 // P3: streams by credit, and input that is not read.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "command/command_test.h"
+#include "support/unique_fd.h"
 
 namespace lookout {
 namespace {
@@ -42,6 +46,25 @@ TEST_F(CommandStreamTest, CreditOfOneStreamIsNotThatOfTheOther) {
 TEST_F(CommandStreamTest, ExitWaitsForTheOutputButNotForCreditWhereThereIsNone) {
   spawn(actor({"exit:1"}));
   EXPECT_EQ(exit_status(), (ExitStatus{1, 0}));
+}
+
+// It has opened the output of the command, and writes for each piece that is read another one.
+TEST_F(CommandStreamTest, ExitDoesNotWaitForAWriterOutsideOfTheTree) {
+  const auto pid = std::get<std::uint64_t>(spawn(shell("echo x; exec sleep 1000")));
+  const std::string path = "/proc/" + std::to_string(pid) + "/fd/1";
+  const UniqueFd writer(::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
+  ASSERT_TRUE(writer);
+  command.grant(OutputStreamName::output, 1);
+  ASSERT_TRUE(run_until([&] { return listener.output == "x"; }));
+  stop(milliseconds(0));
+  stop_outcome();
+  int most = 1000;
+  listener.at_output = [&] {
+    if (most-- > 0 && ::write(writer.get(), "y", 1) != 1) ADD_FAILURE();
+  };
+  command.grant(OutputStreamName::output, kPlenty);
+  EXPECT_EQ(exit_status(), (ExitStatus{0, SIGTERM}));
+  EXPECT_EQ(listener.output, "x\n");
 }
 
 TEST_F(CommandStreamTest, P3ReadingPausesWhileThereIsNoRoom) {

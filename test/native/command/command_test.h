@@ -46,6 +46,7 @@ class RecordingListener : public CommandListener {
   void on_output(OutputStreamName stream, std::string_view bytes) override {
     (stream == OutputStreamName::output ? output : errors) += bytes;
     largest = std::max(largest, bytes.size());
+    if (at_output) at_output();
   }
   void on_input_taken(std::size_t bytes) override { taken += bytes; }
   void on_input_broken() override { broken = true; }
@@ -64,6 +65,7 @@ class RecordingListener : public CommandListener {
   bool room = true;
   std::optional<ExitStatus> status;
   bool killed = false;
+  std::function<void()> at_output;
   std::function<void()> at_exit;
 };
 
