@@ -20,6 +20,9 @@ namespace {
 
 constexpr mode_t kDirectoryMode = 0755;
 constexpr int kMostTries = 10;  // of a removal, a millisecond apart
+constexpr std::chrono::milliseconds kLastRemoval{100};
+
+using Clock = std::chrono::steady_clock;
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
   std::vector<std::string_view> parts;
@@ -96,24 +99,6 @@ std::string cgroup_below(int directory) {
     if (entry->d_type == DT_DIR && entry->d_name[0] != '.') return entry->d_name;
   }
   return {};
-}
-
-// Removes all cgroups below one, the deepest first, up to one that cannot be removed now. However
-// deep they are, this takes two descriptors and no recursion.
-void remove_cgroups_below(const std::string& path) {
-  std::vector<std::string> names;
-  for (UniqueFd directory = open_cgroup(AT_FDCWD, path.c_str()); directory;) {
-    std::string name = cgroup_below(directory.get());
-    if (!name.empty()) {
-      directory = open_cgroup(directory.get(), name.c_str());
-      names.push_back(std::move(name));
-      continue;
-    }
-    if (names.empty()) return;
-    directory = open_cgroup(directory.get(), "..");
-    if (::unlinkat(directory.get(), names.back().c_str(), AT_REMOVEDIR) != 0) return;
-    names.pop_back();
-  }
 }
 
 // Whether systemd leaves the cgroups below this one to its service (systemd's CGROUP_DELEGATION).
@@ -242,7 +227,8 @@ std::optional<Cgroup> Cgroup::make_below(const std::string& parent) {
 Cgroup::Cgroup(std::string path, UniqueFd directory)
     : path_(std::move(path)),
       directory_(std::move(directory)),
-      kill_file_(open_kill_file(directory_.get())) {}
+      kill_file_(open_kill_file(directory_.get())),
+      removal_(path_) {}
 
 Result<Cgroup> Cgroup::make(const CgroupLimits& limits) {
   const std::string own = own_cgroup();
@@ -262,7 +248,7 @@ Result<Cgroup> Cgroup::make(const CgroupLimits& limits) {
 }
 
 Cgroup::~Cgroup() {
-  if (directory_) remove_cgroup(path_);
+  if (directory_) remove(Clock::now() + kLastRemoval);
 }
 
 void Cgroup::kill() const {
@@ -278,12 +264,42 @@ void kill_cgroup(int kill_file) {
   if (::write(kill_file, "1", 1) < 0) errno = 0;
 }
 
-void remove_cgroup(const std::string& path) {
-  for (int tries = 1; ::rmdir(path.c_str()) != 0 && errno != ENOENT; ++tries) {
-    if (tries == kMostTries) return;
-    if (tries > 1) ::poll(nullptr, 0, 1);
-    remove_cgroups_below(path);
+bool CgroupRemoval::go_on(TimePoint end) {
+  do {
+    if (directory_) {
+      if (!remove_next()) directory_.reset();
+      continue;
+    }
+    if (::rmdir(path_.c_str()) == 0 || errno == ENOENT || tries_ == kMostTries) return true;
+    // A process that has just ended may keep a cgroup for a moment.
+    if (++tries_ > 1) ::poll(nullptr, 0, 1);
+    directory_ = open_cgroup(AT_FDCWD, path_.c_str());
+    names_.clear();
+  } while (Clock::now() < end);
+  return false;
+}
+
+// Goes down to a cgroup below, or removes the one where it is: the deepest first. False at the end
+// of a pass: none is left, or one cannot be removed now.
+bool CgroupRemoval::remove_next() {
+  std::string name = cgroup_below(directory_.get());
+  if (!name.empty()) {
+    directory_ = open_cgroup(directory_.get(), name.c_str());
+    names_.push_back(std::move(name));
+    return static_cast<bool>(directory_);
   }
+  if (names_.empty()) return false;
+  directory_ = open_cgroup(directory_.get(), "..");
+  if (::unlinkat(directory_.get(), names_.back().c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT) {
+    return false;
+  }
+  names_.pop_back();
+  tries_ = 0;
+  return true;
+}
+
+void remove_cgroup(const std::string& path) {
+  CgroupRemoval(path).go_on(CgroupRemoval::TimePoint::max());
 }
 
 }  // namespace lookout

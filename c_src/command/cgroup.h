@@ -2,6 +2,7 @@
 // which no walk through /proc can do to those that fork without end.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -13,6 +14,27 @@
 #include "support/unique_fd.h"
 
 namespace lookout {
+
+// Removes a cgroup without processes, and the cgroups that its processes have made below it, which
+// may be many: a piece at a time. However deep they are, this takes two descriptors and no
+// recursion.
+class CgroupRemoval {
+ public:
+  using TimePoint = std::chrono::steady_clock::time_point;
+
+  explicit CgroupRemoval(std::string path) : path_(std::move(path)) {}
+
+  // Removes cgroups until `end`. True when all are gone, or what is left cannot be removed.
+  bool go_on(TimePoint end);
+
+ private:
+  bool remove_next();
+
+  std::string path_;
+  UniqueFd directory_;              // where it is, below path_; empty between two passes
+  std::vector<std::string> names_;  // those from path_ down to it
+  int tries_ = 0;                   // passes since a cgroup was removed
+};
 
 class Cgroup {
  public:
@@ -26,11 +48,13 @@ class Cgroup {
 
   Cgroup(Cgroup&& other) noexcept = default;
   Cgroup& operator=(Cgroup&& other) noexcept = default;
-  ~Cgroup();
+  ~Cgroup();  // removes it, but not for long
 
   const std::string& path() const { return path_; }
   int directory() const { return directory_.get(); }
   void kill() const;  // see kill_cgroup()
+  // See CgroupRemoval.
+  bool remove(CgroupRemoval::TimePoint end) { return removal_.go_on(end); }
 
  private:
   static std::optional<Cgroup> make_below(const std::string& parent);
@@ -40,6 +64,7 @@ class Cgroup {
   std::string path_;
   UniqueFd directory_;
   UniqueFd kill_file_;
+  CgroupRemoval removal_;
 };
 
 // The names of the controllers that limits need: "memory", "cpu", "pids".
@@ -65,8 +90,7 @@ bool set_pids_max(int directory, std::uint64_t processes);
 UniqueFd open_kill_file(int directory);
 void kill_cgroup(int kill_file);
 
-// Removes a cgroup without processes, and the cgroups that its processes have made below it; no
-// matter if it is gone. A process that has just ended may keep it for a moment.
+// Removes a cgroup and those below it, however long that takes; no matter if it is gone.
 void remove_cgroup(const std::string& path);
 
 // Where the cgroup of a process stands in the file system, from the lines of its

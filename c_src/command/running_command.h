@@ -35,6 +35,7 @@ inline constexpr milliseconds kSweepPause{5};
 inline constexpr milliseconds kLongestSweepPause{
     100};  // for processes that end slowly, in the kernel
 inline constexpr milliseconds kOverseePause{100};
+inline constexpr milliseconds kRemovalSlice{20};  // of the cgroups, without a guardian
 // After the SIGKILL of a stop or of a launch that timed out: when a process that may not be
 // signalled fails the stop, when a guardian that has not ended is killed, and when the stop or the
 // launch has failed though a process is left.
@@ -68,6 +69,12 @@ inline Error stop_error(const Survivor& survivor) {
           process +
               " has not ended after SIGKILL: it is in an uninterruptible system call, or "
               "frozen, and ends when it leaves that"};
+}
+
+inline Error removal_error() {
+  return {"etimedout", "stop", "",
+          "every process of the command has ended, but the cgroups that it has made are still "
+          "being removed: the exit is reported after that"};
 }
 
 struct Command::Running {
@@ -128,15 +135,17 @@ struct Command::Running {
     return killed_at && *killed_at + time <= Clock::now();
   }
 
+  // Without a process below it, the guardian only removes the cgroups of the command.
   bool guardian_fails() const {
-    return guardian != 0 &&
-           (is_stopped(guardian) || killed_since(kGuardianTimeout) || launch_is_late());
+    return guardian != 0 && (is_stopped(guardian) || launch_is_late() ||
+                             (killed_since(kGuardianTimeout) && survivor_below(guardian)));
   }
 
   // Why the stop has failed, once that is certain.
   std::optional<Error> stop_failure() const {
     if (stops.empty() || !killed_since(kStopTimeout)) return std::nullopt;
     const auto survivor = guardian != 0 ? survivor_below(guardian) : surviving_orphan();
+    if (!survivor && cgroup && killed_since(kSweepTimeout)) return removal_error();
     // What may be signalled ends, unless it is stuck in the kernel.
     if (!survivor || (!survivor->refuses && !killed_since(kSweepTimeout))) return std::nullopt;
     return stop_error(*survivor);
@@ -166,9 +175,16 @@ struct Command::Running {
     if (cgroup) cgroup->kill();
     // What the walk cannot find where /proc cannot be read.
     if (command != 0) kill_group_of(command);
-    return sweep_orphans([this](const Reaped& reaped) {
+    const bool tree_has_ended = sweep_orphans([this](const Reaped& reaped) {
       if (reaped.pid == command && !status) status = reaped.status;
     });
+    return tree_has_ended && remove_cgroups();
+  }
+
+  // A slice of them. True when none is left.
+  bool remove_cgroups() {
+    sweep_pause = kSweepPause;
+    return !cgroup || cgroup->remove(Clock::now() + kRemovalSlice);
   }
 
   // Why a launch without an outcome has failed.

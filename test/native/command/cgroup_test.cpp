@@ -129,6 +129,19 @@ TEST_F(FakeCgroup, ALimitWhoseFileIsMissingFails) {
   EXPECT_FALSE(set_limits(directory.get(), limits));
 }
 
+TEST_F(FakeCgroup, ARemovalGoesOnWhereItsTimeWasUp) {
+  for (int i = 0; i < 20; ++i) {
+    std::filesystem::create_directories(path + "/" + std::to_string(i) + "/a/b");
+  }
+  CgroupRemoval removal(path);
+  EXPECT_FALSE(removal.go_on({}));
+  EXPECT_TRUE(std::filesystem::exists(path));
+  int slices = 1;
+  while (!removal.go_on({})) ++slices;
+  EXPECT_FALSE(std::filesystem::exists(path));
+  EXPECT_GT(slices, 60);
+}
+
 // Where the controller is not there, nothing runs without the limit.
 TEST_F(CgroupTest, ACommandHasItsLimitsOrIsNotStarted) {
   LaunchSpec spec = shell("sleep 0 & wait; echo forked");

@@ -314,6 +314,24 @@ TEST_F(CgroupBelowTest, P6CgroupsThatTheCommandHasMadeAreRemovedWithItsOwn) {
   EXPECT_FALSE(std::filesystem::exists(cgroup));
 }
 
+// Where the guardian was killed lookout_port removes them.
+TEST_F(CgroupBelowTest, RemovalOfManyCgroupsDoesNotHoldUpTheLoop) {
+  if (!Cgroup::make()) GTEST_SKIP() << "cgroup v2 cannot be written here";
+  const pid_t pid = start(actor({"pause"}));
+  const std::string cgroup = cgroup_of(std::to_string(pid));
+  for (int i = 0; i < 3000; ++i) {
+    std::filesystem::create_directory(cgroup + "/" + std::to_string(i));
+  }
+  ::kill(parent_of(pid), SIGKILL);
+  int turns_of_the_loop = 0;
+  ASSERT_TRUE(run_until([&] {
+    if (is_gone(pid) && std::filesystem::exists(cgroup)) ++turns_of_the_loop;
+    return listener.status.has_value();
+  }));
+  EXPECT_GT(turns_of_the_loop, 2);
+  EXPECT_FALSE(std::filesystem::exists(cgroup));
+}
+
 TEST_F(CgroupBelowTest, CgroupIsMadeWhateverAnotherWithThisProcessIdHasLeft) {
   const auto first = Cgroup::make();
   if (!first) GTEST_SKIP() << "cgroup v2 cannot be written here";
