@@ -175,14 +175,16 @@ class Repository {
   Found open_directory(SafePath git) {
     std::string path = ".git";
     if (!trusts(git)) return Found::untrusted;
+    std::string leads = S_ISLNK(git.seen.st_mode) ? target_of(git) : path;
     if (S_ISREG(git.seen.st_mode)) {
       constexpr std::string_view kLead = "gitdir: ";
       const std::string text = read_opened(git, path, failures_);
       if (!text.starts_with(kLead)) return Found::nothing;
       path = first_line(text.substr(kLead.size()));
+      leads = path;
     }
     beneath_work_tree_ = S_ISDIR(git.seen.st_mode);
-    directory_ = beneath_work_tree_ ? std::move(git) : open_path(work_tree_, path, Links::all);
+    directory_ = beneath_work_tree_ ? std::move(git) : open_trusted(work_tree_, leads);
     note(path, directory_.code);
     if (directory_.code != 0) return Found::trusted;
     if (!trusts(directory_)) return Found::untrusted;
@@ -190,7 +192,7 @@ class Repository {
     shown_ = path;
     const std::string common = first_line(read("commondir").content);
     if (common.empty()) return Found::trusted;
-    SafePath shared = open_path(directory_.fd.get(), common, Links::all);
+    SafePath shared = open_trusted(directory_.fd.get(), common);
     note(common, shared.code);
     if (shared.code != 0) return Found::trusted;
     if (!trusts(shared)) return Found::untrusted;
@@ -198,6 +200,12 @@ class Repository {
     shown_ = below(shown_, common);
     beneath_work_tree_ = false;
     return Found::trusted;
+  }
+
+  // Whoever owns a link on the path decides where it leads. One that is not trusted is what the
+  // path leads to, and fails the check of that.
+  SafePath open_trusted(int directory_fd, const std::string& path) {
+    return open_path(directory_fd, path, [this](const SafePath& link) { return trusts(link); });
   }
 
   RuleFile read(const std::string& name) {

@@ -10,11 +10,12 @@
 //
 // As with git, a repository counts only where .git, and the directories that it leads to, belong to
 // the effective user or root, or where safe.directory in the configuration of the user or the
-// system lists the work tree. Else no file of it is read, core.excludesFile neither, and that is a
-// failure with kUntrusted. Its .gitignore files count all the same. Unlike with git, a .git that
-// belongs neither to one of these users nor to the owner of the directory that it is in (anybody
-// can make it in /tmp) begins no repository. In a repository, links that lead out of it are not
-// followed: EXDEV.
+// system lists the work tree. Unlike with git, the same is demanded of each symbolic link that
+// leads there: its owner may have it lead to a repository that only this process may read. Else no
+// file of it is read, core.excludesFile neither, and that is a failure with kUntrusted. Its
+// .gitignore files count all the same. Unlike with git, a .git that belongs neither to one of these
+// users nor to the owner of the directory that it is in (anybody can make it in /tmp) begins no
+// repository. In a repository, links that lead out of it are not followed: EXDEV.
 #pragma once
 
 #include <cstddef>

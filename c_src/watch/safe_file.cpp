@@ -5,54 +5,107 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <climits>
+#include <cstdint>
 #include <utility>
 
 namespace lookout {
 namespace {
 
 constexpr int kPathFlags = O_PATH | O_CLOEXEC;
+constexpr int kMostLinks = 40;  // as path_resolution(7): then ELOOP
 
-// Each component without following a link.
-UniqueFd open_without_links(int directory_fd, const std::string& path) {
-  UniqueFd held;
-  int at = directory_fd;
-  for (std::size_t begin = 0;;) {
-    const std::size_t slash = path.find('/', begin);
-    const bool last = slash == std::string::npos;
-    const std::string name = path.substr(begin, last ? slash : slash - begin);
-    UniqueFd next(::openat(at, name.c_str(), kPathFlags | O_NOFOLLOW | (last ? 0 : O_DIRECTORY)));
-    if (!next || last) return next;
-    held = std::move(next);
-    at = held.get();
-    begin = slash + 1;
-  }
+SafePath failed(int code) {
+  SafePath path;
+  path.code = code;
+  return path;
 }
 
-UniqueFd open_beneath(int directory_fd, const std::string& path) {
+SafePath open_entry(int directory_fd, const std::string& name, int flags) {
+  SafePath opened;
+  opened.fd.reset(::openat(directory_fd, name.c_str(), kPathFlags | flags));
+  if (!opened.fd || ::fstat(opened.fd.get(), &opened.seen) != 0) opened.code = errno;
+  return opened;
+}
+
+// Where the path goes on, O_DIRECTORY has autofs(5) mount what is there.
+SafePath open_component(int directory_fd, const std::string& name, bool last) {
+  if (!last) {
+    SafePath directory = open_entry(directory_fd, name, O_NOFOLLOW | O_DIRECTORY);
+    if (directory.code != ENOTDIR) return directory;
+  }
+  return open_entry(directory_fd, name, O_NOFOLLOW);
+}
+
+// Removes the first component of a path and returns it; empty where there is none.
+std::string take_component(std::string& path) {
+  path.erase(0, path.find_first_not_of('/'));
+  const std::string name = path.substr(0, path.find('/'));
+  path.erase(0, name.size());
+  return name;
+}
+
+// By openat2(2), and without it by component, where no link is followed.
+SafePath open_resolved(int directory_fd, const std::string& path, std::uint64_t resolve) {
   open_how how{};
   how.flags = kPathFlags;
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
-  UniqueFd fd(
+  how.resolve = resolve;
+  SafePath opened;
+  opened.fd.reset(
       static_cast<int>(::syscall(SYS_openat2, directory_fd, path.c_str(), &how, sizeof how)));
   // EPERM comes from a seccomp filter that does not know the call.
-  if (!fd && (errno == ENOSYS || errno == EPERM)) return open_without_links(directory_fd, path);
-  return fd;
-}
-
-UniqueFd open_at(int directory_fd, const std::string& path, Links links) {
-  if (links == Links::beneath) return open_beneath(directory_fd, path);
-  const int follow = links == Links::none ? O_NOFOLLOW : 0;
-  return UniqueFd(::openat(directory_fd, path.c_str(), kPathFlags | follow));
+  if (!opened.fd && (errno == ENOSYS || errno == EPERM)) {
+    opened = open_path(directory_fd, path, [](const SafePath&) { return false; });
+    return S_ISLNK(opened.seen.st_mode) ? failed(ELOOP) : std::move(opened);
+  }
+  if (!opened.fd || ::fstat(opened.fd.get(), &opened.seen) != 0) opened.code = errno;
+  return opened;
 }
 
 }  // namespace
 
 SafePath open_path(int directory_fd, const std::string& path, Links links) {
-  SafePath opened;
-  opened.fd = open_at(directory_fd, path, links);
-  if (!opened.fd || ::fstat(opened.fd.get(), &opened.seen) != 0) opened.code = errno;
-  return opened;
+  switch (links) {
+    case Links::none:
+      return open_entry(directory_fd, path, O_NOFOLLOW);
+    case Links::beneath:
+      return open_resolved(directory_fd, path, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
+    case Links::all:
+      break;
+  }
+  return open_entry(directory_fd, path, 0);
+}
+
+SafePath open_path(int directory_fd, const std::string& path, const Follows& follows) {
+  if (path.empty()) return failed(ENOENT);
+  if (path.size() >= PATH_MAX) return failed(ENAMETOOLONG);
+  std::string rest = path;
+  SafePath at = open_entry(directory_fd, path.front() == '/' ? "/" : ".", 0);
+  for (int links = 0; at.code == 0;) {
+    const std::string name = take_component(rest);
+    if (name.empty()) break;
+    SafePath next = open_component(at.fd.get(), name, rest.empty());
+    if (!S_ISLNK(next.seen.st_mode)) {
+      at = std::move(next);
+      continue;
+    }
+    if (!follows(next)) return next;
+    if (++links > kMostLinks) return failed(ELOOP);
+    const std::string target = target_of(next);
+    if (target.empty()) return failed(ENOENT);
+    if (target.front() == '/') at = open_entry(AT_FDCWD, "/", 0);
+    rest.insert(0, target);
+  }
+  return at;
+}
+
+std::string target_of(const SafePath& link) {
+  std::string target(PATH_MAX, '\0');
+  const ssize_t length = ::readlinkat(link.fd.get(), "", target.data(), target.size());
+  target.resize(static_cast<std::size_t>(std::max<ssize_t>(length, 0)));
+  return target;
 }
 
 SafeText read_text(const SafePath& file, std::size_t most) {

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "support/unique_fd.h"
@@ -17,7 +18,7 @@ namespace lookout {
 
 enum class Links : std::uint8_t {
   none,     // the last component is not followed
-  beneath,  // only those that stay below the directory, else EXDEV; before Linux 5.6 none is
+  beneath,  // only those that stay below the directory, else EXDEV; before Linux 5.6 none: ELOOP
   all
 };
 
@@ -29,6 +30,15 @@ struct SafePath {
 };
 
 SafePath open_path(int directory_fd, const std::string& path, Links links);
+
+// Follows a path component by component, and a link only where `follows` says so of the link
+// itself: nobody can put another one in its place after that. A link that is not followed is what
+// the path leads to.
+using Follows = std::function<bool(const SafePath& link)>;
+SafePath open_path(int directory_fd, const std::string& path, const Follows& follows);
+
+// The path that an open link leads to; empty where that cannot be read.
+std::string target_of(const SafePath& link);
 
 struct SafeText {
   std::string text;  // empty of anything but a regular file

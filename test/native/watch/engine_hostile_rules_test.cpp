@@ -95,6 +95,57 @@ TEST_F(HostileRulesTest, TheCommonDirectoryMustBeTrustedToo) {
   EXPECT_EQ(sorted(synced()), kNotTrusted);
 }
 
+// Somebody else may have renamed the trusted link to .git, and put a link of their own where it
+// leads.
+TEST_F(HostileRulesTest, LinksOfOthersBehindALinkNamedGitAreNotFollowed) {
+  make_repository("private");
+  home_.write("in/.gitignore", "ignored\n");
+  home_.symlink("build", "in/.git");
+  home_.symlink("../private/.git", "in/build");
+  if (!give_away("in/build")) GTEST_SKIP() << "only root can change owners";
+  ASSERT_EQ(watcher_.watch({home_.at("in")}, options_), std::nullopt);
+  write_each();
+  EXPECT_EQ(sorted(synced()), kNotTrusted);
+}
+
+TEST_F(HostileRulesTest, LinksOfOthersOnThePathThatAGitFileNamesAreNotFollowed) {
+  make_repository("private");
+  home_.write("in/.gitignore", "ignored\n");
+  home_.write("in/.git", "gitdir: main/.git\n");
+  home_.symlink("../private", "in/main");
+  if (!give_away("in/main")) GTEST_SKIP() << "only root can change owners";
+  ASSERT_EQ(watcher_.watch({home_.at("in")}, options_), std::nullopt);
+  write_each();
+  EXPECT_EQ(sorted(synced()), kNotTrusted);
+}
+
+TEST_F(HostileRulesTest, LinksOfOthersOnThePathOfTheCommonDirectoryAreNotFollowed) {
+  make_repository("private");
+  home_.directory("own");
+  home_.write("own/commondir", "../main/.git\n");
+  home_.symlink("private", "main");
+  home_.write("in/.gitignore", "ignored\n");
+  home_.write("in/.git", "gitdir: " + home_.at("own") + "\n");
+  if (!give_away("main")) GTEST_SKIP() << "only root can change owners";
+  ASSERT_EQ(watcher_.watch({home_.at("in")}, options_), std::nullopt);
+  write_each();
+  EXPECT_EQ(sorted(synced()), kNotTrusted);
+}
+
+TEST_F(HostileRulesTest, LinksOfTheUserToARepositoryAreFollowed) {
+  make_repository("other");
+  home_.directory("own");
+  home_.write("own/commondir", "../deep/main/.git/\n");
+  home_.directory("deep");
+  home_.symlink("../other", "deep/main");
+  home_.symlink(home_.at("own"), "deep/own");
+  home_.symlink("../deep/.//own", "in/.git");
+  home_.write("in/.gitignore", "ignored\n");
+  ASSERT_EQ(watcher_.watch({home_.at("in")}, options_), std::nullopt);
+  write_each();
+  EXPECT_EQ(sorted(synced()), kTrusted);
+}
+
 TEST_F(HostileRulesTest, ARepositoryThatTheUserListsAsSafeCounts) {
   make_repository("in");
   home_.write("user/.gitconfig", "[safe]\ndirectory = " + home_.at("in") + "\n");
@@ -261,6 +312,25 @@ TEST_F(HostileRulesTest, AGitThatIsSwappedWhileItIsReadIsNotTheOneThatWasChecked
   ASSERT_EQ(failures.size(), 1U);
   EXPECT_EQ(failures[0].file, ".git/info/exclude");
   EXPECT_EQ(failures[0].code, EXDEV);
+}
+
+// The configuration of the user is read between the check of the link and where it is followed.
+TEST_F(HostileRulesTest, AGitLinkThatIsExchangedWhileItIsReadLeadsWhereTheCheckedOneLed) {
+  make_repository("mine");
+  make_repository("private");
+  home_.write("private/.git/info/exclude", "secret\n");
+  home_.write("user/.gitconfig", "[safe]\ndirectory = *\n");
+  home_.symlink("../mine/.git", "in/.git");
+  home_.symlink("../private/.git", "in/other");
+  if (!give_away("in/.git")) GTEST_SKIP() << "only root can change owners";
+  WhenOpened reading(home_.at("user/.gitconfig"),
+                     [this] { home_.exchange("in/.git", "in/other"); });
+  if (!reading.possible()) GTEST_SKIP() << "fanotify gives no permission events here";
+  const UniqueFd in(::open(home_.at("in").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  std::vector<RuleFailure> failures;
+  const RepositoryRules rules = read_repository(in.get(), failures);
+  ASSERT_TRUE(reading.opened());
+  EXPECT_EQ(rules.info_exclude.content, "excluded\n");
 }
 
 TEST_F(HostileRulesTest, ARepositoryIsNotTakenForNoneWhereThereAreNoDescriptors) {
