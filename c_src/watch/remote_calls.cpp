@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "support/unique_fd.h"
+#include "watch/safe_file.h"
 #include "watch/way.h"
 
 namespace lookout {
@@ -175,8 +176,9 @@ RuleAnswer<RepositoryRules> read_repository_now(int directory_fd) {
   return answer;
 }
 
-UniqueFd open_path_of(const std::string& directory) {
-  return UniqueFd(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+// No component is a link: one that is must have been put there since.
+SafePath open_path_of(const std::string& directory) {
+  return open_path(AT_FDCWD, directory, Links::refused);
 }
 
 }  // namespace
@@ -198,9 +200,9 @@ RuleAnswer<RepositoryRules> read_repository(const RemoteMounts& mounts,
 RuleAnswer<RuleFile> read_gitignore(const RemoteMounts& mounts, const std::string& directory) {
   return ask_rules(mounts.at(join(directory, ".gitignore")), "gitignore above " + directory,
                    [directory]() -> RuleAnswer<RuleFile> {
-                     const UniqueFd fd = open_path_of(directory);
-                     if (!fd) return {{}, {{".gitignore", errno}}};
-                     return read_gitignore_now(fd.get());
+                     const SafePath opened = open_path_of(directory);
+                     if (opened.code != 0) return {{}, {{".gitignore", opened.code}}};
+                     return read_gitignore_now(opened.fd.get());
                    });
 }
 
@@ -208,10 +210,10 @@ RuleAnswer<RepositoryRules> read_repository(const RemoteMounts& mounts,
                                             const std::string& directory) {
   return ask_rules(mounts.within(join(directory, ".git")), "repository above " + directory,
                    [directory]() -> RuleAnswer<RepositoryRules> {
-                     const UniqueFd fd = open_path_of(directory);
-                     if (fd) return read_repository_now(fd.get());
-                     if (!is_passing(errno)) return {};
-                     return {{}, {{".git", errno}}};
+                     const SafePath opened = open_path_of(directory);
+                     if (opened.code == 0) return read_repository_now(opened.fd.get());
+                     if (!is_passing(opened.code)) return {};
+                     return {{}, {{".git", opened.code}}};
                    });
 }
 

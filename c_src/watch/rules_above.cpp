@@ -1,11 +1,14 @@
 #include "watch/rules_above.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstdlib>
 #include <memory>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "watch/disk.h"
@@ -81,7 +84,24 @@ int RulesAbove::resolve(const RemoteMounts& mounts) {
     real_ = way.real;
   }
   at_ = real_;
-  phase_ = real_.empty() ? Phase::done : Phase::search;
+  return real_.empty() ? finish() : compare(mounts);
+}
+
+// What was exchanged while the path was resolved may have led elsewhere: the files above that do
+// not count. Where the root itself is another directory by now, it is read again with that.
+int RulesAbove::compare(const RemoteMounts& mounts) {
+  const auto answer =
+      call_at(mounts, real_, "look", [real = real_] { return look_at(AT_FDCWD, real); });
+  if (const int* code = std::get_if<int>(&answer)) return *code;
+  const auto& seen = std::get<std::variant<Look, int>>(answer);
+  if (const int* code = std::get_if<int>(&seen)) return is_passing(*code) ? *code : finish();
+  if (std::get<Look>(seen).identity != identity_) return finish();
+  phase_ = Phase::search;
+  return 0;
+}
+
+int RulesAbove::finish() {
+  phase_ = Phase::done;
   return 0;
 }
 

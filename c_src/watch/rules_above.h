@@ -51,6 +51,8 @@ class RulesAbove {
 
   int next_step(const RemoteMounts& mounts, Visibility& visibility);
   int resolve(const RemoteMounts& mounts);
+  int compare(const RemoteMounts& mounts);
+  int finish();
   int search(const RemoteMounts& mounts);
   int read(const RemoteMounts& mounts);
   int no_answer(const std::string& name, int code);

@@ -70,6 +70,8 @@ SafePath open_path(int directory_fd, const std::string& path, Links links) {
   switch (links) {
     case Links::none:
       return open_entry(directory_fd, path, O_NOFOLLOW);
+    case Links::refused:
+      return open_resolved(directory_fd, path, RESOLVE_NO_SYMLINKS);
     case Links::beneath:
       return open_resolved(directory_fd, path, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
     case Links::all:

@@ -18,7 +18,8 @@ namespace lookout {
 
 enum class Links : std::uint8_t {
   none,     // the last component is not followed
-  beneath,  // only those that stay below the directory, else EXDEV; before Linux 5.6 none: ELOOP
+  refused,  // ELOOP where any component is one
+  beneath,  // only those that stay below the directory, else EXDEV; before Linux 5.6 as `refused`
   all
 };
 

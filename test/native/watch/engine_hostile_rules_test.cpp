@@ -21,7 +21,12 @@
 #include "ignore/rules.h"
 #include "support/unique_fd.h"
 #include "watch/engine_test.h"
+#include "watch/remote_calls.h"
+#include "watch/remote_mounts.h"
 #include "watch/rule_files.h"
+#include "watch/rules_above.h"
+#include "watch/tree.h"
+#include "watch/visibility.h"
 
 namespace lookout {
 namespace {
@@ -331,6 +336,35 @@ TEST_F(HostileRulesTest, AGitLinkThatIsExchangedWhileItIsReadLeadsWhereTheChecke
   const RepositoryRules rules = read_repository(in.get(), failures);
   ASSERT_TRUE(reading.opened());
   EXPECT_EQ(rules.info_exclude.content, "excluded\n");
+}
+
+// An exchange between the resolution of a root's path and its use puts a link there.
+TEST_F(HostileRulesTest, FilesAboveARootAreNotReadThroughALinkOnItsPath) {
+  make_repository("private/shared");
+  home_.symlink("../private", "in/link");
+  const RemoteMounts mounts;
+  const std::string path = home_.at("in/link/shared");
+  const auto gitignore = read_gitignore(mounts, path);
+  EXPECT_EQ(gitignore.rules.content, "");
+  ASSERT_EQ(gitignore.failures.size(), 1U);
+  EXPECT_EQ(gitignore.failures[0].code, ELOOP);
+  EXPECT_FALSE(read_repository(mounts, path).rules.begins);
+  EXPECT_EQ(read_gitignore(mounts, home_.at("private/shared")).rules.content, "ignored\n");
+}
+
+// An exchange while the path is resolved has it lead to a directory that is not the root.
+TEST_F(HostileRulesTest, FilesAboveADirectoryThatIsNotTheRootDoNotCount) {
+  make_repository("private");
+  home_.directory("private/root");
+  struct stat seen {};
+  ASSERT_EQ(::stat(home_.at("private/root").c_str(), &seen), 0);
+  for (const bool same : {true, false}) {
+    const Tree tree;
+    Visibility visibility(tree);
+    RulesAbove above(home_.at("private/root"), {seen.st_dev, seen.st_ino + (same ? 0 : 1)});
+    while (!above.done()) ASSERT_EQ(above.step(RemoteMounts(), visibility), 0);
+    EXPECT_EQ(above.scope()->says_nothing(), !same);
+  }
 }
 
 TEST_F(HostileRulesTest, ARepositoryIsNotTakenForNoneWhereThereAreNoDescriptors) {

@@ -41,8 +41,38 @@ class SafeFileTest : public testing::Test {
     home_.symlink("file", "a/b/link");
   }
 
+  int code_of(const std::string& name, Links links) const {
+    return open_path(AT_FDCWD, home_.at(name), links).code;
+  }
+  std::string text_of(const std::string& name, Links links) const {
+    return read_text(open_path(AT_FDCWD, home_.at(name), links), 100).text;
+  }
+
+  void expect_that_links_are_refused() const {
+    EXPECT_EQ(text_of("a/b/file", Links::refused), "text");
+    EXPECT_EQ(code_of("a", Links::refused), 0);
+    EXPECT_EQ(code_of("a/link/file", Links::refused), ELOOP);
+    EXPECT_EQ(code_of("a/link", Links::refused), ELOOP);
+    EXPECT_EQ(code_of("a/b/link", Links::refused), ELOOP);
+    EXPECT_EQ(code_of("a/none/file", Links::refused), ENOENT);
+    EXPECT_EQ(code_of("a/b/file/none", Links::refused), ENOTDIR);
+  }
+
   TempDirectory home_;
 };
+
+TEST_F(SafeFileTest, APathWithALinkIsRefused) {
+  expect_that_links_are_refused();
+}
+
+TEST_F(SafeFileTest, APathWithALinkIsRefusedWithoutOpenat2Too) {
+  for (const int code : {ENOSYS, EPERM}) {
+    std::thread([this, code] {
+      if (!forbid_openat2(static_cast<unsigned>(code))) GTEST_SKIP() << "no seccomp here";
+      expect_that_links_are_refused();
+    }).join();
+  }
+}
 
 TEST_F(SafeFileTest, AFileBelowADirectoryIsReadWithoutOpenat2Too) {
   std::thread([this] {
