@@ -1,10 +1,16 @@
 #include "watch/rule_files.h"
 
+#include <endian.h>
 #include <fcntl.h>
+#include <linux/posix_acl.h>
+#include <linux/posix_acl_xattr.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <optional>
 #include <string_view>
@@ -98,13 +104,37 @@ class UserConfig {
   std::vector<std::string> texts_;  // the strongest last
 };
 
+// The access ACL (acl(5)) of an open path: it grants or denies more than the mode says.
+struct AccessAcl {
+  bool exists;
+  bool all_read;  // each entry grants to read
+};
+
+AccessAcl access_acl_of(int fd) {
+  const std::string path = "/proc/self/fd/" + std::to_string(fd);
+  std::array<char, 4096> acl{};
+  const ssize_t size = ::getxattr(path.c_str(), "system.posix_acl_access", acl.data(), acl.size());
+  // Without /proc the file is not read either. Of an ACL that cannot be read all is possible.
+  if (size < 0) return {errno != ENODATA && errno != ENOTSUP && errno != ENOENT, false};
+  posix_acl_xattr_entry entry{};
+  for (std::size_t at = sizeof(posix_acl_xattr_header);
+       at + sizeof entry <= static_cast<std::size_t>(size); at += sizeof entry) {
+    std::memcpy(&entry, acl.data() + at, sizeof entry);
+    if ((le16toh(entry.e_perm) & ACL_READ) == 0) return {true, false};
+  }
+  return {true, true};
+}
+
 // Whether everybody who may put a file into a directory may read this one: its owner, and its group
-// or all where they may write to it. Who may not could link or move it there, and learn its lines
-// from the names that they hide.
-bool is_readable_by_writers(const struct stat& directory, const struct stat& file) {
+// or all where they may write to it, and anybody where an ACL grants more. Who may not could link
+// or move it there, and learn its lines from the names that they hide.
+bool is_readable_by_writers(int directory_fd, const struct stat& directory, const SafePath& path) {
+  const struct stat& file = path.seen;
+  const AccessAcl acl = access_acl_of(path.fd.get());
+  if (acl.exists) return acl.all_read;
   const bool group_reads = (file.st_mode & S_IRGRP) != 0;
   if (group_reads && (file.st_mode & S_IROTH) != 0) return true;
-  if ((directory.st_mode & S_IWOTH) != 0) return false;
+  if ((directory.st_mode & S_IWOTH) != 0 || access_acl_of(directory_fd).exists) return false;
   if ((directory.st_mode & S_IWGRP) != 0 && !(group_reads && file.st_gid == directory.st_gid)) {
     return false;
   }
@@ -249,7 +279,7 @@ RuleFile read_gitignore(int directory_fd, Failures& failures) {
   const SafePath opened = open_path(directory_fd, file.path, Links::none);
   struct stat directory {};
   if (opened.code == 0 && S_ISREG(opened.seen.st_mode) && ::fstat(directory_fd, &directory) == 0 &&
-      !is_readable_by_writers(directory, opened.seen)) {
+      !is_readable_by_writers(directory_fd, directory, opened)) {
     failures.push_back({file.path, kUntrusted});
     return file;
   }

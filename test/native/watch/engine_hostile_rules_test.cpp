@@ -1,12 +1,17 @@
 // With `gitignore`, files of rules that others control: what is read and how much of it (P7).
+#include <endian.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/posix_acl.h>
+#include <linux/posix_acl_xattr.h>
 #include <sys/fanotify.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
@@ -528,6 +533,52 @@ TEST_F(HostileRulesTest, AGitignoreThatWritersOfItsDirectoryCannotReadDoesNotCou
     EXPECT_EQ(sorted(watcher.told()), at.counts ? hidden : shown)
         << std::oct << at.directory << ' ' << at.directory_owner << ' ' << at.file << ' '
         << at.file_owner;
+  }
+}
+
+// Gives `user` the permissions `granted`, and all others what the mode says.
+bool set_acl(const std::string& path, uid_t user, std::uint16_t granted) {
+  struct stat seen {};
+  if (::stat(path.c_str(), &seen) != 0) return false;
+  struct {
+    posix_acl_xattr_header header{htole32(POSIX_ACL_XATTR_VERSION)};
+    std::array<posix_acl_xattr_entry, 5> entries{};
+  } acl;
+  const auto entry = [](int tag, unsigned permissions, std::uint32_t id) {
+    return posix_acl_xattr_entry{htole16(static_cast<std::uint16_t>(tag)),
+                                 htole16(static_cast<std::uint16_t>(permissions & 7)), htole32(id)};
+  };
+  constexpr auto kNobody = static_cast<std::uint32_t>(ACL_UNDEFINED_ID);
+  acl.entries = {entry(ACL_USER_OBJ, seen.st_mode >> 6, kNobody), entry(ACL_USER, granted, user),
+                 entry(ACL_GROUP_OBJ, seen.st_mode >> 3, kNobody), entry(ACL_MASK, 7, kNobody),
+                 entry(ACL_OTHER, seen.st_mode, kNobody)};
+  return ::setxattr(path.c_str(), "system.posix_acl_access", &acl, sizeof acl, 0) == 0;
+}
+
+TEST_F(HostileRulesTest, AGitignoreThatWritersByAnAclCannotReadDoesNotCount) {
+  constexpr std::uint16_t kAll = 7;
+  struct Case {
+    const char* with_acl;
+    std::uint16_t granted;
+    mode_t file;
+    bool counts;
+  };
+  for (const Case& at :
+       {Case{"in", kAll, 0600, false}, Case{"in", kAll, 0640, false}, Case{"in", kAll, 0644, true},
+        Case{"in/.gitignore", kAll, 0600, false}, Case{"in/.gitignore", kAll, 0644, true},
+        Case{"in/.gitignore", 0, 0644, false}}) {
+    TempDirectory home;
+    home.directory("in");
+    home.write("in/.gitignore", "x\n");
+    home.set_mode("in", 0755);
+    home.set_mode("in/.gitignore", at.file);
+    if (!set_acl(home.at(at.with_acl), kOther, at.granted)) GTEST_SKIP() << "no ACLs here";
+    const UniqueFd in(::open(home.at("in").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    std::vector<RuleFailure> failures;
+    EXPECT_EQ(read_gitignore(in.get(), failures).content, at.counts ? "x\n" : "")
+        << at.with_acl << ' ' << at.granted << ' ' << std::oct << at.file;
+    EXPECT_EQ(failures.size(), at.counts ? 0U : 1U);
+    for (const RuleFailure& failure : failures) EXPECT_EQ(failure.code, kUntrusted);
   }
 }
 
