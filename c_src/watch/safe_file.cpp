@@ -110,11 +110,16 @@ std::string target_of(const SafePath& link) {
   return target;
 }
 
+UniqueFd open_to_read(const SafePath& file) {
+  if (file.code != 0 || !S_ISREG(file.seen.st_mode)) return {};
+  const std::string path = "/proc/self/fd/" + std::to_string(file.fd.get());
+  return UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+}
+
 SafeText read_text(const SafePath& file, std::size_t most) {
   if (file.code != 0) return {{}, file.code};
   if (!S_ISREG(file.seen.st_mode)) return {};
-  const std::string path = "/proc/self/fd/" + std::to_string(file.fd.get());
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  const UniqueFd fd = open_to_read(file);
   // Without /proc: not to be taken for a file that does not exist.
   if (!fd) return {{}, errno == ENOENT ? ENOSYS : errno};
   std::string text(most + 1, '\0');

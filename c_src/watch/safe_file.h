@@ -41,6 +41,9 @@ SafePath open_path(int directory_fd, const std::string& path, const Follows& fol
 // The path that an open link leads to; empty where that cannot be read.
 std::string target_of(const SafePath& link);
 
+// Null of anything but a regular file; where the system refuses, with errno.
+UniqueFd open_to_read(const SafePath& file);
+
 struct SafeText {
   std::string text;  // empty of anything but a regular file
   int code = 0;      // errno; EFBIG where there are more than `most` bytes

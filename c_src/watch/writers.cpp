@@ -5,12 +5,12 @@
 #include <cerrno>
 
 #include "support/unique_fd.h"
+#include "watch/safe_file.h"
 
 namespace lookout {
 
 Writers writers_of(int directory_fd, const std::string& name) {
-  const UniqueFd file(::openat(directory_fd, name.c_str(),
-                               O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  const UniqueFd file = open_to_read(open_path(directory_fd, name, Links::none));
   if (!file) return Writers::unknown;
   if (::fcntl(file.get(), F_SETLEASE, F_RDLCK) == 0) {
     ::fcntl(file.get(), F_SETLEASE, F_UNLCK);

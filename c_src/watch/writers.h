@@ -8,7 +8,7 @@ namespace lookout {
 enum class Writers {
   none,
   some,    // open for writing, or mapped writable
-  unknown  // this file system or user is not told
+  unknown  // this file system or user is not told, it is no regular file, or there is no /proc
 };
 
 // Asks by a read lease, which the kernel grants only while there are no writers (F_SETLEASE in

@@ -2,6 +2,7 @@
 // have an effect on others (P1).
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -17,6 +18,7 @@
 
 #include "support/unique_fd.h"
 #include "watch/engine_test.h"
+#include "watch/writers.h"
 
 namespace lookout {
 namespace {
@@ -161,6 +163,17 @@ TEST_F(SpecialFilesTest, ADeviceInPlaceOfARuleFileIsNotOpened) {
   options.gitignore = true;
   watch({"in"}, options);
   EXPECT_EQ(synced(), Told{});
+}
+
+// A file may be exchanged with one after it was checked.
+TEST_F(SpecialFilesTest, NoFifoIsOpenedToAskForWriters) {
+  ASSERT_EQ(::mkfifo(home_.at("pipe").c_str(), 0600), 0);
+  const UniqueFd directory(::open(home_.path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  const UniqueFd opens(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+  ASSERT_GE(::inotify_add_watch(opens.get(), home_.at("pipe").c_str(), IN_OPEN), 0);
+  EXPECT_EQ(writers_of(directory.get(), "pipe"), Writers::unknown);
+  inotify_event event{};
+  EXPECT_EQ(::read(opens.get(), &event, sizeof event), -1) << "it was opened";
 }
 
 }  // namespace
