@@ -236,7 +236,7 @@ class Guard {
   ::setsid();
   ::prctl(PR_SET_NAME, "lookout_guard", 0, 0, 0);
   become_subreaper();
-  keep_descriptors();
+  reopen_descriptors();
   close_all_but(link, plan);
   // Where a process of the tree has stopped it, it goes on to end the tree.
   ::prctl(PR_SET_PDEATHSIG, SIGCONT, 0, 0, 0);
@@ -260,7 +260,7 @@ std::variant<Guardian, LaunchFailure> start_guardian(const LaunchPlan& plan,
   auto link = make_link();
   if (!link) return failure();
   become_subreaper();
-  keep_descriptors();
+  auto kept = keep_descriptors();
   // No process of the command's user traces this one or takes its descriptors, nor the guardian's,
   // which inherits this: only what is privileged does.
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
@@ -277,7 +277,7 @@ std::variant<Guardian, LaunchFailure> start_guardian(const LaunchPlan& plan,
     return unseen;
   }
   add_guardian(pid);
-  return Guardian{pid, std::move(link->ours), std::move(process)};
+  return Guardian{pid, std::move(link->ours), std::move(process), std::move(kept)};
 }
 
 }  // namespace lookout

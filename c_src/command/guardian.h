@@ -12,8 +12,10 @@
 
 #include <sys/types.h>
 
+#include <memory>
 #include <variant>
 
+#include "command/kept_descriptors.h"
 #include "command/launch_spec.h"
 #include "command/launcher.h"
 #include "support/unique_fd.h"
@@ -22,8 +24,9 @@ namespace lookout {
 
 struct Guardian {
   pid_t pid = 0;
-  UniqueFd link;     // guard_link.h
-  UniqueFd process;  // a pidfd: readable when the guardian has ended
+  UniqueFd link;                          // guard_link.h
+  UniqueFd process;                       // a pidfd: readable when the guardian has ended
+  std::shared_ptr<KeptDescriptors> kept;  // for the end of its tree
 };
 
 // Starts a guardian that starts the command, and reports `started` or `failed` on the link. It ends

@@ -13,18 +13,36 @@
 #include "support/unique_fd.h"
 
 namespace lookout {
-namespace {
 
-constexpr int kPause = 10;  // milliseconds
+struct KeptDescriptors {
+  KeptDescriptors() { open(); }
 
-struct Kept {
+  void open() {
+    proc.reset(::opendir("/proc"));
+    epoll.reset(::epoll_create1(EPOLL_CLOEXEC));
+  }
+
   std::unique_ptr<DIR, int (*)(DIR*)> proc{nullptr, ::closedir};
   UniqueFd epoll;
 };
 
-Kept& kept() {
-  static Kept descriptors;
+namespace {
+
+constexpr int kPause = 10;  // milliseconds
+
+std::weak_ptr<KeptDescriptors>& kept() {
+  static std::weak_ptr<KeptDescriptors> descriptors;
   return descriptors;
+}
+
+DIR* kept_proc() {
+  const auto descriptors = kept().lock();
+  return descriptors ? descriptors->proc.get() : nullptr;
+}
+
+int kept_epoll() {
+  const auto descriptors = kept().lock();
+  return descriptors ? descriptors->epoll.get() : -1;
 }
 
 std::uint32_t to_epoll(short events) {
@@ -33,7 +51,7 @@ std::uint32_t to_epoll(short events) {
 
 // epoll_wait(2) takes no account of the limit. The bits of the events are those of poll(2).
 int poll_by_epoll(std::span<pollfd> watched, int timeout) {
-  const int epoll = kept().epoll.get();
+  const int epoll = kept_epoll();
   for (std::size_t i = 0; i < watched.size(); ++i) {
     watched[i].revents = 0;
     epoll_event event{to_epoll(watched[i].events), {}};
@@ -54,14 +72,21 @@ int poll_by_epoll(std::span<pollfd> watched, int timeout) {
 
 }  // namespace
 
-void keep_descriptors() {
-  kept().proc.reset(::opendir("/proc"));
-  kept().epoll.reset(::epoll_create1(EPOLL_CLOEXEC));
+std::shared_ptr<KeptDescriptors> keep_descriptors() {
+  auto descriptors = kept().lock();
+  if (descriptors) return descriptors;
+  descriptors = std::make_shared<KeptDescriptors>();
+  kept() = descriptors;
+  return descriptors;
+}
+
+void reopen_descriptors() {
+  if (const auto descriptors = kept().lock()) descriptors->open();
 }
 
 std::array<int, 2> kept_descriptors() {
-  DIR* proc = kept().proc.get();
-  return {proc != nullptr ? ::dirfd(proc) : -1, kept().epoll.get()};
+  DIR* proc = kept_proc();
+  return {proc != nullptr ? ::dirfd(proc) : -1, kept_epoll()};
 }
 
 int poll_always(std::span<pollfd> watched, int timeout) {
@@ -71,7 +96,7 @@ int poll_always(std::span<pollfd> watched, int timeout) {
 
 std::vector<pid_t> process_ids() {
   std::vector<pid_t> pids;
-  DIR* proc = kept().proc.get();
+  DIR* proc = kept_proc();
   if (proc == nullptr) return pids;
   ::rewinddir(proc);
   // One thread reads this directory stream.

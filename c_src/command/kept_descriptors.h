@@ -9,13 +9,19 @@
 #include <sys/types.h>
 
 #include <array>
+#include <memory>
 #include <span>
 #include <vector>
 
 namespace lookout {
 
-// Opens them. The guardian calls it again: it must not share those of lookout_port.
-void keep_descriptors();
+struct KeptDescriptors;
+
+// Opens them; they are closed when nobody has them any more.
+std::shared_ptr<KeptDescriptors> keep_descriptors();
+
+// In the guardian: it must not share those of lookout_port.
+void reopen_descriptors();
 
 // Their numbers; -1: could not be opened.
 std::array<int, 2> kept_descriptors();

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <csignal>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -35,7 +36,8 @@ inline constexpr milliseconds kSweepPause{5};
 inline constexpr milliseconds kLongestSweepPause{
     100};  // for processes that end slowly, in the kernel
 inline constexpr milliseconds kOverseePause{100};
-inline constexpr milliseconds kRemovalSlice{20};  // of the cgroups, without a guardian
+inline constexpr milliseconds kRemovalSlice{20};        // of the cgroups, without a guardian
+inline constexpr milliseconds kRemovalTimeout{30'000};  // of the cgroups, by the guardian
 // After the SIGKILL of a stop or of a launch that timed out: when a process that may not be
 // signalled fails the stop, when a guardian that has not ended is killed, and when the stop or the
 // launch has failed though a process is left.
@@ -86,6 +88,7 @@ struct Command::Running {
         terminal(prepared.plan.terminal),
         link(adopt(io, std::move(started.link))),
         process(adopt(io, std::move(started.process))),
+        kept(std::move(started.kept)),
         cgroup(std::move(prepared.cgroup)),
         sweep_timer(io),
         oversee_timer(io),
@@ -104,6 +107,7 @@ struct Command::Running {
   bool terminal;
   stream_descriptor link;
   stream_descriptor process;  // of the guardian
+  std::shared_ptr<KeptDescriptors> kept;
   std::optional<Cgroup> cgroup;
   boost::asio::steady_timer sweep_timer;
   milliseconds sweep_pause = kSweepPause;
@@ -135,10 +139,12 @@ struct Command::Running {
     return killed_at && *killed_at + time <= Clock::now();
   }
 
-  // Without a process below it, the guardian only removes the cgroups of the command.
+  // Without a process below it, the guardian only removes the cgroups of the command, unless
+  // something holds it up.
   bool guardian_fails() const {
-    return guardian != 0 && (is_stopped(guardian) || launch_is_late() ||
-                             (killed_since(kGuardianTimeout) && survivor_below(guardian)));
+    if (guardian == 0) return false;
+    if (is_stopped(guardian) || launch_is_late() || killed_since(kRemovalTimeout)) return true;
+    return killed_since(kGuardianTimeout) && (!cgroup || survivor_below(guardian));
   }
 
   // Why the stop has failed, once that is certain.

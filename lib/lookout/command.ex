@@ -432,7 +432,8 @@ defmodule Lookout.Command do
   left of it. Returns when nothing is left. The owner hears the exit as always; output that it has no room for is dropped.
 
   The errors name a process that goes on: `:eperm`, a second after KILL, where it runs as another user and may not be signalled; `:etimedout`,
-  after three seconds, where it has not ended, as in an uninterruptible system call.
+  after three seconds, where it has not ended, as in an uninterruptible system call, or where thousands of cgroups that the command has made are
+  still being removed; `:emfile` where a process has set the limit of open files of `lookout_port` to 0 (`prlimit(2)`).
   """
   @spec stop(GenServer.server(), nil | non_neg_integer) :: :ok | {:error, Error.t()}
   def stop(command, grace \\ nil)
