@@ -179,8 +179,7 @@ TEST_F(CommandEndTest, P6NoZombieIsLeftByShortCommands) {
 TEST_F(CommandEndTest, P6WholeTreeEndsWhenTheGuardianIsKilled) {
   const pid_t pid = start(actor({"deaf", "orphan", "pause"}));
   const pid_t orphan = told_pid();
-  const pid_t guardian = parent_of(pid);
-  ASSERT_EQ(parent_of(guardian), ::getpid());
+  const pid_t guardian = guardian_of(pid);
   ::kill(guardian, SIGKILL);
   EXPECT_EQ(exit_status(), (ExitStatus{0, SIGKILL}));
   EXPECT_TRUE(is_gone(pid));
@@ -190,7 +189,7 @@ TEST_F(CommandEndTest, P6WholeTreeEndsWhenTheGuardianIsKilled) {
 
 TEST_F(CommandEndTest, GuardianHearsNoSignalButTheKill) {
   const pid_t pid = start(actor({"say:on", "pause"}));
-  const pid_t guardian = parent_of(pid);
+  const pid_t guardian = guardian_of(pid);
   for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGALRM}) {
     ::kill(guardian, number);
   }
@@ -206,7 +205,7 @@ TEST_F(CommandEndTest, P6WholeTreeEndsWhenTheProgramIsKilled) {
   const pid_t program = ::fork();
   if (program == 0) {
     const pid_t pid = start(actor({"deaf", "orphan", "pause"}));
-    const std::array<pid_t, 3> pids{pid, told_pid(), parent_of(pid)};
+    const std::array<pid_t, 3> pids{pid, told_pid(), guardian_of(pid)};
     if (::write(told[1], pids.data(), sizeof pids) < 0) std::_Exit(1);
     run_until([] { return false; });
   }
@@ -237,7 +236,7 @@ TEST_F(CommandEndTest, P6EndOfTheProgramEndsTheTreeAndWaitsForIt) {
 TEST_F(CommandEndTest, P6EndOfTheProgramEndsATreeWhoseGuardianWasJustKilled) {
   const pid_t pid = start(actor({"deaf", "orphan", "pause"}));
   const pid_t orphan = told_pid();
-  const pid_t guardian = parent_of(pid);
+  const pid_t guardian = guardian_of(pid);
   ::kill(guardian, SIGKILL);
   command.end_and_wait(kLongTime);
   EXPECT_TRUE(is_gone(pid));
@@ -298,7 +297,7 @@ class TwoCommandsTest : public CommandTest {
   }
 
   void expect_other_unharmed() {
-    EXPECT_TRUE(is_alive(parent_of(other_pid)));
+    EXPECT_TRUE(is_alive(guardian_of(other_pid)));
     EXPECT_TRUE(is_alive(other_pid));
     EXPECT_TRUE(is_alive(other_orphan));
     EXPECT_FALSE(other_listener.status);
@@ -340,7 +339,7 @@ TEST_F(TwoCommandsTest, P6TreeOfAKilledGuardianEndsAndTheOtherTreeDoesNot) {
   start_other();
   const pid_t pid = start(actor({"deaf", "orphan", "pause"}));
   const pid_t orphan = told_pid();
-  ::kill(parent_of(pid), SIGKILL);
+  ::kill(guardian_of(pid), SIGKILL);
   EXPECT_EQ(exit_status(), (ExitStatus{0, SIGKILL}));
   EXPECT_TRUE(is_gone(pid));
   EXPECT_TRUE(is_gone(orphan));
@@ -351,7 +350,7 @@ TEST_F(TwoCommandsTest, P6BothTreesEndWhereBothGuardiansAreKilledAtOnce) {
   start_other();
   const pid_t pid = start(actor({"deaf", "orphan", "pause"}));
   const pid_t orphan = told_pid();
-  const std::array<pid_t, 2> guardians{parent_of(pid), parent_of(other_pid)};
+  const std::array<pid_t, 2> guardians{guardian_of(pid), guardian_of(other_pid)};
   for (const pid_t guardian : guardians) ::kill(guardian, SIGKILL);
   exit_status();
   EXPECT_TRUE(run_until([&] { return other_listener.status.has_value(); }));

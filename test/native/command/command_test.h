@@ -157,6 +157,23 @@ class CommandTest : public ::testing::Test {
     return static_cast<pid_t>(std::stoi(listener.output));
   }
 
+  // Of a command of this process; -1 where there is none. Until the helper that launched a command
+  // has ended, that is the parent of the command, and the guardian the parent of that.
+  static pid_t guardian_of(pid_t command) {
+    pid_t guardian = -1;
+    eventually([&] {
+      guardian = command;
+      pid_t parent = parent_of(guardian);
+      while (parent > 1 && parent != ::getpid()) {
+        guardian = parent;
+        parent = parent_of(guardian);
+      }
+      if (parent != ::getpid()) guardian = -1;
+      return guardian != -1 || parent_of(command) == -1;
+    });
+    return guardian;
+  }
+
   static pid_t parent_of(pid_t pid) {
     std::string line;
     std::getline(std::ifstream("/proc/" + std::to_string(pid) + "/stat"), line);

@@ -136,7 +136,7 @@ TEST_P(HostileCommandTest, P6StopEndsATreeWhoseGuardianIsFrozen) {
   if (!freezer) GTEST_SKIP() << "cgroup v2 cannot be written here";
   const pid_t pid = start(hostile({"deaf", "orphan", "pause"}));
   orphan = told_pid();
-  std::ofstream(freezer->path() + "/cgroup.procs") << parent_of(pid) << std::flush;
+  std::ofstream(freezer->path() + "/cgroup.procs") << guardian_of(pid) << std::flush;
   std::ofstream(freezer->path() + "/cgroup.freeze") << 1 << std::flush;
   stop(milliseconds(0));
   EXPECT_EQ(exit_status(), (ExitStatus{0, SIGKILL}));
@@ -220,7 +220,7 @@ class TakenLimitTest : public SameUserTest, public ::testing::WithParamInterface
     LaunchSpec spec = actor({"deaf", "orphan", "read", "take_limits", "say:taken", "pause"});
     spec.cgroup = GetParam();
     spec.input = true;
-    guardian = parent_of(start(spec));
+    guardian = guardian_of(start(spec));
     const pid_t orphan = told_pid();
     command.write("x");
     EXPECT_TRUE(run_until([&] { return listener.output.ends_with("taken\n"); }));
@@ -322,7 +322,7 @@ TEST_F(CgroupBelowTest, RemovalOfManyCgroupsDoesNotHoldUpTheLoop) {
   for (int i = 0; i < 3000; ++i) {
     std::filesystem::create_directory(cgroup + "/" + std::to_string(i));
   }
-  ::kill(parent_of(pid), SIGKILL);
+  ::kill(guardian_of(pid), SIGKILL);
   int turns_of_the_loop = 0;
   ASSERT_TRUE(run_until([&] {
     if (is_gone(pid) && std::filesystem::exists(cgroup)) ++turns_of_the_loop;
