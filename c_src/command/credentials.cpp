@@ -248,8 +248,9 @@ bool take_credentials(const Credentials& credentials) {
   }
   if (credentials.user) {
     const uid_t user = *credentials.user;
-    if (::syscall(kSetUserIds, user, user, user) != 0) return false;
+    // Before the change of the user, whose quota of keys the command could have used up.
     if (!leave_session_keyring()) return false;
+    if (::syscall(kSetUserIds, user, user, user) != 0) return false;
     if (user != 0 && !drop_capabilities()) return false;
   }
   // This process shares its memory with the guardian or its helper until the exec, and

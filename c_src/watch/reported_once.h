@@ -38,7 +38,8 @@ class ReportedOnce {
   void forget_root(NodeId root, const std::string& path) {
     too_few_watches_.erase(root);
     std::erase_if(polled_, [root](const auto& reported) { return reported.first == root; });
-    std::erase_if(unanswered_, [below = path + '/', &path](const std::string& reported) {
+    const std::string below = path.ends_with('/') ? path : path + '/';
+    std::erase_if(unanswered_, [&](const std::string& reported) {
       return reported == path || reported.starts_with(below);
     });
   }

@@ -43,6 +43,8 @@ TEST(ReportedOnce, OfARootThatIsGoneNothingIsKeptAndOfOthersAll) {
   EXPECT_TRUE(reported.unanswered("/srv/a"));
   EXPECT_TRUE(reported.unanswered("/srv/a/mnt"));
   EXPECT_FALSE(reported.unanswered("/srv/ab"));
+  reported.forget_root(3, "/");
+  EXPECT_TRUE(reported.unanswered("/srv/ab"));
   EXPECT_TRUE(reported.polled(1, 7));
   EXPECT_FALSE(reported.polled(2, 7));
 }
