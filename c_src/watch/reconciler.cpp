@@ -204,7 +204,12 @@ std::variant<Look, int> Reconciler::look_in(NodeId directory, const DirectoryFd&
     looked = look_at_elsewhere({directory, name}, fd, looked);
     seen = std::get_if<Look>(&looked);
   }
-  if (seen != nullptr && !visibility_.shows(directory, name, seen->type)) return ENOENT;
+  if (seen != nullptr && !visibility_.shows(directory, name, seen->type)) {
+    // As a link it may be visible, which it is when another place reports the directory.
+    const auto link = seen->linked ? links_.find({directory, name}) : links_.end();
+    if (link != links_.end()) report_elsewhere(*link->second, seen->identity);
+    return ENOENT;
+  }
   return looked;
 }
 

@@ -29,10 +29,14 @@ std::variant<Look, int> Reconciler::follow(const Place& place, const DirectoryFd
   const auto resolution = paths_.follow(*followed, path, true);
   followed->real = resolution.whole ? resolution.real : std::string();
   report_elsewhere(*followed, std::nullopt);
+  // No event reports that the path of this link leads elsewhere: it is checked again by polling.
+  if (!resolution.watched || !resolution.settled) failed_names_.insert(place);
   auto looked = look_through(mounts_, fd, name);
   const Look* target = std::get_if<Look>(&looked);
   if (target == nullptr) {
     const int code = std::get<int>(looked);
+    // Nor that a directory on the path may be searched by now.
+    if (code == EACCES) failed_names_.insert(place);
     return is_passing(code) || code == ETIMEDOUT ? looked : link;
   }
   if (target->type != EntryType::directory) return link;
@@ -62,6 +66,7 @@ bool Reconciler::is_told_elsewhere(NodeId known, Identity target, bool stays) {
 // A directory stands in the tree by itself: links to it are looked at again.
 void Reconciler::unfollow(NodeId directory) {
   if (!following_) return;
+  if (!links_by_target_.empty()) doubt_links_to(tree_.identity(directory));
   for (const NodeId node : tree_.with_identity(tree_.identity(directory))) {
     if (!tree_.is_directory(node) || !tree_.has(node, DirMark::linked)) continue;
     next_.add(tree_.parent(node), tree_.name(node), 0);

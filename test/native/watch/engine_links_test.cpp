@@ -42,6 +42,37 @@ TEST_F(LinksTest, ALinkThatStandsThereIsTheDirectoryThatItLeadsTo) {
   EXPECT_EQ(sorted(synced()), (Told{"created file in/l/new", "modified file in/l/x"}));
 }
 
+// No event reports that a directory on the path of a link may be searched.
+TEST_F(LinksTest, P1ALinkThroughADirectoryThatMayNotBeSearchedIsFollowedWhenItMay) {
+  if (!Unprivileged::reaches(home_.path())) GTEST_SKIP() << "only root can reach " << home_.path();
+  home_.symlink("../out/d", "in/l");
+  home_.set_mode("out", 0444);
+  {
+    const Unprivileged user;
+    follow();
+    EXPECT_EQ(listed(), (Told{"symlink in/l"}));
+  }
+  home_.set_mode("out", 0755);
+  const Unprivileged user;
+  EXPECT_EQ(synced(),
+            (Told{"deleted symlink in/l", "created directory in/l", "created file in/l/x"}));
+}
+
+// "d/" hides a link as long as it stands for a directory.
+TEST_F(LinksTest, P1ALinkIsVisibleAgainWhenAnotherPlaceReportsItsDirectory) {
+  home_.directory("in/d/x");
+  home_.directory("in/m");
+  home_.symlink("../y/x", "in/m/d");
+  ASSERT_EQ(watcher_.watch({home_.at("in")}, {.follow_symlinks = true, .ignore = {"d/"}}),
+            std::nullopt);
+  watcher_.sync();
+  EXPECT_EQ(listed(), (Told{"directory in/m", "symlink in/m/d"}));
+  home_.move("in/d", "in/y");
+  watcher_.sync();
+  EXPECT_EQ(listed(),
+            (Told{"directory in/m", "directory in/y", "directory in/y/x", "symlink in/m/d"}));
+}
+
 TEST_F(LinksTest, WithoutTheOptionALinkIsALink) {
   home_.symlink("../out/d", "in/l");
   watch({"in"});
