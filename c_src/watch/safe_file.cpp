@@ -42,7 +42,7 @@ SafePath open_component(int directory_fd, const std::string& name, bool last) {
 // Removes the first component of a path and returns it; empty where there is none.
 std::string take_component(std::string& path) {
   path.erase(0, path.find_first_not_of('/'));
-  const std::string name = path.substr(0, path.find('/'));
+  std::string name = path.substr(0, path.find('/'));
   path.erase(0, name.size());
   return name;
 }
