@@ -5,12 +5,12 @@
 #include <unistd.h>
 
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "command/cgroup.h"
@@ -46,14 +46,20 @@ class LaunchHelperTest : public CommandTest {
   }
 
   // Spawns, with the helper frozen that launches the command: as by a command that freezes its
-  // cgroup before its launch is reported. The freezer races with the launch.
+  // cgroup before its launch is reported. The freezer races with the launch. It is no thread: the
+  // allocator of AddressSanitizer (GCC 12) would stay locked in a guardian that is forked while
+  // another thread allocates.
   void spawn_frozen(const LaunchSpec& spec) {
     for (int tries = 0; tries < 100; ++tries) {
-      cgroup.clear();
       answer.reset();
-      std::thread freezer([this] { freeze_next_cgroup(); });
+      const pid_t freezer = ::fork();
+      ASSERT_GE(freezer, 0);
+      if (freezer == 0) ::_exit(freeze_next_cgroup() ? EXIT_SUCCESS : EXIT_FAILURE);
       command.spawn(spec, [this](auto result) { answer = std::move(result); });
-      freezer.join();
+      int status = -1;
+      ASSERT_EQ(::waitpid(freezer, &status, 0), freezer);
+      ASSERT_EQ(status, EXIT_SUCCESS) << "no cgroup was frozen";
+      cgroup = next_cgroup();
       if (holds_the_helper_alone()) return;
       write_to(cgroup / "cgroup.freeze", "0");
       EXPECT_TRUE(run_until([this] { return answer.has_value(); }));
@@ -62,17 +68,22 @@ class LaunchHelperTest : public CommandTest {
     FAIL() << "no launch was frozen in time";
   }
 
-  void freeze_next_cgroup() {
-    const std::string prefix = "lookout-" + std::to_string(::getpid()) + "-";
-    ASSERT_TRUE(eventually([&] {
-      for (const auto& entry : std::filesystem::directory_iterator(parent)) {
-        if (entry.path().filename().string().starts_with(prefix)) cgroup = entry.path();
-      }
-      if (cgroup.empty()) return false;
-      write_to(cgroup / "cgroup.freeze", "1");
-      const auto events = words_of(cgroup / "cgroup.events");  // populated 1 frozen 1
+  bool freeze_next_cgroup() const {
+    return eventually([&] {
+      const Path next = next_cgroup();
+      if (next.empty()) return false;
+      write_to(next / "cgroup.freeze", "1");
+      const auto events = words_of(next / "cgroup.events");  // populated 1 frozen 1
       return events == std::vector<std::string>{"populated", "1", "frozen", "1"};
-    }));
+    });
+  }
+
+  // That of the command; empty where it is not made yet.
+  Path next_cgroup() const {
+    for (const auto& entry : std::filesystem::directory_iterator(parent)) {
+      if (entry.path().filename().string().starts_with(prefix)) return entry.path();
+    }
+    return {};
   }
 
   // It has started no command yet: a command that is alone has replaced this program by its own.
@@ -93,6 +104,7 @@ class LaunchHelperTest : public CommandTest {
     return error == nullptr ? "started" : error->reason + " " + error->operation;
   }
 
+  const std::string prefix = "lookout-" + std::to_string(::getpid()) + "-";
   Path parent;
   Path cgroup;
   std::optional<Result<std::uint64_t>> answer;
