@@ -1,7 +1,7 @@
 defmodule Lookout.CommandDeathTest do
   use Lookout.Case, async: true
 
-  alias Lookout.{Command, Error}
+  alias Lookout.{Command, Error, OsProcess}
 
   # A deaf command with an orphan that has a session of its own and no descriptor. Says both process ids.
   @tree """
@@ -25,18 +25,10 @@ defmodule Lookout.CommandDeathTest do
     told(pid, os_pids ++ String.split(lines))
   end
 
-  defp with_guards(os_pids) do
-    guardian = Enum.find_value(os_pids, &(name(parent(&1)) == "lookout_guard" && parent(&1)))
-    %{all: [parent(guardian), guardian | os_pids], program: parent(guardian), guardian: guardian}
+  defp with_guards([os_pid | _] = os_pids) do
+    {guardian, program} = eventually(fn -> OsProcess.guards(os_pid) end)
+    %{all: [program, guardian | os_pids], program: program, guardian: guardian}
   end
-
-  defp parent(os_pid) do
-    [_name, rest] = String.split(File.read!("/proc/#{os_pid}/stat"), ") ")
-    [_state, parent | _] = String.split(rest)
-    parent
-  end
-
-  defp name(os_pid), do: String.trim(File.read!("/proc/#{os_pid}/comm"))
 
   defp assert_gone(tree) do
     for os_pid <- tree.all, do: assert(eventually(fn -> gone?(os_pid) end))

@@ -5,7 +5,7 @@ defmodule Lookout.CommandStorm do
   #
   # All that a storm starts has its mark in the environment, lookout_port and its guardian included, and so is found in /proc.
 
-  alias Lookout.{Command, Error}
+  alias Lookout.{Command, Error, OsProcess}
 
   @mark "LOOKOUT_STORM"
   @cgroup_name "lookout-"
@@ -72,8 +72,7 @@ defmodule Lookout.CommandStorm do
 
     receive do
       {^owner, {:ok, pid, os_pid}} ->
-        guardian = parent(os_pid, "lookout_guard")
-        program = guardian && parent(guardian, "lookout_port")
+        {guardian, program} = (os_pid && OsProcess.guards(to_string(os_pid))) || {nil, nil}
         # Not both are killed: P6, "Where it ends".
         victim = if(hostile or maybe(2), do: guardian, else: program)
         %{mark: mark, pid: pid, owner: owner, guardian: guardian, program: program, victim: victim}
@@ -240,7 +239,7 @@ defmodule Lookout.CommandStorm do
   @doc "The processes and cgroups of a storm. `before`: the cgroups that there were."
   @spec left(binary, [binary]) :: [binary]
   def left(mark, before) do
-    processes = for pid <- pids(), marked?(pid, mark), do: "#{pid} (#{comm(pid)})"
+    processes = for pid <- pids(), marked?(pid, mark), do: "#{pid} (#{OsProcess.name(pid)})"
     processes ++ for(path <- cgroups() -- before, not foreign?(path, mark), do: path)
   end
 
@@ -281,26 +280,6 @@ defmodule Lookout.CommandStorm do
 
   defp kill_marked(signal, pid, mark), do: if(marked?(pid, mark), do: kill(signal, pid))
   defp kill(signal, pid), do: System.cmd("kill", ["-" <> signal, pid], stderr_to_stdout: true)
-
-  # The parent of a process, where it has this name.
-  defp parent(nil, _name), do: nil
-
-  defp parent(pid, name) do
-    with {:ok, stat} <- File.read("/proc/#{pid}/stat"),
-         [_state, parent | _rest] <- stat |> String.split(") ") |> List.last() |> String.split(),
-         ^name <- comm(parent) do
-      parent
-    else
-      _gone -> nil
-    end
-  end
-
-  defp comm(pid) do
-    case File.read("/proc/#{pid}/comm") do
-      {:ok, name} -> String.trim(name)
-      {:error, _gone} -> "gone"
-    end
-  end
 
   defp maybe(one_of), do: :rand.uniform(one_of) == 1
   defp pick(list), do: Enum.random(list)
