@@ -9,6 +9,8 @@
 #include <string>
 #include <system_error>
 
+#include "support/fd_link.h"
+
 namespace lookout {
 namespace {
 
@@ -20,7 +22,7 @@ constexpr std::uint32_t kTreeMask = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_M
                                     IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE | IN_DELETE_SELF |
                                     IN_MOVE_SELF | IN_ONLYDIR;
 constexpr std::uint32_t kPlaceMask =
-    IN_DELETE_SELF | IN_MOVE_SELF | IN_MASK_ADD | IN_ONLYDIR | IN_DONT_FOLLOW;
+    IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_MASK_ADD | IN_ONLYDIR | IN_DONT_FOLLOW;
 constexpr std::uint32_t kFileMask = IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF;
 constexpr std::uint32_t kFileContentMask = IN_MODIFY | IN_CLOSE_WRITE;
 constexpr std::uint32_t kPlaceEntriesMask = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO;
@@ -46,10 +48,6 @@ Hint translate(const inotify_event& event, const char* name) {
   return hint;
 }
 
-std::string link_to(int fd) {
-  return "/proc/self/fd/" + std::to_string(fd);
-}
-
 }  // namespace
 
 InotifySource::InotifySource()
@@ -65,12 +63,12 @@ int InotifySource::watch(int directory_fd, Backend /*backend*/) {
 }
 
 int InotifySource::watch_elsewhere(int directory_fd) {
-  return ::inotify_add_watch(queue_.fd(), link_to(directory_fd).c_str(), kTreeMask);
+  return ::inotify_add_watch(queue_.fd(), fd_link(directory_fd).c_str(), kTreeMask);
 }
 
 int InotifySource::watch_file(int file_fd, bool content) {
   const std::uint32_t mask = content ? kFileMask | kFileContentMask : kFileMask;
-  return ::inotify_add_watch(queue_.fd(), link_to(file_fd).c_str(), mask);
+  return ::inotify_add_watch(queue_.fd(), fd_link(file_fd).c_str(), mask);
 }
 
 void InotifySource::leave() {

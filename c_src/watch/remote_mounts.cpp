@@ -8,6 +8,7 @@
 #include <climits>
 #include <utility>
 
+#include "support/fd_link.h"
 #include "watch/file_system.h"
 
 namespace lookout {
@@ -132,7 +133,7 @@ RemoteMounts::Way RemoteMounts::way(const OpenDirectory& directory, const std::s
 }
 
 std::string path_of(int directory_fd) {
-  const std::string link = "/proc/self/fd/" + std::to_string(directory_fd);
+  const std::string link = fd_link(directory_fd);
   std::array<char, PATH_MAX> path{};
   const ssize_t length = ::readlink(link.c_str(), path.data(), path.size());
   return length <= 0 ? std::string() : std::string(path.data(), static_cast<std::size_t>(length));

@@ -19,6 +19,7 @@
 
 #include "ignore/git_config.h"
 #include "support/error.h"
+#include "support/fd_link.h"
 #include "support/unique_fd.h"
 #include "watch/disk.h"
 #include "watch/safe_file.h"
@@ -87,8 +88,7 @@ class UserConfig {
     for (const std::string& text : texts_) add_safe_directories(text, listed);
     if (listed.empty()) return false;
     std::error_code unknown;
-    const auto path =
-        std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(work_tree), unknown);
+    const auto path = std::filesystem::read_symlink(fd_link(work_tree), unknown);
     return !unknown && is_safe_directory(listed, path.string(), home_);
   }
 
@@ -111,7 +111,7 @@ struct AccessAcl {
 };
 
 AccessAcl access_acl_of(int fd) {
-  const std::string path = "/proc/self/fd/" + std::to_string(fd);
+  const std::string path = fd_link(fd);
   std::array<char, 4096> acl{};
   const ssize_t size = ::getxattr(path.c_str(), "system.posix_acl_access", acl.data(), acl.size());
   // Without /proc the file is not read either. Of an ACL that cannot be read all is possible.

@@ -11,6 +11,8 @@
 #include <cstdint>
 #include <utility>
 
+#include "support/fd_link.h"
+
 namespace lookout {
 namespace {
 
@@ -112,7 +114,7 @@ std::string target_of(const SafePath& link) {
 
 UniqueFd open_to_read(const SafePath& file) {
   if (file.code != 0 || !S_ISREG(file.seen.st_mode)) return {};
-  const std::string path = "/proc/self/fd/" + std::to_string(file.fd.get());
+  const std::string path = fd_link(file.fd.get());
   return UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
 }
 
