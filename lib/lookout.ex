@@ -71,7 +71,7 @@ defmodule Lookout do
   With `gitignore: true` what git ignores is left out too: by the `.gitignore` files in the watched directories and above them up to
   the top of the repository, and in a repository by its `info/exclude` and by `core.excludesFile`. A change of a `.gitignore` in
   a watched directory counts at once: what it hides is told as `:deleted`, what it shows as `:created`. The other files are read
-  when their directory is; of the configuration `include` is not followed. `:ignore` wins over all of them.
+  when their directory is, and what a `.git` that is a symbolic link leads to when that link changes; of the configuration `include` is not followed. `:ignore` wins over all of them.
 
   `{:unreadable, file, reason}` reports a file that does not count: one that cannot be read; `:efbig` one of more than 64 KiB or 4,096 patterns, or one
   beyond the limits of all files of the watcher (docs/guarantees.md, P7); `:exdev` a link that leads out of the repository. `{:unreadable, git, :untrusted}` reports a `.git` that

@@ -157,7 +157,10 @@ void Generator::act_from(const std::vector<Weighted>& table) {
 }
 
 std::string Generator::any_name() {
-  if (options_.rules && random_.one_in(20)) return random_.one_in(5) ? ".git" : ".gitignore";
+  if (options_.rules && random_.one_in(20)) {
+    // What a link named .git leads to is only checked with the link.
+    return !options_.leads && random_.one_in(5) ? ".git" : ".gitignore";
+  }
   const auto& names = random_.one_in(5) ? odd_names() : plain_names();
   return names[random_.below(names.size())];
 }
