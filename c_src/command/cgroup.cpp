@@ -196,6 +196,11 @@ bool set_pids_max(int directory, std::uint64_t processes) {
   return write_file(directory, "pids.max", std::to_string(processes));
 }
 
+bool is_in_another_cgroup(pid_t child) {
+  const std::string others = content_of(("/proc/" + std::to_string(child) + "/cgroup").c_str());
+  return !others.empty() && others != content_of("/proc/self/cgroup");
+}
+
 std::string cgroup_path(std::string_view mountinfo, std::string_view cgroup) {
   const std::string_view mount = mount_point(mountinfo);
   if (mount.empty()) return {};

@@ -2,6 +2,8 @@
 // which no walk through /proc can do to those that fork without end.
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -92,6 +94,10 @@ void kill_cgroup(int kill_file);
 
 // Removes a cgroup and those below it, however long that takes; no matter if it is gone.
 void remove_cgroup(const std::string& path);
+
+// Whether a process has been moved out of the cgroups of this one, whose child it is. False where
+// /proc does not show it.
+bool is_in_another_cgroup(pid_t child);
 
 // Where the cgroup of a process stands in the file system, from the lines of its
 // /proc/PID/mountinfo and /proc/PID/cgroup; empty where there is no version 2. Pure.

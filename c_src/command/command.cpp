@@ -310,11 +310,11 @@ void Command::end_and_wait(milliseconds timeout) {
   if (!running_) return;
   const auto end = Clock::now() + running_->grace + timeout;
   running_->link.close();
-  // The guardian does the work, and goes on where the timeout is not enough, unless it is stopped.
+  // The guardian does the work, and goes on where the timeout is not enough, unless it is held.
   bool ended = false;
   do {
     ended = running_->await_guardian_or_output(kOverseePause);
-    if (!ended && is_stopped(running_->guardian)) running_->kill_guardian();
+    if (!ended && running_->guardian_is_held()) running_->kill_guardian();
   } while (!ended && Clock::now() < end);
   if (ended && !running_->tree_gone && !running_->end_guardian()) {
     while (!running_->sweep() && Clock::now() < end) std::this_thread::sleep_for(kSweepPause);

@@ -44,8 +44,9 @@ class CommandListener {
 
 // One at a time. Its process is the child of a guardian (guardian.h), which this starts with it.
 // While an answer of the guardian is awaited it is checked ten times a second: one that a process
-// of the tree has stopped, that has not ended 2 s after the grace of stop(), or that has not
-// reported the outcome of the launch within its timeout, is killed with the tree.
+// of the tree has stopped or moved to another cgroup, that has not ended 2 s after the grace of
+// stop(), or that has not reported the outcome of the launch within its timeout, is killed with the
+// tree.
 class Command {
  public:
   using SpawnHandler = std::function<void(Result<std::uint64_t>)>;  // the process id

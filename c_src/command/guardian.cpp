@@ -127,18 +127,23 @@ class Guard {
   // Who has ended, or was stopped, is asked of the kernel after this.
   void forget_ended_children() const {
     signalfd_siginfo ignored;
-    while (::read(ended_children_.get(), &ignored, sizeof ignored) > 0) {
-    }
+    // What one read leaves wakes once more.
+    if (::read(ended_children_.get(), &ignored, sizeof ignored) < 0) errno = 0;
   }
 
-  // False when there is no child any more, and so no descendant.
+  // False when there is no child any more, and so no descendant. A command may have children end
+  // faster than they are reaped: after a number of them the orders and the schedule have their
+  // turn.
   bool reap() {
-    for (;;) {
+    reaped_all_ = false;
+    for (int i = 0; i < kMostReaped; ++i) {
       const Reaped reaped = reap_one();
       if (reaped.none_left) return false;
-      if (reaped.pid == 0) return true;
+      reaped_all_ = reaped.pid == 0;
+      if (reaped_all_) return true;
       if (reaped.pid == command_) on_exit(reaped.status);
     }
+    return true;
   }
 
   // Where it is not known how the launch went there may be a process all the same.
@@ -176,7 +181,8 @@ class Guard {
     // What the walk through /proc cannot find, where /proc cannot be read.
     signal_group(SIGKILL);
     try {
-      kill_below(::getpid());
+      // A list of all processes would take long where many of them wait to be reaped.
+      reaped_all_ ? kill_below(::getpid()) : kill_own_children();
     } catch (const std::bad_alloc&) {
       // The next round may have memory.
     }
@@ -190,6 +196,7 @@ class Guard {
   }
 
   int timeout() const {
+    if (!reaped_all_) return 0;
     const auto next = schedule_.next();
     if (!next) return -1;
     const auto now = Clock::now();
@@ -225,6 +232,7 @@ class Guard {
   UniqueFd ended_children_;
   std::optional<LaunchFailure> blind_;  // why it would not notice the end of a child
   pid_t command_ = 0;                   // 0: not started, or ended
+  bool reaped_all_ = true;              // all children that had ended at the last look
   bool killed_ = false;                 // whether SIGKILL was reported
   bool left_ = false;                   // what the command left behind is left alone
 };

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <vector>
 
 namespace lookout {
@@ -15,24 +16,28 @@ std::vector<pid_t>& guardians() {
   return pids;
 }
 
+enum class Left : std::uint8_t { nothing, living, many };  // many: may be more that have ended
+
 // The kernel knows it without a look at /proc, which may hide processes of other users.
-bool reap_all(const ReapHandler& reaped) {
-  for (;;) {
+Left reap_all(const ReapHandler& reaped) {
+  // Children may end faster than they are reaped.
+  for (int i = 0; i < kMostReaped; ++i) {
     const Reaped ended = reap_one();
-    if (ended.none_left) return true;
-    if (ended.pid == 0) return false;
+    if (ended.none_left) return Left::nothing;
+    if (ended.pid == 0) return Left::living;
     reaped(ended);
   }
+  return Left::many;
 }
 
-bool reap_all_but_guardians(const ReapHandler& reaped) {
+Left reap_all_but_guardians(const ReapHandler& reaped) {
   const auto orphans = children_but(guardians());
-  if (!orphans) return false;
+  if (!orphans) return Left::living;
   for (const pid_t orphan : *orphans) {
     const Reaped ended = reap(orphan);
     if (ended.pid != 0) reaped(ended);
   }
-  return orphans->empty();
+  return orphans->empty() ? Left::nothing : Left::living;
 }
 
 }  // namespace
@@ -54,9 +59,11 @@ void await_guardian(pid_t guardian) {
 }
 
 bool sweep_orphans(const ReapHandler& reaped) {
-  const bool none_left = guardians().empty() ? reap_all(reaped) : reap_all_but_guardians(reaped);
-  if (!none_left) kill_below(::getpid(), guardians());
-  return none_left;
+  const Left left = guardians().empty() ? reap_all(reaped) : reap_all_but_guardians(reaped);
+  if (left == Left::living) kill_below(::getpid(), guardians());
+  // A list of all processes would take long.
+  if (left == Left::many) kill_own_children(guardians());
+  return left == Left::nothing;
 }
 
 std::optional<Survivor> surviving_orphan() {

@@ -98,23 +98,41 @@ bool is_among(const std::vector<pid_t>& pids, pid_t pid) {
   return std::find(pids.begin(), pids.end(), pid) != pids.end();
 }
 
+// The children of the main thread, ended or not, to whom all orphans fall, too. It is short, so
+// that a child rarely forks before it is killed by it; it also has those that the option hidepid of
+// /proc hides. Empty where this is not the main thread, and without CONFIG_PROC_CHILDREN
+// (Linux 4.2).
+std::vector<pid_t> own_children() {
+  std::vector<pid_t> children;
+  std::ifstream file("/proc/thread-self/children");
+  for (pid_t child = 0; file >> child;) children.push_back(child);
+  return children;
+}
+
 // The processes below one, as they were listed.
 struct Tree {
   pid_t root;
   std::vector<pid_t> pids;                       // parents before their children
   std::unordered_map<pid_t, ProcessStat> stats;  // of them
+  std::vector<pid_t> hidden;                     // children of this process that /proc hides
   int obstacle = 0;                              // errno: why some may be missing
 };
 
 Tree tree_below(pid_t root, const std::vector<pid_t>& spared) {
   std::vector<ParentOf> parents;
+  // Before the list, in which each of them is, unless it is hidden: only this process reaps them.
+  std::vector<pid_t> children = root == ::getpid() ? own_children() : std::vector<pid_t>();
   const ProcessList all = all_processes();
-  Tree tree{root, {}, {}, all.obstacle};
+  Tree tree{root, {}, {}, {}, all.obstacle};
   for (const Process& process : all.processes) {
     if (is_among(spared, process.pid)) continue;
     parents.emplace_back(process.pid, process.stat.parent);
     tree.stats.emplace(process.pid, process.stat);
   }
+  std::erase_if(children, [&](pid_t child) {
+    return is_among(spared, child) || tree.stats.count(child) != 0;
+  });
+  tree.hidden = std::move(children);
   tree.pids = below(root, parents);
   const std::unordered_set<pid_t> kept(tree.pids.begin(), tree.pids.end());
   std::erase_if(tree.stats, [&kept](const auto& entry) { return kept.count(entry.first) == 0; });
@@ -144,6 +162,13 @@ UniqueFd open_checked(pid_t pid, const Tree& tree) {
 bool inspect(pid_t child, int options, siginfo_t& info) {
   info = {};
   return ::waitid(P_PID, static_cast<id_t>(child), &info, options | WNOHANG | WNOWAIT) == 0;
+}
+
+// Of children, which have their numbers until this process reaps them.
+void kill_all(const std::vector<pid_t>& children, const std::vector<pid_t>& spared) {
+  for (const pid_t child : children) {
+    if (!is_among(spared, child)) ::kill(child, SIGKILL);
+  }
 }
 
 // Takes no new descriptor. A child has its number until this process reaps it.
@@ -191,12 +216,11 @@ void resign_as_subreaper() {
 }
 
 std::optional<std::vector<pid_t>> children_but(const std::vector<pid_t>& spared) {
-  const ProcessList all = all_processes();
-  if (all.obstacle != 0) return std::nullopt;
-  std::vector<pid_t> children;
-  for (const Process& process : all.processes) {
-    if (process.stat.parent != ::getpid() || is_among(spared, process.pid)) continue;
-    children.push_back(process.pid);
+  const Tree tree = tree_below(::getpid(), spared);
+  if (tree.obstacle != 0) return std::nullopt;
+  std::vector<pid_t> children = tree.hidden;
+  for (const auto& [pid, stat] : tree.stats) {
+    if (stat.parent == ::getpid()) children.push_back(pid);
   }
   return children;
 }
@@ -205,12 +229,18 @@ std::vector<pid_t> processes_below(pid_t root) {
   return tree_below(root, {}).pids;
 }
 
+void kill_own_children(const std::vector<pid_t>& spared) {
+  kill_all(own_children(), spared);
+}
+
 void kill_below(pid_t root, const std::vector<pid_t>& spared) {
+  if (root == ::getpid()) kill_own_children(spared);
   const Tree tree = tree_below(root, spared);
   for (const pid_t pid : tree.pids) {
     const UniqueFd process = open_checked(pid, tree);
     if (process) signal_process(process.get(), SIGKILL);
   }
+  kill_all(tree.hidden, spared);
   if (tree.obstacle != 0 && root == ::getpid()) kill_children(spared);
 }
 
@@ -228,11 +258,17 @@ void ask_below(pid_t root, int stop_signal, pid_t group) {
     signal_process(process.get(), stop_signal);
     signal_process(process.get(), SIGCONT);
   }
+  for (const pid_t child : tree->hidden) {
+    if (group_has_it && ::getpgid(child) == group) continue;
+    ::kill(child, stop_signal);
+    ::kill(child, SIGCONT);
+  }
 }
 
 std::optional<Survivor> survivor_below(pid_t root, const std::vector<pid_t>& spared) {
   std::optional<Survivor> found;
-  const Tree tree = tree_below(root, spared);
+  Tree tree = tree_below(root, spared);
+  tree.pids.insert(tree.pids.end(), tree.hidden.begin(), tree.hidden.end());
   for (const pid_t pid : tree.pids) {
     const bool refuses = ::kill(pid, 0) != 0 && errno == EPERM;
     if (found && !refuses) continue;

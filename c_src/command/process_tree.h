@@ -41,13 +41,17 @@ std::optional<std::vector<pid_t>> children_but(const std::vector<pid_t>& spared)
 // All processes below `root`, ended or not, as they are listed now.
 std::vector<pid_t> processes_below(pid_t root);
 
-// Both send a signal to every process below `root`, through a pidfd that was checked to be a
+// These send a signal to every process below `root`, through a pidfd that was checked to be a
 // process of the tree (a number alone may be another's meanwhile).
 //
 // SIGKILL, but not to `spared` and what is below them. No state of a process excepts it: see
-// ProcessStat. Where the processes cannot be listed, and `root` is this process, only its children
-// are killed: what is below them becomes a child of a subreaper, for the next call.
+// ProcessStat. The children first where `root` is this process, also those that the option hidepid
+// of /proc hides (proc(5)). Where the processes cannot be listed only these are killed: what is
+// below them becomes a child of a subreaper, for the next call.
 void kill_below(pid_t root, const std::vector<pid_t>& spared = {});
+// Of these only the children of this process, which must run in the main thread: at once, however
+// many processes there are.
+void kill_own_children(const std::vector<pid_t>& spared = {});
 // The signal that asks it to end, once, and SIGCONT: to the process group of a child (0: none) at
 // once, whose members cannot fork meanwhile, and to each other process. Not to a process that is
 // forked after the call began by one outside of the group, or by a handler of the signal. Without
@@ -77,6 +81,8 @@ struct Reaped {
   bool none_left = false;  // there is no child, ended or not, and so no descendant
 };
 Reaped reap_one();
+// How many are reaped before something else has its turn: some milliseconds.
+inline constexpr int kMostReaped = 1000;
 Reaped reap(pid_t child);  // this one and no other
 
 // A descriptor that becomes readable when the process ends; -1 with errno (Linux 5.3).

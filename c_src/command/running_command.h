@@ -69,8 +69,9 @@ inline Error stop_error(const Survivor& survivor) {
   }
   return {"etimedout", "stop", "",
           process +
-              " has not ended after SIGKILL: it is in an uninterruptible system call, or "
-              "frozen, and ends when it leaves that"};
+              " has not ended after SIGKILL: it is in an uninterruptible system call or "
+              "frozen, and ends when it leaves that, or the command forks faster than its "
+              "processes are killed (run it with a cgroup)"};
 }
 
 inline Error removal_error() {
@@ -139,11 +140,14 @@ struct Command::Running {
     return killed_at && *killed_at + time <= Clock::now();
   }
 
+  // A process of the tree has stopped it, or moved it to a cgroup, in which it may be frozen.
+  bool guardian_is_held() const { return is_stopped(guardian) || is_in_another_cgroup(guardian); }
+
   // Without a process below it, the guardian only removes the cgroups of the command, unless
   // something holds it up.
   bool guardian_fails() const {
     if (guardian == 0) return false;
-    if (is_stopped(guardian) || launch_is_late() || killed_since(kRemovalTimeout)) return true;
+    if (guardian_is_held() || launch_is_late() || killed_since(kRemovalTimeout)) return true;
     return killed_since(kGuardianTimeout) && (!cgroup || survivor_below(guardian));
   }
 
@@ -182,6 +186,7 @@ struct Command::Running {
     // What the walk cannot find where /proc cannot be read.
     if (command != 0) kill_group_of(command);
     const bool tree_has_ended = sweep_orphans([this](const Reaped& reaped) {
+      sweep_pause = kSweepPause;  // some may fork as fast as others end
       if (reaped.pid == command && !status) status = reaped.status;
     });
     return tree_has_ended && remove_cgroups();

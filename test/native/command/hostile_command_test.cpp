@@ -7,10 +7,12 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <string>
 
@@ -43,6 +45,15 @@ class HostileCommandTest : public CommandTest, public ::testing::WithParamInterf
     command.write("x");
     await_line("stopped");
     return pid;
+  }
+
+  static LaunchSpec flood(std::vector<std::string> more);
+
+  // A flood lasts twenty seconds: what ends later has not been ended.
+  bool eventually_before_the_flood_ends(const std::function<bool()>& condition) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(15);
+    return run_until([&] { return condition() || std::chrono::steady_clock::now() > end; }) &&
+           condition();
   }
 
   void expect_nothing_left() { EXPECT_TRUE(reap_one().none_left); }
@@ -144,6 +155,19 @@ TEST_P(HostileCommandTest, P6StopEndsATreeWhoseGuardianIsFrozen) {
   expect_nothing_left();
 }
 
+TEST_P(HostileCommandTest, P6EndOfLookoutPortEndsATreeWhoseGuardianIsFrozen) {
+  const auto freezer = Cgroup::make();
+  if (!freezer) GTEST_SKIP() << "cgroup v2 cannot be written here";
+  const pid_t pid = start(hostile({"deaf", "orphan", "pause"}));
+  orphan = told_pid();
+  std::ofstream(freezer->path() + "/cgroup.procs") << guardian_of(pid) << std::flush;
+  std::ofstream(freezer->path() + "/cgroup.freeze") << 1 << std::flush;
+  command.end_and_wait(milliseconds(5000));
+  EXPECT_TRUE(is_gone(pid));
+  EXPECT_TRUE(is_gone(orphan));
+  expect_nothing_left();
+}
+
 // Whether the command is reported to run before its parent is gone is a race of the two.
 TEST_P(HostileCommandTest, P6SpawnIsAnsweredWhereTheCommandKillsOrStopsItsParentAtOnce) {
   for (const char* step : {"kill_parent", "stop_parent"}) {
@@ -178,6 +202,41 @@ TEST_P(HostileCommandTest, P6ForkBombAtItsLimitOfProcessesIsKilled) {
   ASSERT_TRUE(run_until([&] { return listener.output.find("full\n") != std::string::npos; }));
   stop(milliseconds(0));
   EXPECT_EQ(exit_status(), (ExitStatus{0, SIGKILL}));
+  expect_nothing_left();
+}
+
+// The guardian always has a child to reap.
+LaunchSpec HostileCommandTest::flood(std::vector<std::string> more) {
+  std::vector<std::string> steps{"deaf", "user:" + std::to_string(kUser), "flood:40"};
+  steps.insert(steps.end(), more.begin(), more.end());
+  LaunchSpec spec = hostile(std::move(steps));
+  spec.linger = milliseconds(10);
+  spec.grace = milliseconds(10);
+  return spec;
+}
+
+TEST_P(HostileCommandTest, P6FloodOfProcessesThatEndIsEnded) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root becomes another user";
+  start(flood({"say:on", "pause"}));
+  await_line("on");
+  command.end_and_wait(milliseconds(10'000));
+  expect_nothing_left();
+}
+
+TEST_P(HostileCommandTest, P6FloodThatACommandLeavesBehindIsEndedAndItsExitReported) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root becomes another user";
+  start(flood({"exit:7"}));
+  ASSERT_TRUE(eventually_before_the_flood_ends([&] { return listener.status.has_value(); }));
+  EXPECT_EQ(listener.status, (ExitStatus{7, 0}));
+  expect_nothing_left();
+}
+
+TEST_P(HostileCommandTest, P6FloodWithoutAGuardianIsEnded) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root becomes another user";
+  const pid_t pid = start(flood({"say:on", "pause"}));
+  await_line("on");
+  ::kill(guardian_of(pid), SIGKILL);
+  ASSERT_TRUE(eventually_before_the_flood_ends([&] { return listener.status.has_value(); }));
   expect_nothing_left();
 }
 
@@ -343,6 +402,49 @@ TEST_F(CgroupBelowTest, CgroupIsMadeWhateverAnotherWithThisProcessIdHasLeft) {
   }
   EXPECT_TRUE(Cgroup::make());
   for (const auto& path : left) ::rmdir(path.c_str());
+}
+
+// Its process of the same user is not in /proc for a lookout_port without privileges, whose hidepid
+// hides what it may not trace.
+class HiddenProcessTest : public SameUserTest {
+ protected:
+  static bool hide_others() {
+    return unshare_mounts() && ::mount("proc", "/proc", "proc", 0, "hidepid=invisible") == 0;
+  }
+
+  pid_t start_hidden() {
+    LaunchSpec spec = actor({"deaf", "undumpable", "orphan", "say:on", "pause"});
+    spec.cgroup = false;
+    start(spec);
+    const pid_t orphan = told_pid();
+    EXPECT_TRUE(run_until([&] { return listener.output.ends_with("on\n"); }));
+    EXPECT_EQ(parent_of(orphan), -1) << "it is not hidden";
+    return orphan;
+  }
+};
+
+TEST_F(HiddenProcessTest, P6StopEndsAProcessThatProcHides) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root mounts";
+  expect_in_child([this] {
+    ASSERT_TRUE(hide_others() && become_user());
+    const pid_t orphan = start_hidden();
+    stop(milliseconds(10));
+    EXPECT_TRUE(std::holds_alternative<Done>(stop_outcome()));
+    EXPECT_EQ(exit_status(), (ExitStatus{0, SIGKILL}));
+    EXPECT_TRUE(is_gone(orphan));
+    EXPECT_TRUE(reap_one().none_left);
+  });
+}
+
+TEST_F(HiddenProcessTest, P6EndOfLookoutPortEndsAProcessThatProcHides) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root mounts";
+  expect_in_child([this] {
+    ASSERT_TRUE(hide_others() && become_user());
+    const pid_t orphan = start_hidden();
+    command.end_and_wait(kLongTime);
+    EXPECT_TRUE(is_gone(orphan));
+    EXPECT_TRUE(reap_one().none_left);
+  });
 }
 
 class WithoutProcTest : public ForkedCommandTest {

@@ -26,9 +26,13 @@
 //   namespace  forks an init of a PID namespace, which is deaf and has an orphan and a child
 //   steal      prints what of its parent and of that one's parent it may open or trace
 //   take_limits sets the limit of open files of its parent and of that one's parent to 0
+//   flood:N    has N chains of processes, each of which starts the next one and ends, for twenty
+//              seconds, faster than anybody reaps them: not as root
+//   undumpable is hidden by the option hidepid of /proc
 //   stop_all   sends SIGSTOP to every process that it may signal: not as root
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -38,6 +42,7 @@
 #include <array>
 #include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -253,6 +258,33 @@ void steal() {
   steal_from(grandparent());
 }
 
+// What shares its memory starts fast. The stacks are used in turn: the one before still ends.
+constexpr std::size_t kStacks = 64;
+alignas(16) std::array<std::array<char, 16384>, kStacks> stacks;
+std::chrono::steady_clock::time_point flood_end;
+
+int be_in_the_flood(void* number) {
+  const auto next = reinterpret_cast<std::uintptr_t>(number) + 1;
+  if (next % 256 == 1) ::syscall(SYS_setsid);
+  std::array<char, 16384>& stack = stacks.at(next % kStacks);
+  while (std::chrono::steady_clock::now() < flood_end &&
+         ::clone(be_in_the_flood, stack.data() + stack.size(), CLONE_VM | SIGCHLD,
+                 reinterpret_cast<void*>(next)) < 0) {
+  }
+  ::syscall(SYS_exit, 0);
+  return 0;
+}
+
+// With a limit of processes, which the ended ones count for until they are reaped.
+void flood(int chains) {
+  const rlimit limit{2000, 2000};
+  if (::geteuid() == 0 || ::setrlimit(RLIMIT_NPROC, &limit) != 0) std::_Exit(1);
+  flood_end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  for (int i = 0; i < chains; ++i) {
+    if (::fork() == 0) be_in_the_flood(nullptr);
+  }
+}
+
 void take_limits() {
   const rlimit none{0, 0};
   for (const pid_t pid : {grandparent(), ::getppid()}) {
@@ -291,6 +323,8 @@ void step(std::string_view name, const std::string& value) {
   if (name == "namespace") have_a_namespace();
   if (name == "steal") steal();
   if (name == "take_limits") take_limits();
+  if (name == "flood") flood(std::stoi(value));
+  if (name == "undumpable") ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   if (name == "stop_all") stop_all();
   if (name == "fork_at_term") fork_at_term();
   if (name == "children") have_children(std::stoi(value));
