@@ -99,7 +99,7 @@ class ByteClasses {
 // Translates a pattern into tokens, and these into the planes of a Glob.
 class Glob::Compiler {
  public:
-  Compiler(std::string_view prefix, std::string_view pattern);
+  explicit Compiler(std::string_view pattern);
   void compile(Glob& glob) const;
 
  private:
@@ -120,9 +120,8 @@ class Glob::Compiler {
   std::vector<Bytes> sets_;
 };
 
-Glob::Compiler::Compiler(std::string_view prefix, std::string_view pattern) {
+Glob::Compiler::Compiler(std::string_view pattern) {
   using Kind = Token::Kind;
-  for (const char c : prefix) tokens_.push_back({Kind::byte, static_cast<unsigned char>(c)});
   for (std::size_t at = 0; at < pattern.size();) {
     switch (pattern[at]) {
       case '\\':
@@ -311,8 +310,8 @@ class Passage {
 
 }  // namespace
 
-Glob::Glob(std::string_view prefix, std::string_view pattern) {
-  Compiler(prefix, pattern).compile(*this);
+Glob::Glob(std::string_view pattern) {
+  Compiler(pattern).compile(*this);
 }
 
 std::size_t Glob::longest(std::size_t text) const {

@@ -33,11 +33,11 @@ class Glob {
     std::vector<std::uint64_t> more_;  // of patterns with 64 positions or more
   };
 
-  // `prefix` is taken as it is, byte for byte. In `pattern` `?` and `[...]` stand for one byte but
+  // In `pattern` `?` and `[...]` stand for one byte but
   // `/`, `*` for any number of them, `\` takes away the meaning of what follows; `**` between
   // slashes, or at either end of `pattern`, stands for any number of directories. A pattern with
   // an open bracket or an unknown class ([:word:]) matches nothing.
-  Glob(std::string_view prefix, std::string_view pattern);
+  explicit Glob(std::string_view pattern);
 
   State start() const;
   // Continues with `text`; false when no text that begins so is matched.

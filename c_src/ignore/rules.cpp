@@ -20,9 +20,8 @@ constexpr std::size_t kEntering = 100;
 constexpr std::size_t kLookup = 1000;
 constexpr std::size_t kEnding = 200;
 
-std::size_t steps_of(const Rules::Pattern& made, std::string_view pattern) {
-  const bool searched =
-      made.on_path ? made.literal == pattern : made.match != Rules::Pattern::Match::glob;
+std::size_t steps_of(const Rules::Pattern& made) {
+  const bool searched = made.match != Rules::Pattern::Match::glob;
   const std::size_t compared = searched ? 0 : made.steps(kLongestName);
   return compared + (made.on_path ? kEntering : 0);
 }
@@ -66,16 +65,6 @@ bool Rules::Pattern::matches_name(std::string_view name) const {
       return glob.matches(name);
   }
   return false;
-}
-
-std::string_view Rules::Pattern::component(std::size_t depth) const {
-  std::string_view rest = literal;
-  for (; depth > 0; --depth) {
-    const std::size_t slash = rest.find('/');
-    if (slash == std::string_view::npos) return {};
-    rest.remove_prefix(slash + 1);
-  }
-  return rest.substr(0, rest.find('/'));
 }
 
 std::size_t Rules::Pattern::steps(std::size_t bytes) const {
@@ -133,7 +122,10 @@ void Rules::add_pattern(std::string_view pattern) {
     const bool literal = plain == pattern.size();
     plain = plain == 0 ? 0 : pattern.rfind('/', plain - 1) + 1;
     made.literal = literal ? pattern : pattern.substr(0, plain);
-    made.glob = Glob(pattern.substr(0, plain), pattern.substr(plain));
+    if (!literal) {
+      made.match = Pattern::Match::glob;
+      made.glob = Glob(pattern.substr(plain));
+    }
   } else if (plain == pattern.size()) {
     made.literal = pattern;
   } else if (ends_with_literal) {
@@ -141,9 +133,9 @@ void Rules::add_pattern(std::string_view pattern) {
     made.literal = pattern.substr(1);
   } else {
     made.match = Pattern::Match::glob;
-    made.glob = Glob({}, pattern);
+    made.glob = Glob(pattern);
   }
-  most_steps_ += steps_of(made, pattern);
+  most_steps_ += steps_of(made);
   patterns_.push_back(std::move(made));
 }
 

@@ -39,14 +39,11 @@ class Rules {
     bool negated = false;
     bool directory_only = false;
     bool on_path = false;        // else it is compared with the name alone
-    Match match = Match::exact;  // of a name; a path is matched by the glob
-    std::string literal;         // the name, or what it ends with; of a path its literal beginning
-    Glob glob{{}, {}};
+    Match match = Match::exact;  // of a name; of a path: exact, or a literal beginning and a glob
+    std::string literal;  // the name, or what it ends with; of a path its literal directories
+    Glob glob{std::string_view()};  // what follows the literal beginning of a path
 
     bool matches_name(std::string_view name) const;
-    // The name that the component `depth` of a path must have, or an empty one where it may have
-    // several. Only for patterns on paths.
-    std::string_view component(std::size_t depth) const;
     // What a comparison with so many bytes costs at most, in about nanoseconds.
     std::size_t steps(std::size_t bytes) const;
   };

@@ -12,7 +12,7 @@ constexpr std::size_t kMostViews = 4096;
 constexpr std::size_t kMostViewsMemory = 16UL * 1024 * 1024;
 // Of the directories above one each so many keep theirs when there are too many: so a deep path is
 // never made again as a whole.
-constexpr int kKeptViews = 64;
+constexpr std::size_t kKeptViews = 64;
 
 std::size_t memory_of(const Visibility::View& view) {
   return view.ignore ? view.ignore->memory() : 0;
@@ -159,7 +159,7 @@ void Visibility::forget_view(NodeId directory) {
 void Visibility::forget_most_views(NodeId directory) {
   std::unordered_map<NodeId, View> kept;
   std::size_t memory = 0;
-  int missing = 0;
+  std::size_t missing = 0;
   for (NodeId at = directory;; at = tree_.parent(at)) {
     const auto known = ++missing < kKeptViews ? views_.end() : views_.find(at);
     if (known != views_.end()) {
@@ -230,11 +230,16 @@ const Visibility::View& Visibility::view(NodeId directory) {
   if (views_.size() > kMostViews || views_memory_ > kMostViewsMemory) forget_most_views(directory);
   for (; !unknown.empty(); unknown.pop_back()) {
     const NodeId node = unknown.back();
-    if (!tree_.is_root(node)) view = view.enter(tree_.name(node));
+    if (!tree_.is_root(node)) {
+      if (view.ignore) steps_ += view.ignore->entering_steps();
+      view = view.enter(tree_.name(node));
+    }
     const auto found = view.gitignore && !view.hidden ? found_.find(node) : found_.end();
     if (found != found_.end()) view.excess = !add_rules(view.ignore, found->second);
-    views_[node] = view;
     ++views_made_;
+    // The last one is that of the directory.
+    if (views_memory_ > kMostViewsMemory && unknown.size() % kKeptViews != 1) continue;
+    views_[node] = view;
     views_memory_ += memory_of(view);
   }
   return views_.at(directory);

@@ -8,7 +8,7 @@ namespace lookout {
 namespace {
 
 bool matches(std::string_view pattern, std::string_view text) {
-  return Glob({}, pattern).matches(text);
+  return Glob(pattern).matches(text);
 }
 
 TEST(Glob, MatchesPlainBytesAsTheyAre) {
@@ -16,7 +16,6 @@ TEST(Glob, MatchesPlainBytesAsTheyAre) {
   EXPECT_FALSE(matches("a/b", "a/bc"));
   EXPECT_FALSE(matches("a/b", "a"));
   EXPECT_TRUE(matches("\xff\n", "\xff\n"));
-  EXPECT_TRUE(Glob("*[", "?").matches("*[x"));
 }
 
 TEST(Glob, TakesStarsAndQuestionMarksWithinOneName) {
@@ -111,7 +110,7 @@ TEST(Glob, TakesTheMeaningFromWhatFollowsABackslash) {
 }
 
 TEST(Glob, GoesOnFromWhatWasMatchedBefore) {
-  const Glob glob({}, "a/**/*.o");
+  const Glob glob("a/**/*.o");
   Glob::State state = glob.start();
   EXPECT_TRUE(glob.advance(state, "a/"));
   EXPECT_TRUE(glob.advance(state, "b/"));

@@ -205,12 +205,28 @@ TEST(Scope, OfManyPatternsTheLastThatMatchesDecidesWhateverItsKind) {
 Verdict compared_in_order(const Rules& rules, std::string_view name) {
   Verdict verdict;
   for (auto pattern = rules.patterns().rbegin(); pattern != rules.patterns().rend(); ++pattern) {
-    if (pattern->on_path ? !pattern->glob.matches(name) : !pattern->matches_name(name)) continue;
+    const bool is_deeper =
+        pattern->match == Rules::Pattern::Match::glob && !pattern->literal.empty();
+    if (is_deeper || !pattern->matches_name(name)) continue;
     const Decision decision = pattern->negated ? Decision::included : Decision::ignored;
     if (verdict.directory == Decision::none) verdict.directory = decision;
     if (verdict.other == Decision::none && !pattern->directory_only) verdict.other = decision;
   }
   return verdict;
+}
+
+// Of each directory that is entered: a hostile tree is deep, and has such a file in each directory.
+TEST(Scope, P7LiteralPatternTakesNoMoreMemoryForItsLength) {
+  std::string path;
+  for (int i = 0; i < 2000; ++i) path += "a/";
+  const auto memory = [](const std::string& pattern) {
+    ScopePtr scope = Scope::empty()->with(Rules::of({pattern}), Rank::directory);
+    for (int i = 0; i < 100; ++i) scope = scope->enter("a");
+    return scope->memory();
+  };
+  EXPECT_GT(memory(path + "x"), 0U);
+  EXPECT_LT(memory(path + "x"), 200U);
+  EXPECT_LT(memory(path + "*.o"), 200U);
 }
 
 TEST(Scope, DecidesAsAComparisonOfAllPatternsInOrderDoes) {
