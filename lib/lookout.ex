@@ -94,9 +94,18 @@ defmodule Lookout do
   Every call ends in its result or in `{:error, %Lookout.Error{}}`, never in an exit: a watcher that does not exist is `:noproc`, one
   that does not answer in time `:timeout`, one of a node that cannot be reached `:nodedown`. After `:timeout` the call has had no effect and will have none
   (`remove/3` and `stop/2` may still be carried out). Options and arguments that make no sense raise `ArgumentError`.
+
+  ## Other systems
+
+  Lookout works on Linux. On macOS, BSD and Windows it compiles, without its native part, and each `start_link` of its modules returns the error
+  `:unsupported_system`. For an application that also runs there:
+
+      children = if Lookout.supported?(), do: [{Lookout, dirs: ["lib"], name: MyApp.Watcher}], else: []
+
+  `Lookout.FileSystem` uses the package `file_system` there.
   """
 
-  alias Lookout.{Bridge, Client, Entry, Error, Event, EventStream, Options, Watcher}
+  alias Lookout.{Bridge, Client, Entry, Error, Event, EventStream, Options, Platform, Watcher}
 
   @typedoc "A watcher: its pid or its name."
   @type watcher :: GenServer.server()
@@ -318,4 +327,8 @@ defmodule Lookout do
   @doc "The native program, for those who call `Port.open/2` themselves (`docs/protocol.md` says how to speak with it)."
   @spec port_path() :: binary
   def port_path, do: Bridge.default_path()
+
+  @doc "Whether Lookout works on this operating system: on Linux. Elsewhere each `start_link` returns the error `:unsupported_system`."
+  @spec supported?() :: boolean
+  def supported?, do: Platform.supported?()
 end

@@ -4,7 +4,7 @@ defmodule Lookout.Error do
 
     * `:reason` - an atom to match on: an errno in lower case (`:enoent`, `:eacces`, `:enotdir`, ...) or one of `:timeout`,
       `:lagging`, `:noproc`, `:nodedown`, `:stopped`, `:not_watched`, `:not_found`, `:not_subscribed`, `:active`, `:remote`, `:restarted`, `:already_started`,
-      `:port_exited`, `:port_hung`, `:port_garbled`, `:wrong_protocol`, `:bad_request`
+      `:port_exited`, `:port_hung`, `:port_garbled`, `:wrong_protocol`, `:bad_request`, `:unsupported_system` (not Linux)
     * `:operation` - what was being done
     * `:path` - the path in question, or `nil`
     * `:detail` - a sentence that says what to do about it

@@ -42,9 +42,16 @@ defmodule Lookout.FileSystem do
   ## Lookout's functions
 
   The process is a watcher of `Lookout`: `Lookout.sync/2`, `Lookout.list/2`, `Lookout.add/3`, `Lookout.remove/3`, `Lookout.info/2` and `Lookout.stop/2` take it.
+
+  ## Other systems
+
+  On macOS, BSD and Windows, where Lookout does not work, `start_link/1` and `subscribe/1` call those of `FileSystem`, if the package `file_system` is a dependency
+  (else `start_link/1` returns the error `:unsupported_system`). Then the process is one of `file_system`: Lookout's functions do not take it, the events are
+  those of its backend for that system (`:removed` and `:renamed`, for instance), and options of Lookout that `file_system` does not have are
+  dropped, with a warning in the log.
   """
 
-  alias Lookout.FileSystem.Options
+  alias Lookout.FileSystem.{Fallback, Options}
   alias Lookout.{Client, Error, Watcher}
 
   @typedoc "`:isdir` marks a directory; the others are what happened."
@@ -72,7 +79,9 @@ defmodule Lookout.FileSystem do
   """
   @spec start_link(keyword) :: {:ok, pid} | :ignore | {:error, Error.t() | {:already_started, pid}}
   def start_link(options) do
-    with {:ok, options} <- Options.parse!(options), do: Watcher.start_link(%{options | tag: :file_event})
+    if Fallback.use?(),
+      do: Fallback.start_link(options),
+      else: with({:ok, options} <- Options.parse!(options), do: Watcher.start_link(%{options | tag: :file_event}))
   end
 
   @doc "A child specification; its id is the `:name`, or `Lookout.FileSystem`."
@@ -93,7 +102,9 @@ defmodule Lookout.FileSystem do
   that raises `Lookout.Error` with the reason `:remote`. Use `Lookout.subscribe/2` with a watcher of `Lookout` there.
   """
   @spec subscribe(GenServer.server()) :: :ok
-  def subscribe(watcher) do
+  def subscribe(watcher), do: if(Fallback.use?(), do: Fallback.subscribe(watcher), else: subscribe_here(watcher))
+
+  defp subscribe_here(watcher) do
     case Client.call(watcher, {:subscribe, :all}, 5_000, :subscribe) do
       {:ok, _pid} -> :ok
       {:error, %Error{reason: :remote} = error} -> raise error

@@ -9,7 +9,7 @@ defmodule Lookout.Program do
   #
   # A timer runs only while something is awaited: an idle watcher has none.
 
-  alias Lookout.{Bridge, Error, Limits, Protocol, Requests, Timers}
+  alias Lookout.{Bridge, Error, Limits, Platform, Protocol, Requests, Timers}
 
   @type t :: %__MODULE__{
           limits: Limits.t(),
@@ -59,7 +59,8 @@ defmodule Lookout.Program do
   @doc "Starts the program; its hello follows, or a timeout."
   @spec open(t) :: {:ok, t} | {:error, Error.t()}
   def open(%__MODULE__{} = program) do
-    with {:ok, bridge} <- Bridge.open(program.path) do
+    with :ok <- Platform.check(program.operation),
+         {:ok, bridge} <- Bridge.open(program.path) do
       program = %{program | bridge: bridge, phase: :opening, failure: nil}
       {:ok, start_timer(program, :hello, program.limits.hello)}
     end

@@ -101,7 +101,7 @@ defmodule Lookout.Runner do
   the node can be reached.
   """
 
-  alias Lookout.{Client, Command, Error, Sealed}
+  alias Lookout.{Client, Command, Error, Platform, Sealed}
   alias Lookout.Runner.{Options, Server}
 
   @type on_busy :: :queue | :restart | :ignore | :signal
@@ -143,8 +143,17 @@ defmodule Lookout.Runner do
   """
   @spec start_link([option]) :: {:ok, pid} | {:error, Error.t() | {:already_started, pid}}
   def start_link(options) do
-    with {:ok, options} <- Options.parse(options), do: Server.start_link(options)
+    with {:ok, options} <- Options.parse(options),
+         :ok <- supported(options),
+         do: Server.start_link(options)
   end
+
+  # A function can be called here for the changes of a watcher of another node, whatever this system is.
+  defp supported(%{watcher: {:named, watcher}, task: {:function, _function}}) do
+    if Client.remote?(watcher), do: :ok, else: Platform.check(:watch)
+  end
+
+  defp supported(_options), do: Platform.check(:watch)
 
   @doc "A child specification; its id is the `:name`, or `Lookout.Runner`."
   @spec child_spec([option]) :: Supervisor.child_spec()

@@ -12,10 +12,15 @@ defmodule Mix.Tasks.Compile.LookoutNative do
   `ERL_EI_INCLUDE_DIR`, `ERL_EI_LIBDIR` and `MIX_TARGET`. When one of them changes, the old program
   is removed before the new one is built, so that none for another machine is left.
 
+  On macOS, BSD and Windows, where Lookout does not work, nothing is built, no tool is looked for, and one warning is printed. A build for another machine
+  (`CMAKE_TOOLCHAIN_FILE`, or a `MIX_TARGET` other than `host`) is done there, too.
+
   Options: `--force` builds anew, `--verbose` shows what CMake says.
   """
 
   use Mix.Task.Compiler
+
+  alias Lookout.Platform
 
   @manifest "compile.lookout_native"
   @program "lookout_port"
@@ -26,6 +31,26 @@ defmodule Mix.Tasks.Compile.LookoutNative do
   @impl true
   def run(args) do
     {opts, _, _} = OptionParser.parse(args, switches: [force: :boolean, verbose: :boolean])
+    if Platform.target_supported?(System.get_env()), do: build_if_stale(opts), else: skip(opts)
+  end
+
+  # The note remembers that the warning was printed. What a build for Linux has left, as in a folder that a container shares, stays.
+  defp skip(opts) do
+    if File.exists?(skipped()) and not Keyword.get(opts, :force, false) do
+      {:noop, []}
+    else
+      Mix.shell().error(
+        "warning: Lookout needs Linux, and this system is #{Platform.name()}: #{@program} is not built, and each start_link " <>
+          "of Lookout returns the error :unsupported_system"
+      )
+
+      File.mkdir_p!(Path.dirname(skipped()))
+      File.write!(skipped(), Platform.name())
+      {:ok, []}
+    end
+  end
+
+  defp build_if_stale(opts) do
     settings = settings()
     {built_settings, built_sources} = if opts[:force], do: {nil, nil}, else: read_manifest()
     sources = sources()
@@ -44,7 +69,7 @@ defmodule Mix.Tasks.Compile.LookoutNative do
   end
 
   @impl true
-  def manifests, do: [manifest()]
+  def manifests, do: [manifest(), skipped()]
 
   @impl true
   def clean do
@@ -52,6 +77,7 @@ defmodule Mix.Tasks.Compile.LookoutNative do
     File.rm(program())
     File.rm(inotifywait())
     File.rm(manifest())
+    File.rm(skipped())
     :ok
   end
 
@@ -185,6 +211,7 @@ defmodule Mix.Tasks.Compile.LookoutNative do
     File.write!(manifest(), :erlang.term_to_binary(built))
   end
 
+  defp skipped, do: Path.join(Mix.Project.manifest_path(), @manifest <> ".skipped")
   defp manifest, do: Path.join(Mix.Project.manifest_path(), @manifest)
   defp build_dir, do: Path.join(Mix.Project.app_path(), "native")
   defp program, do: Path.join([Mix.Project.app_path(), "priv", @program])
