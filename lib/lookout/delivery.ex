@@ -4,11 +4,12 @@ defmodule Lookout.Delivery do
   #
   # Each operation costs O(log n) in the subscribers, apart from the messages that it sends, and what a timer has to recheck.
 
-  alias Lookout.{Error, FileSystem, Flow, Options, Timers}
+  alias Lookout.{Error, FileSystem, Flow, Options, Telemetry, Timers}
 
   @type t :: %__MODULE__{
           flow: Flow.t(),
           tag: Options.tag(),
+          name: nil | GenServer.name(),
           look: {pos_integer, pos_integer},
           pause: nil | pos_integer,
           max_lag: timeout,
@@ -18,12 +19,20 @@ defmodule Lookout.Delivery do
         }
 
   @enforce_keys [:flow, :tag, :look, :max_lag]
-  defstruct [:flow, :tag, :look, :max_lag, pause: nil, monitors: %{}, syncs: %{}, timers: Timers.new(:delivery)]
+  defstruct [:flow, :tag, :look, :max_lag, :name, pause: nil, monitors: %{}, syncs: %{}, timers: Timers.new(:delivery)]
 
   @spec new(Options.t()) :: t
   def new(%Options{limits: limits} = options) do
     flow = Flow.new(limits.window, limits.mailbox, options.initial)
-    delivery = %__MODULE__{flow: flow, tag: options.tag, look: limits.look, max_lag: options.max_lag}
+
+    delivery = %__MODULE__{
+      flow: flow,
+      tag: options.tag,
+      name: options.name,
+      look: limits.look,
+      max_lag: options.max_lag
+    }
+
     Enum.reduce(options.subscribe, delivery, fn {pid, want}, delivery -> attach(delivery, pid, want) end)
   end
 
@@ -102,11 +111,35 @@ defmodule Lookout.Delivery do
 
   @doc "Queues an item and hands out what can be handed out."
   @spec push(t, Flow.item()) :: t
-  def push(%__MODULE__{} = delivery, item) do
+  def push(%__MODULE__{} = delivery, item), do: delivery |> hand_out(item) |> emit(item)
+
+  defp hand_out(delivery, item) do
     case Flow.pass(delivery.flow, item) do
       {:ok, pids, flow} -> perform_one({:tell, pids, item}, %{delivery | flow: flow})
       :queue -> pump(%{delivery | flow: Flow.push(delivery.flow, item)})
     end
+  end
+
+  defp emit(delivery, {:events, seq, events}) do
+    Telemetry.emit([:lookout, :watcher, :batch], fn ->
+      measurements = %{events: length(events), held: held(delivery), subscribers: count(delivery)}
+      {measurements, %{watcher: self(), name: delivery.name, seq: seq}}
+    end)
+
+    delivery
+  end
+
+  defp emit(delivery, {:notice, notice}), do: emit_notice(delivery, notice, nil)
+  defp emit(delivery, {:marker, _sync}), do: delivery
+
+  defp emit_notice(delivery, notice, subscriber) do
+    Telemetry.emit([:lookout, :watcher, :notice], fn ->
+      kind = if is_tuple(notice), do: elem(notice, 0), else: notice
+      metadata = %{watcher: self(), name: delivery.name, kind: kind, notice: notice, subscriber: subscriber}
+      {%{count: 1}, metadata}
+    end)
+
+    delivery
   end
 
   @doc "Whether an item has not been handed out yet: who subscribes now will be told it."
@@ -225,6 +258,12 @@ defmodule Lookout.Delivery do
   end
 
   defp perform(delivery, actions), do: Enum.reduce(actions, delivery, &perform_one/2)
+
+  # The only one that is not pushed.
+  defp perform_one({:tell, [pid], {:notice, :lagged} = message}, delivery) do
+    tell(delivery, [pid], message)
+    emit_notice(delivery, :lagged, pid)
+  end
 
   defp perform_one({:tell, pids, message}, delivery) do
     tell(delivery, pids, message)

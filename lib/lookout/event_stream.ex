@@ -6,7 +6,7 @@ defmodule Lookout.EventStream do
   use GenServer, restart: :temporary
   use Lookout.Discreet
 
-  alias Lookout.{Client, Error, Options, Watcher}
+  alias Lookout.{Client, Error, LogMetadata, Options, Watcher}
 
   defstruct [:watcher, :owner, :waiting, :failure, batch: nil]
 
@@ -34,6 +34,7 @@ defmodule Lookout.EventStream do
   @impl true
   def init({options, owner}) do
     Process.flag(:trap_exit, true)
+    LogMetadata.put(:stream, nil)
     Process.monitor(owner)
 
     # Nobody else would take what this process is sent without being asked.

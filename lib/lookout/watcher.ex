@@ -6,7 +6,7 @@ defmodule Lookout.Watcher do
   use Lookout.Discreet
 
   import Lookout.Watcher.State, only: [deliver: 2, label: 1, push: 2, request: 4]
-  alias Lookout.{Client, Delivery, Discreet, Error, Options, Program}
+  alias Lookout.{Client, Delivery, Discreet, Error, LogMetadata, Options, Program}
   alias Lookout.Watcher.{Life, Replies, State}
 
   @doc "As `Lookout.start_link/1`, with checked options."
@@ -24,6 +24,7 @@ defmodule Lookout.Watcher do
   @impl true
   def init({%Options{} = options, parent}) do
     Process.flag(:trap_exit, true)
+    LogMetadata.put(:watcher, options.name)
 
     {:ok, State.new(options, parent), {:continue, :open}}
   end

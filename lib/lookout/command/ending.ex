@@ -5,7 +5,7 @@ defmodule Lookout.Command.Ending do
   import Lookout.Command.Item, only: [shown: 1, status: 1]
   import Lookout.Command.State, only: [label: 1, request: 3]
   alias Lookout.{Bridge, Error, Program}
-  alias Lookout.Command.{Delivery, Feeding, Item, Lines, Readiness, State}
+  alias Lookout.Command.{Delivery, Feeding, Item, Lines, Readiness, Report, State}
 
   # Milliseconds, after the grace of a command, in which KILL must have done its work.
   @patience 2_000
@@ -45,13 +45,15 @@ defmodule Lookout.Command.Ending do
 
   def over(state, last) do
     last = if state.raised, do: {:raised, state.raised}, else: last
-    %{state | last: last, program: Program.close(state.program)} |> Feeding.stop() |> Delivery.push(last)
+    state = %{state | last: last, program: Program.close(state.program)}
+    state |> Feeding.stop() |> Delivery.push(last) |> Report.ended(last)
   end
 
   @doc "The exit of a command that the start still waited for: nobody but those that wait for it is told."
   @spec over_before_ready(State.t(), tuple) :: State.t()
   def over_before_ready(state, last) do
-    answer_all(Feeding.stop(%{state | last: exit_of(last), program: Program.close(state.program)}))
+    state = Feeding.stop(%{state | last: exit_of(last), program: Program.close(state.program)})
+    answer_all(Report.ended(state, state.last))
   end
 
   @doc "Why the start of a command fails that has ended before it was ready."
@@ -148,6 +150,7 @@ defmodule Lookout.Command.Ending do
     state = Feeding.stop(state)
     state = if gentle?(reason, state), do: finish(state), else: state
     Program.part(state.program)
+    Report.ended(state, nil)
     :ok
   end
 

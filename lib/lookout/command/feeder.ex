@@ -7,13 +7,13 @@ defmodule Lookout.Command.Feeder do
   # enumerable did.
 
   alias Lookout.Command.Calls
-  alias Lookout.Sealed
+  alias Lookout.{LogMetadata, Sealed}
 
   @doc "Feeds the calling process, which is that of a command."
   @spec start_link(Enumerable.t()) :: pid
   def start_link(enumerable) do
     command = self()
-    spawn_link(fn -> feed(command, enumerable) end)
+    spawn_link(LogMetadata.inherited(fn -> feed(command, enumerable) end))
   end
 
   @doc "What the end of a feeder says."

@@ -5,7 +5,7 @@ defmodule Lookout.Command.Readiness do
   # Linked to the process of the command, to which it sends `{:ready, pid}` when the command is ready; any other end of it is a failure. It ends with
   # `{:not_ready, error}` where it knows why.
 
-  alias Lookout.{Error, Sealed}
+  alias Lookout.{Error, LogMetadata, Sealed}
 
   @type t :: {:path, binary} | {:function, (() -> term)}
 
@@ -17,10 +17,12 @@ defmodule Lookout.Command.Readiness do
   def start_link(wait_for, owner) do
     command = self()
 
-    spawn_link(fn ->
-      await(wait_for, describe(owner))
-      send(command, {:ready, self()})
-    end)
+    spawn_link(
+      LogMetadata.inherited(fn ->
+        await(wait_for, describe(owner))
+        send(command, {:ready, self()})
+      end)
+    )
   end
 
   defp describe(nil), do: &kind/3

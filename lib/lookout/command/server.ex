@@ -8,7 +8,7 @@ defmodule Lookout.Command.Server do
 
   import Lookout.Command.State, only: [error: 3, label: 1, request: 3]
   alias Lookout.{Client, Discreet, Error, Program, Sealed, Timers}
-  alias Lookout.Command.{Delivery, Ending, Feeder, Feeding, Flow, Options, Readiness, State}
+  alias Lookout.Command.{Delivery, Ending, Feeder, Feeding, Flow, Options, Readiness, Report, State}
 
   @doc "Starts a command that ends with the calling process; returns when it runs."
   @spec start_link(Options.t()) :: {:ok, pid} | {:error, Error.t() | {:already_started, pid}}
@@ -42,7 +42,7 @@ defmodule Lookout.Command.Server do
   def init({%Options{} = options, parent}) do
     Process.flag(:trap_exit, true)
 
-    {:ok, State.new(options, parent), {:continue, :open}}
+    {:ok, Report.begin(State.new(options, parent)), {:continue, :open}}
   end
 
   @impl true
@@ -279,11 +279,12 @@ defmodule Lookout.Command.Server do
   end
 
   defp answer(:spawn, {:ok, os_pid}, %{options: %{wait_for: nil}} = state),
-    do: {:noreply, Feeding.begin(started(%{state | os_pid: os_pid}))}
+    do: {:noreply, Feeding.begin(started(Report.started(state, os_pid)))}
 
   defp answer(:spawn, {:ok, os_pid}, %{options: options} = state) do
     timers = Timers.start(state.timers, :ready, options.start_timeout)
-    state = %{state | os_pid: os_pid, readiness: Readiness.start_link(options.wait_for, options.owner), timers: timers}
+    state = Report.started(state, os_pid)
+    state = %{state | readiness: Readiness.start_link(options.wait_for, options.owner), timers: timers}
     {:noreply, Feeding.begin(state)}
   end
 

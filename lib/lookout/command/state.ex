@@ -29,6 +29,7 @@ defmodule Lookout.Command.State do
           failure: nil | Error.t(),
           owner_ref: nil | reference,
           os_pid: nil | pos_integer,
+          started_at: nil | integer,
           last: nil | last,
           grace: nil | non_neg_integer,
           killed: boolean,
@@ -61,6 +62,8 @@ defmodule Lookout.Command.State do
     failure: nil,
     owner_ref: nil,
     os_pid: nil,
+    # when it was started, in native units, until its end has been reported to :telemetry
+    started_at: nil,
     # the last word
     last: nil,
     # the shortest grace of the stops that were asked for, and whether a process was left after it and killed

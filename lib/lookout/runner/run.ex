@@ -9,14 +9,14 @@ defmodule Lookout.Runner.Run do
   #     {:run, pid, {:failed, error}} where there was nothing to run
   # and a function that fails ends the process, with its reason.
 
-  alias Lookout.{Command, Error}
+  alias Lookout.{Command, Error, LogMetadata}
   alias Lookout.Runner.{Changes, Invocation, Options, Text}
 
   @doc "`before_end` is called when the command has ended or the function has returned, before that is told."
   @spec start_link(Options.t(), Changes.t(), (() -> term)) :: pid
   def start_link(%Options{} = options, %Changes{} = changes, before_end) do
     runner = self()
-    :proc_lib.spawn_link(fn -> run(options.task, runner, options, changes, before_end) end)
+    :proc_lib.spawn_link(LogMetadata.inherited(fn -> run(options.task, runner, options, changes, before_end) end))
   end
 
   defp run({:function, function}, runner, _options, changes, before_end) do

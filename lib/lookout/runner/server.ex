@@ -6,7 +6,7 @@ defmodule Lookout.Runner.Server do
   use GenServer
   use Lookout.Discreet
 
-  alias Lookout.{Client, Command, Error, Signals, Timers, Watcher}
+  alias Lookout.{Client, Command, Error, LogMetadata, Signals, Timers, Watcher}
   alias Lookout.Runner.{Changes, Loop, Options, Run, Schedule, Shutdown}
 
   # How long a run whose command is gone may still be busy with its output.
@@ -67,6 +67,7 @@ defmodule Lookout.Runner.Server do
   @impl true
   def init({%Options{} = options, parent}) do
     Process.flag(:trap_exit, true)
+    LogMetadata.put(:runner, options.name)
     state = %__MODULE__{options: options, parent: parent, schedule: Schedule.new(options.on_busy)}
     {:ok, state, {:continue, :watch}}
   end
@@ -358,7 +359,8 @@ defmodule Lookout.Runner.Server do
 
   defp stop_run(%{run: %{command: command}} = state) do
     {grace, label} = {state.options.grace, label(state)}
-    put_in(state.run.stopper, :proc_lib.spawn_link(fn -> Shutdown.stop_command(command, grace, label) end))
+    stop = LogMetadata.inherited(fn -> Shutdown.stop_command(command, grace, label) end)
+    put_in(state.run.stopper, :proc_lib.spawn_link(stop))
   end
 
   defp signal_run(%{run: %{launched: false}} = state), do: put_in(state.run.asked, :signal)

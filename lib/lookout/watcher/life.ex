@@ -3,7 +3,7 @@ defmodule Lookout.Watcher.Life do
   # The lives of a watcher's program: told what to watch, live, dead, replaced. What may end the watcher returns what a callback does.
 
   import Lookout.Watcher.State, only: [deliver: 2, label: 1, push: 2, watch_options: 1]
-  alias Lookout.{Delivery, Error, Paths, Program}
+  alias Lookout.{Delivery, Error, Paths, Program, Telemetry}
   alias Lookout.Watcher.State
 
   @type result :: {:noreply, State.t()} | {:stop, term, State.t()}
@@ -104,11 +104,20 @@ defmodule Lookout.Watcher.Life do
     case Program.died(state.program) do
       {:restart_in, pause, program} ->
         :logger.warning("#{label(state)} starts its program again in #{pause} ms: #{Exception.message(error)}")
+        emit_restart(state, pause, error)
         for {:list, ref} <- Program.open_kinds(program), do: send(ref, {ref, :again})
         {:noreply, %{state | program: program, seq_base: state.seq}}
 
       {:too_many, program} ->
         {:stop, error, %{state | program: program}}
     end
+  end
+
+  defp emit_restart(state, pause, error) do
+    Telemetry.emit([:lookout, :watcher, :restart], fn ->
+      delay = System.convert_time_unit(pause, :millisecond, :native)
+      metadata = %{watcher: self(), name: state.options.name, reason: error.reason, error: error}
+      {%{count: 1, delay: delay, restarts: state.program.restarts}, metadata}
+    end)
   end
 end
