@@ -45,9 +45,9 @@ defmodule Lookout.FileSystem do
 
   ## Other systems
 
-  On macOS, BSD and Windows, where Lookout does not work, `start_link/1` and `subscribe/1` call those of `FileSystem`, if the package `file_system` is a dependency
-  (else `start_link/1` returns the error `:unsupported_system`). Then the process is one of `file_system`: Lookout's functions do not take it, the events are
-  those of its backend for that system (`:removed` and `:renamed`, for instance), and options of Lookout that `file_system` does not have are
+  On macOS, BSD and Windows, where Lookout does not work, `start_link/1` and `subscribe/1` call those of `FileSystem`, if the package `file_system` is loaded
+  (else `start_link/1` returns the error `:unsupported_system`). Then the process is one of `file_system`: Lookout's functions do not take it, the events
+  are those of its backend for that system (`:removed` and `:renamed`, for instance), and options of Lookout that `file_system` does not have are
   dropped, with a warning in the log.
   """
 

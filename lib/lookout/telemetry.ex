@@ -49,20 +49,21 @@ defmodule Lookout.Telemetry do
 
     * measurements: `:monotonic_time` and `:system_time`, in native units
 
-  `[:lookout, :command, :stop]`: the command has ended, and nothing is left of it; with `linger: :infinity` what it has left running goes on. There is one for each `:start`, unless the process of the
-  command is killed by `Process.exit(pid, :kill)`
+  `[:lookout, :command, :stop]`: the command has ended, and nothing is left of it; with `linger: :infinity` what it has left running goes on. There is one for
+  each `:start`, unless the process of the command is killed by `Process.exit(pid, :kill)`
 
     * measurements: `:duration` since the start, and `:monotonic_time`, in native units
-    * metadata: `:status`, which is `0..255`, `{:signal, name}`, or `nil` where Lookout has ended the command without its status, or does not know it; `:error`, why
-      that is so where it is a failure: `:timeout`, `:input_failed`, `:port_exited` or the reason of another `Lookout.Error`, else `nil`; `:killed`, whether a process had not ended after
-      its grace, and got KILL
+    * metadata: `:status`, which is `0..255`, `{:signal, name}`, or `nil` where Lookout has ended the command without its status, or does not know it;
+      `:error`, why that is so where it is a failure: `:timeout`, `:input_failed`, `:port_exited` or the reason of another `Lookout.Error`, else `nil`;
+      `:killed`, whether a process had not ended after its grace, and got KILL
 
-  Where the owner of a command or its supervisor does not wait for its end, `:stop` is emitted when Lookout's process ends; the command may still have its grace then.
+  Where nobody waits for the end of a command, as when its owner has died, `:stop` is emitted when Lookout's process ends; the command may still have its grace
+  then.
 
   ## Metadata of logs
 
-  The processes of Lookout, and those in which they call functions of yours (`:run` of a `Lookout.Runner`, an enumerable of `:input`, a function of `:wait_for`), have
-  metadata of the logger, so what they log, and the reports of their crashes, can be filtered and formatted by it:
+  The processes of Lookout, and those in which they call functions of yours (`:run` of a `Lookout.Runner`, an enumerable of `:input`, a function of
+  `:wait_for`), have metadata of the logger, so what they log, and the reports of their crashes, can be filtered and formatted by it:
 
     * `:lookout` - `:watcher`, `:command`, `:runner` or `:stream`
     * `:lookout_name` - the option `:name`, where there is one
