@@ -328,7 +328,7 @@ defmodule Lookout do
   @spec port_path() :: binary
   def port_path, do: Bridge.default_path()
 
-  @doc "Whether Lookout works on this operating system: on Linux. Elsewhere each `start_link` returns the error `:unsupported_system`."
+  @doc "Whether Lookout works on this operating system: Linux. Elsewhere a start is the error `:unsupported_system`."
   @spec supported?() :: boolean
   def supported?, do: Platform.supported?()
 end

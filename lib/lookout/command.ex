@@ -189,8 +189,8 @@ defmodule Lookout.Command do
 
   Functions end in `{:error, %Lookout.Error{}}`; the reason is one of `:enoent` (no such program), `:eacces` (it may not be
   executed), `:enoexec`, `:bad_directory`, `:nul_byte`, `:empty_argv`, `:e2big`, `:bad_limit`, `:bad_user`, `:bad_group`, `:eperm` (another user), `:enotsup` (limits of a cgroup), `:closed` (a write after the end
-  of the input), `:epipe` (the command does not read), `:input_failed`, `:not_running` (after the exit), `:timeout`, `:etimedout` (a start that had no outcome for 30 s), `:unsupported_system` (not Linux), or
-  another errno of what failed. Options that make no sense raise `ArgumentError`.
+  of the input), `:epipe` (the command does not read), `:input_failed`, `:not_running` (after the exit), `:timeout`, `:etimedout` (a start that had no outcome
+  for 30 s), `:unsupported_system` (not Linux), or another errno of what failed. Options that make no sense raise `ArgumentError`.
   """
 
   alias Lookout.Command.{Calls, Item, Once, Options, Printer, Server}

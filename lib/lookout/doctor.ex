@@ -17,8 +17,8 @@ defmodule Lookout.Doctor do
     * `fanotify` - whether a watcher with `backend: :fanotify` can use it
     * `commands` - whether a command can be started and ended
     * `cgroup of a command`, `limits of a command` - whether a command has a cgroup of its own, and can be given the limits of the option `:cgroup`
-    * `mounts` - for each directory: which mounts below it are polled, since others may change them unseen by this kernel, and which are not watched. Mounts are found
-      in `/proc/self/mountinfo`, without a call to any of them
+    * `mounts` - for each directory: which mounts below it are polled, since others may change them unseen by this kernel, and which are not watched. They
+      are found in `/proc/self/mountinfo`, without a call to any of them
   """
 
   alias Lookout.{Bridge, Paths, Platform, Protocol}
@@ -176,7 +176,8 @@ defmodule Lookout.Doctor do
   defp raise_limit(name, limit, wanted) do
     wanted = max(wanted, 2 * limit)
 
-    "as root `sysctl fs.inotify.#{name}=#{wanted}` allows more (a file in /etc/sysctl.d keeps it, on the host of a container)"
+    "as root `sysctl fs.inotify.#{name}=#{wanted}` allows more " <>
+      "(for a container, on its host; a file in /etc/sysctl.d keeps it)"
   end
 
   ## What is tried
@@ -230,7 +231,8 @@ defmodule Lookout.Doctor do
     text = "none; the processes of a command are found in /proc, and its end is not atomic"
 
     advice =
-      "run the VM in a cgroup of version 2 that its user may write: with systemd `Delegate=yes`; in a container a writable /sys/fs/cgroup"
+      "run the VM in a cgroup of version 2 that its user may write: with systemd `Delegate=yes`; " <>
+        "in a container a writable /sys/fs/cgroup"
 
     Check.note("cgroup of a command", text, advice)
   end

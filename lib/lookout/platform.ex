@@ -14,7 +14,7 @@ defmodule Lookout.Platform do
   @spec supported?() :: boolean
   def supported?, do: os_type() == {:unix, :linux}
 
-  @doc "Whether a build that runs here, with these variables of the environment, is for a system on which Lookout works."
+  @doc "Whether a build here, with these variables of the environment, is for a system on which Lookout works."
   @spec target_supported?(%{optional(binary) => binary}) :: boolean
   def target_supported?(environment) do
     # A build for another machine, as by Nerves on macOS, is for Linux.
@@ -38,7 +38,7 @@ defmodule Lookout.Platform do
   end
 
   defp advice(_watch) do
-    "run this in Linux (a container, a virtual machine, WSL 2), start it only where Lookout.supported?/0 returns true, " <>
+    "run this in Linux (a container, a virtual machine, WSL 2), start it only where Lookout.supported?/0 is true, " <>
       "or use Lookout.FileSystem with the package file_system here"
   end
 

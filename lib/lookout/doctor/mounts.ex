@@ -1,15 +1,17 @@
 defmodule Lookout.Doctor.Mounts do
   @moduledoc false
-  # Which mounts a watcher of a directory meets, by /proc/self/mountinfo: no call goes to a mount, which may hang. Pure, but for `read/1`.
+  # Which mounts a watcher of a directory meets, by /proc/self/mountinfo: no call goes to a mount, which may hang. Pure,
+  # but for `read/1`.
 
   @type mount :: %{path: binary, type: binary}
 
-  # The file systems that c_src/watch/file_system.cpp polls, and the other names that mountinfo has for them: fuseblk and virtiofs are FUSE to statfs(2).
+  # The file systems that c_src/watch/file_system.cpp polls, and the other names that mountinfo has for them: fuseblk and
+  # virtiofs are FUSE to statfs(2).
   @polled ~w(nfs smb cifs smb2 afs ceph coda lustre gpfs 9p vboxsf vmhgfs fuse) ++ ~w(nfs4 smb3 smbfs fuseblk virtiofs)
 
   # Those that it leaves out below a watched directory.
-  @pseudo ~w(proc sysfs cgroup cgroup2 debugfs tracefs securityfs bpf pstore configfs fusectl mqueue binfmt_misc efivarfs
-             selinuxfs smackfs autofs nsfs rpc_pipefs nfsd resctrl binder)
+  @pseudo ~w(proc sysfs cgroup cgroup2 debugfs tracefs securityfs bpf pstore configfs fusectl mqueue binfmt_misc
+             efivarfs selinuxfs smackfs autofs nsfs rpc_pipefs nfsd resctrl binder)
 
   @spec read(binary) :: [mount]
   def read(proc) do
@@ -52,7 +54,9 @@ defmodule Lookout.Doctor.Mounts do
     path == dir or String.starts_with?(path, dir <> "/")
   end
 
-  @doc "What a watcher with `backend: :auto` does with such a file system below its directory. As the directory itself one that is `:unwatched` is polled."
+  @doc """
+  What a watcher with `backend: :auto` does with such a file system below its directory. As the directory itself one that is `:unwatched` is polled.
+  """
   @spec kind(mount) :: :watched | :polled | :unwatched
   def kind(%{type: "fuse." <> _of}), do: :polled
   def kind(%{type: type}) when type in @polled, do: :polled

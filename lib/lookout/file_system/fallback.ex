@@ -39,7 +39,7 @@ defmodule Lookout.FileSystem.Fallback do
 
   defp warn(keys) do
     :logger.warning(
-      "Lookout.FileSystem: file_system is used on #{Platform.name()}, where these options have no effect: #{inspect(keys)}"
+      "Lookout.FileSystem: file_system is used on #{Platform.name()}; options without effect: #{inspect(keys)}"
     )
   end
 end

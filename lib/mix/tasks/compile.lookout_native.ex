@@ -34,14 +34,15 @@ defmodule Mix.Tasks.Compile.LookoutNative do
     if Platform.target_supported?(System.get_env()), do: build_if_stale(opts), else: skip(opts)
   end
 
-  # The note remembers that the warning was printed. What a build for Linux has left, as in a folder that a container shares, stays.
+  # A file remembers that the warning was printed. What a build for Linux has left, as in a folder that a container
+  # shares, stays.
   defp skip(opts) do
     if File.exists?(skipped()) and not Keyword.get(opts, :force, false) do
       {:noop, []}
     else
       Mix.shell().error(
-        "warning: Lookout needs Linux, and this system is #{Platform.name()}: #{@program} is not built, and each start_link " <>
-          "of Lookout returns the error :unsupported_system"
+        "warning: Lookout needs Linux, and this system is #{Platform.name()}: #{@program} is not built, and each " <>
+          "start_link of Lookout returns the error :unsupported_system"
       )
 
       File.mkdir_p!(Path.dirname(skipped()))

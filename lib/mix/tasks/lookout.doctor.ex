@@ -6,7 +6,7 @@ defmodule Mix.Tasks.Lookout.Doctor do
 
       mix lookout.doctor [DIR]...
 
-  The mounts are those at and below each DIR, by default the working directory. The lines, and how to do the same in a release, are documented in `Lookout.Doctor`.
+  The mounts are those at and below each DIR, by default the working directory. `Lookout.Doctor` documents the lines, and how to do the same in a release.
 
       ok       versions: Lookout 0.1.0, Elixir 1.14.0, Erlang/OTP 25
       ok       inotify watches: 60412 of 65536 left for this user (5124 in use); the most: 5000 by beam.smp (process 4711)
