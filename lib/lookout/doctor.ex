@@ -162,7 +162,7 @@ defmodule Lookout.Doctor do
   defp limited(name, text, _left, _few, _advice), do: Check.ok(name, text)
 
   defp usage(limit, used, hidden) do
-    unseen = if hidden > 0, do: ", not counting #{hidden} processes that may not be looked into", else: ""
+    unseen = if hidden > 0, do: "; not counted, since they may not be looked into: #{hidden}", else: ""
     "#{max(limit - used, 0)} of #{limit} left for this user (#{used} in use#{unseen})"
   end
 

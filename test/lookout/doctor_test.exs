@@ -88,12 +88,13 @@ defmodule Lookout.DoctorTest do
              ]
     end
 
-    test "counts what may not be looked into, and no process that has ended meanwhile", %{proc: proc} do
+    test "counts what may not be looked into, and no process that has ended meanwhile", %{proc: proc} = context do
       write!(proc, "10/status", status(@user))
       write!(proc, "11/status", status(@user))
       # Not a directory: an error other than :enoent, also for root.
       write!(proc, "11/fd", "")
       assert %{hidden: 1, holders: []} = Inotify.read(proc)
+      assert check(context, "inotify watches").text =~ "not counted, since they may not be looked into: 1"
     end
 
     test "finds the watcher of this machine that it counts", %{dir: dir} do
