@@ -83,36 +83,6 @@ defmodule Lookout.Client do
 
   defp now, do: System.monotonic_time(:millisecond)
 
-  @doc """
-  Starts a process under the name in its options, linked to the caller, with `{options, caller}` for its `init`, and waits until
-  it is ready. `failed` is called with the pid of one that is gone without having been.
-  """
-  @spec start_link(module, %{:name => nil | GenServer.name(), optional(atom) => term}, (pid -> term)) ::
-          {:ok, pid} | {:error, Error.t() | {:already_started, pid}}
-  def start_link(module, %{name: name} = options, failed \\ fn _pid -> :ok end) do
-    named = if name, do: [name: name], else: []
-
-    with {:ok, pid} <- GenServer.start_link(module, {options, self()}, named),
-         {:error, error} <- await_start(pid) do
-      failed.(pid)
-      {:error, error}
-    end
-  end
-
-  @doc "Waits until a watcher that has just been started is ready. One that fails is gone, and its name free, on return."
-  @spec await_start(pid) :: {:ok, pid} | {:error, Error.t()}
-  def await_start(pid) do
-    with {:error, error} <- wait(pid, :await_start, :infinity, :start_link) do
-      ref = :erlang.monitor(:process, pid)
-
-      receive do
-        {:DOWN, ^ref, :process, ^pid, _reason} -> {:error, error}
-      end
-    else
-      :ok -> {:ok, pid}
-    end
-  end
-
   @doc "Whether the server is known to be a process of another node."
   @spec remote?(GenServer.server()) :: boolean
   def remote?(server) do

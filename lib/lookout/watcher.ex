@@ -6,12 +6,12 @@ defmodule Lookout.Watcher do
   use Lookout.Discreet
 
   import Lookout.Watcher.State, only: [deliver: 2, label: 1, push: 2, request: 4]
-  alias Lookout.{Client, Delivery, Discreet, Error, LogMetadata, Options, Program}
+  alias Lookout.{Client, Delivery, Discreet, Error, LogMetadata, Options, Program, Start}
   alias Lookout.Watcher.{Life, Replies, State}
 
   @doc "As `Lookout.start_link/1`, with checked options."
   @spec start_link(Options.t()) :: GenServer.on_start()
-  def start_link(%Options{} = options), do: Client.start_link(__MODULE__, options)
+  def start_link(%Options{} = options), do: Start.start_link(__MODULE__, options)
 
   @doc "As `Lookout.ask/2`, without an answer: for a process that must not wait for another node."
   @spec ask(pid, pos_integer) :: :ok
@@ -19,8 +19,6 @@ defmodule Lookout.Watcher do
 
   ## Start
 
-  # The watches are set up in the running process, not in init: how init may fail without harm to a
-  # caller that is linked differs between releases of OTP.
   @impl true
   def init({%Options{} = options, parent}) do
     Process.flag(:trap_exit, true)
@@ -40,14 +38,9 @@ defmodule Lookout.Watcher do
   ## Calls
 
   @impl true
-  def handle_call(:await_start, from, %{failure: %Error{}} = state), do: Life.fail_start(state, from)
-
   def handle_call(:await_start, from, state) do
-    if state.was_live or state.options.ready == :async do
-      {:reply, :ok, %{state | starter: :answered}}
-    else
-      {:noreply, %{state | starter: from}}
-    end
+    runs = state.was_live or state.options.ready == :async
+    Start.next(%{state | start: Start.asked(state.start, from, runs)})
   end
 
   def handle_call({:until, deadline, request}, from, state) do
@@ -237,10 +230,14 @@ defmodule Lookout.Watcher do
   def terminate(reason, state) do
     Program.part(state.program)
     # Of a watcher that could not be started only those know who have subscribed by its name.
-    if is_nil(state.failure) or state.starter == :answered,
+    if is_nil(state.start.failure) or state.start.caller == :answered,
       do: Delivery.broadcast(state.delivery, {:stopped, reason}),
       else:
-        Delivery.broadcast(state.delivery, {:stopped, state.failure}, Enum.map(state.options.subscribe, &elem(&1, 0)))
+        Delivery.broadcast(
+          state.delivery,
+          {:stopped, state.start.failure},
+          Enum.map(state.options.subscribe, &elem(&1, 0))
+        )
 
     Discreet.forget_messages()
   end

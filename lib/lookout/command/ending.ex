@@ -85,7 +85,7 @@ defmodule Lookout.Command.Ending do
 
   @doc "The process of the command goes on until its last word was handed out, and start_link has its answer."
   @spec finish_if_told(State.t()) :: {:noreply, State.t()} | {:stop, term, State.t()}
-  def finish_if_told(%{told: true, starter: :answered} = state) do
+  def finish_if_told(%{told: true, start: %{caller: :answered}} = state) do
     reason = stop_reason(state)
     if failure?(reason), do: log_failure(state, how(state.last, reason))
     {:stop, reason, answer_all(state)}
@@ -124,8 +124,8 @@ defmodule Lookout.Command.Ending do
   defp answer(from, {:error, error}), do: GenServer.reply(from, {:error, error})
 
   # The owner has been told. Under a supervisor, which is not, the reason says it.
-  defp stop_reason(%{parent: parent, options: %{owner: parent}}), do: :normal
-  defp stop_reason(%{parent: nil}), do: :normal
+  defp stop_reason(%{start: %{parent: parent}, options: %{owner: parent}}), do: :normal
+  defp stop_reason(%{start: %{parent: nil}}), do: :normal
   defp stop_reason(%{last: {:exit, status}, options: options}), do: exit_reason(options, status(status))
   # It is logged, and what was raised may quote an element of the input.
   defp stop_reason(%{last: {:raised, {:error, %module{}, _stacktrace}}}),
@@ -154,7 +154,7 @@ defmodule Lookout.Command.Ending do
     :ok
   end
 
-  defp gentle?(_reason, %{options: %{owner: owner}, parent: owner}), do: false
+  defp gentle?(_reason, %{options: %{owner: owner}, start: %{parent: owner}}), do: false
   defp gentle?(:shutdown, _state), do: true
   defp gentle?({:shutdown, _why}, _state), do: true
   defp gentle?(_reason, _state), do: false

@@ -49,7 +49,7 @@ defmodule Lookout.Command.Report do
   defp error({:exit, _status}, _state), do: nil
   defp error({:error, error}, _state), do: error.reason
   defp error({:raised, _raised}, _state), do: :input_failed
-  defp error(nil, %{failure: %{reason: reason}}), do: reason
+  defp error(nil, %{start: %{failure: %{reason: reason}}}), do: reason
   defp error(nil, %{raised: raised}) when raised != nil, do: :input_failed
   defp error(nil, %{timed_out: true}), do: :timeout
   defp error(nil, _state), do: nil

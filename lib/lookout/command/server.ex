@@ -7,12 +7,12 @@ defmodule Lookout.Command.Server do
   use Lookout.Discreet
 
   import Lookout.Command.State, only: [error: 3, label: 1, request: 3]
-  alias Lookout.{Client, Discreet, Error, Program, Sealed, Timers}
+  alias Lookout.{Client, Discreet, Error, Program, Sealed, Start, Timers}
   alias Lookout.Command.{Delivery, Ending, Feeder, Feeding, Flow, Options, Readiness, Report, State}
 
   @doc "Starts a command that ends with the calling process; returns when it runs."
   @spec start_link(Options.t()) :: {:ok, pid} | {:error, Error.t() | {:already_started, pid}}
-  def start_link(%Options{} = options), do: Client.start_link(__MODULE__, options, &forget_output(&1, options))
+  def start_link(%Options{} = options), do: Start.start_link(__MODULE__, options, &forget_output(&1, options))
 
   # The caller does not get the pid of a command that was not ready in time, so what it has been sent of it is of no use.
   defp forget_output(_pid, %{wait_for: nil}), do: :ok
@@ -27,9 +27,7 @@ defmodule Lookout.Command.Server do
 
   @doc "The same without a link, for a caller that takes the output by `next/2`."
   @spec start(Options.t()) :: {:ok, pid} | {:error, Error.t()}
-  def start(%Options{} = options) do
-    with {:ok, pid} <- GenServer.start(__MODULE__, {options, nil}), do: Client.await_start(pid)
-  end
+  def start(%Options{} = options), do: Start.start(__MODULE__, options)
 
   @doc "The next piece of output, or the end. After the `:timeout` of the options, when all pieces were taken, the error `:timeout`."
   @spec next(pid) ::
@@ -62,15 +60,7 @@ defmodule Lookout.Command.Server do
   end
 
   defp fail(state, error) do
-    state = %{state | program: Program.part(state.program), failure: error}
-    if is_tuple(state.starter), do: fail_start(state, state.starter), else: {:noreply, state}
-  end
-
-  # The caller lives on, whether it traps exits or not: it has its error.
-  defp fail_start(state, from) do
-    if state.parent, do: Process.unlink(state.parent)
-    GenServer.reply(from, {:error, state.failure})
-    {:stop, :normal, state}
+    Start.next(%{state | program: Program.part(state.program), start: Start.failed(state.start, error)})
   end
 
   ## Calls
@@ -84,15 +74,10 @@ defmodule Lookout.Command.Server do
     end
   end
 
-  def handle_call(:await_start, from, %{failure: %Error{}} = state), do: fail_start(state, from)
-  def handle_call(:await_start, from, %{os_pid: nil} = state), do: {:noreply, %{state | starter: from}}
-
-  def handle_call(:await_start, from, %{readiness: pid} = state) when is_pid(pid),
-    do: {:noreply, %{state | starter: from}}
-
   def handle_call(:await_start, from, state) do
-    GenServer.reply(from, :ok)
-    Ending.finish_if_told(%{state | starter: :answered})
+    runs = state.os_pid != nil and state.readiness == nil
+    state = %{state | start: Start.asked(state.start, from, runs)}
+    if state.start.caller == :answered, do: Ending.finish_if_told(state), else: Start.next(state)
   end
 
   # By its name it may be called before it runs.
@@ -304,12 +289,7 @@ defmodule Lookout.Command.Server do
 
   defp without_readiness(state), do: %{state | readiness: nil, timers: Timers.cancel(state.timers, :ready)}
 
-  defp started(%{starter: :unasked} = state), do: state
-
-  defp started(state) do
-    if is_tuple(state.starter), do: GenServer.reply(state.starter, :ok)
-    %{state | starter: :answered}
-  end
+  defp started(state), do: %{state | start: Start.done(state.start)}
 
   # A command that is not ready in time is ended, with all its tree, before its start fails.
   defp not_ready(state, error) do

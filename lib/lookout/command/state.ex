@@ -2,7 +2,7 @@ defmodule Lookout.Command.State do
   @moduledoc false
   # What the process of a command knows, and what its rooms share: asking the program, errors, the name.
 
-  alias Lookout.{Error, Program, Timers}
+  alias Lookout.{Error, Program, Start, Timers}
   alias Lookout.Command.{Flow, Input, Journal, Options}
 
   # Bytes of each stream that are on their way, held here or being written.
@@ -16,7 +16,7 @@ defmodule Lookout.Command.State do
 
   @type t :: %__MODULE__{
           options: Options.t(),
-          parent: nil | pid,
+          start: Start.t(),
           program: Program.t(),
           flow: Flow.t(),
           journal: Journal.t(),
@@ -25,8 +25,6 @@ defmodule Lookout.Command.State do
           raised: nil | raised,
           readiness: nil | pid,
           timers: Timers.t(),
-          starter: :unasked | :answered | GenServer.from(),
-          failure: nil | Error.t(),
           owner_ref: nil | reference,
           os_pid: nil | pos_integer,
           started_at: nil | integer,
@@ -39,11 +37,10 @@ defmodule Lookout.Command.State do
           next: nil | GenServer.from()
         }
 
-  @enforce_keys [:options, :parent, :program, :flow, :journal, :input]
+  @enforce_keys [:options, :start, :program, :flow, :journal, :input]
   defstruct [
     :options,
-    # linked, nil without
-    :parent,
+    :start,
     :program,
     :flow,
     # takes the output where there is no owner
@@ -56,10 +53,6 @@ defmodule Lookout.Command.State do
     # the process that waits until the command is ready (wait_for), while it does
     readiness: nil,
     timers: Timers.new(:command),
-    # start_link: has not asked yet; waits (its `from`); has been answered
-    starter: :unasked,
-    # why it could not be started
-    failure: nil,
     owner_ref: nil,
     os_pid: nil,
     # when it was started, in native units, until its end has been reported to :telemetry
@@ -82,7 +75,7 @@ defmodule Lookout.Command.State do
   def new(%Options{} = options, parent) do
     %__MODULE__{
       options: options,
-      parent: parent,
+      start: Start.new(parent),
       program: Program.new(options.limits, :run),
       flow: Flow.new(@window, options.limits.mailbox, want(options)),
       journal: Journal.new(options.log_output),

@@ -6,7 +6,7 @@ defmodule Lookout.Runner.Server do
   use GenServer
   use Lookout.Discreet
 
-  alias Lookout.{Client, Command, Error, LogMetadata, Signals, Timers, Watcher}
+  alias Lookout.{Client, Command, Error, LogMetadata, Signals, Start, Timers, Watcher}
   alias Lookout.Runner.{Changes, Loop, Options, Run, Schedule, Shutdown}
 
   # How long a run whose command is gone may still be busy with its output.
@@ -19,10 +19,10 @@ defmodule Lookout.Runner.Server do
   # changed by that start.
   @at_start 2_000
 
-  @enforce_keys [:options, :parent, :schedule]
+  @enforce_keys [:options, :start, :schedule]
   defstruct [
     :options,
-    :parent,
+    :start,
     :schedule,
     changes: Changes.new(),
     # what was given to a run that did not end its work: for the next one, but not its cause
@@ -37,7 +37,6 @@ defmodule Lookout.Runner.Server do
     watcher_ref: nil,
     # {:reason, reason}: the watcher has said that it stops
     stopped: nil,
-    failure: nil,
     run: nil
   ]
 
@@ -60,7 +59,7 @@ defmodule Lookout.Runner.Server do
   }
 
   @spec start_link(Options.t()) :: {:ok, pid} | {:error, Error.t() | {:already_started, pid}}
-  def start_link(%Options{} = options), do: Client.start_link(__MODULE__, options)
+  def start_link(%Options{} = options), do: Start.start_link(__MODULE__, options)
 
   ## Start
 
@@ -68,7 +67,7 @@ defmodule Lookout.Runner.Server do
   def init({%Options{} = options, parent}) do
     Process.flag(:trap_exit, true)
     LogMetadata.put(:runner, options.name)
-    state = %__MODULE__{options: options, parent: parent, schedule: Schedule.new(options.on_busy)}
+    state = %__MODULE__{options: options, start: Start.new(parent), schedule: Schedule.new(options.on_busy)}
     {:ok, state, {:continue, :watch}}
   end
 
@@ -76,7 +75,7 @@ defmodule Lookout.Runner.Server do
   def handle_continue(:watch, state) do
     case watch(state.options.watcher) do
       {:ok, watcher} -> {:noreply, first(%{state | watcher: watcher, watcher_ref: Process.monitor(watcher)})}
-      {:error, error} -> {:noreply, %{state | failure: error}}
+      {:error, error} -> Start.next(%{state | start: Start.failed(state.start, error)})
     end
   end
 
@@ -96,15 +95,9 @@ defmodule Lookout.Runner.Server do
     act(state, Schedule.demand(state.schedule))
   end
 
-  # The caller lives on, whether it traps exits or not: it has its error.
+  # It is served when the watcher runs, or has failed.
   @impl true
-  def handle_call(:await_start, from, %{failure: %Error{}} = state) do
-    Process.unlink(state.parent)
-    GenServer.reply(from, {:error, state.failure})
-    {:stop, :normal, state}
-  end
-
-  def handle_call(:await_start, _from, state), do: {:reply, :ok, state}
+  def handle_call(:await_start, from, state), do: Start.next(%{state | start: Start.asked(state.start, from, true)})
 
   def handle_call({:until, deadline, request}, from, state) do
     if Client.left(deadline) == 0, do: {:reply, {:error, :timeout}, state}, else: handle_call(request, from, state)

@@ -3,7 +3,7 @@ defmodule Lookout.Watcher.Life do
   # The lives of a watcher's program: told what to watch, live, dead, replaced. What may end the watcher returns what a callback does.
 
   import Lookout.Watcher.State, only: [deliver: 2, label: 1, push: 2, watch_options: 1]
-  alias Lookout.{Delivery, Error, Paths, Program, Telemetry}
+  alias Lookout.{Delivery, Error, Paths, Program, Start, Telemetry}
   alias Lookout.Watcher.State
 
   @type result :: {:noreply, State.t()} | {:stop, term, State.t()}
@@ -44,8 +44,7 @@ defmodule Lookout.Watcher.Life do
   end
 
   defp live(state) do
-    if is_tuple(state.starter), do: GenServer.reply(state.starter, :ok)
-    state = %{state | program: Program.live(state.program), was_live: true, starter: :answered}
+    state = %{state | program: Program.live(state.program), was_live: true, start: Start.done(state.start)}
     if state.options.ready == :async, do: push(state, {:notice, :ready}), else: state
   end
 
@@ -57,21 +56,8 @@ defmodule Lookout.Watcher.Life do
   @doc "It cannot be started, and there is no chance that trying again would help."
   @spec fail(State.t(), Error.t()) :: result
   def fail(state, error) do
-    state = %{state | program: Program.part(state.program), failure: error}
-
-    case state.starter do
-      :unasked -> {:noreply, state}
-      :answered -> {:stop, error, state}
-      from -> fail_start(state, from)
-    end
-  end
-
-  @doc "Answers the one that starts it. The caller lives on, whether it traps exits or not: it has its error."
-  @spec fail_start(State.t(), GenServer.from()) :: result
-  def fail_start(state, from) do
-    Process.unlink(state.parent)
-    GenServer.reply(from, {:error, state.failure})
-    {:stop, :normal, %{state | starter: :unasked}}
+    state = %{state | program: Program.part(state.program), start: Start.failed(state.start, error)}
+    if state.start.caller == :answered, do: {:stop, error, state}, else: Start.next(state)
   end
 
   ## Death

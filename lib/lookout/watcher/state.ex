@@ -2,17 +2,15 @@ defmodule Lookout.Watcher.State do
   @moduledoc false
   # What the process of a watcher knows, and what its rooms share: handing out, asking the program, the name.
 
-  alias Lookout.{Delivery, Error, Options, Program}
+  alias Lookout.{Delivery, Options, Program, Start}
 
   @type t :: %__MODULE__{
           options: Options.t(),
-          parent: pid,
+          start: Start.t(),
           program: Program.t(),
           delivery: Delivery.t(),
           dirs: [binary],
           unwatched: [[binary]],
-          starter: :unasked | :answered | GenServer.from(),
-          failure: nil | Error.t(),
           seq: non_neg_integer,
           seq_base: non_neg_integer,
           was_live: boolean,
@@ -22,20 +20,16 @@ defmodule Lookout.Watcher.State do
 
   @watch_options ~w(recursive changes settle max_settle follow_symlinks await backend poll_interval gitignore ignore only)a
 
-  @enforce_keys [:options, :parent, :program, :delivery, :dirs]
+  @enforce_keys [:options, :start, :program, :delivery, :dirs]
   defstruct [
     :options,
-    :parent,
+    :start,
     :program,
     :delivery,
     # what is watched, in the order given
     :dirs,
     # what the program must still be told to watch, by so many requests
     unwatched: [],
-    # start_link: has not asked yet; waits (its `from`); has been answered
-    starter: :unasked,
-    # why it could not be started
-    failure: nil,
     # of the last batch taken, and of the last one that the program's predecessors sent
     seq: 0,
     seq_base: 0,
@@ -50,7 +44,7 @@ defmodule Lookout.Watcher.State do
   def new(%Options{} = options, parent) do
     %__MODULE__{
       options: options,
-      parent: parent,
+      start: Start.new(parent),
       program: Program.new(options.limits),
       delivery: Delivery.new(options),
       dirs: options.dirs
