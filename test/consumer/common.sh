@@ -5,6 +5,10 @@ repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
+# A cache of programs of its own; ccache keeps its place.
+if command -v ccache >/dev/null; then CCACHE_DIR=$(ccache -k cache_dir) && export CCACHE_DIR; fi
+export XDG_CACHE_HOME="$scratch/cache"
+
 fail() {
   echo "FAILED: $1" >&2
   [ $# -lt 2 ] || printf '%s\n' "$2" >&2

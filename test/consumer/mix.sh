@@ -28,11 +28,37 @@ check 'a supervised watcher tells of a new file' "$output" "^saw created $WATCHE
 echo 'ok: nothing is written into the sources'
 
 output=$(MIX_ENV=prod mix release --quiet --path "$scratch/built" 2>&1) || fail 'mix release' "$output"
+check 'another environment takes the program from the cache' "$output" 'lookout_port is taken from'
 mv "$scratch/built" "$scratch/release"
 mv _build "$scratch/gone"
 output=$("$scratch/release/bin/consumer" eval 'Consumer.check()' 2>&1) || fail 'the release' "$output"
 check 'a release that was moved watches, too' "$output" "^saw created $WATCHED/new.txt$"
 mv "$scratch/gone" _build
+
+# What is in the cache is used only whole, and only where nobody else can write.
+cached=$(echo "$XDG_CACHE_HOME"/lookout/*/lookout_port)
+program=$(sha256sum <"$port")
+recompile() {
+  rm -rf _build/dev/lib/lookout/priv
+  output=$(env "$@" mix compile 2>&1) || fail 'mix compile' "$output"
+  [ "$program" = "$(sha256sum <"$port")" ] || fail "another program: $*"
+}
+chmod g+w "$XDG_CACHE_HOME/lookout"
+recompile
+check 'a cache that others may write to is not used' "$output" 'is not used: it belongs to another user, or others'
+chmod g-w "$XDG_CACHE_HOME/lookout"
+echo >>"$cached"
+recompile
+check 'a damaged program is not taken from the cache' "$output" 'was damaged, and is removed'
+recompile
+check 'it is kept again' "$output" 'lookout_port is taken from'
+recompile LOOKOUT_CACHE=0
+! grep -q 'taken from' <<<"$output" || fail 'LOOKOUT_CACHE=0 takes a program from the cache' "$output"
+echo 'ok: LOOKOUT_CACHE=0 turns the cache off'
+rm -rf "$XDG_CACHE_HOME" && touch "$XDG_CACHE_HOME"
+recompile
+check 'a cache that cannot be written is reported' "$output" 'cannot be kept in'
+rm "$XDG_CACHE_HOME"
 
 echo '// changed' >>"$LOOKOUT_SOURCE/c_src/main.cpp"
 output=$(mix compile 2>&1) || fail 'mix compile after a change' "$output"

@@ -2,10 +2,14 @@ defmodule Mix.Tasks.Compile.LookoutNative do
   @shortdoc "Builds lookout_port with CMake"
 
   @moduledoc """
-  Builds the port program `lookout_port` with CMake into the application's `priv`.
+  Builds the port program `lookout_port` with CMake into the application's `priv`, or takes it from a cache.
 
-  All that is built stands below `Mix.Project.app_path/0`: objects in `native`, the program in
-  `priv`. Nothing is written into the source tree. A build that has nothing to do says nothing.
+  All that is built is below `Mix.Project.app_path/0`: objects in `native`, the program in `priv`. Nothing is written into the source tree. A build that has
+  nothing to do prints nothing. A build that was interrupted goes on with the objects that it has.
+
+  A program that was built from the same sources, by the same compiler with the same flags, Boost, ei and C library, is kept in `$XDG_CACHE_HOME/lookout`
+  (`~/.cache/lookout`), so it is built once for all environments and projects, those of rebar3 included. The cache keeps ten programs; one that belongs to
+  another user, or that others may write to, is not used. `LOOKOUT_CACHE=0` turns it off; a build for another machine does not use it.
 
   The environment is honoured as CMake and Nerves know it: `CC`, `CXX`, `CFLAGS`, `CXXFLAGS`,
   `LDFLAGS`, `CMAKE_TOOLCHAIN_FILE`, `CMAKE_GENERATOR`, `CMAKE_PREFIX_PATH`, `BOOST_ROOT`,
@@ -15,7 +19,7 @@ defmodule Mix.Tasks.Compile.LookoutNative do
   On macOS, BSD and Windows, where Lookout does not work, nothing is built, no tool is looked for, and one warning is printed. A build for another machine
   (`CMAKE_TOOLCHAIN_FILE`, or a `MIX_TARGET` other than `host`) is done there, too.
 
-  Options: `--force` builds anew, `--verbose` shows what CMake says.
+  Options: `--force` builds anew, without the cache; `--verbose` shows the output of CMake.
   """
 
   use Mix.Task.Compiler
@@ -24,9 +28,21 @@ defmodule Mix.Tasks.Compile.LookoutNative do
 
   @manifest "compile.lookout_native"
   @program "lookout_port"
-  @sources ["CMakeLists.txt", "VERSION", "cmake/*.cmake", "c_src/**/*.{h,cpp,sh}"]
+  @sources ["CMakeLists.txt", "VERSION", "bin/build-native", "cmake/*.cmake", "c_src/**/*.{h,cpp,sh}"]
   @environment ~w(CC CXX CFLAGS CXXFLAGS LDFLAGS CMAKE_TOOLCHAIN_FILE CMAKE_GENERATOR
                   CMAKE_PREFIX_PATH BOOST_ROOT ERL_EI_INCLUDE_DIR ERL_EI_LIBDIR MIX_TARGET)
+
+  # A build must not outlive the VM: the next one would meet it in the same folder. A port program
+  # leads its process group and sees the end of its standard input when the VM is gone.
+  @tied_to_vm """
+  exec 3<&0 </dev/null
+  { cat <&3; kill -TERM 0; } >/dev/null 2>&1 &
+  exec 3<&-
+  "$@"
+  status=$?
+  kill $!
+  exit $status
+  """
 
   @impl true
   def run(args) do
@@ -53,20 +69,10 @@ defmodule Mix.Tasks.Compile.LookoutNative do
 
   defp build_if_stale(opts) do
     settings = settings()
-    {built_settings, built_sources} = if opts[:force], do: {nil, nil}, else: read_manifest()
     sources = sources()
-
-    cond do
-      built_settings != settings ->
-        clean()
-        build(settings, sources, opts)
-
-      built_sources != sources or not File.exists?(program()) or not File.exists?(inotifywait()) ->
-        build(settings, sources, opts)
-
-      true ->
-        {:noop, []}
-    end
+    if opts[:force], do: clean()
+    built? = read_manifest() == {settings, sources} and File.exists?(program()) and File.exists?(inotifywait())
+    if built?, do: {:noop, []}, else: build(settings, sources, opts)
   end
 
   @impl true
@@ -85,28 +91,30 @@ defmodule Mix.Tasks.Compile.LookoutNative do
   defp build(settings, sources, opts) do
     Mix.shell().info("Compiling #{@program} (CMake)")
     File.rm(manifest())
-    stage = Path.join(build_dir(), "stage")
+    script = ["/bin/sh", "bin/build-native", build_dir(), Path.dirname(program())]
+    command = ["-c", @tied_to_vm, "sh" | script]
 
-    cmake!("configure", ["-S", File.cwd!(), "-B", build_dir()] ++ configure_args(), opts)
-    cmake!("build", ["--build", build_dir(), "--parallel"] ++ jobs(), opts)
-    cmake!("install", ["--install", build_dir(), "--prefix", stage, "--strip"], opts)
+    case System.cmd("/bin/sh", command, stderr_to_stdout: true, into: output(), env: environment(opts)) do
+      {_output, 0} -> if opts[:verbose], do: show_log()
+      {_output, _status} -> Mix.raise("#{@program} could not be built, for the reason above.")
+    end
 
-    # By rename: a program that runs keeps its file, and one that starts finds a whole one.
-    File.mkdir_p!(Path.dirname(program()))
-    File.rename!(Path.join(stage, @program), program())
-    File.rename!(Path.join(stage, "inotifywait"), inotifywait())
     write_manifest({settings, sources})
     {:ok, []}
   end
 
-  defp configure_args do
-    {include, lib} = ei_dirs()
+  # Progress is shown while it is made.
+  defp output, do: if(Mix.shell() == Mix.Shell.Quiet, do: "", else: IO.stream())
 
-    ["-DERL_EI_INCLUDE_DIR=#{include}", "-DERL_EI_LIBDIR=#{lib}"] ++
-      if(System.get_env("CMAKE_GENERATOR") || !System.find_executable("ninja"),
-        do: [],
-        else: ["-G", "Ninja"]
-      )
+  # A program that was taken from the cache has none.
+  defp show_log do
+    with {:ok, log} <- File.read(Path.join(build_dir(), "log")), do: Mix.shell().info(log)
+  end
+
+  defp environment(opts) do
+    {include, lib} = ei_dirs()
+    cache = if opts[:force], do: [{"LOOKOUT_CACHE", "0"}], else: []
+    [{"ERL_EI_INCLUDE_DIR", include}, {"ERL_EI_LIBDIR", lib} | cache]
   end
 
   # The Erlang that compiles knows where its own ei stands, whatever `erl` is in the path.
@@ -119,53 +127,6 @@ defmodule Mix.Tasks.Compile.LookoutNative do
 
     {System.get_env("ERL_EI_INCLUDE_DIR") || Path.join(own, "include"),
      System.get_env("ERL_EI_LIBDIR") || Path.join(own, "lib")}
-  end
-
-  defp jobs do
-    if System.get_env("CMAKE_BUILD_PARALLEL_LEVEL"),
-      do: [],
-      else: [to_string(System.schedulers_online())]
-  end
-
-  # A build must not outlive the VM: the next one would meet it in the same folder. A port program
-  # leads its process group and sees the end of its standard input when the VM is gone.
-  @tied_to_vm """
-  exec 3<&0 </dev/null
-  { cat <&3; kill -TERM 0; } >/dev/null 2>&1 &
-  exec 3<&-
-  "$@"
-  status=$?
-  kill $!
-  exit $status
-  """
-
-  defp cmake!(step, args, opts) do
-    cmake = System.find_executable("cmake") || Mix.raise(missing("cmake", "CMake 3.25 or newer"))
-
-    case System.cmd("/bin/sh", ["-c", @tied_to_vm, "sh", cmake | args], stderr_to_stdout: true) do
-      {output, 0} ->
-        if opts[:verbose], do: Mix.shell().info(output)
-
-      {output, status} ->
-        Mix.raise("""
-        #{@program} could not be built: cmake ended with status #{status} (#{step}).
-        #{hint(output)}
-        #{String.trim_trailing(output)}
-        """)
-    end
-  end
-
-  # What CMake says before our own checks can say it better.
-  defp hint(output) do
-    if output =~ "CMAKE_MAKE_PROGRAM is not set",
-      do: missing("ninja or make", "A build program", "ninja-build", "samurai", "ninja"),
-      else: ""
-  end
-
-  defp missing(what, title, debian \\ "cmake", alpine \\ "cmake", brew \\ "cmake") do
-    "#{title} is needed to build lookout_port and #{what} was not found. Install it: " <>
-      "apt-get install #{debian} (Debian), apk add #{alpine} (Alpine), " <>
-      "brew install #{brew} (macOS)."
   end
 
   # All that decides what a build comes out as, beside the sources.
