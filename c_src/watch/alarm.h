@@ -1,4 +1,4 @@
-// A timer that is set once and then left alone until it has gone off.
+// A one-shot timer. While it is set, further calls of set() have no effect until it has expired.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -15,7 +15,7 @@ class Alarm {
 
   bool is_set() const { return set_; }
 
-  // Calls `action` after `delay`, unless it has been set already.
+  // Calls `action` after `delay`. Does nothing if the timer is set already.
   template <class Action>
   void set(std::chrono::milliseconds delay, Action action) {
     if (set_) return;

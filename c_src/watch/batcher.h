@@ -1,4 +1,5 @@
-// Gathers changes into batches and notices between them, and sends them on credit. Pure.
+// Collects changes into batches and keeps notices in order between them; sends both only while
+// there is credit. Pure.
 #pragma once
 
 #include <bitset>
@@ -18,26 +19,28 @@ class Batcher {
 
   void grant(std::uint64_t batches);
   bool has_credit() const { return credit_ > 0; }
-  // Batches; nullopt is unlimited.
+  // The number of batches that may still be sent; nullopt is unlimited.
   std::optional<std::uint64_t> credit() const;
 
-  // Which changes are told from now on; the others are dropped.
+  // Sets which changes are reported from now on; add() drops the others.
   void want(ChangeSet changes) { wanted_ = changes; }
 
   void add(Event event);
-  // Notices wait for credit though they cost none, so that they cannot pile up in the output.
+  // Notices cost no credit, but are sent only while there is credit, so that they cannot accumulate
+  // in the output.
   void add(Notice notice);
 
-  // Whether notices wait for credit.
+  // Whether pending notices are waiting for credit.
   bool withholds() const { return credit_ == 0 && !notices_.empty(); }
-  // Whether it should be flushed before there is more.
+  // Whether flush() should be called before more is added.
   bool is_due() const;
-  // Sends what there is: changes, which are found on credit only, and around them the notices:
-  // those that were added before the last change come first.
+  // Sends the pending batch and, while there is credit, the notices: those that were added before
+  // the last change precede the batch, the others follow it. The batch itself needs no check of the
+  // credit, since the engine produces changes only while there is credit.
   void flush();
 
-  std::uint64_t seq() const { return seq_; }        // of the last batch
-  std::uint64_t events() const { return events_; }  // told so far
+  std::uint64_t seq() const { return seq_; }        // the number of the last batch
+  std::uint64_t events() const { return events_; }  // reported so far
 
  private:
   bool cancels(const Notice& notice);
@@ -50,7 +53,7 @@ class Batcher {
   std::vector<Event> batch_;
   std::size_t batch_bytes_ = 0;
   std::vector<Notice> notices_;
-  std::size_t notices_first_ = 0;  // how many of them come before the batch
+  std::size_t notices_first_ = 0;  // how many of notices_ precede the batch
 };
 
 }  // namespace lookout

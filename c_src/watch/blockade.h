@@ -1,4 +1,5 @@
-// Appearances that wait for their place: in the tree a parked entry still stands there. Pure.
+// Blocked appearances. An appearance is an entry that is new at its path; it is blocked while the
+// tree still has a parked entry (the blocker) at that path. Pure.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +15,7 @@ namespace lookout {
 
 struct Blocked {
   DirtyName place;
-  Identity identity;  // of what stands there on disk
+  Identity identity;  // of the entry that exists at that path on disk
   std::uint64_t round = 0;
 };
 
@@ -22,18 +23,20 @@ class Blockade {
  public:
   bool empty() const { return by_blocker_.empty(); }
 
-  // `blocker` stands at the place of an appearance. One that waits there already keeps its round.
+  // Blocks an appearance until `blocker`, the tree's entry at the same path, has left. If one is
+  // blocked there already, it keeps its round, takes the new identity and merges the hints.
   void add(NodeId blocker, Blocked blocked);
-  // Takes out what waits for this entry to leave; nullopt for none.
+  // Removes and returns the appearance that this entry blocks; nullopt for none.
   std::optional<Blocked> release(NodeId blocker);
-  // What waits for this entry to leave; nullptr for none.
+  // The appearance that this entry blocks; nullptr for none.
   const Blocked* find(NodeId blocker) const;
 
-  // Whether an appearance with this identity waits: the entry that the tree knows under it may
-  // soon be found to have moved there.
+  // Whether an appearance with this identity is blocked. If so, the tree's entry with the same
+  // identity may turn out to have been renamed to that path.
   bool wants(Identity identity) const { return wanted_.contains(identity); }
 
-  // The blockers of what has waited since before `round`, those first that are wanted themselves.
+  // The blockers of appearances that were blocked before `round`. Those blockers come first for
+  // which wants() holds.
   std::vector<NodeId> waiting_since_before(std::uint64_t round, const Tree& tree) const;
 
  private:
@@ -41,7 +44,8 @@ class Blockade {
   void want_no_more(Identity identity);
 
   std::unordered_map<NodeId, Blocked> by_blocker_;
-  std::unordered_map<Identity, std::size_t, HashIdentity> wanted_;  // by how many
+  std::unordered_map<Identity, std::size_t, HashIdentity>
+      wanted_;  // the number of blocked appearances
 };
 
 }  // namespace lookout

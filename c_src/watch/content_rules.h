@@ -1,11 +1,11 @@
-// Decides whether the content of a file was written: from what the tree knows of the file, from
-// the events that named it, and from what statx(2) returns now. Pure. All times are those of
+// Decides whether the content of a file was written. The decision uses the tree's record of the
+// file, the events that named it, and the current result of statx(2). Pure. All times are those of
 // inode_clock(), in nanoseconds.
 //
-// Times and sizes alone do not suffice: two writes within one tick of the kernel's clock leave the
-// same of both, and an inode number is used again soon after a file is deleted. Events alone do
-// not either: a write through a mapping causes none but that of the close, and events are lost
-// when a queue overflows.
+// Times and sizes alone do not suffice: two writes within one tick of the kernel's clock can leave
+// time and size the same, and file systems reuse an inode number soon after a file is deleted.
+// Events alone do not suffice either: a write through a memory mapping causes no event but the one
+// of the close, and the kernel drops events when a queue overflows.
 #pragma once
 
 #include <cstdint>
@@ -16,22 +16,23 @@
 
 namespace lookout {
 
-// A file as the tree has it.
+// The tree's record of a file.
 struct KnownFile {
-  std::uint32_t signature;  // Look::signature() of its last check; 0: it was never checked
-  std::int64_t handled;     // every event that was queued before this moment has been handled
-  // Since when its directory may have changed without an event, as a polled one does.
+  std::uint32_t signature;  // Look::signature() at its last check; 0: never checked
+  std::int64_t handled;     // every event queued before this time has been handled
+  // The time since which its directory may have changed without an event, for example because the
+  // directory is polled; nullopt if every change causes an event.
   std::optional<std::int64_t> without_events;
-  // When the crawl began that found the file; read only where it was never checked.
+  // When the crawl that found the file began; used only for a file that was never checked.
   std::int64_t crawled;
 };
 
-// Whether the inode was born before the tree was last known to be right about the file's place. By
-// that it is the one that the tree knows, not a new one with the same number. False where the file
-// system keeps no birth times.
+// Whether the inode was created before the time up to which the tree is known to be correct. If so,
+// it is the inode that the tree recorded, not a new one that reuses the number. False where the
+// file system keeps no birth times.
 bool was_born_before(const KnownFile& known, const Look& seen);
 
-// Whether this is certainly the file that the tree knows under this inode number.
+// Whether this is certainly the file that the tree recorded under this inode number.
 bool is_same_file(const KnownFile& known, const Look& seen);
 
 // Whether to report the content as modified.

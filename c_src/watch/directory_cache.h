@@ -1,5 +1,6 @@
-// Open descriptors of directories of the tree, each verified to be the directory that the tree
-// means: a path may lead elsewhere by the time it is opened, a verified descriptor cannot.
+// A cache of open descriptors of directories of the tree. open() verifies by device and inode
+// number that a descriptor is the directory that the tree recorded: a path may resolve to another
+// directory by the time it is opened, a verified descriptor cannot.
 #pragma once
 
 #include <sys/types.h>
@@ -20,12 +21,12 @@ namespace lookout {
 // Why a directory could not be opened.
 struct OpenFailure {
   enum class Kind {
-    moved,   // another entry or none stands at the place of `node`: look there first
-    denied,  // `node` stands at its place but may not be opened
-    failed   // a passing condition (no descriptors, no memory, an I/O error, no answer): try again
+    moved,   // another entry or none exists at the path of `node`: check that path first
+    denied,  // `node` exists at its path, but permission to open it is denied
+    failed   // any other error (no descriptors, no memory, an I/O error, no answer): try again
   };
   Kind kind;
-  NodeId node;  // the directory or the ancestor where it failed
+  NodeId node;  // the directory or the ancestor that could not be opened
   int code;     // errno
 };
 
@@ -35,19 +36,23 @@ class DirectoryCache {
   DirectoryCache(Tree& tree, std::size_t capacity, const RemoteMounts& mounts, ReadAhead& closer)
       : tree_(tree), capacity_(capacity), mounts_(mounts), closer_(closer) {}
 
-  // Opens a directory from its nearest ancestor that is open, verifying each step. The first open
-  // of a directory with a provisional identity confirms it; every open notes its mode when it was
-  // not known.
+  // Opens a directory relative to its nearest ancestor that is open, and verifies each component.
+  // The first open of a directory with a provisional identity stores its real identity and its mode
+  // in the tree.
   std::variant<DirectoryFd, OpenFailure> open(NodeId directory);
 
   void drop(NodeId directory);
   void drop_all();
-  // An event of this directory was read: steady changes find its descriptor open.
+  // Called when an event of this directory was read. rest() then keeps its descriptor open, so that
+  // a directory that changes steadily is not opened again each time.
   void had_event(NodeId directory);
-  // There is no more work for now: closes all but the directories that had an event since the last
-  // age() but one. An open descriptor keeps a file system from being unmounted, so what is polled,
-  // or was listed once, is not kept. Nor is a root or a followed link that had events where that
-  // would hold back its removal: IN_DELETE_SELF comes only of what is empty, when it is closed.
+  // Called when there is no more work for now. Closes all descriptors but those of directories that
+  // had an event since the last call of age() but one, and those on a mount with an unanswered
+  // call. An open descriptor keeps a file system from being unmounted, so a directory that is
+  // polled, or was listed once, is closed. A root or the target of a followed link is closed in
+  // spite of events when it is empty: the kernel queues IN_DELETE_SELF of a removed directory only
+  // when its last descriptor is closed, and only an empty directory can be removed. It is closed as
+  // well when it is a mount point or on a remote mount.
   void rest();
   void age();
   bool empty() const { return slots_.empty(); }
@@ -57,7 +62,7 @@ class DirectoryCache {
   struct Slot {
     DirectoryFd fd;
     std::list<NodeId>::iterator recency;
-    bool mounted;  // of a root or a followed link: a file system is mounted there
+    bool mounted;  // a root or the target of a followed link, and a mount point or remote
   };
 
   bool is_top(NodeId directory) const;
@@ -69,13 +74,14 @@ class DirectoryCache {
   Tree& tree_;
   std::size_t capacity_;
   const RemoteMounts& mounts_;
-  ReadAhead& closer_;  // of those for which there is no room
+  ReadAhead& closer_;  // closes the descriptors that are evicted
   std::unordered_map<NodeId, Slot> slots_;
-  std::list<NodeId> recency_;  // the latest used first
-  // Those that had an event since the last age(), and in the period before; at most `capacity_`.
+  std::list<NodeId> recency_;  // most recently used first
+  // The directories with an event since the last age(), and those with an event in the period
+  // before; at most `capacity_` each.
   std::unordered_set<NodeId> recent_;
   std::unordered_set<NodeId> before_;
-  NodeId latest_ = kNoNode;  // of recent_
+  NodeId latest_ = kNoNode;  // the last one inserted into recent_
 };
 
 }  // namespace lookout

@@ -1,5 +1,6 @@
-// The entries that hints speak of and that have not been looked at yet. Pure and bounded: when
-// it is full its caller trades the entries of a directory for "this directory is stale".
+// The dirty set: the entries that events have named and that have not been checked yet. Pure and
+// bounded: when it is full, the caller takes all entries out and marks their directories stale
+// instead.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +22,7 @@ struct DirtyName {
 
 class DirtySet {
  public:
-  // A full set takes about 8 MiB.
+  // A full set takes about 8 MiB of memory.
   static constexpr std::size_t kMaxNames = 65536;
 
   DirtySet();
@@ -34,13 +35,14 @@ class DirtySet {
   // How often add() has been called.
   std::uint64_t additions() const { return additions_; }
 
-  // Adds the hints to those that the entry has already; an entry keeps its first place in line.
+  // Adds an entry, or merges the hints into those of an entry that is dirty already. The latter
+  // keeps its position in the order.
   void add(NodeId directory, std::string_view name, Hints hints);
 
-  // The hints that the entry has; 0 when it is not dirty.
+  // The hints of an entry; 0 if it is not dirty.
   Hints hints(NodeId directory, std::string_view name) const;
 
-  // All entries in the order in which they were first added; the set is empty after it.
+  // Returns all entries in the order in which they were first added, and empties the set.
   std::vector<DirtyName> take();
 
  private:

@@ -1,4 +1,5 @@
-// Looks at the disk, always relative to an open directory: a long path is never needed.
+// statx(2) and getdents64(2) calls. All are relative to an open directory, so no path is ever too
+// long.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +16,7 @@
 
 namespace lookout {
 
-// What statx(2) tells of an entry; times in nanoseconds since the epoch.
+// The result of statx(2) for an entry; times in nanoseconds since the epoch.
 struct Look {
   EntryType type;
   Identity identity;
@@ -24,45 +25,47 @@ struct Look {
   std::uint64_t size;
   std::int64_t mtime;
   std::int64_t ctime;
-  bool linked;                        // it was reached through a symbolic link
-  bool mounted;                       // something is mounted there (since Linux 5.8)
+  bool linked;                        // the entry was reached through a symbolic link
+  bool mounted;                       // the entry is a mount point (since Linux 5.8)
   std::optional<std::int64_t> birth;  // where the file system keeps it (ext4, XFS, btrfs, tmpfs)
 
-  // A hash of size, mtime and mode that is never 0; the upper half is of the size alone.
+  // A hash of size, mtime and mode that is never 0. The upper 16 bits depend on the size alone.
   std::uint32_t signature() const;
   static bool size_differs(std::uint32_t a, std::uint32_t b) { return (a ^ b) >> 16 != 0; }
 };
 
-// The entry itself, symbolic links not followed; or an errno.
+// Stats the entry itself, without following a symbolic link. Returns an errno on failure.
 std::variant<Look, int> look_at(int directory_fd, const std::string& name);
-// What stands where a symbolic link leads.
+// Stats the target of a symbolic link. A target that does not exist is ENOENT, and so are ELOOP and
+// ENOTDIR.
 std::variant<Look, int> look_through(int directory_fd, const std::string& name);
 
-// Whether a file system is mounted at this directory (since Linux 5.8; false before).
+// Whether this directory is the root of a mount (since Linux 5.8; false before).
 bool is_mount_root(int directory_fd);
-// The mount that a directory was opened on (since Linux 5.8; 0 before).
+// The ID of the mount through which a directory was opened (since Linux 5.8; 0 before).
 std::uint64_t mount_of(int directory_fd);
 
-// Whether a failure with this errno is likely to pass by itself: no descriptors, no memory.
+// Whether this errno is transient: no descriptors, no memory, EINTR or EAGAIN.
 bool is_passing(int code);
 
-// The clock that the kernel stamps inodes with, in nanoseconds since the epoch.
+// The clock from which the kernel takes inode timestamps, in nanoseconds since the epoch.
 std::int64_t inode_clock();
-// Nanoseconds, as exact as that one, and never set.
+// A clock with the same resolution that is never set, in nanoseconds.
 std::int64_t monotonic_clock();
 
-// How far the time stamp of an inode may lie before the moment that it stands for, in nanoseconds:
-// where whole seconds are kept, as on ext4 with small inodes, a second; elsewhere a tick of that
-// clock, which is at most 10 ms.
+// The granularity of an inode timestamp: by how many nanoseconds it may be earlier than the change
+// that it records. One second where the file system keeps whole seconds, as ext4 does with small
+// inodes; otherwise a tick of inode_clock(), which is at most 10 ms.
 std::int64_t grain(std::int64_t stamp);
 
-// The records of a whole listing, as getdents64(2) gives them.
+// The records of a whole listing, in the format of getdents64(2).
 struct DirectoryRecords {
   std::string bytes;
-  int error = 0;  // errno of what cut it short
+  int error = 0;  // the errno with which reading stopped; 0: the listing is complete
 };
-// A listing of more bytes than `most` is cut short with EOVERFLOW: a server may list without end.
-inline constexpr std::size_t kMostRecords = std::size_t{256} << 20;  // of some 8,000,000 entries
+// A listing of more bytes than `most` fails with EOVERFLOW, since a server may return records
+// without end.
+inline constexpr std::size_t kMostRecords = std::size_t{256} << 20;  // about 8,000,000 entries
 DirectoryRecords read_records(int directory_fd, std::size_t most = kMostRecords);
 
 // Reads the entries of a directory, block by block.
@@ -71,36 +74,37 @@ class DirectoryReader {
   struct Item {
     std::string name;
     std::uint64_t inode;
-    std::optional<EntryType> type;  // nullopt where the file system does not say
+    std::optional<EntryType> type;  // nullopt where the file system returns DT_UNKNOWN
   };
 
-  // Opens the directory once more, after its watch was added. Throws nothing; check `error()`.
+  // Opens the directory again, for which the caller has added a watch before. Throws nothing; check
+  // `error()`.
   explicit DirectoryReader(int directory_fd);
-  // Through the descriptor itself, from the start; nobody else uses its offset. `owner` keeps it
-  // open.
+  // Reads through the descriptor itself, from offset 0; nothing else may use its offset. `owner`
+  // keeps it open.
   DirectoryReader(int directory_fd, std::shared_ptr<const void> owner);
-  // Of what was read before.
+  // Returns the entries of records that were read before.
   explicit DirectoryReader(const DirectoryRecords& records);
 
-  // Reads now, as far as there is room, what next() would.
+  // Reads ahead for next(), as much as fits into the buffer.
   void fill();
-  // Reads one block more into memory, and closes the directory when there is none. Whether it is
-  // still open.
+  // Reads one more block into memory and enlarges the buffer if needed. Closes the directory at its
+  // end or on an error. Returns whether the directory is still open.
   bool read_out();
-  // The next entry but "." and ".."; false at the end or on an error.
+  // Returns the next entry, skipping "." and ".."; false at the end or on an error.
   bool next(Item& item);
-  int error() const { return error_; }  // errno, 0 if all went well
+  int error() const { return error_; }  // an errno; 0: no error
 
  private:
   void read();
 
-  std::shared_ptr<const void> owner_;  // of the descriptor
+  std::shared_ptr<const void> owner_;  // keeps fd_ open
   int fd_ = -1;
   std::unique_ptr<char[]> buffer_;
   std::size_t room_ = 0;  // bytes
   std::size_t at_ = 0;
   std::size_t filled_ = 0;
-  bool ended_ = false;  // there is no more to be read
+  bool ended_ = false;  // getdents64(2) has reached the end or failed
   int error_ = 0;
 };
 

@@ -1,4 +1,4 @@
-// What the engine tells: entries of the tree, changes of them, and notices.
+// The data types that the engine reports: entries of the tree, changes of them, and notices.
 #pragma once
 
 #include <bitset>
@@ -12,10 +12,10 @@ namespace lookout {
 enum class EntryType : std::uint8_t { file, directory, symlink, other };
 
 enum class Change : std::uint8_t { created, modified, attributes, deleted, renamed };
-// A bit for each.
+// One bit for each Change.
 using ChangeSet = std::bitset<5>;
 
-// A transition of the tree. Paths are absolute, raw bytes as on disk.
+// A transition of the tree. Paths are absolute and contain the raw bytes of the file system.
 struct Event {
   Change change;
   EntryType type;
@@ -37,47 +37,47 @@ struct Entry {
   EntryType type;
   std::string path;
   std::uint64_t inode;
-  std::optional<EntryStat> stat;  // only when asked for, and when the entry could be looked at
+  std::optional<EntryStat> stat;  // only if it was requested and statx(2) succeeded
 
   bool operator==(const Entry&) const = default;
 };
 
-// Kernel events were lost; a rescan finds the differences, which follow as events.
+// The kernel dropped events. A rescan finds the differences, which are then reported as events.
 struct OverflowNotice {
   std::string dir;
   bool operator==(const OverflowNotice&) const = default;
 };
-// A directory below a root cannot be read; nothing is known of what is in it until it can.
+// A directory below a root cannot be read. Changes of its entries are not found until it can be.
 struct UnreadableNotice {
   std::string dir;
   std::string reason;  // an errno in lower case, or "untrusted" (watch/rule_files.h)
   bool operator==(const UnreadableNotice&) const = default;
 };
-// The kernel gives no more watches; the directory is looked at every interval instead.
+// The kernel grants no more watches; the directory is polled instead.
 struct WatchLimitNotice {
   std::string dir;
   bool operator==(const WatchLimitNotice&) const = default;
 };
-// What is on this file system may be changed unseen by this kernel; from this directory down it is
-// looked at every interval instead.
+// Other hosts or processes may change this file system without an event in this kernel. It is
+// polled instead, from this directory down.
 struct PolledNotice {
   std::string dir;
-  std::string file_system;  // as "nfs" or "fuse"
+  std::string file_system;  // for example "nfs" or "fuse"
   bool operator==(const PolledNotice&) const = default;
 };
-// A pseudo file system is mounted there, below a root: what is on it is neither reported nor
-// watched.
+// A pseudo file system is mounted at this directory, below a root. Its contents are neither
+// reported nor watched.
 struct UnwatchedNotice {
-  std::string dir;          // or the file that it shows as
-  std::string file_system;  // as "proc"
+  std::string dir;          // or a file, where the mount point is a file
+  std::string file_system;  // for example "proc"
   bool operator==(const UnwatchedNotice&) const = default;
 };
-// A watched root no longer stands at its path; its entries were reported as deleted before this.
+// A watched root no longer exists at its path. Its entries were reported as deleted before this.
 struct RootDeletedNotice {
   std::string dir;
   bool operator==(const RootDeletedNotice&) const = default;
 };
-// A root stands at its path again; its entries follow as created.
+// A root exists at its path again. Its entries are reported as created after this.
 struct RootCreatedNotice {
   std::string dir;
   bool operator==(const RootCreatedNotice&) const = default;

@@ -1,4 +1,4 @@
-// What is known of the file systems that are met.
+// The properties of file systems that matter for watching and listing.
 #pragma once
 
 #include <cstdint>
@@ -8,35 +8,37 @@
 
 namespace lookout {
 
-// A kind of file system as statfs(2) tells it.
+// The properties of a file system type (f_type of statfs(2)).
 struct FileSystem {
-  // Whether the inode numbers of a listing are those of stat(2). They are on the usual local file
-  // systems; on overlayfs and network file systems they need not be.
+  // Whether getdents64(2) returns the same inode numbers as stat(2). The usual local file systems
+  // do so; overlayfs and network file systems may not.
   bool trusted = false;
-  // Whether a listing through an offset that was set to 0 shows what was made between the opening
-  // of the directory and that. btrfs (Linux 6.5) and tmpfs (Linux 6.11 to 6.13) fix the end of a
-  // listing when the directory is opened; tmpfs fixes it anew when the offset is set.
+  // Whether a listing after lseek(2) to offset 0 contains the entries that were created between
+  // open(2) and lseek(2). btrfs (Linux 6.5) and tmpfs (Linux 6.11 to 6.13) fix the end of a listing
+  // when the directory is opened; tmpfs fixes it again on lseek(2).
   bool live = false;
-  // Its name where others may change it unseen by this kernel; empty otherwise.
+  // The name of the type if other hosts or processes may change the file system without an event in
+  // this kernel; empty otherwise.
   std::string_view remote;
-  // Its name where the kernel makes up what is on it as it is read; empty otherwise.
+  // The name of the type if the kernel generates the contents when they are read; empty otherwise.
   std::string_view pseudo;
 };
-// The name of the one whose directories have something mounted at them when they are opened.
+// The name of the file system whose directories are mount triggers: opening one mounts another file
+// system there.
 inline constexpr std::string_view kAutofs = "autofs";
 FileSystem file_system_of_type(std::uint64_t statfs_type);
-// Of an open directory; nullopt where statfs(2) fails.
+// The file system of an open directory; nullopt if fstatfs(2) fails.
 std::optional<FileSystem> file_system_of(int directory_fd);
 
-// Whether a call on a file system whose type has this name in /proc/self/mountinfo waits for
-// another host or process, for as long as that does not answer.
+// Whether a system call on a file system of this type may block until another host or process
+// answers. `type` is a name as in /proc/self/mountinfo.
 bool may_block(std::string_view type);
 
-// The file systems of the devices met so far.
+// A cache of file systems by device number.
 class FileSystems {
  public:
   const FileSystem& of(int directory_fd, std::uint64_t device);
-  void forget() { known_.clear(); }  // a device number may come to stand for another file system
+  void forget() { known_.clear(); }  // the kernel may reuse a device number
 
  private:
   std::unordered_map<std::uint64_t, FileSystem> known_;

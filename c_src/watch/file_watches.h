@@ -1,5 +1,6 @@
-// The entries that are mount points and no directories, and what watches each. What is done to such
-// a file is an event of the directory that it was mounted from, so it has a watch of its own. Pure.
+// The entries that need a watch of their own, and these watches: mount points that are not
+// directories, and single files named by a symbolic link. The kernel reports changes of a mounted
+// file to the directory that it was mounted from, not to the directory of the mount point. Pure.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +16,8 @@ namespace lookout {
 class FileWatches {
  public:
   struct Watched {
-    Identity identity;  // of what is mounted there
-    int watch;          // or one of these
+    Identity identity;  // of the file that is mounted or linked to
+    int watch;          // a watch descriptor, or one of the constants below
   };
   static constexpr int kPolled = -1;
   static constexpr int kLeftOut = -2;  // on a pseudo file system
@@ -25,15 +26,15 @@ class FileWatches {
   const Watched* find(const Place& place) const;
   void set(const Place& place, Watched watched) { files_[place] = watched; }
   void erase(const Place& place) { files_.erase(place); }
-  // A directory leaves the tree. Returns the watches of entries in it.
+  // Removes the entries of a directory that leaves the tree. Returns their watches.
   std::vector<int> forget(NodeId directory);
 
-  // The places that have this watch: one file may be mounted at several.
+  // The places that have this watch: several if one file is mounted at several places.
   std::vector<Place> with_watch(int watch) const;
   bool in_use(int watch) const { return !with_watch(watch).empty(); }
   std::vector<Place> all() const;
   std::vector<Place> polled() const { return with_watch(kPolled); }
-  std::uint64_t watches() const;  // each counts once
+  std::uint64_t watches() const;  // the number of distinct watches
 
  private:
   std::map<Place, Watched> files_;

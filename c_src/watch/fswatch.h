@@ -1,6 +1,6 @@
-// The program fswatch as a source of hints: it is run as a child, and each path that it prints is a
-// reason to look there. What is below such a root is polled as well, since fswatch misses changes
-// and does not say when it has begun to watch.
+// Runs the program fswatch as a child process and has each path that it prints checked. Roots with
+// this backend are polled as well, since fswatch misses changes and does not report when it has
+// started to watch.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -20,20 +20,21 @@ namespace lookout {
 class Fswatch : private CommandListener {
  public:
   struct Place {
-    std::string path;     // absolute, leads through no symbolic links
-    std::uint64_t inode;  // what stands there: when it is another one, fswatch is started again
+    std::string path;     // absolute, without symbolic links in it
+    std::uint64_t inode;  // of the directory there; if it changes, fswatch is restarted
     bool operator==(const Place&) const = default;
   };
 
-  // `printed` is called with each path, `ended` when the program has ended or cannot be started:
-  // once, until it has printed something again. It is started again and again.
+  // Calls `printed` with each path that fswatch prints, and `ended` when fswatch has exited or
+  // cannot be started. `ended` is not called again until fswatch has printed something. fswatch is
+  // restarted every second until it runs.
   Fswatch(boost::asio::io_context& io, std::function<void(const std::string&)> printed,
           std::function<void()> ended);
 
-  // The error to tell where there is no such program.
+  // The error to report if PATH has no program fswatch; nullopt if it has one.
   static std::optional<Error> missing();
 
-  // Has it watch these directories and no others; with none it ends.
+  // Has fswatch watch exactly these directories; without any it is stopped.
   void follow(std::vector<Place> places);
   bool running() const { return state_ == State::running; }
 
@@ -55,7 +56,7 @@ class Fswatch : private CommandListener {
   State state_ = State::ended;
   std::vector<Place> wanted_;
   std::vector<Place> followed_;
-  std::string line_;  // the part of a path that has come
+  std::string line_;  // the incomplete path at the end of the output so far
   Command command_;
   Alarm again_;
 };

@@ -1,4 +1,4 @@
-// Hashing with a seed of the process's own, so that names on disk cannot be chosen to collide.
+// Hashing with a random seed for each process, so that nobody can choose file names that collide.
 #pragma once
 
 #include <cstdint>
@@ -6,7 +6,7 @@
 
 namespace lookout {
 
-// Mixes two words into one whose every bit depends on all of theirs.
+// Mixes two words into one. Each bit of the result depends on all bits of both.
 inline std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
   std::uint64_t x = a ^ (b * 0x9e3779b97f4a7c15);  // 2^64 / golden ratio
   x = (x ^ (x >> 32)) * 0xd6e8feb86659fd93;

@@ -1,6 +1,7 @@
-// What a hint source says about an entry. A hint is never believed, only looked into; but what it
-// says of an entry's content is itself the evidence, since two writes within one tick of the
-// clock leave the same time and size.
+// Hints: what the events of a hint source state about an entry. A hint is not trusted, it only has
+// the entry checked on disk. The exception are changes of content and attributes: there the hint
+// itself is the evidence, since two writes within one tick of the clock can leave the same time and
+// size.
 #pragma once
 
 #include <cstdint>
@@ -17,19 +18,19 @@ inline constexpr Hints kDeleted = 1U << 2;     // the name was removed
 inline constexpr Hints kMovedFrom = 1U << 3;   // the name left by a rename
 inline constexpr Hints kWritten = 1U << 4;     // content or size changed
 inline constexpr Hints kAttributes = 1U << 5;  // mode, owner, times or the like changed
-inline constexpr Hints kClosed = 1U << 6;      // a writer closed it: a reason to compare
-inline constexpr Hints kPassedOn = 1U << 7;    // comes from another link of the same file
-inline constexpr Hints kSuspect = 1U << 8;     // hints were lost: compare times too
-inline constexpr Hints kRootGone = 1U << 9;    // of a watched directory itself: look at its place
-inline constexpr Hints kUnpaired = 1U << 10;   // moved here from where no hint speaks of it
-inline constexpr Hints kCompare = 1U << 11;    // passed on with no more than a doubt
-inline constexpr Hints kWaited = 1U << 12;  // checked once, and waits for the others of the round
+inline constexpr Hints kClosed = 1U << 6;      // a writer closed the file: compare its signature
+inline constexpr Hints kPassedOn = 1U << 7;    // passed on from another hard link of the file
+inline constexpr Hints kSuspect = 1U << 8;     // events were lost: compare times too
+inline constexpr Hints kRootGone = 1U << 9;    // the watched directory itself left: check its path
+inline constexpr Hints kUnpaired = 1U << 10;   // moved here from a place that no events cover
+inline constexpr Hints kCompare = 1U << 11;  // passed on by suspicion only, without a content event
+inline constexpr Hints kWaited = 1U << 12;   // checked once, requeued behind all other dirty names
 
 inline constexpr Hints kContent = kWritten | kAttributes;
 inline constexpr Hints kPlace = kCreated | kMovedTo | kDeleted | kMovedFrom;
 
-// What two hints of one place say together: what comes from another link as well as from here is
-// this one's own.
+// Merges the hints of two events at one place. kPassedOn remains only if both have it: hints that
+// an event reported at this place are not marked as passed on from another hard link.
 inline constexpr Hints merged(Hints one, Hints other) {
   return ((one | other) & ~kPassedOn) | (one & other & kPassedOn);
 }
@@ -41,9 +42,9 @@ struct Hint {
   Hints hints = 0;
   std::string_view name;     // empty: the watched directory itself; valid until the next read
   std::uint32_t cookie = 0;  // the same for both halves of a rename
-  bool alone = false;        // of a directory itself, and no hint in the one above speaks of it too
-  bool overflow = false;     // messages were lost: anything may have changed
-  bool ended = false;        // the watch is no more (its directory was deleted or unmounted)
+  bool alone = false;        // of a directory itself, and its parent gets no hint about it
+  bool overflow = false;     // the kernel dropped events: anything may have changed
+  bool ended = false;        // the watch was removed (directory deleted or unmounted)
 };
 
 }  // namespace lookout

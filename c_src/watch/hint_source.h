@@ -1,4 +1,4 @@
-// Where the kernel's hints come from: one implementation for each platform.
+// The interface to the kernel's file system events, with one implementation for each platform.
 #pragma once
 
 #include <cerrno>
@@ -11,44 +11,45 @@
 
 namespace lookout {
 
-// How the changes below a root are found.
+// How changes below a root are found.
 enum class Backend : std::uint8_t {
-  automatic,  // by the kernel's hints where they tell everything, by polling elsewhere
+  automatic,  // kernel events where they report every change, polling elsewhere
   inotify,
-  fanotify,  // where the file system cannot be marked, inotify
+  fanotify,  // inotify where the file system cannot be marked
   poll,
-  fswatch  // polled, and looked at where the program fswatch says so
+  fswatch  // polling, and checks of the paths that the program fswatch prints
 };
 
-// Owned by shared_ptr: a call that was made for it on a mount that hangs may outlast its owner.
+// Owned by shared_ptr: a thread may still be in a call of this source on a hung mount when the
+// owner is destroyed.
 class HintSource : public std::enable_shared_from_this<HintSource> {
  public:
   virtual ~HintSource() = default;
 
-  // Of where the hints of this watch come from.
+  // The name of the kernel interface that this watch belongs to, for example "inotify".
   virtual std::string_view name(int watch) const = 0;
 
-  // Readable when hints are queued; -1 where there are never any. Another one may take its place
-  // with a call of watch() or refusal().
+  // A descriptor that is readable when hints are queued; -1 if this source never has hints. A call
+  // of watch() or refusal() may replace it by another descriptor.
   virtual int fd() const = 0;
 
-  // Watches the directory that is open as `directory_fd`. Watching the same directory again gives
-  // the same descriptor. Returns the watch descriptor, or -1 with errno: ENOSPC when the user's
-  // watches are used up, EACCES without read permission, ENOSYS where nothing can be watched.
-  // May change the working directory until leave() is called.
+  // Watches the directory that is open as `directory_fd`. Returns the watch descriptor, which is
+  // the same if the directory is watched already, or -1 with errno: ENOSPC when the user's watches
+  // are used up, EACCES without read permission, ENOSYS if the source cannot watch anything. May
+  // change the working directory until leave() is called.
   virtual int watch(int directory_fd, Backend backend) = 0;
   virtual void leave() {}
-  // As `watch`, on any thread; the working directory stays.
+  // As watch(), but may be called on any thread and does not change the working directory.
   virtual int watch_elsewhere(int directory_fd) = 0;
 
-  // Watches the directory at `path` for its own move or deletion, and with `entries` for names
-  // that appear in it and leave it. An existing watch keeps what it has. ENOTDIR where the last
-  // component is a symbolic link. As `watch_elsewhere` otherwise.
+  // Watches the directory at `path` for its own move or deletion, and with `entries` for names that
+  // appear in it or leave it. An existing watch of the directory keeps its events. Fails with
+  // ENOTDIR if the last component is a symbolic link. Otherwise as watch_elsewhere().
   virtual int watch_place(const char* path, bool entries) = 0;
 
-  // Watches an entry that is no directory, open as `file_fd` (O_PATH is enough), for its attributes
-  // and, with `content`, for what is written; its events have no name. As `watch_elsewhere`
-  // otherwise.
+  // Watches an entry that is not a directory and is open as `file_fd` (O_PATH is enough): for its
+  // attributes, move and deletion and, with `content`, for writes. Its events have no name.
+  // Otherwise as watch_elsewhere().
   virtual int watch_file(int /*file_fd*/, bool /*content*/) {
     errno = ENOSYS;
     return -1;
@@ -56,18 +57,19 @@ class HintSource : public std::enable_shared_from_this<HintSource> {
 
   virtual void unwatch(int watch) = 0;
 
-  // Something was mounted or unmounted.
+  // Called when something was mounted or unmounted.
   virtual void mounts_changed() {}
 
-  // Why hints cannot be had in this way, an errno; 0 where they can.
+  // The errno for which this backend is not available; 0 if it is available.
   virtual int refusal(Backend /*backend*/) { return 0; }
 
-  // Reads what the kernel had queued when this was called and hands each message over, in order.
-  // What comes in meanwhile may stay for the next call, so steady changes cannot hold it.
+  // Reads the messages that the kernel had queued when this was called, and calls `take` with each,
+  // in order. Messages that arrive meanwhile may be left for the next call, so that steady changes
+  // cannot keep this call from returning.
   virtual void read(const std::function<void(const Hint&)>& take) = 0;
 };
 
-// The platform's own. Throws std::system_error where it cannot be had.
+// Creates the hint source of the platform. Throws std::system_error on failure.
 std::shared_ptr<HintSource> make_hint_source();
 
 }  // namespace lookout

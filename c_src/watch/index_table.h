@@ -1,8 +1,9 @@
-// A hash table of 32-bit indexes; the keys stay where the indexes point. Open addressing with
-// linear probing and backward-shift deletion, so there are no tombstones.
+// A hash table of 32-bit indexes. It does not store keys: they are found through the indexes. Open
+// addressing with linear probing and backward-shift deletion, so there are no tombstones.
 //
-// The bits of a slot that no index needs yet hold a tag, bits of the hash: what has another tag is
-// passed over without a look at its key, which would be a miss of the cache each time.
+// The upper bits of a slot that no index needs yet hold a tag, which is a part of the hash. A
+// search skips a slot with another tag without reading its key, since each such read would be a
+// cache miss.
 #pragma once
 
 #include <cstddef>
@@ -22,7 +23,7 @@ class IndexTable {
   std::size_t size() const { return size_; }
   std::size_t memory() const { return slots_.size() * sizeof(std::uint32_t); }
 
-  // The index with this hash for which `equal(index)` holds, or kNone.
+  // Returns the index with this hash for which `equal(index)` holds, or kNone.
   template <class Equal>
   std::uint32_t find(std::uint64_t hash, Equal equal) const {
     const std::uint32_t tag = tag_of(hash);
@@ -33,11 +34,11 @@ class IndexTable {
     return kNone;
   }
 
-  // Inserts `index`, whose key has this hash, unless there is one already for which
-  // `equal(index)` holds: that is returned, else kNone.
+  // Inserts `index`, whose key has this hash, and returns kNone. If the table has an index already
+  // for which `equal(index)` holds, returns that one instead.
   template <class Equal>
   std::uint32_t find_or_insert(std::uint64_t hash, Equal equal, std::uint32_t index) {
-    // Fuller, a search for what is not there would look at many slots.
+    // At most three quarters full: beyond that, an unsuccessful search would visit many slots.
     if ((size_ + 1) * 4 > slots_.size() * 3) grow();
     while (index > largest_) widen();
     const std::uint32_t tag = tag_of(hash);
@@ -51,13 +52,13 @@ class IndexTable {
     return kNone;
   }
 
-  // Inserts `index`, which is not in it.
+  // Inserts `index`, which must not be in the table.
   void insert(std::uint32_t index) {
     find_or_insert(
         hash_of_(index), [](std::uint32_t) { return false; }, index);
   }
 
-  // Erases `index`; its key must still hash as when it was inserted.
+  // Erases `index`. Its key must have the same hash as when it was inserted.
   void erase(std::uint32_t index) {
     std::size_t hole = hash_of_(index) & mask();
     while (index_in(slots_[hole]) != index) {
@@ -66,7 +67,7 @@ class IndexTable {
     }
     for (std::size_t i = (hole + 1) & mask(); slots_[i] != kNone; i = (i + 1) & mask()) {
       const std::size_t home = hash_of_(index_in(slots_[i])) & mask();
-      // May the entry at i move into the hole? Only if its home is not between the two.
+      // The entry at i may move into the hole unless its home slot lies behind the hole, up to i.
       if (((i - home) & mask()) >= ((i - hole) & mask())) {
         slots_[hole] = slots_[i];
         hole = i;
@@ -76,7 +77,7 @@ class IndexTable {
     --size_;
   }
 
-  // Keeps memory for about as many as it had.
+  // Removes all indexes. Keeps the memory, but halves it if less than an eighth of it was used.
   void clear() {
     const bool roomy = slots_.size() > kFirstCapacity && size_ * 8 < slots_.size();
     slots_.assign(roomy ? slots_.size() / 2 : slots_.size(), kNone);
@@ -84,8 +85,8 @@ class IndexTable {
     size_ = 0;
   }
 
-  // Gives memory back where a large table has become nearly empty. What is left is hashed anew: of
-  // more than kMostRehashed that would take too long for one step.
+  // Frees memory of a large table that has become nearly empty. Does nothing with more than
+  // kMostRehashed indexes: rehashing them would take too long for one step.
   void shrink() {
     if (slots_.size() < kLarge || size_ * 16 >= slots_.size() || size_ > kMostRehashed) return;
     std::size_t capacity = kFirstCapacity;
@@ -101,7 +102,7 @@ class IndexTable {
 
   std::size_t mask() const { return slots_.size() - 1; }
   std::uint32_t index_in(std::uint32_t slot) const { return slot & largest_; }
-  // In the place that it has in a slot: the bits of an index are clear.
+  // The tag at its position in a slot; the bits of the index are zero.
   std::uint32_t tag_of(std::uint64_t hash) const {
     return static_cast<std::uint32_t>(hash >> 32) & ~largest_;
   }
@@ -117,7 +118,7 @@ class IndexTable {
     }
   }
 
-  // One bit more for indexes and one less for tags.
+  // Gives indexes one bit more and tags one bit less.
   void widen() {
     const std::uint32_t bit = largest_ + 1;
     largest_ |= bit;

@@ -1,4 +1,4 @@
-// The kernel's inotify queue as a source of hints (inotify(7), Linux 2.6.13 and newer).
+// The hint source that uses inotify(7) (Linux 2.6.13 and newer).
 #pragma once
 
 #include "watch/hint_source.h"
@@ -13,7 +13,7 @@ class InotifySource : public HintSource {
 
   std::string_view name(int /*watch*/) const override { return "inotify"; }
   int fd() const override { return queue_.fd(); }
-  // By fchdir and ".", which take less time than a path below /proc/self/fd.
+  // Calls fchdir(2) and watches ".", which takes less time than a path below /proc/self/fd.
   int watch(int directory_fd, Backend backend) override;
   int watch_elsewhere(int directory_fd) override;
   void leave() override;
@@ -24,7 +24,7 @@ class InotifySource : public HintSource {
 
  private:
   KernelQueue queue_;
-  bool inside_ = false;  // the working directory is one that was watched
+  bool inside_ = false;  // the working directory is a watched directory
 };
 
 }  // namespace lookout

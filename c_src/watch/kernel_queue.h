@@ -1,4 +1,4 @@
-// Reads a queue of messages of the kernel: inotify's and fanotify's are read alike.
+// Reads a message queue of the kernel. Used for inotify and fanotify, which are read the same way.
 #pragma once
 
 #include <cstddef>
@@ -16,8 +16,9 @@ class KernelQueue {
 
   int fd() const { return fd_.get(); }
 
-  // Reads what had been queued when this was called, and hands each message over, in order; `take`
-  // returns its size. What comes in meanwhile may stay for the next call.
+  // Reads the messages that were queued when this was called, and calls `take` with each, in order.
+  // `take` returns the size of the message. Messages that arrive meanwhile may be left for the next
+  // call.
   void read(const std::function<std::size_t(const char* message)>& take);
 
  private:

@@ -1,5 +1,5 @@
-// The nodes of one inode, in no order. To add, find by position and remove one takes constant time
-// however many there are.
+// The nodes of one inode, in no order. Adding, removing and access by position take constant time,
+// however many nodes there are.
 #pragma once
 
 #include <algorithm>
@@ -18,7 +18,7 @@ class LinkGroup {
   std::size_t size() const { return ids_.size(); }
   Id operator[](std::size_t position) const { return ids_[position]; }
 
-  // Adds `id`, which is not in it.
+  // Adds `id`, which must not be in the group.
   void add(Id id) {
     ids_.push_back(id);
     if (positions_) {
@@ -29,7 +29,7 @@ class LinkGroup {
     }
   }
 
-  // Removes `id`, which is in it; the last one takes its position.
+  // Removes `id`, which must be in the group. The last one takes its position.
   void remove(Id id) {
     const std::size_t position = find(id);
     const Id last = ids_.back();
@@ -43,7 +43,7 @@ class LinkGroup {
 
  private:
   using Positions = std::unordered_map<Id, std::uint32_t>;
-  static constexpr std::size_t kFew = 16;  // of so many it is quicker to compare each
+  static constexpr std::size_t kFew = 16;  // up to this size a linear search is faster
 
   std::size_t find(Id id) const {
     if (positions_) return positions_->at(id);
@@ -51,7 +51,7 @@ class LinkGroup {
   }
 
   std::vector<Id> ids_;
-  std::unique_ptr<Positions> positions_;  // only with more than a few
+  std::unique_ptr<Positions> positions_;  // only for a group that grew beyond kFew
 };
 
 }  // namespace lookout

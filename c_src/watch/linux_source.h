@@ -1,5 +1,5 @@
-// The kernel's hints on Linux: inotify, and beside it fanotify where that is asked for, or where
-// inotify has no more watches to give and the privileges are there.
+// The hint source of Linux: inotify, and in addition fanotify if that backend is requested, or if
+// inotify has no more watches and the process has the privileges for fanotify.
 #pragma once
 
 #include <memory>
@@ -13,7 +13,7 @@ namespace lookout {
 class LinuxSource : public HintSource {
  public:
   std::string_view name(int watch) const override;
-  // Another one once fanotify is in use: a set of both (epoll(7)).
+  // The descriptor of inotify; once fanotify is in use, an epoll(7) instance with both.
   int fd() const override { return both_ ? both_.get() : inotify_.fd(); }
   int watch(int directory_fd, Backend backend) override;
   int watch_elsewhere(int directory_fd) override { return inotify_.watch_elsewhere(directory_fd); }
@@ -35,7 +35,7 @@ class LinuxSource : public HintSource {
   InotifySource inotify_;
   std::unique_ptr<FanotifySource> fanotify_;
   UniqueFd both_;
-  int refused_ = 0;  // the errno of fanotify; one that is transient is not the last word
+  int refused_ = 0;  // the errno of fanotify; after a transient one it is tried again
 };
 
 }  // namespace lookout

@@ -1,4 +1,5 @@
-// Walks the tree as it has been told so far, chunk by chunk. The tree must not change meanwhile.
+// Lists the tree in the state that has been reported so far, in chunks. The tree must not change
+// during the walk.
 #pragma once
 
 #include <optional>
@@ -18,18 +19,19 @@ class Lister {
   Lister(const Tree& tree, const Roots& roots, Reconciler& reconciler, bool with_stat)
       : tree_(&tree), roots_(&roots), reconciler_(&reconciler), with_stat_(with_stat) {}
 
-  // Begins: everything, or what is below the directory `under`. Errors: not_found, enotdir.
+  // Starts to list all roots, or the entries below the directory `under`. Errors: not_found,
+  // enotdir.
   std::optional<Error> start(const std::optional<std::string>& under);
 
   bool more() const { return at_ != kNoNode; }
-  // The next entries: few enough to take about a millisecond.
+  // Returns the next entries. Their number is limited so that a call takes about a millisecond.
   std::vector<Entry> next();
 
  private:
   struct Part {
     NodeId top;
-    NodeId cursor;  // told up to here only; kNoNode for all
-    NodeId below;   // only what is below this node
+    NodeId cursor;  // the first entry that is not reported yet; kNoNode: all are reported
+    NodeId below;   // if set, only entries below this node are listed
   };
 
   void enter_part();
@@ -40,7 +42,7 @@ class Lister {
   const Roots* roots_;
   Reconciler* reconciler_;
   bool with_stat_;
-  std::vector<Part> parts_;  // the last one is under way
+  std::vector<Part> parts_;  // the last one is being walked
   NodeId at_ = kNoNode;
 };
 
