@@ -34,7 +34,8 @@ void Batcher::add(Notice notice) {
   if (!cancels(notice)) notices_.push_back(std::move(notice));
 }
 
-// A root that went and came, or came and went, while no notice could be sent.
+// While there is no credit, the notice that a root was created cancels the pending one that it was
+// deleted, and vice versa.
 bool Batcher::cancels(const Notice& notice) {
   if (credit_ > 0) return false;
   if (const auto* created = std::get_if<RootCreatedNotice>(&notice)) {

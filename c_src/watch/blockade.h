@@ -35,8 +35,8 @@ class Blockade {
   // identity may turn out to have been renamed to that path.
   bool wants(Identity identity) const { return wanted_.contains(identity); }
 
-  // The blockers of appearances that were blocked before `round`. Those blockers come first for
-  // which wants() holds.
+  // The blockers of appearances that were blocked before `round`. Blockers for whose identity
+  // wants() holds come first.
   std::vector<NodeId> waiting_since_before(std::uint64_t round, const Tree& tree) const;
 
  private:
@@ -44,8 +44,8 @@ class Blockade {
   void want_no_more(Identity identity);
 
   std::unordered_map<NodeId, Blocked> by_blocker_;
-  std::unordered_map<Identity, std::size_t, HashIdentity>
-      wanted_;  // the number of blocked appearances
+  // The number of blocked appearances with each identity.
+  std::unordered_map<Identity, std::size_t, HashIdentity> wanted_;
 };
 
 }  // namespace lookout

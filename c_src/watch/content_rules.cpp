@@ -5,13 +5,14 @@
 namespace lookout {
 namespace {
 
-// Where events may have been lost, times are compared with the moment up to which the tree is
-// right.
+// For a file whose events may have been lost: compares the signature, and the ctime with the time
+// up to which the tree is known to be correct.
 bool may_have_been_written_unseen(const KnownFile& known, const Look& seen) {
   const bool checked = known.signature != 0;
   if (checked && known.signature != seen.signature()) return true;
   if (!known.without_events) return seen.ctime >= known.handled - grain(seen.ctime);
-  // A file that was checked may have changed again within the same tick.
+  // The signature of a checked file is unchanged here, but the file may have been written again
+  // within the tick of the clock in which it was checked.
   return seen.ctime >= *known.without_events - (checked ? 0 : grain(seen.ctime));
 }
 
@@ -28,27 +29,30 @@ bool is_same_file(const KnownFile& known, const Look& seen) {
 
 bool was_written(const KnownFile& known, const Look& seen, Hints hints) {
   const bool checked = known.signature != 0;
-  const bool differs = known.signature != seen.signature();  // also where it was never checked
+  const bool differs = known.signature != seen.signature();  // also if it was never checked
   const bool left = (hints & (hint::kDeleted | hint::kMovedFrom)) != 0;
   const bool arrived_unseen = (hints & hint::kUnpaired) != 0;
   if ((hints & hint::kWritten) != 0) return true;
-  // It left its place, and an inode of the same number is there: another file, or it came back.
+  // The file left its place, and an inode with the same number is there now: another file that
+  // reuses the number, or the same file, which came back.
   if (left && !was_born_before(known, seen)) return true;
   if (checked && Look::size_differs(known.signature, seen.signature())) return true;
-  // An old inode that was created here was linked, perhaps from where it was written unseen.
+  // If an old inode is reported as created, link(2) added a name here. The file may have been
+  // written under another name that no event covers.
   if ((hints & hint::kCreated) != 0 && was_born_before(known, seen) && (differs || left)) {
     return true;
   }
-  // It may have been written where no event names it. With an event of its arrival the signature
-  // may have been taken after that write.
+  // The file came from a place that no event covers and may have been written there. If an event
+  // reported its arrival, even an equal signature may have been taken after that write.
   if (arrived_unseen && (differs || (hints & hint::kMovedTo) != 0)) return true;
   if ((hints & hint::kSuspect) != 0) return may_have_been_written_unseen(known, seen);
   if (arrived_unseen) return false;
-  // A change of attributes changes the signature. A file that was never checked may have been
-  // written through another name.
+  // A change of attributes changes the signature too, so a different signature does not prove a
+  // write. A file that was never checked may have been written through another hard link.
   if ((hints & hint::kAttributes) != 0) return !checked && seen.links > 1;
   if (checked) return differs;
-  // A write through a mapping before the close, since the crawl.
+  // A write through a memory mapping causes only the event of the close: a ctime after the start of
+  // the crawl counts as a write.
   return (hints & hint::kClosed) != 0 && seen.ctime >= known.crawled - grain(seen.ctime);
 }
 

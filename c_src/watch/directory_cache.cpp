@@ -31,7 +31,7 @@ OpenFailure::Kind classify(int code) {
 
 std::variant<DirectoryFd, OpenFailure> DirectoryCache::open(NodeId directory) {
   if (const Slot* slot = find(directory)) return slot->fd;
-  // Up to the nearest ancestor that is open, then down again from it.
+  // Go up to the nearest ancestor that is open, then open the directories below it one by one.
   std::vector<NodeId> closed;
   DirectoryFd fd;
   for (NodeId at = directory; at != kNoNode && !fd; at = tree_.parent(at)) {
@@ -56,10 +56,11 @@ std::variant<DirectoryFd, OpenFailure> DirectoryCache::step(NodeId directory,
   constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK;
   const std::string name(tree_.is_root(directory) ? tree_.path(directory)
                                                   : std::string(tree_.name(directory)));
-  // A root may be named by a symbolic link; an entry is not followed but where the tree says so.
+  // A root may be named by a symbolic link. Any other entry is followed only if the tree has it as
+  // a followed link.
   const int links = tree_.has(directory, DirMark::linked) ? 0 : O_NOFOLLOW;
   Opening opened = open_directory(mounts_, parent, name, kFlags | (parent ? links : 0));
-  // Where the way there fails, it is not known what it leads to.
+  // A failed open on a local mount leaves the mark as it is: it is unknown what the path leads to.
   if (opened.remote || (opened.fd && !mounts_.none())) {
     tree_.set(directory, DirMark::remote, opened.remote);
   }
@@ -68,7 +69,8 @@ std::variant<DirectoryFd, OpenFailure> DirectoryCache::step(NodeId directory,
     if (!tree_.has_room_for(opened.identity.device)) {
       return OpenFailure{OpenFailure::Kind::failed, directory, EOVERFLOW};
     }
-    // Where something is mounted, a listing has the numbers of what lies below.
+    // At a mount point, getdents64(2) returns the inode number of the directory that the mount
+    // hides.
     if (tree_.identity(directory) != opened.identity) tree_.set(directory, DirMark::mounted);
     tree_.set_identity(directory, opened.identity);
     tree_.set(directory, DirMark::provisional, false);
@@ -82,7 +84,8 @@ std::variant<DirectoryFd, OpenFailure> DirectoryCache::step(NodeId directory,
 const DirectoryCache::Slot* DirectoryCache::find(NodeId directory) {
   const auto found = slots_.find(directory);
   if (found == slots_.end()) return nullptr;
-  // Something else may stand there by now, and on this one nothing is to be looked at any more.
+  // This mount has ended: another directory may exist at the path by now, and no calls are made on
+  // the old mount any more.
   if (const auto& mount = found->second.fd->mount(); mount && mount->ended()) {
     drop(directory);
     return nullptr;
@@ -134,7 +137,7 @@ void DirectoryCache::rest() {
 }
 
 bool DirectoryCache::stays(NodeId directory, const Slot& slot) const {
-  // A call that is not answered keeps its mount busy anyway; what follows it needs this directory.
+  // An unanswered call keeps its mount busy anyway, and the calls after it need this directory.
   if (slot.fd->mount() && slot.fd->mount()->waits()) return true;
   if (!recent_.contains(directory) && !before_.contains(directory)) return false;
   return !is_top(directory) || (!slot.mounted && tree_.first_child(directory) != kNoNode);

@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::int64_t kNanoseconds = 1'000'000'000;
 constexpr std::size_t kListingBuffer = 32768;
-constexpr std::size_t kRoomForOne = 1024;  // more than any record takes
+constexpr std::size_t kRoomForOne = 1024;  // bytes; more than any record takes
 
 std::int64_t nanoseconds(const statx_timestamp& time) {
   return time.tv_sec * kNanoseconds + time.tv_nsec;
@@ -53,7 +53,7 @@ std::optional<EntryType> type_of_listing(unsigned char d_type) {
   }
 }
 
-// Where the fields of a getdents64(2) record stand.
+// The offsets of the fields in a getdents64(2) record.
 constexpr std::size_t kInodeAt = 0;
 constexpr std::size_t kLengthAt = 16;
 constexpr std::size_t kTypeAt = 18;
@@ -100,7 +100,7 @@ std::variant<Look, int> look_through(int directory_fd, const std::string& name) 
   if (Look* seen = std::get_if<Look>(&looked)) {
     seen->linked = true;
   } else if (const int code = std::get<int>(looked); code == ELOOP || code == ENOTDIR) {
-    return ENOENT;  // nothing exists where it leads
+    return ENOENT;  // the target does not exist
   }
   return looked;
 }
@@ -145,8 +145,9 @@ std::int64_t grain(std::int64_t stamp) {
 
 namespace {
 
-// Not a dup, which would share the offset; and opened after the watch was added, since a file
-// system may fix the end of the listing when the directory is opened (btrfs, Linux 6.5).
+// Opens the directory again instead of calling dup(2), which would share the offset. The caller
+// must have added the watch before, since a file system may fix the end of the listing when the
+// directory is opened (btrfs, Linux 6.5).
 UniqueFd open_to_list(int directory_fd) {
   return UniqueFd(::openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 }
@@ -196,7 +197,7 @@ DirectoryReader::DirectoryReader(const DirectoryRecords& records)
   std::memcpy(buffer_.get(), records.bytes.data(), records.bytes.size());
 }
 
-// One block, behind what is there.
+// Reads one block into the buffer, behind the bytes that it has.
 void DirectoryReader::read() {
   const long got = ::syscall(SYS_getdents64, fd_, buffer_.get() + filled_, room_ - filled_);
   if (got < 0) error_ = errno;

@@ -37,14 +37,16 @@ namespace asio = boost::asio;
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-// Work between two looks at the loop, and how many looks at the disk it makes in one step.
+// How long the engine works before it returns to the loop, and how many entries and how many roots
+// it checks in one step.
 constexpr milliseconds kSlice{4};
 constexpr int kLooksAStep = 8;
 constexpr int kChecksAStep = 4;
-// A sync that waits under steady changes ends after so many rounds: one to end the round under
-// way, one that takes what the kernel had queued, the others for what these put off.
+// The number of rounds after which a sync is answered under steady changes: one to finish the
+// current round, one for the events that the kernel had queued, and the others for the entries that
+// these two put off.
 constexpr std::uint64_t kSyncRounds = 6;
-// Less memory than this is not worth giving back.
+// Memory is returned to the kernel only if it is at least this much, in bytes.
 constexpr std::size_t kNoticeableMemory = std::size_t{4} << 20;
 
 std::uint64_t resident_bytes() {
@@ -91,13 +93,13 @@ class Engine::Impl : private ChangeSink {
   }
 
   ~Impl() override {
-    if (queue_.is_open()) queue_.release();  // the source closes it
+    if (queue_.is_open()) queue_.release();  // the source closes the descriptor
   }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
   void watch(const std::vector<std::string>& paths, const WatchOptions& options, DoneHandler done) {
-    mounts_.take();  // what is mounted below them is known before they are listed
+    mounts_.take();  // read changes of the mount table before the paths are listed
     if (auto error = roots_.add(paths, options)) {
       asio::post(io_, [done = std::move(done), failed = std::move(*error)] { done(failed); });
       return;
@@ -121,7 +123,8 @@ class Engine::Impl : private ChangeSink {
     reconciler_.poll();
     reconciler_.retry();
     roots_.doubt_unwatched();
-    reconciler_.look_at_held();  // a close is hinted a moment before it counts
+    // The kernel queues IN_CLOSE_WRITE a moment before the file has one writer less: check again.
+    reconciler_.look_at_held();
     syncs_.push_back({reconciler_.round() + kSyncRounds, roots_.last_check(), std::move(done)});
     schedule();
   }
@@ -142,7 +145,7 @@ class Engine::Impl : private ChangeSink {
     if (settings.settle) settle_time_.set(milliseconds(*settings.settle));
     if (settings.max_settle) settle_time_.set_longest(milliseconds(*settings.max_settle));
     if (settings.poll_interval) wakeups_.poll_every(milliseconds(*settings.poll_interval));
-    schedule();  // what waits for the former settle time may be due
+    schedule();  // changes that wait for the former settle time may be due
   }
 
   void resume() { schedule(); }
@@ -174,7 +177,7 @@ class Engine::Impl : private ChangeSink {
  private:
   struct Sync {
     std::uint64_t round;
-    std::uint64_t check;  // of roots
+    std::uint64_t check;  // the last check of a root that was requested before it
     SeqHandler done;
   };
   struct Listing {
@@ -195,7 +198,7 @@ class Engine::Impl : private ChangeSink {
 
   // --- the loop --------------------------------------------------------------------------------
 
-  // The source may have begun to use another one.
+  // Waits on the descriptor of the source, which may have replaced it by another one.
   void follow_queue() {
     if (source_->fd() < 0 || (queue_.is_open() && queue_.native_handle() == source_->fd())) return;
     if (queue_.is_open()) queue_.release();
@@ -211,8 +214,8 @@ class Engine::Impl : private ChangeSink {
                       }));
   }
 
-  // The kernel is asked to wait for more when what was hinted has been told: between a lone change
-  // and its event there is only what must be.
+  // Reads the hints. slice() waits for more only after it has reported their changes, so that the
+  // report of a single change is not delayed by another system call.
   void on_hints() {
     const std::int64_t now = inode_clock();
     drain();
@@ -234,8 +237,8 @@ class Engine::Impl : private ChangeSink {
     schedule();
   }
 
-  // Calls take(), which passes a hint on. It prolongs the settle time where a visible entry became
-  // dirty: a busy file that is ignored does not delay the others.
+  // Calls take(), which handles a hint. Restarts the settle time if that made a visible entry
+  // dirty: an ignored file that changes all the time must not delay the report of other files.
   template <class F>
   void delaying(F take) {
     const std::uint64_t before = reconciler_.dirtied();
@@ -261,7 +264,8 @@ class Engine::Impl : private ChangeSink {
     });
   }
 
-  // Takes what the kernel has queued, and notes that there was nothing.
+  // Reads the kernel's queue. If nothing is left to be checked, the reconciler records that the
+  // tree was correct when the reading began.
   void observe() {
     const std::int64_t now = inode_clock();
     drain();
@@ -295,7 +299,8 @@ class Engine::Impl : private ChangeSink {
     }
   }
 
-  // Gives memory back when most of the tree has been deleted. False when there is no more to do.
+  // Returns memory to the kernel when most of the tree has been deleted. False when there is no
+  // more to do.
   bool compact() {
     if (tree_.compact()) return true;
     const std::size_t memory = tree_.memory();
@@ -311,10 +316,10 @@ class Engine::Impl : private ChangeSink {
     if (batcher_.is_due()) batcher_.flush();
     if (!listings_.empty()) return list_step();
     if (roots_.learn()) return true;
-    // Roots that come and go, and other changes, take turns.
+    // The checks and deletions of roots alternate with other work.
     turn_ = !turn_;
     if (roots_.check_due() && (turn_ || roots_.check_urgent())) return check_roots();
-    // Every root is known now, unless one could not be checked for a transient reason.
+    // Every root has been loaded now, unless one could not be checked because of a transient error.
     if (!starts_.empty() && !roots_.check_due() && !roots_.any_transient()) {
       for (const DoneHandler& done : std::exchange(starts_, {})) done(Done{});
     }
@@ -329,7 +334,8 @@ class Engine::Impl : private ChangeSink {
       return reconciler_.read_out() || roots_.check_due();
     }
     if (std::exchange(overflow_untold_, false)) tell_overflow();
-    // What two roots may report is reported in this order: deletions, then a new root.
+    // If two roots may report the same paths, the deletions of one are reported before the entries
+    // of a new one.
     const bool ordered = reconciler_.departs_urgently() || roots_.has_untold();
     if (reconciler_.departing() && (turn_ || ordered)) {
       reconciler_.depart();
@@ -352,7 +358,8 @@ class Engine::Impl : private ChangeSink {
     return true;
   }
 
-  // A directory that is removed while it is open here is hinted at only when it is closed.
+  // Closes cached descriptors and reads the queue again before it answers the syncs: the kernel
+  // queues IN_DELETE_SELF of a directory removed while it is open only when it is closed.
   bool answer_at_rest() {
     reconciler_.rest();
     drain();
@@ -379,8 +386,8 @@ class Engine::Impl : private ChangeSink {
     return true;
   }
 
-  // Looks at some of what the round is about. A change that comes alone is told before what else
-  // there is to do; of many, batches are better filled.
+  // Checks some of the entries of the round. A change that comes alone is reported before any other
+  // work. When there are many, they are collected to fill batches.
   bool look() {
     const std::uint64_t before = visibility_.steps();
     for (int i = 0; i < kLooksAStep && !batcher_.is_due() && !roots_.check_urgent() &&
@@ -392,12 +399,12 @@ class Engine::Impl : private ChangeSink {
       }
       if (!std::exchange(lone_, false)) continue;
       batcher_.flush();
-      break;  // it may have taken the last credit
+      break;  // the flush may have used the last credit
     }
     return true;
   }
 
-  // Whether all that changed so far has been told.
+  // Whether all known changes have been reported.
   bool is_settled() const { return is_reconciled() && !roots_.check_due(); }
   bool is_reconciled() const {
     return !reconciler_.unsettled() && !wakeups_.must_retry() && !roots_.has_untold() &&
@@ -413,10 +420,10 @@ class Engine::Impl : private ChangeSink {
     }
   }
 
-  // A sync does not wait for the settle time, nor does what has not been hinted.
+  // Whether a round may begin: neither a sync nor work without a hint waits for the settle time.
   bool is_quiet() { return !syncs_.empty() || !reconciler_.hinted() || settle_time_.is_over(); }
 
-  // --- what is told ----------------------------------------------------------------------------
+  // --- reports ---------------------------------------------------------------------------------
 
   void change(Event event) override {
     if (!roots_.follows_changes()) return batcher_.add(std::move(event));
@@ -483,17 +490,17 @@ class Engine::Impl : private ChangeSink {
   Lifetime lifetime_;
 
   bool scheduled_ = false;
-  bool turn_ = false;  // of roots, rather than of other changes
+  bool turn_ = false;  // the next step prefers roots to other changes
   bool in_round_ = false;
   bool overflow_untold_ = false;
-  bool must_wait_ = false;  // for hints
-  bool lone_ = false;       // the round is about one name that was hinted alone
-  // When the kernel's queue was read, while nothing has been done since.
+  bool must_wait_ = false;  // slice() must call wait_for_hints()
+  bool lone_ = false;       // the round has a single dirty name, which came alone
+  // When on_hints() read the kernel's queue; nullopt once a step of work has been done since.
   std::optional<std::int64_t> drained_;
 
-  std::size_t most_memory_ = 0;  // of the tree at rest, since memory was last given back
+  std::size_t most_memory_ = 0;  // the most that the idle tree took since memory was last returned
   std::uint64_t overflows_ = 0;
-  std::vector<DoneHandler> starts_;  // requests to watch that are to be answered
+  std::vector<DoneHandler> starts_;  // calls of watch() that are to be answered
   std::vector<Sync> syncs_;
   std::deque<Listing> listings_;
 };

@@ -49,7 +49,7 @@ struct EngineInfo {
   std::uint64_t held = 0;               // files with pending writers, whose events are held back
   std::optional<std::uint64_t> credit;  // batches; nullopt is unlimited
   std::uint64_t entry_checks = 0;       // how often one entry was compared with the disk
-  std::uint64_t root_checks = 0;        // how often a root was compared with what is at its path
+  std::uint64_t root_checks = 0;        // how many checks of a root against its path were requested
   std::uint64_t memory = 0;             // resident bytes of `lookout_port`
   // Each root with the hint source of its own directory; the latter is empty where nothing exists
   // at the root's path.

@@ -17,16 +17,17 @@ namespace {
 
 constexpr std::size_t kLargestMessage = 4096;
 
-// With the handle of the entry itself, events of different files under one name are not merged. To
-// have marks without a limit takes the capability that marking a file system takes, so that where
-// it is missing that shows at once.
+// FAN_REPORT_TARGET_FID adds the handle of the entry itself, so that the kernel does not merge
+// events of different files under one name. FAN_UNLIMITED_MARKS requires the same capability as
+// marking a file system, so that fanotify_init(2) fails at once where it is missing.
 constexpr unsigned kFlags = FAN_CLASS_NOTIF | FAN_NONBLOCK | FAN_CLOEXEC | FAN_REPORT_DFID_NAME |
                             FAN_REPORT_FID | FAN_REPORT_TARGET_FID | FAN_UNLIMITED_MARKS;
-// Never FAN_OPEN, FAN_ACCESS or FAN_CLOSE_NOWRITE: our own looks would fill the queue.
+// Never FAN_OPEN, FAN_ACCESS or FAN_CLOSE_NOWRITE: `lookout_port`'s own checks would
+// fill the queue.
 constexpr std::uint64_t kMask = FAN_CREATE | FAN_DELETE | FAN_RENAME | FAN_MODIFY | FAN_ATTRIB |
                                 FAN_CLOSE_WRITE | FAN_DELETE_SELF | FAN_MOVE_SELF | FAN_ONDIR;
 
-// A file handle with its bytes after it, as name_to_handle_at(2) gives it and an event holds it.
+// The size of a file_handle with its variable part, as in name_to_handle_at(2) and in events.
 constexpr std::size_t kHandleSize = sizeof(file_handle) + MAX_HANDLE_SZ;
 
 std::uint64_t key_of(std::uint64_t system, const char* handle) {
@@ -44,7 +45,7 @@ std::uint64_t system_key(const Id& id) {
   return mix(hash_seed(), key);
 }
 
-// The directory and the name in one part of an event.
+// The directory and the name in one information record of an event.
 struct Place {
   std::uint64_t key;
   std::string_view name;  // "." for the directory itself
@@ -104,7 +105,8 @@ int FanotifySource::watch(int directory_fd, Backend /*backend*/) {
   return watch;
 }
 
-// Marked first, so that nothing slips between the mark and the look at the directory.
+// Marks the file system of a directory and returns its key. The mark is set before the directory is
+// scanned, so that no change between the two is missed.
 std::optional<FanotifySource::Key> FanotifySource::file_system(int directory_fd, int mount) {
   if (const auto known = mounts_.find(mount); known != mounts_.end()) return known->second;
   if (::fanotify_mark(queue_.fd(), FAN_MARK_ADD | FAN_MARK_FILESYSTEM, kMask, directory_fd, ".") !=
@@ -165,15 +167,15 @@ std::size_t FanotifySource::tell(const char* event, const std::function<void(con
       case FAN_EVENT_INFO_TYPE_DFID_NAME:
         break;
       default:
-        continue;  // the entry itself
+        continue;  // the handle of the entry itself
     }
     const Place place = read_place(part);
     hint.watch = find(place.key);
-    if (hint.watch < 0) continue;  // elsewhere on the file system
+    if (hint.watch < 0) continue;  // a directory that is not watched
     const bool itself = place.name == ".";
     hint.name = itself ? std::string_view() : place.name;
     hint.alone = itself;
-    // What has its number next is another directory.
+    // After a deletion, another directory may get the same inode number.
     hint.ended = itself && (meta.mask & FAN_DELETE_SELF) != 0;
     if (hint.ended) unwatch(hint.watch);
     take(hint);

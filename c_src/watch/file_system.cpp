@@ -11,7 +11,8 @@ namespace {
 
 using Magic = std::pair<std::uint64_t, std::string_view>;
 
-// The types are those of statfs(2) and of linux/magic.h; not all of them are in every version.
+// The types are those of statfs(2) and linux/magic.h; some versions of the header lack some
+// of them.
 constexpr std::array<std::uint64_t, 3> kTrusted{
     0x9123683e,  // btrfs
     0xf2f52010,  // F2FS
@@ -23,7 +24,7 @@ constexpr std::array<std::uint64_t, 3> kTrustedAndLive{
     0x58465342,  // XFS
 };
 
-// Of these a change made elsewhere is not told to this kernel. Other hosts may change the first
+// File systems that may change without an event in this kernel: other hosts may change the first
 // ones, the host of a virtual machine or a process the last ones.
 constexpr std::array<Magic, 14> kRemote{{
     {0x6969, "nfs"},
@@ -42,8 +43,9 @@ constexpr std::array<Magic, 14> kRemote{{
     {0x65735546, "fuse"},
 }};
 
-// Of these few changes or none are events. Those of which all are (devpts, hugetlbfs) and those
-// that hold what programs put there (tmpfs, devtmpfs, ramfs) are as others.
+// Pseudo file systems on which few or no changes cause events. Two kinds are not listed and are
+// watched as any other: those on which all changes cause events (devpts, hugetlbfs), and those that
+// hold files created by programs (tmpfs, devtmpfs, ramfs).
 constexpr std::array<Magic, 22> kPseudo{{
     {0x9fa0, "proc"},
     {0x62656572, "sysfs"},
@@ -69,8 +71,8 @@ constexpr std::array<Magic, 22> kPseudo{{
     {0x6c6f6f70, "binder"},
 }};
 
-// Their names in mountinfo, without those that begin with "fuse." (fuseblk is a local disk), and
-// the place where one will be mounted once it is opened.
+// The names that remote file systems have in mountinfo, and autofs, where opening a directory may
+// mount one. may_block() adds the names that begin with "fuse."; fuseblk is a local disk.
 constexpr std::array<std::string_view, 22> kMayBlock{
     "nfs",    "nfs4",  "smb",  "smb3",   "smbfs",    "cifs",   "afs",  "ceph",
     "coda",   "9p",    "gpfs", "lustre", "vboxsf",   "vmhgfs", "fuse", "virtiofs",

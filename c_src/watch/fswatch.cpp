@@ -14,15 +14,16 @@
 namespace lookout {
 namespace {
 
-constexpr std::uint64_t kWindow = 256 * 1024;  // bytes of its output under way
+constexpr std::uint64_t kWindow = 256 * 1024;  // bytes of output credit
 constexpr std::size_t kLongestPath = 1024 * 1024;
 constexpr std::chrono::milliseconds kPause{1000};
 constexpr const char* kName = "fswatch";
 
 LaunchSpec spec_for(const std::vector<Fswatch::Place>& places) {
   LaunchSpec spec;
-  // Names end in NUL; a tenth of a second is its shortest latency. Without a choice of events it
-  // would print what our own looks do. Overflows are not asked for: it ends then.
+  // Paths end in NUL; 0.1 s is the shortest latency of fswatch. Without a selection of events it
+  // would also print the paths that `lookout_port` itself opens. Reports of overflows are not
+  // requested: fswatch then exits on an overflow.
   spec.argv = {kName, "--print0", "--recursive", "--latency", "0.1"};
   for (const char* event : {"Created", "Updated", "Removed", "Renamed", "OwnerModified",
                             "AttributeModified", "MovedFrom", "MovedTo", "Link"}) {
@@ -94,7 +95,7 @@ void Fswatch::on_output(OutputStreamName /*stream*/, std::string_view bytes) {
     if (length < bytes.size()) printed_(std::exchange(line_, {}));
     bytes.remove_prefix(std::min(length + 1, bytes.size()));
   }
-  if (line_.size() > kLongestPath) line_.clear();  // no path of a file system
+  if (line_.size() > kLongestPath) line_.clear();  // too long for a path
 }
 
 void Fswatch::on_exit(const CommandEnd& /*end*/) {

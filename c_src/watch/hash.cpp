@@ -17,8 +17,9 @@ std::uint64_t load(const char* bytes) {
   return word;
 }
 
-// At most eight bytes as a number. Of four to seven the middle ones are taken twice: two loads of a
-// fixed size are quicker than a loop. Their number is hashed as well, so that nothing is lost.
+// Returns up to eight bytes as a number. With fewer than eight bytes the loads overlap and take
+// some bytes twice: loads of a fixed size are faster than a loop. hash_bytes() hashes the length as
+// well, so that strings of different lengths stay distinct.
 std::uint64_t last_word(std::string_view bytes) {
   const std::size_t size = bytes.size();
   const char* const data = bytes.data();

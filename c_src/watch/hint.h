@@ -1,5 +1,5 @@
 // Hints: what the events of a hint source state about an entry. A hint is not trusted, it only has
-// the entry checked on disk. The exception are changes of content and attributes: there the hint
+// the entry checked on disk. Changes of content and attributes are the exception: there the hint
 // itself is the evidence, since two writes within one tick of the clock can leave the same time and
 // size.
 #pragma once

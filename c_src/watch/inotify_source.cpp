@@ -16,8 +16,8 @@ namespace {
 
 constexpr std::size_t kLargestMessage = sizeof(inotify_event) + NAME_MAX + 1;
 
-// Never IN_OPEN, IN_ACCESS or IN_CLOSE_NOWRITE: our own looks would fill the queue. Never
-// IN_EXCL_UNLINK: it hides writes to an O_TMPFILE that is linked later.
+// Never IN_OPEN, IN_ACCESS or IN_CLOSE_NOWRITE: `lookout_port`'s own checks would fill the queue.
+// Never IN_EXCL_UNLINK: it suppresses events of writes to an O_TMPFILE that is linked later.
 constexpr std::uint32_t kTreeMask = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO |
                                     IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE | IN_DELETE_SELF |
                                     IN_MOVE_SELF | IN_ONLYDIR;
@@ -56,7 +56,7 @@ InotifySource::InotifySource()
 }
 
 int InotifySource::watch(int directory_fd, Backend /*backend*/) {
-  // Through the descriptor and never by its path, which may lead elsewhere by now.
+  // Watch through the descriptor, never by path: the path may resolve to another directory by now.
   if (::fchdir(directory_fd) != 0) return -1;
   inside_ = true;
   return ::inotify_add_watch(queue_.fd(), ".", kTreeMask);

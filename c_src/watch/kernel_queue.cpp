@@ -17,7 +17,7 @@ KernelQueue::KernelQueue(UniqueFd fd, std::size_t largest)
     : fd_(std::move(fd)), largest_(largest), buffer_(kBuffer) {}
 
 void KernelQueue::read(const std::function<std::size_t(const char*)>& take) {
-  long left = -1;  // bytes queued at the start and still to be read; -1: not asked yet
+  long left = -1;  // bytes queued at the start and not read yet; -1: not known yet
   for (;;) {
     const ssize_t got = ::read(fd_.get(), buffer_.data(), buffer_.size());
     if (got <= 0) {
@@ -26,7 +26,7 @@ void KernelQueue::read(const std::function<std::size_t(const char*)>& take) {
     }
     const auto end = static_cast<std::size_t>(got);
     for (std::size_t at = 0; at < end;) at += take(buffer_.data() + at);
-    // A read that left room for any message has emptied the queue.
+    // If the buffer has room left for the largest message, the read has emptied the queue.
     if (end + largest_ <= buffer_.size()) return;
     if (left < 0) {
       int queued = 0;

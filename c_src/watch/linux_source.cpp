@@ -40,7 +40,7 @@ int LinuxSource::refusal(Backend backend) {
 }
 
 int LinuxSource::watch(int directory_fd, Backend backend) {
-  // A file system that cannot be marked has inotify.
+  // If the file system cannot be marked, inotify is used.
   if (backend == Backend::fanotify && start_fanotify()) {
     const int watch = fanotify_->watch(directory_fd, backend);
     if (watch >= 0) return watch;
