@@ -62,7 +62,9 @@ class DirectoryCache {
   struct Slot {
     DirectoryFd fd;
     std::list<NodeId>::iterator recency;
-    bool mounted;  // a root or the target of a followed link, and a mount point or remote
+    // Set only for a root or the target of a followed link: it is a mount point or on a remote
+    // mount.
+    bool mounted;
   };
 
   bool is_top(NodeId directory) const;
