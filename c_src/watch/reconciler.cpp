@@ -1,4 +1,4 @@
-// Hints in, looks at single entries, and what they mean.
+// Rounds, and checks of single entries.
 #include "watch/reconciler.h"
 
 #include <fcntl.h>
@@ -23,7 +23,7 @@ std::int64_t clock_offset() {
   return inode_clock() - monotonic_clock();
 }
 
-// Empties a container, and frees the memory that it kept for many.
+// Empties a container and frees the memory that it kept for many elements.
 template <class Container>
 void clear_and_free(Container& container) {
   Container().swap(container);
@@ -58,7 +58,7 @@ bool Reconciler::work() {
     return true;
   }
   if (pass_on_step() || list_step(agenda_, 1) || settle()) return true;
-  // Every hint that had been queued when this round began has been looked into.
+  // Every hint that was queued when this round began has been processed.
   if (!put_off_ && blockade_.empty() && !must_retry()) {
     clean_ = drained_;
     hints_lost_ = false;
@@ -75,12 +75,13 @@ void Reconciler::begin_round(std::int64_t drained) {
   stuck_ = put_off_ && !progressed_ ? stuck_ + 1 : 0;
   put_off_ = progressed_ = confirmed_ = false;
   drained_ = drained;
-  // A clock set back makes later changes look older than they are.
+  // After the clock was set back, later changes have time stamps that look older than they are.
   const std::int64_t offset = clock_offset();
   clean_ += std::min<std::int64_t>(0, offset - clock_offset_);
   clock_offset_ = offset;
 
-  // With what was hinted of the same places since: a write and a removal are looked at as one.
+  // Both add to next_, which merges them with newer hints about the same places: a write and a
+  // removal are then checked as one.
   retry_names();
   take_doubted_links();
   for (DirtyName& entry : next_.take()) current_.push_back(std::move(entry));
@@ -109,7 +110,7 @@ void Reconciler::rest() {
   directories_.rest();
   read_ahead_.rest();
   source_.leave();
-  // Of a large round.
+  // Frees the memory of a large round.
   constexpr std::size_t kMany = 4096;
   for (std::vector<NodeId>* ids : {&agenda_.directories, &crawling_.directories, &deferred_}) {
     if (ids->empty() && ids->capacity() > kMany) clear_and_free(*ids);
@@ -127,7 +128,7 @@ std::uint64_t Reconciler::dirty() const {
          unnamed_.size() + passing_on_.size();
 }
 
-// --- looks -------------------------------------------------------------------------------------
+// --- checks of single entries ------------------------------------------------------------------
 
 void Reconciler::look(DirtyName dirty) {
   ++checks_;
@@ -180,7 +181,7 @@ void Reconciler::look(DirtyName dirty) {
   }
 }
 
-// What is not visible does not stand there.
+// Treats an entry that is not visible as missing.
 std::variant<Look, int> Reconciler::look_in(NodeId directory, const DirectoryFd& fd,
                                             const std::string& name) {
   auto looked = look_at(mounts_, fd, name);
@@ -205,7 +206,8 @@ std::variant<Look, int> Reconciler::look_in(NodeId directory, const DirectoryFd&
     seen = std::get_if<Look>(&looked);
   }
   if (seen != nullptr && !visibility_.shows(directory, name, seen->type)) {
-    // As a link it may be visible, which it is when another place reports the directory.
+    // The directory is not visible here. The link itself may be visible, once another place reports
+    // the directory: records the target for that.
     const auto link = seen->linked ? links_.find({directory, name}) : links_.end();
     if (link != links_.end()) report_elsewhere(*link->second, seen->identity);
     return ENOENT;
@@ -213,18 +215,19 @@ std::variant<Look, int> Reconciler::look_in(NodeId directory, const DirectoryFd&
   return looked;
 }
 
-// `node` stands no longer at its place. If it is gone, its other links still tell its content.
+// `node` is no longer at its place. If it was deleted, the content is still visible through its
+// other links, so they get the hints about it.
 void Reconciler::left_place(NodeId node, Hints hints) {
   if ((hints & hint::kContent) != 0 && (hints & hint::kPassedOn) == 0) {
     pass_on(node, hints & hint::kContent);
   }
-  // Wherever it turns up, it was to be compared.
+  // The entry must still be compared, wherever it turns up.
   if ((hints & hint::kCompare) != 0) mark(node, hint::kWritten);
   if ((hints & hint::kSuspect) != 0) tree_.set(node, Mark::missed);
   park(node);
 }
 
-// The entry that the tree knows stands at its place: has it changed?
+// The entry that the tree has is still at its place: checks whether it has changed.
 void Reconciler::unchanged(NodeId node, const Look& seen, Hints hints) {
   if (tree_.is_directory(node)) {
     unchanged_directory(node, seen, hints);
@@ -237,15 +240,16 @@ void Reconciler::unchanged(NodeId node, const Look& seen, Hints hints) {
   const bool compared = (hints & (hint::kClosed | hint::kPassedOn)) != 0;
   const auto told = content_told_.find(node);
   const bool told_attributes = told != content_told_.end() && !told->second;
-  // What was told of a file with several links in this round may have hidden a change of content.
+  // An attribute change reported earlier in this round for a file with several links may have
+  // hidden a change of content.
   const bool written = was_written(known(node), seen, hints) || (told_attributes && compared);
   const bool changed = written || (hints & hint::kAttributes) != 0;
   if (changed && awaiting_) {
     const Hints kept = hints | (written ? hint::kWritten : 0);
     if (hold({tree_.parent(node), std::string(tree_.name(node)), kept}, seen)) return;
   }
-  // A file with other links may have changed unseen, and so may one that has left, of whose return
-  // is yet to be heard: what was not told is not taken for known.
+  // Do not store a state that was not reported. A file with other links may have changed without an
+  // event, and so may a file that was moved away and whose return no event has reported yet.
   const bool away = (hints & (hint::kMovedFrom | hint::kDeleted)) != 0 &&
                     (hints & (hint::kMovedTo | hint::kCreated)) == 0;
   const bool learnt = !away && (changed || seen.links == 1);
@@ -276,7 +280,7 @@ std::int64_t Reconciler::crawled(NodeId node) const {
 
 void Reconciler::unchanged_directory(NodeId node, const Look& seen, Hints hints) {
   const auto mode = static_cast<std::uint16_t>(seen.mode & 07777);
-  // A link may have taken the place of what it leads to, or given way to it.
+  // A link may have replaced the directory that it leads to, or the directory the link.
   tree_.set(node, DirMark::linked, seen.linked);
   tree_.set(node, DirMark::mounted, seen.mounted);
   if ((hints & hint::kAttributes) != 0) {
@@ -291,7 +295,7 @@ void Reconciler::unchanged_directory(NodeId node, const Look& seen, Hints hints)
   if (tree_.watch(node) < 0 || tree_.has(node, DirMark::stale)) queue_listing(node, false);
 }
 
-// Something stands at a place that is free in the tree.
+// An entry exists on disk at a place that is free in the tree.
 void Reconciler::appeared(const DirtyName& place, const Look& seen) {
   if (!has_room(place.directory, place.name, seen.identity.device)) return;
   const NodeId source = find_source(place, seen);
@@ -311,8 +315,8 @@ void Reconciler::appeared(const DirtyName& place, const Look& seen) {
     return;
   }
   if (tree_.is_below(place.directory, source)) {
-    // The tree is behind: this directory has left the one that now comes into it. Its own new
-    // place is found first.
+    // The tree is behind the disk: this directory has left the one that now moves into it. Its own
+    // new place must be found first.
     for (NodeId at = place.directory; at != source; at = tree_.parent(at)) doubt(at);
     next_.add(place.directory, place.name, place.hints);
     put_off_ = true;
@@ -323,15 +327,15 @@ void Reconciler::appeared(const DirtyName& place, const Look& seen) {
 
 void Reconciler::rename(NodeId source, const DirtyName& place, const Look& seen) {
   Hints hints = place.hints & ~hint::kDeleted;
-  // What was passed on was for the entry that stood there before.
+  // The hints that were passed on concerned the entry that was at this place before.
   if ((hints & hint::kPassedOn) != 0) hints &= ~(hint::kContent | hint::kPassedOn | hint::kCompare);
   if (tree_.has(tree_.parent(source), DirMark::suspect)) hints |= hint::kSuspect;
   std::string from = tree_.path(source);
-  // The hint that something was moved here does not say what: the number of an inode that was
-  // removed may have been used again.
+  // A hint that an entry was moved here does not say which inode: the kernel may have reused the
+  // inode number of a deleted file.
   if (!tree_.is_directory(source) && !is_same_file(known(source), seen)) hints |= hint::kWritten;
-  // It was met in a listing, or before its move was hinted: a hint that something was moved here
-  // may speak of another.
+  // A listing met the entry, or a check came before the hint of its move: a hint that an entry was
+  // moved here may concern another one.
   const Place left{tree_.parent(source), std::string(tree_.name(source))};
   const Place taken{place.directory, place.name};
   if ((hints & hint::kMovedTo) == 0 || !trail_.leads(left, taken)) {
@@ -344,9 +348,9 @@ void Reconciler::rename(NodeId source, const DirtyName& place, const Look& seen)
   const bool awaits_listing = directory && this->awaits_listing(source);
   pass_in_sweeps(source);
   tree_.move(source, place.directory, place.name);
-  tree_.set(source, Mark::seen, false);  // by a listing of where it was
+  tree_.set(source, Mark::seen, false);  // set by the listing of its old directory
   if (directory && (visibility_.moved(source, before) || awaits_listing)) list_below(source);
-  if (directory) revive(source);  // it may have left a directory that may not be searched
+  if (directory) revive(source);  // its old parent may have denied search permission
   unpark(source);
   tell(Change::renamed, source, std::move(from));
   unchanged(source, seen, hints);
@@ -359,7 +363,7 @@ NodeId Reconciler::create(NodeId directory, std::string_view name, EntryType typ
   return made;
 }
 
-// What else follows from an entry that is new at its place.
+// Lists a new directory, or compares the other links of a new file.
 void Reconciler::settle_new(NodeId node, const Look& seen, Hints hints) {
   if (tree_.is_directory(node)) {
     tree_.set_mode(node, static_cast<std::uint16_t>(seen.mode & 07777));
@@ -376,12 +380,13 @@ void Reconciler::settle_new(NodeId node, const Look& seen, Hints hints) {
     content_told_[node] = true;
     pass_on(node, hints & hint::kContent);
   } else if ((hints & hint::kCreated) == 0 && !are_compared(seen)) {
-    // A link may have been written through before it was moved here, or met in a listing.
+    // A process may have written through this link before it was moved here, or before a listing
+    // met it.
     pass_on(node, hint::kClosed | hint::kCompare);
   }
 }
 
-// Whether an entry that was met elsewhere under its identity is still at its place as well.
+// Whether an entry whose identity was met elsewhere is still at its own place as well.
 bool Reconciler::stands(NodeId node, Hints hints) {
   if (tree_.has(node, Mark::parked)) return false;
   const NodeId directory = tree_.parent(node);
@@ -389,8 +394,8 @@ bool Reconciler::stands(NodeId node, Hints hints) {
   if (const auto* failure = std::get_if<OpenFailure>(&opened)) {
     if (failure->kind == OpenFailure::Kind::failed && is_passing(failure->code)) undecided_ = true;
     if (failure->kind != OpenFailure::Kind::moved) return true;
-    // The directory is elsewhere, perhaps with this entry still in it: look there once it is
-    // found.
+    // The directory has moved, perhaps with this entry in it: check the entry again once the
+    // directory is found.
     doubt(failure->node);
     next_.add(directory, tree_.name(node), 0);
     put_off_ = true;
@@ -399,7 +404,7 @@ bool Reconciler::stands(NodeId node, Hints hints) {
   const auto looked =
       look_in(directory, std::get<DirectoryFd>(opened), std::string(tree_.name(node)));
   if (const int* code = std::get_if<int>(&looked); code != nullptr && *code != ENOENT) {
-    return true;  // nothing is known against it
+    return true;  // no evidence that it is gone
   }
   const Look* there = std::get_if<Look>(&looked);
   if (there != nullptr && there->identity == tree_.identity(node) &&
@@ -410,7 +415,7 @@ bool Reconciler::stands(NodeId node, Hints hints) {
   return false;
 }
 
-// A look that could not be made yet.
+// Defers a check that cannot be made yet.
 void Reconciler::put_off(const DirtyName& dirty, const OpenFailure& failure) {
   switch (failure.kind) {
     case OpenFailure::Kind::moved:
@@ -435,7 +440,7 @@ void Reconciler::put_off(const DirtyName& dirty, const OpenFailure& failure) {
   }
 }
 
-// Whether `node` still stands at its place is to be found out in this round.
+// Checks in this round whether `node` is still at its place.
 void Reconciler::doubt(NodeId node) {
   if (tree_.is_root(node)) {
     sink_.root_doubted(node);
@@ -444,15 +449,15 @@ void Reconciler::doubt(NodeId node) {
   }
 }
 
-// A directory and all below it are listed, since what is visible there may have changed: each
-// listing has the next level listed.
+// Lists a directory and everything below it, since other entries may be visible there now. Each
+// listing queues the next level.
 void Reconciler::list_below(NodeId directory) {
   if (tree_.has(directory, DirMark::opaque)) return;
   tree_.set(directory, DirMark::deep);
   queue_listing(directory, false);
 }
 
-// Whether list_below() was called for a directory above and has not come to this one yet.
+// Whether list_below() was called for a directory above and has not reached this one yet.
 bool Reconciler::awaits_listing(NodeId directory) const {
   for (NodeId at = directory; !tree_.is_root(at);) {
     at = tree_.parent(at);

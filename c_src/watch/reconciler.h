@@ -1,16 +1,16 @@
-// The one mechanism: hints make entries dirty; looking at the disk and comparing with the tree
-// turns them into changes. Every change told is a transition of the tree, so the changes can be
-// replayed.
+// The reconciler turns hints into changes. A hint marks an entry as dirty; the reconciler checks
+// dirty entries on disk, compares them with the tree and reports the differences. It applies every
+// reported change to the tree, so that the changes can be replayed.
 //
-// Work goes in rounds. A round takes the names that were dirty when it began, and all that looking
-// at them brings up; hints that come in meanwhile are for the next round, so that steady changes
-// cannot keep a round from ending.
+// Work proceeds in rounds. A round checks the names that were dirty when it began, and everything
+// that these checks bring up. Hints that arrive meanwhile belong to the next round, so steady
+// changes cannot keep a round from ending.
 //
-// Appearances settle at once. What no longer stands at its place is parked, since it may turn up
-// elsewhere under its identity: a rename. What was parked in one round is let go at the end of the
-// next, when every hint that was queued by then has been looked into. An appearance at a place
-// that a parked entry still occupies in the tree is blocked until that one has moved or been let
-// go.
+// A new entry is reported at once. An entry that is no longer at its place is parked, since its
+// inode may turn up elsewhere: that is a rename. Entries parked in one round are deleted at the end
+// of the next, when every hint that was queued before that round has been processed. A new entry at
+// a place that a parked entry still occupies in the tree is blocked until the parked entry has been
+// renamed or deleted.
 #pragma once
 
 #include <cstddef>
@@ -50,15 +50,15 @@
 
 namespace lookout {
 
-// Where the reconciler's findings go.
+// Receives the changes and notices that the reconciler reports.
 class ChangeSink {
  public:
   virtual ~ChangeSink() = default;
   virtual void change(Event event) = 0;
   virtual void notice(Notice notice) = 0;
-  // A root given up by uproot() has no node any more.
+  // The node of a root that was given up by uproot() is no longer in the tree.
   virtual void uprooted(NodeId root) = 0;
-  // Another directory, or none, may be at the path of a root by now.
+  // Another directory, or none, may be at the path of a root now.
   virtual void root_doubted(NodeId root) = 0;
   // Other entries than before are visible at and below a directory.
   virtual void visibility_changed(NodeId directory) = 0;
@@ -69,10 +69,10 @@ struct RootOptions {
   bool follow_symlinks = false;
   Backend backend = Backend::automatic;
   std::uint32_t await = 0;    // as in WatchOptions
-  bool single_files = false;  // only those are watched that load_single() or show_single() names
+  bool single_files = false;  // watch only the names given to load_single() or show_single()
   Filter filter;
-  ScopePtr above;            // what git's files above the root say, with Filter::gitignore
-  std::int64_t planted = 0;  // when it was; inode_clock()
+  ScopePtr above;            // the rules of git's files above the root, with Filter::gitignore
+  std::int64_t planted = 0;  // when the root was planted; inode_clock()
 };
 
 class Reconciler {
@@ -83,73 +83,78 @@ class Reconciler {
   // --- hints ---
   void take(const Hint& hint);
   void touch(NodeId directory, std::string_view name, Hints hints);
-  // The deepest entry that the tree has on a path below a directory.
+  // Marks the deepest entry that the tree has on a path below a directory as dirty.
   void touch_below(NodeId directory, std::string_view path);
-  // Hints were lost: every directory is listed again and the times of its entries compared.
+  // Hints were lost: lists every directory again and compares the times of its entries.
   void distrust_everything();
-  // The table of mounts has changed. A directory that was opened before may be on a mount that is
-  // hidden by now, or was hidden then, though the same directory is at its path: what is mounted
-  // in it is not the same.
+  // The mount table has changed: drops all cached directories. A directory that was opened before
+  // may be on a mount that is hidden now, or was hidden then. Even if the same directory is at its
+  // path, other file systems are mounted in it.
   void mounts_changed() { directories_.drop_all(); }
-  // Where the tree has a mounted file system, none may be mounted any more.
+  // Checks all mount points in the tree: their file systems may have been unmounted.
   void doubt_mounts();
-  // Something was mounted at this path, which has no symbolic links, or is mounted no more: checks
-  // it below the symbolic links that are followed.
+  // A file system was mounted or unmounted at `place`, a path without symbolic links: checks that
+  // place below the followed symbolic links.
   void mounted_behind_links(const std::string& place);
-  // Directories without a watch, and those that failed, are listed again.
+  // Lists again the directories without a watch and those that failed.
   void poll();
-  // What could not be looked at for a passing reason is tried again.
+  // Tries again what could not be checked because of a transient error.
   void retry();
-  // A mount has answered after all: what was to be looked at there is.
+  // A mount has answered late: checks again what waited for it.
   void answered();
-  // Files whose events wait for their writers are looked at again.
+  // Checks again the files whose events wait for their writers.
   void look_at_held();
   std::uint64_t held() const { return held_.size(); }
 
   // --- roots ---
   NodeId plant(const std::string& path, Identity identity, RootOptions options);
-  // What git's files above a root say of it from now on; all of it has been reported.
+  // Replaces the rules of git's files above a root. Call it after all of the root has been
+  // reported.
   void set_rules_above(NodeId root, const ScopePtr& above);
-  // Adds a file to a root that is limited to single ones: it is reported as created, or loaded
-  // without a report. And takes one away, whose entry must be given up.
+  // show_single() adds a file to a root that is limited to single files and reports it as created;
+  // load_single() adds it without a report. hide_single() removes one, and the caller must then
+  // give up its entry.
   void show_single(NodeId root, const std::string& name);
   void load_single(NodeId root, const std::string& name);
   void hide_single(NodeId root, const std::string& name) { visibility_.hide_single(root, name); }
 
-  // Gives up a root, or the entry of a single file: nothing below it is checked any more, and its
-  // entries are deleted by depart(), reported with `telling`. With `urgent` that must come before
-  // any other report, since another root may report the same paths.
+  // Gives up a root, or the entry of a single file: nothing below it is checked any more, and
+  // depart() deletes its entries. With `telling` the deletions are reported. With `urgent` they
+  // must come before any other report, since another root may report the same paths.
   struct Departure {
     bool telling = true;
     bool urgent = false;
-    NodeId untold = kNoNode;  // nothing is reported of this entry and those after it, parents first
+    // The first entry, parents first, that was not reported; its deletion and those of the entries
+    // after it are not reported either.
+    NodeId untold = kNoNode;
   };
   void uproot(NodeId node, const Departure& departure);
   bool departing() const { return !departing_.empty(); }
   bool departs_urgently() const { return urgent_departures_ > 0; }
-  // Whether the next entry to be deleted is to be reported.
+  // Whether depart() will report the next entry that it deletes.
   bool departure_reports() const { return departing_.back().telling; }
-  // Deletes one entry of what was given up.
+  // Deletes one of the entries that were given up.
   void depart();
-  // Goes on learning what stands below planted roots, telling nothing. False when all is known.
+  // Continues to load what exists below planted roots, without a report. Returns false when
+  // everything is loaded.
   bool crawl();
   // Lists again what could not be read at or below a directory.
   void revive(NodeId directory);
 
   // --- work ---
-  // Does a small piece of work that may tell changes; false when the round is over.
+  // Does a small piece of work, which may report changes. Returns false when the round is over.
   bool work();
-  // Begins a round with what is dirty. The kernel's queue is read just before, at `drained`
-  // (inode_clock()).
+  // Begins a round with the dirty entries. The caller has just read the kernel's queue, at
+  // `drained` (inode_clock()).
   void begin_round(std::int64_t drained);
-  // Nothing was unsettled when the kernel's queue had been read, which began at `drained`. What was
-  // born before that is not taken for new when it is met again.
+  // The caller has read the kernel's queue, starting at `drained`, and nothing is unsettled. An
+  // inode born before that is not treated as new when it is met again.
   void confirm(std::int64_t drained);
-  // Whether nothing was met since confirm().
+  // Whether neither a round was begun nor a root planted since confirm().
   bool is_confirmed() const { return confirmed_; }
-  // Whether hints have come in since the round began.
+  // Whether hints have arrived since the round began.
   bool hinted() const { return !next_.empty() || !unnamed_.empty(); }
-  // How often a visible entry has become dirty, for the first time or again.
+  // How often a visible entry was marked as dirty, including entries that were dirty already.
   std::uint64_t dirtied() const { return next_.additions(); }
   // Whether another round is needed.
   bool unsettled() const;
@@ -166,20 +171,21 @@ class Reconciler {
   // How often one entry was compared with the disk.
   std::uint64_t checks() const { return checks_; }
 
-  // Closes what is open: at rest all but directories that had events lately, and these when they
-  // had none for two periods, each of which ends with a call of age().
+  // Close cached descriptors. rest() closes all but those of directories that had events recently.
+  // These are closed when they had no events for two periods, each of which ends with a call of
+  // age().
   void age() { directories_.age(); }
   void rest();
   bool keeps_directories() const { return !directories_.empty(); }
-  // Takes a block more of a listing under way into memory, so that it does not keep its directory
-  // open while it waits for credit. False when there is none.
+  // Reads one more block of a listing into memory, so that the listing does not keep its directory
+  // open while it waits for credit. Returns false when no listing has more to read.
   bool read_out();
-  // Why a backend cannot be used, an errno; 0 where it can.
+  // Why a backend cannot be used, as an errno; 0 if it can be used.
   int refusal(Backend backend) { return source_.refusal(backend); }
-  // Says, once while that lasts, that what stands at a path does not answer.
+  // Reports that the file system at `path` does not answer; once, as long as that lasts.
   void say_unanswered(const std::string& path);
-  // The entry `name` of a directory that is open: the directory that a followed symbolic link leads
-  // to, and ENOENT for what is not visible.
+  // Checks the entry `name` of an open directory. For a symbolic link that is followed the result
+  // is the directory that it leads to; for an entry that is not visible it is ENOENT.
   std::variant<Look, int> look_in(NodeId directory, const DirectoryFd& fd, const std::string& name);
   std::variant<DirectoryFd, OpenFailure> open(NodeId directory) {
     return directories_.open(directory);
@@ -191,26 +197,26 @@ class Reconciler {
     PendingListing entries;
     std::int64_t started;  // inode_clock()
     bool suspect;
-    bool awaits;   // the writers of files
-    bool trusted;  // what it tells without a look
+    bool awaits;   // new files are checked for writers
+    bool trusted;  // its types and inode numbers need no stat
     std::uint64_t device;
-    bool ended = false;     // all has been read; then:
-    int code = 0;           // an errno where it was cut short
-    bool deep = false;      // the directories in it are to be listed, too
-    NodeId next = kNoNode;  // the next entry of the tree to be checked for whether it was met
+    bool ended = false;     // the whole directory was read; the members below are valid then
+    int code = 0;           // the errno if it was cut short
+    bool deep = false;      // its subdirectories must be listed, too
+    NodeId next = kNoNode;  // the next child in the tree to test for Mark::seen
   };
-  // The rule files of a directory, read at once and parsed slice by slice.
+  // The rule files of a directory: read at once, parsed slice by slice.
   struct RuleLoad {
     NodeId directory;
     RuleFiles files;
     std::vector<RuleFailure> failures;
   };
-  // Directories to be listed, the last one first, and the listings that have begun, of which the
-  // first is under way and the others are read ahead.
+  // The directories to be listed, the last one first, and the started listings: the first one is in
+  // progress, the others are read ahead.
   struct Agenda {
     std::vector<NodeId> directories;
     std::deque<Listing> listings;
-    bool begins = false;  // more listings, until there are as many as there are to be
+    bool begins = false;  // start listings until there are as many as `depth` in list_step()
     std::optional<RuleLoad> loading;
     bool empty() const { return directories.empty() && listings.empty(); }
   };
@@ -227,7 +233,7 @@ class Reconciler {
     bool telling;
     bool urgent = false;
   };
-  // A symbolic link that is followed where it leads to a directory.
+  // A symbolic link that is followed if it leads to a directory.
   struct FollowedLink final : PathFollower {
     FollowedLink(Reconciler& owner, Place at) : reconciler(owner), place(std::move(at)) {}
     ~FollowedLink() override { reconciler.paths_.unfollow(*this); }
@@ -237,15 +243,16 @@ class Reconciler {
 
     Reconciler& reconciler;
     Place place;
-    std::string real;                // where it led when it was last checked
-    std::optional<Identity> target;  // the directory there, where another place reports that
+    std::string real;  // the path that it led to at the last check
+    // The directory it leads to, if that is reported at another place.
+    std::optional<Identity> target;
   };
-  // A check of all names of an inode: those at the positions from `left` on have been checked.
+  // A check of all names of an inode: the names at the positions from `left` on have been checked.
   struct NameCheck {
     std::size_t left;
     bool undecided = false;
   };
-  // What was passed on in this round to all names of an inode but one.
+  // The hints that this round has passed on to all names of an inode except `but`.
   struct PassedOn {
     Hints hints;
     NodeId but;
@@ -254,14 +261,14 @@ class Reconciler {
     Identity identity;
     Hints hints;
     NodeId but;
-    std::size_t left;  // the names at the positions from there on have been marked
+    std::size_t left;  // the names at the positions from here on have been marked
   };
 
-  // Rounds without progress after which what was put off waits for the timer.
+  // After this many rounds without progress, deferred work waits for the retry timer.
   static constexpr int kStuckRounds = 4;
   bool stuck() const { return stuck_ >= kStuckRounds; }
 
-  // looks (reconciler.cpp)
+  // checks of single entries (reconciler.cpp)
   void retry_names();
   void take_at(NodeId node, const Hint& hint);
   void bound_trail();
@@ -359,7 +366,7 @@ class Reconciler {
   bool has_room(NodeId directory, std::string_view name, std::uint64_t device);
   void list_single(NodeId directory, const std::string& name, bool suspect);
 
-  // what does not answer (reconciler_remote.cpp)
+  // file systems that do not answer (reconciler_remote.cpp)
   void not_looked_at(const DirtyName& dirty, const DirectoryFd& fd, int code);
   void unreachable(const Place& place, int code);
   void rules_unanswered(const Place& place, const RemoteMount& mount);
@@ -367,7 +374,7 @@ class Reconciler {
   void look_again();
   NodeId top_of_mount(NodeId directory) const;
 
-  // settling (reconciler_settle.cpp)
+  // parked entries and deletions (reconciler_settle.cpp)
   void park(NodeId node);
   void unpark(NodeId node);
   void forget_parked(NodeId node);
@@ -401,67 +408,75 @@ class Reconciler {
   std::deque<DirtyName> current_;  // of this round
   Agenda agenda_;
   Agenda crawling_;
-  Agenda* active_ = &agenda_;     // where new directories are queued
-  std::vector<NodeId> deferred_;  // directories that wait for a look at an ancestor
+  Agenda* active_ = &agenda_;     // the agenda that new directories are added to
+  std::vector<NodeId> deferred_;  // directories that wait for a check of an ancestor
   std::vector<DirtyName> later_names_;
   std::vector<NodeId> later_directories_;
   FileWatches files_;
   std::unordered_set<NodeId> polled_;
-  std::unordered_set<NodeId> failed_;  // could not be looked into, and nothing will hint at it
-  // Places on local file systems that lead to a mount which does not answer.
+  // Could not be read, and no event will report when they can be.
+  std::unordered_set<NodeId> failed_;
+  // Names that polling checks again, since no event reports when the result may differ: for example
+  // those on local file systems that lead to a mount which does not answer.
   std::set<Place> failed_names_;
-  // Directories of which a listing said that they are gone, since when (monotonic).
+  // Directories that a listing found to be gone, and since when (monotonic).
   std::unordered_map<NodeId, std::int64_t> vanished_;
-  // Directories whose changes may not have been hinted: when they were last known.
+  // Directories whose changes may have caused no hint, and when their entries were last known
+  // (inode_clock()).
   std::unordered_map<NodeId, std::int64_t> blind_;
-  std::unordered_set<NodeId> denied_;  // may not be, until the mode of it or of one above changes
-  // Places whose files have writers that are waited for, and since when the one that is looked at
-  // now has been among them.
+  // Directories that may not be read, and those whose mode denies that; listed again when the mode
+  // of one of them, or of a directory above, changes.
+  std::unordered_set<NodeId> denied_;
+  // The files that wait for their writers. held_since_ is the time since when the file that is
+  // being checked has been one of them.
   std::map<Place, Held> held_;
   std::optional<std::int64_t> held_since_;
-  // Symbolic links where they are followed, and those that are to be learnt at the end of a crawl:
-  // whether one stands for a directory depends on what else is known.
+  // The followed symbolic links. The crawl loads crawled_links_ at its end, since whether a link is
+  // reported as a directory depends on what else is in the tree.
   std::map<Place, std::unique_ptr<FollowedLink>> links_;
   std::set<Place> doubted_links_;  // may lead elsewhere: to be checked in the next round
-  // Links that stay links since the directory that they lead to is reported at another place.
+  // Links that are reported as links, since the directory that they lead to is reported at another
+  // place. The keys are device and inode number of that directory.
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::set<Place>> links_by_target_;
   std::vector<Place> crawled_links_;
-  bool following_ = false;  // a root was planted that follows links
-  bool awaiting_ = false;   // a root was planted that has to wait for writers
+  bool following_ = false;  // some planted root follows symbolic links
+  bool awaiting_ = false;   // some planted root waits for writers
   std::vector<Parked> parked_;
   Blockade blockade_;
-  std::vector<NodeId> blockers_;   // to be let go in this round, the last one first
-  std::uint64_t blockers_of_ = 0;  // the round for which they were collected
-  std::vector<Doomed> doomed_;     // in this round
-  std::vector<Doomed> departing_;  // of roots that were given up, and single files
+  std::vector<NodeId> blockers_;   // to be deleted in this round, the last one first
+  std::uint64_t blockers_of_ = 0;  // the round for which blockers_ was collected
+  std::vector<Doomed> doomed_;     // queued for deletion in this round
+  // Queued for deletion: roots that were given up, and single files.
+  std::vector<Doomed> departing_;
   std::size_t urgent_departures_ = 0;
-  // Files with several links of which something was told this round: whether of their content.
+  // Files with several links that were reported in this round: whether as a change of content.
   std::unordered_map<NodeId, bool> content_told_;
-  // Parked entries that share their inode with others: by device and inode number.
+  // Parked entries whose inode has other names, by device and inode number.
   std::set<std::tuple<std::uint64_t, std::uint64_t, NodeId>> parked_names_;
   std::unordered_map<Identity, NameCheck, HashIdentity> name_checks_;  // of this round
   std::unordered_map<Identity, PassedOn, HashIdentity> passed_on_;     // in this round
   std::deque<PassingOn> passing_on_;
-  // Inodes with many names: the signature with which all names that were known then were compared.
-  // No name has been seen with another one since.
+  // Inodes with many names: the signature with which all names known at that time were compared. No
+  // name has been seen with another signature since.
   std::unordered_map<Identity, std::uint32_t, HashIdentity> compared_;
-  // Events since the round began of inodes under no name.
+  // Events since the round began that name an inode instead of an entry (O_TMPFILE).
   std::unordered_map<Identity, Hints, HashIdentity> unnamed_;
   ReportedOnce reported_;
 
   std::uint64_t round_ = 0;
   std::uint64_t rescans_ = 0;
   std::uint64_t checks_ = 0;
-  bool hints_lost_ = false;  // and not all directories have been listed since
-  bool undecided_ = false;   // find_source() could not look at one for a passing reason
-  bool unfinished_ = false;  // find_source() is to be called again
-  bool put_off_ = false;     // this round left something for a later one
+  bool hints_lost_ = false;  // hints were lost, and not all directories have been listed since
+  // find_source() could not check a candidate because of a transient error.
+  bool undecided_ = false;
+  bool unfinished_ = false;  // find_source() must be called again
+  bool put_off_ = false;     // this round deferred something to a later one
   bool progressed_ = false;  // this round changed something
-  int stuck_ = 0;            // rounds in a row that put off and changed nothing
+  int stuck_ = 0;            // consecutive rounds that deferred work and changed nothing
   std::int64_t drained_;     // when the kernel's queue was read for this round
   bool confirmed_ = true;
-  std::int64_t clean_;         // every hint queued before this moment has been looked into
-  std::int64_t clock_offset_;  // of the inode clock to the monotonic one, to notice its steps
+  std::int64_t clean_;         // every hint queued before this moment has been processed
+  std::int64_t clock_offset_;  // inode clock minus monotonic clock, to detect steps of the former
 };
 
 }  // namespace lookout

@@ -1,5 +1,5 @@
-// Files that are mount points, or single files that are named by a symbolic link: each has a watch
-// of its own, or is polled.
+// Files that are mount points, and single files that are named by a symbolic link. Each has a watch
+// of its own or is polled.
 #include <cerrno>
 #include <utility>
 
@@ -7,14 +7,14 @@
 
 namespace lookout {
 
-// What was seen at a place, with the watch that it needs. Watched first and stat'ed second, as any
-// directory.
+// Adds the watch that the entry at `place` needs, or removes it, and returns what was seen there:
+// after a new watch from a second stat, so that no change between the two is missed.
 std::variant<Look, int> Reconciler::look_at_elsewhere(const Place& place, const DirectoryFd& fd,
                                                       std::variant<Look, int> looked) {
   const auto& [directory, name] = place;
   const Look* const seen = std::get_if<Look>(&looked);
   if (seen == nullptr && std::get<int>(looked) != ENOENT) return looked;
-  // In a polled directory every entry is compared.
+  // Polling compares every entry of a polled directory.
   const bool wanted =
       seen != nullptr && (seen->mounted || seen->linked) && seen->type != EntryType::directory &&
       !tree_.has(directory, DirMark::polled) &&
@@ -36,7 +36,7 @@ std::variant<Look, int> Reconciler::look_at_elsewhere(const Place& place, const 
 void Reconciler::watch_file(const Place& place, const DirectoryFd& fd, const Look& seen) {
   const NodeId root = tree_.root_of(place.first);
   const bool choose = roots_.at(root).backend == Backend::automatic;
-  // A device or a socket is written to by those who use it, all over the system.
+  // Processes all over the system write to a device or a socket: such writes are not watched.
   const bool content = seen.type == EntryType::file;
   const FileWatch made =
       lookout::watch_file(source_, mounts_, fd, place.second, {content, choose, seen.linked});
@@ -59,14 +59,14 @@ void Reconciler::unwatch_file(const Place& place) {
   if (watch >= 0 && !files_.in_use(watch)) source_.unwatch(watch);
 }
 
-// An event of the watch that the file at `place` has.
+// Handles an event of the watch on the file at `place`.
 void Reconciler::take_of_file(const Place& place, const Hint& hint) {
   mounts_.forget_answers();
   if (hint.ended) files_.set(place, {{}, FileWatches::kPolled});
   touch(place.first, place.second, hint.hints & (hint::kContent | hint::kClosed));
 }
 
-// The tree is about to lose a directory.
+// Removes the file watches of a directory that the tree is about to remove.
 void Reconciler::forget_files(NodeId directory) {
   for (const int watch : files_.forget(directory)) {
     if (!files_.in_use(watch)) source_.unwatch(watch);

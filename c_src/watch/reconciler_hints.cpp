@@ -1,4 +1,4 @@
-// Hints in: what they make dirty, and where hints about content lead.
+// Marks entries as dirty when hints arrive, and follows renames for hints about content.
 #include <algorithm>
 #include <charconv>
 #include <cstdint>
@@ -31,7 +31,7 @@ void Reconciler::take(const Hint& hint) {
   for (const Place& place : files_.with_watch(hint.watch)) take_of_file(place, hint);
 }
 
-// A hint of the watch that `node` has.
+// Handles a hint of the watch on `node`.
 void Reconciler::take_at(NodeId node, const Hint& hint) {
   if (tree_.has(node, DirMark::remote)) mounts_.forget_answers();
   if (hint.ended) {
@@ -50,15 +50,16 @@ void Reconciler::take_at(NodeId node, const Hint& hint) {
   if (tree_.is_root(node)) {
     sink_.root_doubted(node);
   } else if (!gone && (hint.alone || tree_.has(node, DirMark::linked))) {
-    // No watch of a directory above tells what is done to this one itself.
+    // No watch of a parent reports changes of this directory itself.
     touch(tree_.parent(node), tree_.name(node), hint.hints & hint::kAttributes);
   } else if (gone || (hint.hints & hint::kAttributes) != 0) {
-    // Of its mode no watch above tells where a file system is mounted at it.
+    // If a file system is mounted at the directory, no watch of a parent reports its mode.
     touch(tree_.parent(node), tree_.name(node), 0);
   }
 }
 
-// A trail that has grown too long is traded for listing where it led, and comparing.
+// If the trail is full, gives it up: lists the directories that it led to and compares their
+// entries.
 void Reconciler::bound_trail() {
   if (!trail_.full()) return;
   for (const auto& [directory, name] : trail_.give_up()) {
@@ -66,8 +67,8 @@ void Reconciler::bound_trail() {
   }
 }
 
-// Follows a rename from the place that was left to where it came to, with what had been hinted of
-// the content there. Returns the hints to add at the place that this one speaks of.
+// Follows a rename from the old place to the new one, with the hints about the content at the old
+// place. Returns the hints to add at the place that `hint` names.
 Hints Reconciler::follow_move(const Hint& hint, NodeId directory) {
   if ((hint.hints & (hint::kMovedFrom | hint::kMovedTo)) == 0) return 0;
   const Place here{directory, std::string(hint.name)};
@@ -80,10 +81,11 @@ Hints Reconciler::follow_move(const Hint& hint, NodeId directory) {
     return hint::kUnpaired;
   }
   trail_.moved(*from, here, Trail::Known::by_hints, round_);
-  // A file that came to the first place unseen may have been written before it came.
+  // If a file came to the old place without a known origin, a process may have written it before
+  // that.
   const bool known = tree_.child(from->first, from->second) != kNoNode;
   const bool seen = trail_.seen_to(*from).value_or(known);
-  // What is hinted of it where it is not visible is not looked into.
+  // Hints about a place that is not visible are not processed.
   trail_.arrived(here, seen && visibility_.may_show_within(directory, hint.name, false), round_);
   return (seen ? 0 : hint::kUnpaired) | (next_.hints(from->first, from->second) & hint::kContent) |
          trail_.strayed_at(*from);
@@ -99,7 +101,7 @@ void Reconciler::touch(NodeId directory, std::string_view name, Hints hints) {
       }
     }
   }
-  // What the tree still has there may be on its way to where it is visible again.
+  // Also for an entry of the tree that is not visible here: it may be moving to a visible place.
   if (visibility_.may_show_within(directory, name, true) ||
       visibility_.names_rules(directory, name) || tree_.child(directory, name) != kNoNode) {
     next_.add(directory, name, hints);
@@ -117,17 +119,17 @@ void Reconciler::touch_below(NodeId directory, std::string_view path) {
   }
 }
 
-// What is hinted of the content counts for the entry that the tree knows under the name, wherever
-// it is found.
+// A hint about content applies to the entry that the tree has under this name, wherever it is
+// found.
 void Reconciler::mark_content(NodeId directory, std::string_view name, Hints hints) {
   const NodeId node = tree_.child(directory, name);
   if (node == kNoNode) {
-    // The kernel names a file that was opened without a name (O_TMPFILE) and linked later "#" and
-    // the inode number in events of that descriptor (d_tmpfile in Linux's fs/dcache.c).
+    // A file may have been opened without a name (O_TMPFILE) and linked later. In events of that
+    // descriptor the kernel names it "#" and the inode number (d_tmpfile in Linux's fs/dcache.c).
     if (const auto inode = inode_in(name)) {
       mark_unnamed({tree_.identity(directory).device, *inode}, hints);
     }
-    // Moves that were hinted before this do not concern it.
+    // Moves whose hints arrived before this hint do not concern it.
     constexpr auto kNone = std::numeric_limits<std::uint64_t>::max();
     for (const auto& [place, moved_name] : trail_.onward({directory, std::string(name)}, kNone)) {
       next_.add(place, moved_name, hints & hint::kContent);
@@ -142,14 +144,15 @@ void Reconciler::mark(NodeId node, Hints hints) {
   if ((hints & hint::kAttributes) != 0) tree_.set(node, Mark::altered);
 }
 
-// What was hinted of the content at a place may belong to an inode that has been moved on.
+// The hints about content at a place may belong to an inode that has been moved since: passes them
+// on along the trail.
 void Reconciler::stray(const DirtyName& dirty) {
   const Hints content = dirty.hints & hint::kContent;
   if (content == 0 || (dirty.hints & hint::kPassedOn) != 0) return;
   const Place place{dirty.directory, dirty.name};
   bound_trail();
   trail_.strayed(place, content, round_);
-  // A move that was hinted before this round took the hint with it.
+  // follow_move() has passed the hint on for moves whose hints arrived before this round.
   for (const auto& [directory, name] : trail_.onward(place, round_))
     next_.add(directory, name, content);
 }
@@ -160,7 +163,8 @@ void Reconciler::distrust_everything() {
   file_systems_.forget();
   std::vector<NodeId> all;
   tree_.for_each_directory([&](NodeId directory) { all.push_back(directory); });
-  // The agenda is worked off from its end: the oldest nodes first, which are nearer the roots.
+  // list_step() takes directories from the end of the agenda: the oldest nodes, which are nearer
+  // the roots, must be there.
   std::for_each(all.rbegin(), all.rend(),
                 [&](NodeId directory) { queue_listing(directory, true); });
 }
@@ -170,8 +174,8 @@ void Reconciler::doubt_mounts() {
   tree_.for_each_directory([&](NodeId node) {
     if (tree_.is_root(node)) return;
     const NodeId parent = tree_.parent(node);
-    // The table of mounts is not signalled when a mount point is moved with a directory above it:
-    // what is unmounted there is not at the path that the table had.
+    // The kernel does not signal the mount table when a mount point is moved with a directory above
+    // it. A later unmount is then not at the path that the table had.
     if (tree_.has(node, DirMark::mounted) ||
         tree_.identity(node).device != tree_.identity(parent).device) {
       touch(parent, tree_.name(node), 0);
@@ -180,8 +184,8 @@ void Reconciler::doubt_mounts() {
 }
 
 void Reconciler::poll() {
-  // In the order in which they were met, so that parents come first; the agenda is worked off from
-  // its end.
+  // Sorts the directories that were met first, which are the parents, to the end, since list_step()
+  // takes directories from the end of the agenda.
   std::vector<NodeId> polled(polled_.begin(), polled_.end());
   std::sort(polled.begin(), polled.end(), std::greater<>());
   for (const NodeId directory : polled) {
@@ -195,7 +199,7 @@ void Reconciler::poll() {
 
 void Reconciler::retry_names() {
   for (const DirtyName& entry : std::exchange(later_names_, {})) {
-    // The number may stand for another entry by now.
+    // The NodeId may belong to another entry now.
     if (!tree_.alive(entry.directory) || !tree_.is_directory(entry.directory)) continue;
     touch(entry.directory, entry.name, entry.hints);
   }

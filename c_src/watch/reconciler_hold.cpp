@@ -1,4 +1,4 @@
-// Files that are told when their writers are done (`:await`).
+// Files that are reported when their writers are done (`:await`).
 #include <cstdint>
 #include <string>
 
@@ -12,15 +12,15 @@ constexpr std::int64_t kMillisecond = 1'000'000;
 
 }  // namespace
 
-// Nanoseconds for which an event of what is below the root of `directory` waits for writers.
+// How many nanoseconds an event below the root of `directory` waits for writers at most.
 std::int64_t Reconciler::longest_hold(NodeId directory) const {
   if (!awaiting_) return 0;
   const auto root = roots_.find(tree_.root_of(directory));
   return root == roots_.end() ? 0 : root->second.await * kMillisecond;
 }
 
-// Whether what there is to tell of a file waits until its writers are done. By hints alone, where
-// nothing else tells whether there are any, they are done when one of them closes it.
+// Whether the report of a file must wait until its writers are done. If nothing but hints shows
+// whether there are writers, they are done when one of them closes the file.
 bool Reconciler::hold(const DirtyName& place, const Look& seen) {
   if (!telling_ || seen.type != EntryType::file) return false;
   const std::int64_t longest = longest_hold(place.directory);
@@ -40,12 +40,12 @@ bool Reconciler::hold(const DirtyName& place, const Look& seen) {
       if ((place.hints & (hint::kWritten | hint::kCreated)) == 0) return false;
       break;
   }
-  // Closed by one of several writers, perhaps: that does not count for the others.
+  // One of several writers may have closed the file; the others may still write.
   held_[{place.directory, place.name}] = {place.hints & ~hint::kClosed, since};
   return true;
 }
 
-// It is looked at again, and with what was hinted of it before.
+// A held file is checked again: adds the hints that were kept for it.
 void Reconciler::no_longer_held(DirtyName& dirty) {
   const auto held = held_.find({dirty.directory, dirty.name});
   if (held == held_.end()) return;

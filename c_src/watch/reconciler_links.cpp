@@ -1,10 +1,11 @@
-// Symbolic links that are followed: one that leads to a directory stands for it.
+// Follows symbolic links: a link that leads to a directory is reported as that directory.
 //
-// A directory is told once. A link to one that is told already stays a link, so that links in a
-// circle, or many to the same directory, come to an end; when that one goes, the links are looked
-// at again. One that turns up where it stands itself is told there, and a link no longer stands for
-// it, unless it was only reached through that link. What a link leads to depends on every step of
-// its way, so all of them are watched.
+// A directory is reported at one place only. A link to a directory that is already reported stays a
+// link, so that circular links, or many links to the same directory, come to an end. When that
+// directory is deleted, the links to it are checked again. When the directory that a link was
+// reported as turns up at its own place, it is reported there, and the link is a link again, unless
+// that place was only reached through the link. Where a link leads depends on every component of
+// its path, so all of them are watched.
 #include <cerrno>
 #include <utility>
 
@@ -18,24 +19,24 @@ bool Reconciler::follows(NodeId directory) const {
   return root != roots_.end() && root->second.follow_symlinks;
 }
 
-// The directory that a link leads to, or the link itself where it is not followed.
+// Returns the directory that a link leads to, or the link itself if it is not followed.
 std::variant<Look, int> Reconciler::follow(const Place& place, const DirectoryFd& fd,
                                            const Look& link) {
   const auto& [directory, name] = place;
   const std::string path = tree_.path(directory) + '/' + name;
   auto& followed = links_[place];
   if (!followed) followed = std::make_unique<FollowedLink>(*this, place);
-  // Watched first and checked second, as any directory.
+  // The watches come before the check, as for any directory.
   const auto resolution = paths_.follow(*followed, path, true);
   followed->real = resolution.whole ? resolution.real : std::string();
   report_elsewhere(*followed, std::nullopt);
-  // No event reports that the path of this link leads elsewhere: it is checked again by polling.
+  // No event reports when the path of this link leads elsewhere: polling checks it again.
   if (!resolution.watched || !resolution.settled) failed_names_.insert(place);
   auto looked = look_through(mounts_, fd, name);
   const Look* target = std::get_if<Look>(&looked);
   if (target == nullptr) {
     const int code = std::get<int>(looked);
-    // Nor that a directory on the path may be searched by now.
+    // Nor does an event report when a directory on the path becomes searchable.
     if (code == EACCES) failed_names_.insert(place);
     return is_passing(code) || code == ETIMEDOUT ? looked : link;
   }
@@ -50,8 +51,9 @@ std::variant<Look, int> Reconciler::follow(const Place& place, const DirectoryFd
   return *target;
 }
 
-// Whether a directory stands in the tree at another place than `known`, which `stays` what it is if
-// only another link leads there as well. What was reached through a link that is gone does not.
+// Whether the tree has the directory `target` at another place than `known`. If `known` is that
+// directory already (`stays`), neither other links to it nor places below `known` count. A place
+// that was reached through a link which is gone does not count either.
 bool Reconciler::is_told_elsewhere(NodeId known, Identity target, bool stays) {
   for (const NodeId node : tree_.with_identity(target)) {
     if (node == known || !tree_.is_directory(node)) continue;
@@ -63,7 +65,7 @@ bool Reconciler::is_told_elsewhere(NodeId known, Identity target, bool stays) {
   return false;
 }
 
-// A directory stands in the tree by itself: links to it are looked at again.
+// The tree has a directory at its own place: links to it are checked again.
 void Reconciler::unfollow(NodeId directory) {
   if (!following_) return;
   if (!links_by_target_.empty()) doubt_links_to(tree_.identity(directory));
@@ -73,8 +75,8 @@ void Reconciler::unfollow(NodeId directory) {
   }
 }
 
-// A directory whose entries are not told is hinted at by the one that it is in; where a link leads
-// there, it is watched itself. Watched first and looked at second.
+// The watch of the parent reports a directory whose entries are not reported. If a link leads to
+// it, it needs a watch of its own; the check of the link comes after that watch.
 void Reconciler::watch_opaque(NodeId directory) {
   if (!tree_.has(directory, DirMark::linked) || tree_.watch(directory) >= 0 ||
       tree_.has(directory, DirMark::polled)) {
@@ -93,7 +95,8 @@ void Reconciler::watch_opaque(NodeId directory) {
   }
 }
 
-// Notes the directory that a link leads to and that another place reports.
+// Records the directory that a link leads to and that another place reports; nullopt removes the
+// record.
 void Reconciler::report_elsewhere(FollowedLink& link, std::optional<Identity> target) {
   if (link.target) {
     const auto links = links_by_target_.find({link.target->device, link.target->inode});
@@ -104,7 +107,7 @@ void Reconciler::report_elsewhere(FollowedLink& link, std::optional<Identity> ta
   if (target) links_by_target_[{target->device, target->inode}].insert(link.place);
 }
 
-// The tree loses a directory: links that lead to it may be followed from now on.
+// The tree loses or gains a directory: the links that lead to it are checked in the next round.
 void Reconciler::doubt_links_to(Identity directory) {
   const auto links = links_by_target_.find({directory.device, directory.inode});
   if (links != links_by_target_.end()) {
@@ -143,7 +146,7 @@ void Reconciler::mounted_behind_links(const std::string& place) {
   }
 }
 
-// Learns a link that a crawl has met; false when there is none left.
+// Loads a link that a crawl has met. Returns false when none is left.
 bool Reconciler::learn_link() {
   if (crawled_links_.empty()) return false;
   const auto [directory, name] = std::move(crawled_links_.back());

@@ -1,4 +1,5 @@
-// Listing directories: watch first, list second, so that nothing can slip between.
+// Lists directories. The watch comes before the listing, so that no change between the two is
+// missed.
 #include <algorithm>
 #include <cerrno>
 #include <utility>
@@ -11,8 +12,7 @@ namespace {
 
 constexpr int kItemsAStep = 16;
 constexpr int kSweptAStep = 512;
-// For longer than the names of a remote file system are taken for right after they were looked up
-// (sshfs(1): 20 s).
+// Longer than a remote file system keeps names that it has looked up (sshfs(1): 20 s).
 constexpr std::int64_t kNamesStay = 30'000'000'000;
 
 bool is_denied(int code) {
@@ -29,7 +29,7 @@ NodeId Reconciler::plant(const std::string& path, Identity identity, RootOptions
   options.planted = inode_clock();
   roots_[root] = std::move(options);
   unfollow(root);
-  compared_.clear();  // names that a crawl finds are not compared
+  compared_.clear();  // a crawl does not compare the names that it finds
   confirmed_ = false;
   Agenda* const before = std::exchange(active_, &crawling_);
   queue_listing(root, false);
@@ -46,7 +46,8 @@ void Reconciler::set_rules_above(NodeId root, const ScopePtr& above) {
 bool Reconciler::crawl() {
   telling_ = false;
   Agenda* const before = std::exchange(active_, &crawling_);
-  // Each holds a descriptor, and so does each that is to be closed; there may be few.
+  // Each started listing holds a descriptor, and so does each directory that is still to be closed;
+  // descriptors may be scarce.
   const bool roomy = directories_.capacity() / 8 >= ReadAhead::kDepth;
   const bool more = list_step(crawling_, roomy ? ReadAhead::kDepth : 1) || learn_link();
   if (!more) read_ahead_.rest();
@@ -64,15 +65,15 @@ void Reconciler::queue_listing(NodeId directory, bool suspect) {
   active_->directories.push_back(directory);
 }
 
-// Starts a listing where fewer than `depth` have begun, or goes on with the first; false when there
-// is none.
+// Starts a listing if fewer than `depth` have started, otherwise continues the first one. Returns
+// false if there is none.
 bool Reconciler::list_step(Agenda& agenda, std::size_t depth) {
   if (agenda.listings.size() <= depth / 2) agenda.begins = true;
   if (agenda.listings.size() >= depth) agenda.begins = false;
   if (agenda.begins && !agenda.directories.empty()) {
     const NodeId directory = agenda.directories.back();
     agenda.directories.pop_back();
-    // The number may stand for another entry by now, or the listing may have been done.
+    // The NodeId may belong to another entry now, or the directory may have been listed already.
     if (tree_.alive(directory) && tree_.is_directory(directory) &&
         tree_.has(directory, DirMark::queued)) {
       tree_.set(directory, DirMark::queued, false);
@@ -108,14 +109,14 @@ bool Reconciler::read_out() {
 }
 
 void Reconciler::start_listing(Agenda& agenda, NodeId directory) {
-  // Whatever one is listed for whose changes may not have been hinted: it may get its watch by
-  // this, and nothing would look at it again.
+  // A directory whose changes may have caused no hint is always compared: this listing may give it
+  // a watch, and nothing would check it again.
   const bool suspect = tree_.has(directory, DirMark::suspect) || blind_.count(directory) != 0;
   if (mounts_.mounts_when_opened(tree_.identity(directory).device) &&
       leave_out(directory, kAutofs)) {
     return;
   }
-  // The mode is compared as it is now.
+  // Opens the directory again, to compare its current mode.
   if (suspect && !tree_.has(directory, DirMark::remote)) directories_.drop(directory);
   const auto opened = directories_.open(directory);
   if (const auto* failure = std::get_if<OpenFailure>(&opened)) {
@@ -146,7 +147,7 @@ void Reconciler::start_listing(Agenda& agenda, NodeId directory) {
   }
   const DirectoryFd& fd = std::get<DirectoryFd>(opened);
   progressed_ = true;
-  // Of a remote one it may be an old descriptor.
+  // The descriptor of a remote directory may be old, and its mode outdated.
   if (suspect && !tree_.is_root(directory) && !fd->mount()) compare_mode(directory, fd->mode());
   std::int64_t started = inode_clock();
   if (!watch_directory(directory, fd)) return;
@@ -160,7 +161,8 @@ void Reconciler::start_listing(Agenda& agenda, NodeId directory) {
     listing_failed(directory, *refused);
     return;
   }
-  tree_.set(directory, DirMark::queued, false);  // by new rules; it is being listed
+  // set_rules() may have queued it; this call lists it.
+  tree_.set(directory, DirMark::queued, false);
   if (const Visibility::Names* names = visibility_.single_names(directory)) {
     tree_.set(directory, DirMark::stale, false);
     tree_.set(directory, DirMark::suspect, false);
@@ -179,7 +181,7 @@ void Reconciler::start_listing(Agenda& agenda, NodeId directory) {
   Listing listing{directory, PendingListing(std::move(reader)), started, suspect, false, false,
                   device};
   listing.awaits = telling_ && longest_hold(directory) > 0;
-  // Where hints will not come, entries are looked at from the first, to be compared later.
+  // If no hints will come, entries are stat'ed from the start, so that they can be compared later.
   listing.trusted = system.trusted && !tree_.has(directory, DirMark::polled);
   tree_.set(directory, DirMark::stale, false);
   tree_.set(directory, DirMark::suspect, false);
@@ -187,10 +189,10 @@ void Reconciler::start_listing(Agenda& agenda, NodeId directory) {
   agenda.listings.push_back(std::move(listing));
 }
 
-// Loads git's files in a directory, where they count, a slice with each call. When they define
-// something else than before, what lies below is listed again. nullopt where it is to be called
-// again, before anything else is decided in the directory; an errno where that is to be tried
-// later.
+// Loads git's files in a directory, if they count there, one slice per call. If their rules differ
+// from those before, everything below is listed again. Returns nullopt if the caller must call
+// again before it decides anything else in the directory, an errno if it must try again later, and
+// 0 otherwise.
 std::optional<int> Reconciler::load_rules(NodeId directory, const DirectoryFd& fd) {
   if (!visibility_.reads_rules(directory)) return 0;
   std::optional<RuleLoad>& load = active_->loading;
@@ -207,7 +209,8 @@ std::optional<int> Reconciler::load_rules(NodeId directory, const DirectoryFd& f
 }
 
 int Reconciler::read_rules(NodeId directory, const DirectoryFd& fd, RuleLoad& load) {
-  // Mounted there, it needs a watch of its own, though it may not be visible.
+  // If a file system is mounted at .gitignore, it needs a watch of its own, even if it is not
+  // visible.
   if (mounts_.names_mount(".gitignore")) look_in(directory, fd, ".gitignore");
   auto gitignore = read_gitignore(mounts_, fd);
   auto repository = read_repository(mounts_, fd);
@@ -227,8 +230,8 @@ int Reconciler::read_rules(NodeId directory, const DirectoryFd& fd, RuleLoad& lo
   load.failures = std::move(gitignore.failures);
   for (RuleFailure& failure : repository.failures) load.failures.push_back(std::move(failure));
   for (const RuleFailure& failure : load.failures) {
-    // Somebody has a lease on the file, and may keep it (fcntl(2)): the others do not wait for
-    // that.
+    // Another process has a lease on the file and may keep it (fcntl(2)): the other files do not
+    // wait for that.
     if (failure.code == EAGAIN) {
       failed_names_.emplace(directory, ".gitignore");
     } else if (is_passing(failure.code)) {
@@ -261,7 +264,7 @@ void Reconciler::set_rules(RuleLoad load) {
   }
 }
 
-// Returns false where the directory cannot be listed now.
+// Returns false if the directory cannot be listed now.
 bool Reconciler::watch_directory(NodeId directory, const DirectoryFd& fd) {
   if (leave_out(directory, file_system(directory, fd).pseudo)) return false;
   if (is_to_be_polled(directory, fd)) {
@@ -289,7 +292,7 @@ bool Reconciler::watch_directory(NodeId directory, const DirectoryFd& fd) {
     case ENOSYS:
       start_polling(directory);
       return true;
-    case ENOENT:  // removed while it was open: its parent's watch tells
+    case ENOENT:  // removed while it was open: the watch of its parent reports that
       return true;
     default:
       listing_failed(directory, errno);
@@ -297,7 +300,7 @@ bool Reconciler::watch_directory(NodeId directory, const DirectoryFd& fd) {
   }
 }
 
-// Whether hints would not tell everything of a directory, or are not wanted.
+// Whether hints would not report every change in a directory, or its root asks for polling.
 bool Reconciler::is_to_be_polled(NodeId directory, const DirectoryFd& fd) {
   const NodeId root = tree_.root_of(directory);
   switch (roots_.at(root).backend) {
@@ -324,8 +327,8 @@ const FileSystem& Reconciler::file_system(NodeId directory, const DirectoryFd& f
   return file_systems_.of(fd->get(), tree_.identity(directory).device);
 }
 
-// Whether a directory on a pseudo file system is an entry and no more: it is, unless its root is on
-// the same one, or asks for a backend.
+// Whether a directory on a pseudo file system is reported without its entries. It is, unless its
+// root is on the same file system or names a backend.
 bool Reconciler::leave_out(NodeId directory, std::string_view file_system) {
   if (file_system.empty()) return false;
   const NodeId root = tree_.root_of(directory);
@@ -362,8 +365,8 @@ void Reconciler::listing_failed(NodeId directory, int code) {
   }
 }
 
-// It has been removed or renamed, where its name may still be found for a while: its place is
-// checked, now and by the next poll. Only where that lasts something is wrong.
+// The directory was removed or renamed, and its old name may still be found for a while. Checks its
+// place now and at the next poll, and reports an error only if the condition lasts.
 void Reconciler::vanished(NodeId directory, int code) {
   const std::int64_t now = monotonic_clock();
   if (now - vanished_.try_emplace(directory, now).first->second >= kNamesStay) {
@@ -380,7 +383,7 @@ void Reconciler::vanished(NodeId directory, int code) {
   failed_.insert(directory);
 }
 
-// Of single files only their own entries are checked.
+// Checks the entry of a single file, or loads it during a crawl.
 void Reconciler::list_single(NodeId directory, const std::string& name, bool suspect) {
   if (telling_) {
     look({directory, name, suspect ? hint::kSuspect : 0});
@@ -404,7 +407,7 @@ void Reconciler::load_single(NodeId root, const std::string& name) {
 void Reconciler::list_item(const Listing& listing, const DirectoryReader::Item& item) {
   const NodeId directory = listing.directory;
   const bool link = item.type == EntryType::symlink && follows(directory);
-  // Where something is mounted, the listing has the number of what lies below.
+  // At a mount point, the listing has the inode number of the entry below the mount.
   const bool believed =
       listing.trusted && item.type.has_value() && !link && !mounts_.names_mount(item.name);
   if (believed ? !visibility_.shows(directory, item.name, *item.type)
@@ -446,13 +449,13 @@ void Reconciler::list_item(const Listing& listing, const DirectoryReader::Item& 
     }
     look({directory, item.name, listing.suspect ? hint::kSuspect : 0});
   }
-  // What was looked at may have left its place, and another may have come to it.
+  // The entry that was checked may have left its place, and another may have come to it.
   if (const NodeId child = tree_.child(directory, item.name); child != kNoNode) {
     tree_.set(child, Mark::seen);
   }
 }
 
-// A directory whose mode is compared when it is opened to be listed, which will be.
+// Whether the queued listing of a directory will compare its mode when it opens the directory.
 bool Reconciler::is_to_be_compared(NodeId node) const {
   return tree_.is_directory(node) && tree_.has(node, DirMark::queued) &&
          tree_.has(node, DirMark::suspect) && !tree_.has(node, DirMark::linked);
@@ -467,14 +470,14 @@ void Reconciler::compare_mode(NodeId directory, std::uint16_t mode) {
   revive(directory);
 }
 
-// A directory that was given up before and may be listed again.
+// Whether a directory was given up earlier and may be listed again.
 bool Reconciler::needs_listing(NodeId node) const {
   return tree_.is_directory(node) && !tree_.has(node, DirMark::opaque) &&
          !tree_.has(node, DirMark::queued) &&
          (tree_.has(node, DirMark::stale) || tree_.has(node, DirMark::unreadable));
 }
 
-// An entry met by a crawl where the listing alone does not tell what it is.
+// Loads an entry that a crawl has met, if the listing alone does not say enough about it.
 void Reconciler::learn(NodeId directory, const std::string& name) {
   const auto opened = directories_.open(directory);
   if (!std::holds_alternative<DirectoryFd>(opened)) {
@@ -502,7 +505,7 @@ void Reconciler::learn(NodeId directory, const std::string& name) {
   }
 }
 
-// All has been read of it, or what could be: `code` is an errno then.
+// The directory was read to its end, or as far as possible: then `code` is an errno.
 void Reconciler::end_listing(Listing& listing, int code) {
   listing.ended = true;
   listing.code = code == ENOENT ? 0 : code;
@@ -510,7 +513,7 @@ void Reconciler::end_listing(Listing& listing, int code) {
   listing.next = tree_.first_child(listing.directory);
 }
 
-// Has entries checked that the listing did not meet. False when there are no more.
+// Checks the children that the listing did not meet. Returns false when there are no more.
 bool Reconciler::sweep_step(Listing& listing) {
   const NodeId directory = listing.directory;
   for (int i = 0; i < kSweptAStep && listing.next != kNoNode; ++i) {
@@ -521,7 +524,7 @@ bool Reconciler::sweep_step(Listing& listing) {
       continue;
     }
     if (listing.suspect && listing.code == 0) tree_.set(child, Mark::missed);
-    // A listing may miss what is renamed meanwhile: look before it is believed to be gone.
+    // A listing may miss an entry that is renamed meanwhile: check it before it counts as gone.
     if (!tree_.has(child, Mark::parked)) {
       current_.push_back({directory, std::string(tree_.name(child)), 0});
     }
@@ -529,8 +532,8 @@ bool Reconciler::sweep_step(Listing& listing) {
   return listing.next != kNoNode;
 }
 
-// An entry leaves its place in the tree: sweeps go on behind it. What comes to a place comes before
-// those that are there.
+// An entry leaves its place in the tree: sweeps that would test it next continue with its sibling.
+// Entries that come to the directory are inserted before the existing ones.
 void Reconciler::pass_in_sweeps(NodeId node) {
   for (Agenda* agenda : {&agenda_, &crawling_}) {
     if (agenda->listings.empty()) continue;
@@ -541,7 +544,7 @@ void Reconciler::pass_in_sweeps(NodeId node) {
 
 void Reconciler::finish_listing(const Listing& listing) {
   const NodeId directory = listing.directory;
-  // Until now an entry that was moved out of it is known to await a listing.
+  // Until now the mark has shown that an entry moved out of this directory awaits a listing.
   if (listing.deep && !tree_.has(directory, DirMark::queued)) {
     tree_.set(directory, DirMark::deep, false);
   }
@@ -550,14 +553,14 @@ void Reconciler::finish_listing(const Listing& listing) {
               tree_.has(directory, DirMark::suspect) || listing.suspect);
     listing_failed(directory, listing.code);
   } else {
-    const bool incomplete = failed_.contains(directory);  // the tree had no room
+    const bool incomplete = failed_.contains(directory);  // the tree had no room for an entry
     if (!incomplete) tree_.set(directory, DirMark::unreadable, false);
     vanished_.erase(directory);
     if (listing.suspect) compared(directory, listing.started);
   }
 }
 
-// All entries of a directory were compared after `started`.
+// All entries of a directory were compared, by a listing that began at `started`.
 void Reconciler::compared(NodeId directory, std::int64_t started) {
   const auto blind = blind_.find(directory);
   if (blind == blind_.end()) return;
@@ -569,7 +572,8 @@ void Reconciler::compared(NodeId directory, std::int64_t started) {
 }
 
 void Reconciler::revive(NodeId directory) {
-  // Its watch has ended: another may stand there under the same numbers.
+  // The watch of the directory has ended: another one with the same device and inode number may be
+  // at its place.
   if (tree_.watch(directory) < 0 && tree_.has(directory, DirMark::stale) &&
       !tree_.has(directory, DirMark::polled)) {
     queue_listing(directory, true);
@@ -581,18 +585,18 @@ void Reconciler::revive(NodeId directory) {
   });
 }
 
-// `by` is the directory whose mode is in the way, as far as it is known.
+// `by` is the directory whose mode denies access, as far as that is known.
 void Reconciler::denied(NodeId directory, NodeId by, int code) {
   unreadable(by, code);
   tree_.set(directory, DirMark::stale);
   tree_.set(directory, DirMark::suspect);
-  blind_.try_emplace(directory, clean_);  // what was hinted of it is not looked into
+  blind_.try_emplace(directory, clean_);  // hints about it are not processed
   denied_.insert(directory);
   denied_.insert(by);
 }
 
-// Nothing will hint at it when this directory can be looked into again: it is tried as often as
-// those without a watch.
+// No event reports when this directory can be read again: it is tried as often as the directories
+// without a watch.
 void Reconciler::give_up(NodeId directory, int code) {
   unreadable(directory, code);
   tree_.set(directory, DirMark::stale);
@@ -601,8 +605,8 @@ void Reconciler::give_up(NodeId directory, int code) {
   failed_.insert(directory);
 }
 
-// Whether the tree can take one more entry of a directory. If it cannot, not all of the directory
-// is known, and it is listed again as one that cannot be read.
+// Whether the tree has room for one more entry of a directory. If not, the tree does not have the
+// whole directory, which is then listed again like one that cannot be read.
 bool Reconciler::has_room(NodeId directory, std::string_view name, std::uint64_t device) {
   if (tree_.has_room(name, device)) return true;
   give_up(directory, EOVERFLOW);
@@ -614,7 +618,7 @@ void Reconciler::unreadable(NodeId directory, int code) {
     say_unanswered(tree_.path(top_of_mount(directory)));
     return;
   }
-  // That the server is dead is said of the mount, once.
+  // Reports a dead server once, for the whole mount.
   if (code == ENOTCONN || code == ECONNABORTED) directory = top_of_mount(directory);
   if (tree_.has(directory, DirMark::unreadable)) return;
   tree_.set(directory, DirMark::unreadable);

@@ -1,8 +1,8 @@
-// Entries that are names of one inode: hard links. Which of them was renamed, and what a change of
+// Entries that are names of one inode (hard links): which of them was renamed, and what a change of
 // one means for the others.
 //
-// A file may have 65,000 names, so nothing here checks all of them for each event: a name is
-// checked at most once a round, and in steps.
+// A file may have 65,000 names, so not every event may cause a check of all of them: a name is
+// checked at most once per round, and in steps.
 #include <algorithm>
 #include <cstddef>
 #include <utility>
@@ -12,16 +12,16 @@
 namespace lookout {
 namespace {
 
-constexpr std::size_t kFewNames = 8;  // which are checked in one step
+constexpr std::size_t kFewNames = 8;  // up to this many names are checked in one step
 constexpr std::size_t kNamesAStep = 16;
 constexpr std::size_t kPassedOnAStep = 64;
 constexpr std::size_t kMostUnnamed = 4096;
 
 }  // namespace
 
-// The entry that was renamed to `place`: one with the same identity that is gone from where the
-// tree has it. kNoNode if there is none, or it is not known yet: then `unfinished_` or `undecided_`
-// is set.
+// Returns the entry that was renamed to `place`: one with the same identity that is gone from its
+// place in the tree. Returns kNoNode if there is none, or if that is not known yet: then it sets
+// `unfinished_` or `undecided_`.
 NodeId Reconciler::find_source(const DirtyName& place, const Look& seen) {
   undecided_ = unfinished_ = false;
   const bool directory = seen.type == EntryType::directory;
@@ -41,9 +41,10 @@ NodeId Reconciler::find_source(const DirtyName& place, const Look& seen) {
   return found == candidates.end() ? kNoNode : *found;
 }
 
-// rename(2) leaves an entry on its mount. A directory that is on another one is visible twice, and
-// what is mounted below it differs. The directories may have left their places: the mounts are
-// those of the nearest mount points above them, which rename(2) does not move.
+// rename(2) leaves an entry on its mount. A directory that appears on another mount is visible at
+// both places, with other file systems mounted below. The directories `from` and `to` may have
+// moved themselves, so the mounts are those of the nearest mount points above them, which rename(2)
+// does not move.
 bool Reconciler::on_two_mounts(NodeId from, NodeId to) {
   const NodeId one = mount_point_above(from);
   const NodeId other = mount_point_above(to);
@@ -59,8 +60,8 @@ bool Reconciler::on_two_mounts(NodeId from, NodeId to) {
   return tree_.has(one, DirMark::mounted) || tree_.has(other, DirMark::mounted);
 }
 
-// The nearest directory, from this one upwards, where something is mounted or the tree begins, or
-// to which a symbolic link leads.
+// The nearest directory, from this one upwards, that is a mount point, a root, or reached through a
+// symbolic link.
 NodeId Reconciler::mount_point_above(NodeId directory) const {
   NodeId at = directory;
   while (!tree_.is_root(at) && !tree_.has(at, DirMark::mounted) &&
@@ -70,8 +71,9 @@ NodeId Reconciler::mount_point_above(NodeId directory) const {
   return at;
 }
 
-// Inode numbers are used again: a removed file and a new one may share theirs. A directory that
-// still has its watch is the same.
+// Whether `node` may be the entry that appeared at `place`. The kernel reuses inode numbers: a
+// removed file and a new one may share theirs. A directory that still has its watch is the same
+// inode.
 bool Reconciler::may_be_source(NodeId node, const DirtyName& place, const Look& seen) const {
   if (tree_.is_root(node) || tree_.type(node) != seen.type) return false;
   if (is_departing(tree_.parent(node))) return false;
@@ -79,9 +81,9 @@ bool Reconciler::may_be_source(NodeId node, const DirtyName& place, const Look& 
   return tree_.is_directory(node) && tree_.watch(node) >= 0;
 }
 
-// Of many names those are not checked whose departure an event would have reported: by the time
-// at which all dirty names of the round have been checked such a name is parked. So this waits for
-// that first. Where events may be missing every name is checked, once in the round.
+// Among many names, those whose departure an event would have reported need no check: such a name
+// is parked when all dirty names of the round have been checked, so this waits for that first. If
+// events may be missing, every name is checked, once per round.
 NodeId Reconciler::find_among_many(const DirtyName& place, const Look& seen) {
   auto parked = parked_names_.lower_bound({seen.identity.device, seen.identity.inode, kNoNode});
   for (std::size_t i = 0; i < kFewNames && parked != parked_names_.end(); ++i, ++parked) {
@@ -109,15 +111,15 @@ NodeId Reconciler::find_among_many(const DirtyName& place, const Look& seen) {
   return kNoNode;
 }
 
-// Checks `place` again after all that is dirty now.
+// Checks `place` again after everything that is dirty now.
 void Reconciler::wait_for_names(DirtyName place) {
   place.hints |= hint::kWaited;
   if (held_since_) held_[{place.directory, place.name}] = {place.hints, *held_since_};
   current_.push_back(std::move(place));
 }
 
-// Whether all names of an inode have been compared with what is seen of it now, or will be. If not,
-// the caller has them compared.
+// Whether all names of an inode have been compared with `seen`, or will be. If not, this records
+// `seen`, and the caller must have all names compared.
 bool Reconciler::are_compared(const Look& seen) {
   if (tree_.links(seen.identity) <= kFewNames) return false;
   const auto [compared, added] = compared_.try_emplace(seen.identity, seen.signature());
@@ -136,8 +138,8 @@ void Reconciler::forget_compared(Identity identity) {
   if (!compared_.empty() && tree_.links(identity) <= kFewNames) compared_.erase(identity);
 }
 
-// What was hinted under one name of a file holds for its other names. They are checked once in a
-// round, whoever of them it was passed on from.
+// A hint about one name of a file applies to its other names. They are checked once per round, no
+// matter which name the hint was passed on from.
 void Reconciler::pass_on(NodeId node, Hints hints) {
   const Identity identity = tree_.identity(node);
   const std::size_t names = tree_.links(identity);
@@ -171,14 +173,14 @@ bool Reconciler::pass_on_step() {
   return true;
 }
 
-// Events of an inode without a name, as far as it has got names meanwhile.
+// Records events of an inode without a name, if the tree has names of it now.
 void Reconciler::mark_unnamed(Identity identity, Hints hints) {
   if (!tree_.knows(identity) || tree_.is_directory(tree_.link_at(identity, 0))) return;
   if (unnamed_.size() < kMostUnnamed || unnamed_.contains(identity)) {
     unnamed_[identity] |= hints;
     return;
   }
-  // Too many are noted: a check of one name passes it on to the others.
+  // Too many inodes are recorded: a check of one name passes the hints on to the others.
   const NodeId node = tree_.link_at(identity, 0);
   touch(tree_.parent(node), tree_.name(node), hints & hint::kContent);
 }

@@ -1,4 +1,4 @@
-// What does not answer: said once, and looked at again.
+// Entries on file systems that do not answer: reported once, and checked again later.
 #include <cerrno>
 #include <utility>
 
@@ -7,12 +7,12 @@
 
 namespace lookout {
 
-// Whether an entry stands on the remote mount that its directory is on.
+// Whether an entry is on the same remote mount as its directory.
 bool Reconciler::is_on_mount(const OpenDirectory& directory, const std::string& name) const {
   return directory.mount() && mounts_.of(directory, name) == directory.mount();
 }
 
-// The look at an entry failed.
+// The check of an entry failed.
 void Reconciler::not_looked_at(const DirtyName& dirty, const DirectoryFd& fd, int code) {
   const bool elsewhere = mounts_.of(*fd, dirty.name) != fd->mount();
   if (is_passing(code)) {
@@ -22,7 +22,8 @@ void Reconciler::not_looked_at(const DirtyName& dirty, const DirectoryFd& fd, in
   } else if (code == EACCES || code == EPERM) {
     denied(dirty.directory, dirty.directory, code);
   } else if (code == ETIMEDOUT && !is_on_mount(*fd, dirty.name)) {
-    // Something is mounted there, or the way of a link leads to it: all else is in order.
+    // A file system is mounted at the entry, or the path of a link leads to it. The directory
+    // itself is in order.
     failed_names_.emplace(dirty.directory, dirty.name);
     say_unanswered(tree_.path(dirty.directory) + '/' + dirty.name);
   } else {
@@ -30,8 +31,8 @@ void Reconciler::not_looked_at(const DirtyName& dirty, const DirectoryFd& fd, in
   }
 }
 
-// What is mounted at an entry cannot be stat'ed: its server is dead, or refuses. The directory that
-// it is in is in order.
+// The mount at an entry cannot be stat'ed, since its server is dead or refuses. The directory that
+// contains the entry is in order.
 void Reconciler::unreachable(const Place& place, int code) {
   const auto& [directory, name] = place;
   failed_names_.insert(place);
@@ -43,13 +44,14 @@ void Reconciler::unreachable(const Place& place, int code) {
   }
 }
 
-// A file of rules is on a mount of its own that does not answer. It is read again when that does.
+// A rule file is on a mount of its own that does not answer. It is read again when that mount
+// answers.
 void Reconciler::rules_unanswered(const Place& place, const RemoteMount& mount) {
   failed_names_.insert(place);
   if (mount.code() == ETIMEDOUT) say_unanswered(tree_.path(place.first) + '/' + place.second);
 }
 
-// What was given up for a failure.
+// Checks again what was given up because of an error.
 void Reconciler::look_again() {
   for (const NodeId directory : std::exchange(failed_, {})) queue_listing(directory, true);
   for (const auto& [directory, name] : std::exchange(failed_names_, {})) {
@@ -64,7 +66,7 @@ void Reconciler::answered() {
   look_again();
 }
 
-// Where a directory is on a remote mount, the highest one above it that is on the same.
+// For a directory on a remote mount: the topmost directory above it on the same mount.
 NodeId Reconciler::top_of_mount(NodeId directory) const {
   while (tree_.has(directory, DirMark::remote) && !tree_.is_root(directory)) {
     const NodeId above = tree_.parent(directory);

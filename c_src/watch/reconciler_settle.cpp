@@ -1,4 +1,4 @@
-// What left its place: parked until it turns up elsewhere or is let go.
+// Entries that left their place: parked until they turn up elsewhere or are deleted.
 #include <cerrno>
 #include <utility>
 
@@ -28,18 +28,18 @@ void Reconciler::forget_parked(NodeId node) {
   parked_names_.erase({identity.device, identity.inode, node});
 }
 
-// What waited for this entry to leave its place is looked at again.
+// Checks the entry again that waited for `blocker` to leave its place.
 void Reconciler::release(NodeId blocker) {
   if (auto blocked = blockade_.release(blocker)) current_.push_back(std::move(blocked->place));
 }
 
-// Called when nothing more can move in this round. True when there is something to go on with.
+// Call it when no other work is left in this round. Returns true if there is more work now.
 bool Reconciler::settle() {
   return let_blocker_go() || let_parked_go();
 }
 
-// Lets a parked entry go that has stood in the way of another since the round before: rather one
-// that is not wanted elsewhere. What is freed by that settles before the next one is let go.
+// Deletes or replaces a parked entry that has blocked another one since an earlier round,
+// preferably one whose inode no blocked entry has. What that frees is settled before the next call.
 bool Reconciler::let_blocker_go() {
   if (std::exchange(blockers_of_, round_) != round_) {
     blockers_ = blockade_.waiting_since_before(round_, tree_);
@@ -69,13 +69,13 @@ void Reconciler::make_way(NodeId old, const Blocked& blocked) {
     release(old);
   } else if (tree_.is_directory(old) || seen->type == EntryType::directory ||
              !tree_.has_room_for(seen->identity.device)) {
-    doom(old, true);  // erasing it releases what waits
+    doom(old, true);  // erase() releases the blocked entry
   } else if (const NodeId source = find_source(waited(place), *seen); unfinished_) {
     blockers_.push_back(old);
   } else {
     const Identity wanted = blockade_.release(old)->identity;
     replace(place, old, *seen, source);
-    // Its inode number may be that of another blocker, which is not wanted any more.
+    // The inode number may be that of another blocker, which no blocked entry has any more.
     if (blockade_.wants(wanted)) return;
     for (const NodeId other : parked_with(wanted)) {
       if (blockade_.find(other) != nullptr) blockers_.push_back(other);
@@ -83,7 +83,7 @@ void Reconciler::make_way(NodeId old, const Blocked& blocked) {
   }
 }
 
-// All that is dirty in this round has been checked.
+// Marks that everything dirty in this round has been checked.
 DirtyName Reconciler::waited(DirtyName place) {
   place.hints |= hint::kWaited;
   return place;
@@ -101,8 +101,8 @@ std::vector<NodeId> Reconciler::parked_with(Identity identity) const {
   return found;
 }
 
-// What is no directory gives its place to another that is none either: to `source` if that was
-// renamed to it.
+// Replaces an entry that is no directory by another that is none either: by `source` if that was
+// renamed to this place.
 void Reconciler::replace(const DirtyName& place, NodeId old, const Look& seen, NodeId source) {
   if (source != kNoNode) {
     erase(old);
@@ -127,7 +127,7 @@ void Reconciler::replace(const DirtyName& place, NodeId old, const Look& seen, N
   }
 }
 
-// Lets go what was parked before this round, but for what a blocked appearance is waiting for.
+// Queues for deletion what was parked before this round, except inodes that a blocked entry has.
 bool Reconciler::let_parked_go() {
   std::erase_if(parked_, [&](const Parked& parked) {
     if (!tree_.alive(parked.node) || !tree_.has(parked.node, Mark::parked)) return true;
@@ -146,7 +146,7 @@ void Reconciler::uproot(NodeId node, const Departure& departure) {
   };
   leave(node, departure.telling);
   for (NodeId at = departure.untold; at != kNoNode; at = next_below(tree_, at, node)) {
-    leave(at, false);  // the last one goes first
+    leave(at, false);  // depart() takes the last one first
   }
   for (Agenda* agenda : {&agenda_, &crawling_}) {
     std::erase_if(agenda->listings,
@@ -166,13 +166,13 @@ void Reconciler::depart() {
   if (urgent && departing_.size() < before) --urgent_departures_;
 }
 
-// Marked as well, since by the time it is its turn the number may stand for another entry.
+// Also marks the node, since its NodeId may belong to another entry when its turn comes.
 void Reconciler::doom(NodeId node, bool telling) {
   tree_.set(node, Mark::doomed);
   doomed_.push_back({node, telling});
 }
 
-// Removes one entry of what was let go, the deepest first.
+// Removes one entry of what is queued for deletion, the deepest first.
 void Reconciler::delete_from(std::vector<Doomed>& stack) {
   const Doomed doomed = stack.back();
   if (!tree_.alive(doomed.node) || !tree_.has(doomed.node, Mark::doomed)) {
@@ -185,8 +185,8 @@ void Reconciler::delete_from(std::vector<Doomed>& stack) {
   }
   if (leaf == doomed.node) stack.pop_back();
   const bool root = tree_.is_root(leaf);
-  // What was hinted of its content, and not looked at in time, counts for its other links. Where
-  // hints may be missing it may have been written through unseen.
+  // Hints about its content that were not processed in time apply to its other links. If hints may
+  // be missing, a process may have written through this link without an event.
   Hints content = 0;
   if (tree_.has(leaf, Mark::written)) content |= hint::kWritten;
   if (tree_.has(leaf, Mark::altered)) content |= hint::kAttributes;
@@ -231,7 +231,7 @@ void Reconciler::erase(NodeId node) {
   const Identity identity = tree_.identity(node);
   tree_.remove(node);
   forget_compared(identity);
-  // A directory that was moved away lives on: its watch must not.
+  // A directory that was moved out of the tree still exists: its watch must be removed.
   if (watch >= 0 && !tree_.watch_in_use(watch) && !paths_.holds(watch)) source_.unwatch(watch);
 }
 
