@@ -11,21 +11,21 @@
 namespace lookout {
 namespace {
 
-// How often a root that comes and goes is resolved before it is left to a timer.
+// How often to resolve a root that comes and goes before a timer tries again.
 constexpr int kMostAttempts = 3;
 
-// Whether nothing exists at a path, as against: it cannot be checked now.
+// Whether nothing exists at a path, as opposed to a path that cannot be checked now.
 bool is_gone(const Error& error) {
   return error.reason == "enoent" || error.reason == "enotdir" || error.reason == "eloop";
 }
 
-// Whether it may be checked a little later.
+// Whether a check may succeed a little later.
 bool is_transient(const Error& error) {
   return error.reason == "emfile" || error.reason == "enfile" || error.reason == "enomem" ||
          error.reason == "eintr" || error.reason == "eagain";
 }
 
-// Whether the mount that it is on does not answer.
+// Whether the mount of the path does not answer.
 bool is_unanswered(const Error& error) {
   return error.reason == "eagain" || error.reason == "etimedout";
 }
@@ -55,7 +55,8 @@ Result<Target> RootManager::probe_at(const std::string& path) const {
   return std::get<Result<Target>>(std::move(found));
 }
 
-// Without symbolic links; empty where nothing exists, or the file system does not answer.
+// The path without symbolic links; empty if nothing exists there, or the file system does not
+// answer.
 std::string RootManager::real_path(const std::string& path) const {
   if (path.empty()) return {};
   if (!mounts_.none()) return mounts_.way(path).real;
@@ -80,8 +81,8 @@ bool RootManager::is_covered(const Root& root) const {
       root, [this](const Root& outer, const Root& inner) { return is_linked(outer, inner); });
 }
 
-// Reads a little more of what git's files above a root say of it. False where it is to be called
-// again, by a check.
+// Reads a little more of git's files above a root. Returns false if a later check must call it
+// again.
 bool RootManager::read_rules_above(const Pointer& root) {
   RulesAbove& above = *root->above;
   if (const int code = above.step(mounts_, visibility_); code != 0) {
@@ -99,7 +100,8 @@ bool RootManager::read_rules_above(const Pointer& root) {
   return true;
 }
 
-// Some of git's files above a root did not answer when it got its node: tries to read them again.
+// When the root got its node, a mount did not answer that has some of git's files above: tries to
+// read them again.
 void RootManager::complete_rules_above(const Pointer& root) {
   if (root->phase == Root::Phase::told && read_rules_above(root)) {
     if (!root->above->incomplete()) {
@@ -145,7 +147,7 @@ std::optional<Error> RootManager::add(const std::vector<std::string>& paths,
   }
   const Filter filter(options);
   WatchOptions kept = options;
-  kept.ignore.clear();  // the filter has them
+  kept.ignore.clear();  // the filter has the rules
   kept.only.clear();
   std::vector<Pointer> added;
   std::unordered_set<std::string> given;
@@ -227,7 +229,7 @@ void RootManager::visibility_changed(NodeId directory) {
 void RootManager::check() {
   const Pointer root = *(urgent_.empty() ? due_ : urgent_).begin();
   settle_check(root);
-  if (root->phase == Root::Phase::leaving) return;  // uprooted() asks again
+  if (root->phase == Root::Phase::leaving) return;  // uprooted() asks for a check
   if (root->phase == Root::Phase::telling) {
     doubted_while_telling_.insert(root);
   } else if (root->removed) {
@@ -252,8 +254,8 @@ void RootManager::settle_check(const Pointer& root) {
   checks_.erase(std::exchange(root->check, 0));
 }
 
-// Follows the path first and checks what exists there second. What left the end of the path
-// between the two was not watched there.
+// Follows the path first and checks what exists there second. An entry that left the end of the
+// path between the two had no watch there, so the path is followed again.
 Result<Target> RootManager::resolve(const Pointer& root) {
   transient_.erase(root);
   unwatched_.erase(root);
@@ -311,13 +313,13 @@ void RootManager::check_absent(const Pointer& root, const Result<Target>& found)
   root->covered = !root->is_base && is_covered(*root);
   if (error != nullptr || root->covered || !root->target.only.empty()) root->above.reset();
   if (root->covered) {
-    root->tell = true;  // should it have to report itself, its entries were reported as deleted
+    root->tell = true;  // if it must report itself later, its entries were reported as deleted
     if (root->base) leave_base(root);
     tracked_[root->path] = root;
     compare_presence(*root, gone);
     return;
   }
-  // A change anywhere in the way of a link is no event of the link.
+  // A change on the path that a link leads to causes no event on the link.
   if (root->joined && root->target.linked && !tree_.has(root->base->node, DirMark::polled)) {
     reconciler_.touch(root->base->node, path_below(root->path, root->base->path), 0);
   }
@@ -335,7 +337,7 @@ void RootManager::check_absent(const Pointer& root, const Result<Target>& found)
   }
 }
 
-// The coming and going of a root that another one reports is told by notices.
+// Notices report that a root which another root reports has appeared or gone.
 void RootManager::compare_presence(Root& root, bool gone) {
   if (roots_.resolve(root.path) != kNoNode) {
     find_again(root);
@@ -370,7 +372,8 @@ void RootManager::plant(const Pointer& root) {
       root->above = std::make_unique<RulesAbove>(target.directory, target.identity);
     }
     if (!read_rules_above(root)) {
-      root->tell = root->tell || root->check == 0;  // the request may be answered before
+      // The request may be answered before the root is loaded.
+      root->tell = root->tell || root->check == 0;
       return;
     }
     above = root->above->scope();
@@ -393,8 +396,8 @@ void RootManager::plant(const Pointer& root) {
   take_over(root);
 }
 
-// Whether entries that this root will report are in the mirrors of subscribers now: they are
-// reported as deleted first and have to be reported again.
+// Whether subscribers already have entries that this root will report: those are reported as
+// deleted first and must be reported again.
 bool RootManager::may_be_told_elsewhere(const Root& root) const {
   const auto reports = [&](const Pointer& other) {
     return other.get() != &root && other->node != kNoNode;
@@ -410,8 +413,8 @@ bool RootManager::may_be_told_elsewhere(const Root& root) const {
          });
 }
 
-// Roots below a new one are reported by it from now on, and single files in it. One that was
-// removed and had the same path goes first.
+// A new root reports the roots below it, and single files in it, from now on: gives those up, and a
+// removed root with the same path.
 void RootManager::take_over(const Pointer& root) {
   std::vector<Pointer> others = roots_.at(root->path);
   std::erase(others, root);
@@ -429,7 +432,7 @@ void RootManager::take_over(const Pointer& root) {
   }
 }
 
-// Gives up the node of a root; uprooted() follows when its entries are gone.
+// Gives up the node of a root; uprooted() follows when its entries are deleted.
 void RootManager::leave(const Pointer& root) {
   const bool telling = root->phase == Root::Phase::telling;
   Reconciler::Departure departure;
@@ -477,10 +480,11 @@ void RootManager::find_again(Root& root) {
 
 // --- single files ------------------------------------------------------------------------------
 
-// Has the base of a single file show it.
+// Makes the base of a single file report it.
 void RootManager::join_base(const Pointer& root) {
   if (root->joined) return compare_presence(*root, false);
-  // What another root has reported of this path is deleted first; uprooted() asks again.
+  // What another root has reported of this path must be deleted first; then uprooted() asks for a
+  // check.
   const std::vector<Pointer> outer = roots_.above(root->path, false);
   if (std::any_of(outer.begin(), outer.end(), [](const Pointer& other) {
         return !other->is_base && other->phase == Root::Phase::leaving;
@@ -497,11 +501,12 @@ void RootManager::join_base(const Pointer& root) {
     }
     root->base->members[root->target.only] = root.get();
   }
-  if (root->base->phase != Root::Phase::told) return;  // learn() asks again
+  if (root->base->phase != Root::Phase::told) return;  // learn() asks for a check
   root->joined = true;
   tracked_[root->path] = root;
   const NodeId directory = root->base->node;
-  // An entry that is there already is being deleted: this path was removed, and added again.
+  // If the entry is in the tree already, it is being deleted: this path was removed and added
+  // again.
   const bool leaving = tree_.child(directory, root->target.only) != kNoNode;
   if (std::exchange(root->tell, true) || leaving) {
     reconciler_.show_single(directory, root->target.only);
@@ -510,7 +515,7 @@ void RootManager::join_base(const Pointer& root) {
   }
 }
 
-// Takes a single file from its base; its entry is reported as deleted.
+// Removes a single file from its base, and reports its entry as deleted.
 void RootManager::leave_base(const Pointer& root) {
   const Pointer base = std::exchange(root->base, nullptr);
   const std::string name = path_below(root->path, base->path);
@@ -562,14 +567,14 @@ void RootManager::after(const Event& event) {
     const bool handed_over = handed_over_.erase(event.path) > 0;
     if (root == tracked_.end()) return;
     if (handed_over) {
-      doubt(root->second);  // it may have gone since
+      doubt(root->second);  // the file may be gone now
     } else {
       lose(*root->second);
     }
   } else if (event.change == Change::created || event.change == Change::renamed) {
     for (const Pointer& root : tracked(event.path)) {
       compare_presence(*root, true);
-      if (!root->base) doubt(root);  // another kind of entry may not lead to it
+      if (!root->base) doubt(root);  // the path may not lead through the new entry
     }
     if (event.change == Change::created) return;
     for (const Pointer& root : tracked(event.from)) {
@@ -635,7 +640,7 @@ bool RootManager::learn() {
   const bool tell = !root->is_base && root->tell;
   roots_.enter(root, tell ? Root::Phase::untold : Root::Phase::told);
   root->tell = true;
-  doubt(root);  // it may have gone, or be polled
+  doubt(root);  // it may be gone, or polled
   doubt_below(root->path);
   return true;
 }

@@ -26,7 +26,7 @@ namespace lookout {
 
 class RootManager {
  public:
-  // The sink gets the notices of roots that go and come.
+  // `sink` receives the notices about roots.
   RootManager(Tree& tree, Visibility& visibility, PathWatches& paths, Reconciler& reconciler,
               const RemoteMounts& mounts, ChangeSink& sink)
       : tree_(tree),
@@ -38,14 +38,14 @@ class RootManager {
         roots_(tree, visibility) {}
 
   const Roots& roots() const { return roots_; }
-  // The directory of the tree that a root is, or is in; kNoNode where nothing exists.
+  // The node of a root, or of the directory that contains it; kNoNode if nothing exists there.
   NodeId directory_of(const Root& root) const;
 
-  // Adds all paths or, when one of them cannot be watched or is watched already, none and says
-  // why. A path given twice is taken once. With `wait_for_missing` one that does not exist, or
-  // cannot be checked, is no error.
+  // Adds all paths. If one of them cannot be watched or is watched already, adds none and returns
+  // the reason. A path that is given twice is added once. With `wait_for_missing` a path that does
+  // not exist, or cannot be checked, is no error.
   std::optional<Error> add(const std::vector<std::string>& paths, const WatchOptions& options);
-  // Gives up a path as it was added; false when there is none such.
+  // Stops watching a path that was added; returns false if there is none.
   bool remove(const std::string& path);
 
   // --- checks ---
@@ -63,44 +63,46 @@ class RootManager {
   void doubt_unwatched();
   bool any_transient() const { return !transient_.empty(); }
   bool any_unwatched() const { return !unwatched_.empty(); }
-  // The checks that were asked for until now, and whether they are done.
+  // The number of the last check that was asked for, and whether all checks up to a number are
+  // done.
   std::uint64_t last_check() const { return last_check_; }
   bool is_checked(std::uint64_t check) const { return checks_.empty() || *checks_.begin() > check; }
 
   // --- what else may concern roots ---
   // Other entries than before are visible at and below a directory.
   void visibility_changed(NodeId directory);
-  // Something is mounted at these places, whose paths lead through no symbolic links; with
-  // `changed` it is something else than before, or no more, and without it may be.
+  // Checks what depends on these mount points, whose paths have no symbolic links. With `changed`
+  // another file system, or none, is mounted there now; without, that is only possible.
   void mounted(const std::vector<std::string>& places, bool changed);
-  // Whether reported changes may be those of roots that others report; then each goes through
-  // before() and after().
+  // Whether reported changes may concern roots that other roots report; then the caller passes each
+  // change through before() and after().
   bool follows_changes() const { return !tracked_.empty() || !handed_over_.empty(); }
   void before(const Event& event);
   void after(const Event& event);
-  // Where the program fswatch is to look, and what it has printed.
+  // The places that the program fswatch must watch, and a path that it has printed.
   bool uses_fswatch() const { return uses_fswatch_; }
   std::vector<Fswatch::Place> fswatched() const;
   void printed(const std::string& path);
 
   // --- loading and reporting ---
-  // Loads a little more of a root; false when none is being loaded.
+  // Loads a little more of a root; returns false when none is being loaded.
   bool learn();
-  // Whether what is below some root is still to be reported.
+  // Whether entries of some root are still to be reported.
   bool has_untold() const;
-  // The next entry of a new root to be reported as created, while there is one.
+  // Returns the next entry of a new root that must be reported as created; nullopt if there is
+  // none.
   struct Telling {
     NodeId node = kNoNode;  // kNoNode: nothing this time, but ask again
   };
   std::optional<Telling> tell();
-  // The node of a root that was given up is gone.
+  // The node of a root that was given up is no longer in the tree.
   void uprooted(NodeId node);
 
  private:
   class Follower;
   using Pointer = Roots::Pointer;
 
-  // As probe(); EAGAIN and ETIMEDOUT where the file system does not answer.
+  // As probe(); EAGAIN and ETIMEDOUT if the file system does not answer.
   Result<Target> probe_at(const std::string& path) const;
   Result<Target> resolve(const Pointer& root);
   std::string real_path(const std::string& path) const;
@@ -141,18 +143,19 @@ class RootManager {
   const RemoteMounts& mounts_;
   ChangeSink& sink_;
   Roots roots_;
-  bool uses_fswatch_ = false;  // or did
+  bool uses_fswatch_ = false;  // some root uses fswatch, or did
 
   Roots::Ordered due_;
-  Roots::Ordered urgent_;  // those of them
+  Roots::Ordered urgent_;  // the urgent ones of due_
   Roots::Ordered transient_;
   Roots::Ordered unwatched_;
   std::set<Pointer> doubted_while_telling_;
   std::uint64_t last_check_ = 0;
   std::set<std::uint64_t> checks_;  // those that are due
-  // Roots whose entries another root reports, or a base, by their paths.
+  // Roots whose entries another root, or a base, reports: by path.
   std::map<std::string, Pointer> tracked_;
-  // Paths whose entry leaves a base though it exists: its deletion is no news of the root.
+  // Paths whose entry leaves a base although the file exists: its deletion does not mean that the
+  // root is gone.
   std::set<std::string> handed_over_;
   std::multimap<std::string, Pointer> by_real_;  // roots that have a node
 };

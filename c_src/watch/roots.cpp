@@ -13,7 +13,7 @@
 namespace lookout {
 namespace {
 
-// The parts of `path` below `above`, which it lies below.
+// The components of `path` below `above`.
 std::vector<std::string_view> parts_below(std::string_view path, std::string_view above) {
   std::vector<std::string_view> parts;
   std::string_view rest = path.substr(above == "/" ? 0 : above.size());
@@ -119,7 +119,7 @@ void Roots::add(Pointer root) {
   all_.insert(std::move(root));
 }
 
-// A root was added or removed: others may be nested now, or no more.
+// A root was added or removed: updates which roots are nested.
 void Roots::nest(const Root& outer) {
   if (outer.is_base) return;
   for (const Pointer& root : below(outer.path)) root->nested = is_nested(*root);
@@ -162,7 +162,8 @@ bool Roots::covers(const Root& outer, const Root& root, const IsLinked& is_linke
   NodeId at = outer.node;
   for (auto part = parts.begin(); part != parts.end(); ++part) {
     const NodeId child = tree_.child(at, *part);
-    // What is no directory, and no link, has been replaced, or nothing exists below it.
+    // An entry that is neither a directory nor a link has been replaced, or nothing exists below
+    // it.
     const bool last = part + 1 == parts.end();
     const bool blocked = child != kNoNode && !last && !tree_.is_directory(child);
     if (child == kNoNode || blocked) {  // will it be reported when it appears?
@@ -193,7 +194,7 @@ bool Roots::is_nested(const Root& root) const {
 }
 
 NodeId Roots::resolve(const std::string& path) const {
-  // An inner root that has a node of its own knows more than an outer one that ends there.
+  // An inner root with a node of its own has entries that an outer one may not have.
   for (const Pointer& root : above(path, true)) {
     if (root->node == kNoNode || root->phase == Root::Phase::crawling) continue;
     if (path == root->path) {

@@ -59,8 +59,8 @@ struct Root : std::enable_shared_from_this<Root> {
                             // is leaving: the first that was not
   bool reported = false;    // leaving: entries of it were reported
   Target target;
-  // While git's files above its directory are being read, before it gets a node, and as long as
-  // some of them do not answer.
+  // Reads git's files above the directory. Set until they are read, which is before the root gets a
+  // node, and as long as some of them do not answer.
   std::unique_ptr<RulesAbove> above;
   std::string real;  // the path without symbolic links; empty where nothing exists
 
@@ -73,7 +73,7 @@ struct Root : std::enable_shared_from_this<Root> {
   bool removed = false;  // unwatched: forgotten when its entries are deleted
   bool moved = false;    // leaving only since another root covers it now
   bool covered = false;  // another root reports what is below it
-  bool nested = false;   // another one is above it by its text; changed by Roots alone
+  bool nested = false;   // the path of another root is above its path; changed by Roots alone
 
   // Of a single file.
   RootPointer base;
@@ -97,9 +97,9 @@ class Roots {
   };
   using Ordered = std::set<Pointer, ByLength>;
 
-  // All of them, bases as well.
+  // All roots, including bases.
   const Ordered& all() const { return all_; }
-  // The one that was added with this path and is still wanted.
+  // The root that was added with this path and has not been removed.
   Pointer find(const std::string& path) const;
   Pointer find(NodeId node) const;
   Pointer find(Root::Phase phase) const;
@@ -107,11 +107,12 @@ class Roots {
   const Ordered& in(Root::Phase phase) const { return phases_[static_cast<std::size_t>(phase)]; }
   // The base of single files in a directory that are watched with the same options.
   Pointer base(const std::string& directory, const WatchOptions& options) const;
-  // Those that have this path: the one that is wanted, removed ones, and bases.
+  // All roots with this path: the current one, removed ones and bases.
   std::vector<Pointer> at(const std::string& path) const;
-  // Those at the directories above `path`, the nearest first; with `itself` also those at it.
+  // The roots at the directories above `path`, the nearest first; with `itself` also those at
+  // `path`.
   std::vector<Pointer> above(const std::string& path, bool itself) const;
-  // Those below `path` by their text.
+  // The roots whose paths are below `path` as text.
   std::vector<Pointer> below(const std::string& path) const;
 
   void add(Pointer root);
@@ -119,14 +120,14 @@ class Roots {
   void enter(const Pointer& root, Root::Phase phase);
   void set_node(const Pointer& root, NodeId node);
 
-  // Whether another root that is known reports (or will report) what exists at this root's path.
-  // What it does not make visible it does not report.
-  // `is_linked` says whether the path of the inner of two roots leaves the outer one through a
-  // symbolic link now; it is asked only where the tree has no directory.
+  // Whether another root that is loaded reports, or will report, what exists at this root's path. A
+  // root does not report what its filter hides. `is_linked` returns whether the path of the inner
+  // of two roots currently leaves the outer one through a symbolic link; it is called only if the
+  // tree has no directory there.
   using IsLinked = std::function<bool(const Root& outer, const Root& inner)>;
   bool covered(const Root& root, const IsLinked& is_linked) const;
-  // Whether `outer`, which has a node and of which nothing else is known yet, may make visible what
-  // exists at the path of `inner`, which is below it.
+  // Whether `outer`, of which the tree has only the node yet, may make visible what exists at the
+  // path of `inner`, which is below it.
   bool may_show(const Root& outer, const Root& inner) const;
   // The node of a path below a root, or the root itself; kNoNode where the tree has none.
   NodeId resolve(const std::string& path) const;
@@ -145,9 +146,9 @@ class Roots {
   std::unordered_map<NodeId, Pointer> by_node_;
 };
 
-// Whether `path` lies below the directory `above` by its text.
+// Whether `path` is below the directory `above` as text.
 bool is_path_below(const std::string& path, const std::string& above);
-// `path`, which is below `above`, from there.
+// The part of `path` below `above`, without a leading slash.
 std::string path_below(const std::string& path, const std::string& above);
 
 }  // namespace lookout

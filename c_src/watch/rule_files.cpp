@@ -30,12 +30,12 @@ namespace {
 
 using Failures = std::vector<RuleFailure>;
 
-// Nothing exists there, or a socket.
+// Nothing exists at the path, or a socket does.
 bool is_absent(int code) {
   return code == ENOENT || code == ENOTDIR || code == ENAMETOOLONG || code == ENXIO;
 }
 
-// Of an environment variable; empty where it is not set.
+// The value of an environment variable; empty if it is not set.
 std::string environment(std::string_view name) {
   for (char** variable = ::environ; variable != nullptr && *variable != nullptr; ++variable) {
     const std::string_view text = *variable;
@@ -54,7 +54,7 @@ std::string below(const std::string& directory, const std::string& path) {
   return path.starts_with('/') ? path : directory + '/' + path;
 }
 
-// The content of a regular file; empty where there is none. A failure names it `shown`.
+// Returns the content of a regular file; empty if there is none. A failure names the file `shown`.
 std::string read_opened(const SafePath& file, const std::string& shown, Failures& failures) {
   SafeText read = read_text(file, kMaxRuleFile);
   if (read.code != 0 && !is_absent(read.code)) failures.push_back({shown, read.code});
@@ -65,7 +65,7 @@ RuleFile read_file(int directory_fd, const std::string& path, Links links, Failu
   return {path, read_opened(open_path(directory_fd, path, links), path, failures)};
 }
 
-// The configuration of the user and of the system.
+// The git configuration of the user and of the system.
 class UserConfig {
  public:
   explicit UserConfig(Failures& failures)
@@ -101,20 +101,21 @@ class UserConfig {
 
   std::string home_;
   std::string directory_;
-  std::vector<std::string> texts_;  // the strongest last
+  std::vector<std::string> texts_;  // in increasing order of precedence
 };
 
-// The access ACL (acl(5)) of an open path: it grants or denies more than the mode says.
+// The access ACL (acl(5)) of an open path, which may grant or deny more than the mode bits.
 struct AccessAcl {
   bool exists;
-  bool all_read;  // each entry grants to read
+  bool all_read;  // every entry grants read permission
 };
 
 AccessAcl access_acl_of(int fd) {
   const std::string path = fd_link(fd);
   std::array<char, 4096> acl{};
   const ssize_t size = ::getxattr(path.c_str(), "system.posix_acl_access", acl.data(), acl.size());
-  // Without /proc the file is not read either. Of an ACL that cannot be read all is possible.
+  // Without /proc (ENOENT) the file cannot be read either. An ACL that cannot be read may deny
+  // anything.
   if (size < 0) return {errno != ENODATA && errno != ENOTSUP && errno != ENOENT, false};
   posix_acl_xattr_entry entry{};
   for (std::size_t at = sizeof(posix_acl_xattr_header);
@@ -125,9 +126,10 @@ AccessAcl access_acl_of(int fd) {
   return {true, true};
 }
 
-// Whether everybody who may put a file into a directory may read this one: its owner, and its group
-// or all where they may write to it, and anybody where an ACL grants more. Who may not could link
-// or move it there, and learn its lines from the names that they hide.
+// Whether everyone who may put a file into the directory may also read this file: the owner of the
+// directory, its group or others if they may write to it, and anyone if an ACL grants more. A user
+// without read permission could link or move the file there, and infer its lines from the names
+// that they hide.
 bool is_readable_by_writers(int directory_fd, const struct stat& directory, const SafePath& path) {
   const struct stat& file = path.seen;
   const AccessAcl acl = access_acl_of(path.fd.get());
@@ -187,8 +189,7 @@ class Repository {
     return *user_;
   }
 
-  // What cannot be opened for a transient reason is not to be taken for something that is not
-  // there.
+  // A file that cannot be opened because of a transient error must not count as missing.
   void note(const std::string& path, int code) {
     if (is_passing(code)) failures_.push_back({path, code});
   }
@@ -199,9 +200,9 @@ class Repository {
     return *listed_;
   }
 
-  // Follows .git to the directory that all work trees of the repository have in common. A path that
-  // leads nowhere is trusted; a file that is no .git file is nothing: somebody may have moved it
-  // there.
+  // Follows .git to the directory that all work trees of the repository share. A path that leads
+  // nowhere is trusted. A regular file that is no .git file counts as nothing, since someone may
+  // have moved it there.
   Found open_directory(SafePath git) {
     std::string path = ".git";
     if (!trusts(git)) return Found::untrusted;
@@ -232,8 +233,8 @@ class Repository {
     return Found::trusted;
   }
 
-  // Whoever owns a link on the path decides where it leads. One that is not trusted is what the
-  // path leads to, and fails the check of that.
+  // The owner of a link on the path decides where it leads. A link that is not trusted is not
+  // followed: the result is the link itself, which then fails the check of its owner.
   SafePath open_trusted(int directory_fd, const std::string& path) {
     return open_path(directory_fd, path, [this](const SafePath& link) { return trusts(link); });
   }
@@ -244,8 +245,9 @@ class Repository {
     return {shown, read_opened(open_within(name), shown, failures_)};
   }
 
-  // Links of a repository that is a directory in its work tree may lead to files of both. Its name
-  // there may lead elsewhere by now: what the directory itself leads to counts.
+  // Links of a repository that is a directory in its work tree may lead to files of both. The name
+  // .git may lead to another directory now: the file counts only if the opened directory leads to
+  // the same one.
   SafePath open_within(const std::string& name) const {
     SafePath file = open_path(directory_.fd.get(), name, Links::beneath);
     if (file.code != EXDEV || !beneath_work_tree_) return file;
@@ -260,7 +262,7 @@ class Repository {
   const int work_tree_;
   Failures& failures_;
   std::optional<UserConfig> user_;
-  std::optional<bool> listed_;  // in safe.directory
+  std::optional<bool> listed_;  // safe.directory lists the work tree
   SafePath directory_;
   std::string shown_;  // its path in failures
   bool beneath_work_tree_ = false;

@@ -18,8 +18,8 @@
 namespace lookout {
 namespace {
 
-// Why the files are to be read again a little later. Somebody may keep a lease on one (EAGAIN):
-// that is not waited for.
+// Returns the errno if the files must be read again a little later, otherwise 0. Another process
+// may keep a lease on a file (EAGAIN), which is not waited for.
 int transient(const std::vector<RuleFailure>& failures) {
   const auto found = std::find_if(failures.begin(), failures.end(), [](const RuleFailure& failure) {
     return failure.code != EAGAIN && is_passing(failure.code);
@@ -87,8 +87,9 @@ int RulesAbove::resolve(const RemoteMounts& mounts) {
   return real_.empty() ? finish() : compare(mounts);
 }
 
-// What was exchanged while the path was resolved may have led elsewhere: the files above that do
-// not count. Where the root itself is another directory by now, it is read again with that.
+// If a directory was replaced while the path was resolved, the path may have led elsewhere: the
+// files above that do not count. If the root itself is another directory now, its rules are read
+// again with that directory.
 int RulesAbove::compare(const RemoteMounts& mounts) {
   const auto answer =
       call_at(mounts, real_, "look", [real = real_] { return look_at(AT_FDCWD, real); });
@@ -130,7 +131,7 @@ int RulesAbove::read(const RemoteMounts& mounts) {
   }
   if (const int code = transient(answer.failures); code != 0) return code;
   fail(answer.failures);
-  // Below the top no repository begins.
+  // Only the top has a repository; none begins in the directories below it.
   files_ = {std::move(answer.rules), std::exchange(repository_, {})};
   for (RuleFile* file :
        {&*files_.gitignore, &files_.repository->info_exclude, &files_.repository->excludes_file}) {
@@ -141,7 +142,7 @@ int RulesAbove::read(const RemoteMounts& mounts) {
   return 0;
 }
 
-// What is hung does not count: waiting for it would hold up a directory that is in order.
+// Files on a hung mount do not count: waiting for them would delay a root that is in order.
 int RulesAbove::no_answer(const std::string& name, int code) {
   if (code != ETIMEDOUT) return code;
   incomplete_ = true;

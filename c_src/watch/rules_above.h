@@ -1,9 +1,9 @@
-// What git's files in the directories above a root say of it: those from the top of the repository
-// that the root lies in.
+// The rules of git's files in the directories above a root, from the top of the repository that
+// contains the root.
 //
-// Read and parsed in steps: each reads the files of some directories, small ones together, or
-// parses a slice of a large one. A root may lie deep, and the files of many directories may be
-// full.
+// They are read and parsed in steps, since a root may be deep and the files of many directories may
+// be large. Each step reads the files of some directories, small ones together, or parses a slice
+// of a large one.
 #pragma once
 
 #include <cstddef>
@@ -25,24 +25,24 @@ class RulesAbove {
   RulesAbove(std::string directory, Identity identity)
       : directory_(std::move(directory)), identity_(identity) {}
 
-  // Whether it is of this directory: a path may lead to another one meanwhile.
+  // Whether the rules are those of this directory; the path may lead to another one meanwhile.
   bool is_of(const std::string& directory, Identity identity) const {
     return directory_ == directory && identity_ == identity;
   }
 
-  // Does one step. An errno where a mount has not answered yet: the
-  // step is to be repeated later.
+  // Does one step. Returns an errno if a mount has not answered yet, or because of a transient
+  // error: the caller must repeat the step later.
   int step(const RemoteMounts& mounts, Visibility& visibility);
   bool done() const { return phase_ == Phase::done; }
-  // Begins again, since something did not answer. What failed before is not reported again.
+  // Starts again, since a mount did not answer. Failures that were reported are not reported again.
   void restart();
 
-  // When it is done.
+  // Valid when done() is true.
   const ScopePtr& scope() const { return scope_; }
-  // Whether a mount is hung that has some of the files: these do not count.
+  // Whether some of the files are on a hung mount; these do not count.
   bool incomplete() const { return incomplete_; }
-  // The paths of such mounts, and files that exist and do not count, each reported once. Those in
-  // the directory itself are not meant: they are read with it.
+  // The paths on such mounts, and the files that exist but do not count; each is reported once.
+  // Files in the root itself are not included, since they are read with the root.
   std::vector<std::string> take_unanswered() { return std::exchange(unanswered_, {}); }
   std::vector<RuleFailure> take_failures();
 
@@ -62,16 +62,16 @@ class RulesAbove {
   const std::string directory_;
   const Identity identity_;
   std::string real_;  // without symbolic links
-  std::string at_;    // going up in search of the top of the repository, then down again
+  std::string at_;    // the current directory: up to the top of the repository, then down again
   Phase phase_ = Phase::resolve;
-  RepositoryRules repository_;  // of the top
+  RepositoryRules repository_;  // of the top of the repository
   RuleFiles files_;             // of `at_`
   std::size_t bytes_ = 0;       // of all files that were read
   ScopePtr scope_ = Scope::empty();
   bool incomplete_ = false;
   std::vector<std::string> unanswered_;
   std::vector<RuleFailure> failures_;
-  std::size_t reported_ = 0;  // of the failures
+  std::size_t reported_ = 0;  // how many of failures_ were reported
 };
 
 }  // namespace lookout

@@ -17,7 +17,7 @@ namespace lookout {
 namespace {
 
 constexpr int kPathFlags = O_PATH | O_CLOEXEC;
-constexpr int kMostLinks = 40;  // as path_resolution(7): then ELOOP
+constexpr int kMostLinks = 40;  // as in path_resolution(7); then ELOOP
 
 SafePath failed(int code) {
   SafePath path;
@@ -32,7 +32,7 @@ SafePath open_entry(int directory_fd, const std::string& name, int flags) {
   return opened;
 }
 
-// Where the path goes on, O_DIRECTORY has autofs(5) mount what is there.
+// For a component that is not the last, O_DIRECTORY makes autofs(5) mount its file system.
 SafePath open_component(int directory_fd, const std::string& name, bool last) {
   if (!last) {
     SafePath directory = open_entry(directory_fd, name, O_NOFOLLOW | O_DIRECTORY);
@@ -41,7 +41,7 @@ SafePath open_component(int directory_fd, const std::string& name, bool last) {
   return open_entry(directory_fd, name, O_NOFOLLOW);
 }
 
-// Removes the first component of a path and returns it; empty where there is none.
+// Removes the first component of a path and returns it; empty if there is none.
 std::string take_component(std::string& path) {
   path.erase(0, path.find_first_not_of('/'));
   std::string name = path.substr(0, path.find('/'));
@@ -49,7 +49,7 @@ std::string take_component(std::string& path) {
   return name;
 }
 
-// By openat2(2), and without it by component, where no link is followed.
+// Uses openat2(2). Without it, opens component by component and follows no link.
 SafePath open_resolved(int directory_fd, const std::string& path, std::uint64_t resolve) {
   open_how how{};
   how.flags = kPathFlags;
@@ -122,7 +122,7 @@ SafeText read_text(const SafePath& file, std::size_t most) {
   if (file.code != 0) return {{}, file.code};
   if (!S_ISREG(file.seen.st_mode)) return {};
   const UniqueFd fd = open_to_read(file);
-  // Without /proc: not to be taken for a file that does not exist.
+  // Without /proc this fails with ENOENT, but the file is not missing.
   if (!fd) return {{}, errno == ENOENT ? ENOSYS : errno};
   std::string text(most + 1, '\0');
   std::size_t filled = 0;

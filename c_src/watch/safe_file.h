@@ -1,8 +1,8 @@
 // Reads files at paths that others may control.
 //
-// Nothing but a regular file is opened for reading: a path is opened with O_PATH first, which
-// affects neither a FIFO nor a device, and what it led to is checked and then opened again through
-// /proc/self/fd, which must be mounted.
+// Only regular files are opened for reading. A path is opened with O_PATH first, which has no
+// effect on a FIFO or a device. The result is checked and then opened again through /proc/self/fd,
+// so /proc must be mounted.
 #pragma once
 
 #include <sys/stat.h>
@@ -17,9 +17,9 @@
 namespace lookout {
 
 enum class Links : std::uint8_t {
-  none,     // the last component is not followed
-  refused,  // ELOOP where any component is one
-  beneath,  // only those that stay below the directory, else EXDEV; before Linux 5.6 as `refused`
+  none,     // a link as the last component is not followed
+  refused,  // ELOOP if any component is a link
+  beneath,  // only links that stay below the directory, else EXDEV; before Linux 5.6 as `refused`
   all
 };
 
@@ -27,26 +27,26 @@ enum class Links : std::uint8_t {
 struct SafePath {
   UniqueFd fd;
   struct stat seen {};
-  int code = 0;  // errno where it could not be opened
+  int code = 0;  // errno if it could not be opened
 };
 
 SafePath open_path(int directory_fd, const std::string& path, Links links);
 
-// Follows a path component by component, and a link only where `follows` says so of the link
-// itself: nobody can put another one in its place after that. A link that is not followed is what
-// the path leads to.
+// Follows a path component by component, and a link only if `follows` returns true for that open
+// link: nobody can replace it after that. If `follows` returns false, the link is the result.
 using Follows = std::function<bool(const SafePath& link)>;
 SafePath open_path(int directory_fd, const std::string& path, const Follows& follows);
 
-// The path that an open link leads to; empty where that cannot be read.
+// The path that an open link leads to; empty if it cannot be read.
 std::string target_of(const SafePath& link);
 
-// Null of anything but a regular file; where the system refuses, with errno.
+// Opens a regular file for reading. Returns null for any other type, and with errno if the system
+// refuses.
 UniqueFd open_to_read(const SafePath& file);
 
 struct SafeText {
-  std::string text;  // empty of anything but a regular file
-  int code = 0;      // errno; EFBIG where there are more than `most` bytes
+  std::string text;  // empty unless it is a regular file
+  int code = 0;      // errno; EFBIG if the file has more than `most` bytes
 };
 
 SafeText read_text(const SafePath& file, std::size_t most);

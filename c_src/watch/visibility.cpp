@@ -7,11 +7,11 @@
 namespace lookout {
 namespace {
 
-// Views are cheap to make again, from the parent's.
+// A view is computed cheaply from the view of the parent.
 constexpr std::size_t kMostViews = 4096;
 constexpr std::size_t kMostViewsMemory = 16UL * 1024 * 1024;
-// Of the directories above one each so many keep theirs when there are too many: so a deep path is
-// never made again as a whole.
+// If there are too many views, only one in this many directories above keeps its view, so that a
+// deep path is never computed again as a whole.
 constexpr std::size_t kKeptViews = 64;
 
 std::size_t memory_of(const Visibility::View& view) {
@@ -22,8 +22,8 @@ bool same(const ScopePtr& a, const ScopePtr& b) {
   return a == b || (a && b && a->same_as(*b));
 }
 
-// Adds the rules of a directory. False where they cost too much: only that a repository begins
-// there counts.
+// Adds the rules of a directory. Returns false if they cost too much: then it adds only that a
+// repository begins there.
 bool add_rules(ScopePtr& scope, const DirectoryRules& rules) {
   ScopePtr with_rules = scope->in(rules);
   const bool fits = with_rules->most_steps() <= kMostSteps;
@@ -95,7 +95,7 @@ RulesPtr Visibility::parse(const RuleFile& file, std::vector<RuleFailure>& failu
   return rules;
 }
 
-// `kept` is of what could not be read.
+// `kept` has the rules of the files that could not be read.
 DirectoryRules Visibility::parse(const RuleFiles& files, const DirectoryRules& kept,
                                  std::vector<RuleFailure>& failures) {
   DirectoryRules rules = kept;
@@ -121,13 +121,13 @@ bool Visibility::set_rules(NodeId directory, const RuleFiles& files,
   if (changed) {
     if (known != found_.end()) found_.erase(known);
     before = {};
-    // In a crawl nothing below it is known.
+    // During a crawl the tree has nothing below it.
     if (tree_.first_child(directory) == kNoNode) {
       forget_view(directory);
     } else {
       forget_views();
     }
-    // The old rules took their part of the budget until now.
+    // Parses again, since the old rules took their part of the budget until now.
     if (!std::exchange(refused, {}).empty()) rules = parse(files, kept, refused);
     if (rules != DirectoryRules{}) found_[directory] = std::move(rules);
   }
@@ -237,7 +237,7 @@ const Visibility::View& Visibility::view(NodeId directory) {
     const auto found = view.gitignore && !view.hidden ? found_.find(node) : found_.end();
     if (found != found_.end()) view.excess = !add_rules(view.ignore, found->second);
     ++views_made_;
-    // The last one is that of the directory.
+    // Always keep the last view, which is that of `directory`.
     if (views_memory_ > kMostViewsMemory && unknown.size() % kKeptViews != 1) continue;
     views_[node] = view;
     views_memory_ += memory_of(view);
@@ -259,7 +259,7 @@ Visibility::View Visibility::View::enter(std::string_view name) const {
   entered.hidden = !shows(name, true, steps);
   if (entered.hidden) return entered;
   if (ignore) entered.ignore = ignore->enter(name);
-  // A pattern that matches a directory matches all that lies in it.
+  // A pattern that matches a directory matches everything in it.
   if (only && only->judge(name).directory != Decision::ignored) entered.only = only->enter(name);
   return entered;
 }
