@@ -6,8 +6,8 @@
 namespace lookout {
 namespace {
 
-// Between two looks at the table of mounts, which may be long, and change all the time where
-// containers come and go.
+// Minimum time between two reads of the mount table, which may be long and changes all the time on
+// a host that starts and stops containers.
 constexpr std::chrono::milliseconds kPause{200};
 
 }  // namespace
@@ -31,14 +31,14 @@ void MountAlert::begin() {
 }
 
 MountAlert::~MountAlert() {
-  if (table_.is_open()) table_.release();  // MountWatch closes it
+  if (table_.is_open()) table_.release();  // MountWatch closes the descriptor
 }
 
 void MountAlert::wait() {
   table_.async_wait(boost::asio::posix::stream_descriptor::wait_error,
                     lifetime_.guard([this](const boost::system::error_code& error) {
                       if (error) return;
-                      wait();  // first, so that none slips between
+                      wait();  // before the read, so that no change between the two is missed
                       changed_ = true;
                       take_in_time();
                     }));

@@ -1,4 +1,4 @@
-// Brings changes of the table of mounts to the roots and the tree.
+// Watches the mount table and passes its changes to RootManager, Reconciler and RemoteMounts.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -18,20 +18,22 @@ namespace lookout {
 
 class MountAlert {
  public:
-  // `noticed` is called from the loop when something was mounted or unmounted.
+  // The event loop calls `noticed` after a file system was mounted or unmounted.
   MountAlert(boost::asio::io_context& io, RootManager& roots, Reconciler& reconciler,
              RemoteMounts& remotes, std::function<void()> noticed);
   ~MountAlert();
   MountAlert(const MountAlert&) = delete;
   MountAlert& operator=(const MountAlert&) = delete;
 
-  // Takes what has changed, whether the loop has told of it or not.
+  // Processes pending changes of the mount table, even those whose handler the event loop has not
+  // run yet.
   void take();
 
-  // The tree may have been behind when a change was taken, so that its place was not found: once
-  // the tree is up to date, check() looks at all places, those on the disk and those in the tree.
+  // When take() processed a change, the tree may have been behind the disk, so that the mount point
+  // was not found in it. Call check() once the tree is up to date: it checks all mount points,
+  // those in the mount table and those in the tree. unchecked() is true until then.
   bool unchecked() const { return unchecked_; }
-  void note();  // what has changed, to be found by check()
+  void note();  // reads the mount table and keeps the changes for check()
   void check();
 
  private:
@@ -46,7 +48,7 @@ class MountAlert {
   MountWatch mounts_;
   boost::asio::posix::stream_descriptor table_;
   Alarm pause_;
-  bool changed_ = false;    // and not read yet
+  bool changed_ = false;    // signalled, and the table has not been read since
   bool unchecked_ = false;  // read, but perhaps not found in the tree
   std::vector<std::string> mounted_;
   Lifetime lifetime_;

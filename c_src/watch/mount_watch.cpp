@@ -18,7 +18,8 @@ namespace {
 
 constexpr std::size_t kBlock = 16384;
 
-// A space, tab, newline or backslash stands as a backslash and three octal digits.
+// Decodes a path: the table has a backslash and three octal digits for a space, tab, newline or
+// backslash.
 std::string unescape(std::string_view text) {
   std::string bytes;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -36,7 +37,7 @@ std::string unescape(std::string_view text) {
   return bytes;
 }
 
-// Takes the next word off the front of a line; empty at its end.
+// Removes the first word of a line and returns it; empty at the end of the line.
 std::string_view next_word(std::string_view& line) {
   const std::size_t end = std::min(line.find(' '), line.size());
   const std::string_view word = line.substr(0, end);
@@ -59,9 +60,9 @@ Mounts parse_mounts(std::string_view text) {
   Mounts mounts;
   for_each_line(text, [&](std::string_view line) {
     const std::string_view mount = next_word(line);
-    next_word(line);  // the parent's number
+    next_word(line);  // the mount ID of the parent
     const std::string_view device = next_word(line);
-    next_word(line);  // what of the file system is mounted
+    next_word(line);  // the root of the mount within its file system
     const std::string place = unescape(next_word(line));
     if (place.starts_with('/')) mounts[place].append(mount).append(" ").append(device).append(";");
   });
@@ -84,7 +85,7 @@ MountTypes parse_mount_types(std::string_view text) {
     constexpr int kPlace = 4;
     for (int word = 0; word < kPlace; ++word) next_word(line);
     const std::string place = unescape(next_word(line));
-    // Options, the last of which do not count a fixed number, end with a word of their own.
+    // A variable number of optional fields follows the mount options; the word "-" ends them.
     while (!line.empty() && next_word(line) != "-") continue;
     const std::string_view type = next_word(line);
     if (place.starts_with('/') && !type.empty()) types[place] = type;

@@ -1,5 +1,5 @@
-// Notices that file systems are mounted and unmounted: what stands below such a place is another
-// tree from then on, and no watch tells of it.
+// Detects that a file system is mounted or unmounted. From then on another tree is below the mount
+// point, and no watch reports that.
 #pragma once
 
 #include <cstdint>
@@ -12,39 +12,39 @@
 
 namespace lookout {
 
-// What is mounted at each place: mount and device numbers, the lowest mount first.
+// What is mounted at each mount point: mount and device number of each mount, the lowest mount
+// first.
 using Mounts = std::map<std::string, std::string>;
 
-// The device number of the highest one.
+// The device number of the topmost mount in `mounted`, a value of Mounts.
 std::uint64_t highest_device(const std::string& mounted);
 
-// Reads the text of /proc/self/mountinfo (proc_pid_mountinfo(5)); lines that are none are passed
-// over.
+// Parses the text of /proc/self/mountinfo (proc_pid_mountinfo(5)). Skips malformed lines.
 Mounts parse_mounts(std::string_view text);
 
-// The type of the file system that shows at each place: the highest one.
+// The type of the file system that is visible at each mount point: the topmost one.
 using MountTypes = std::map<std::string, std::string>;
 MountTypes parse_mount_types(std::string_view text);
 
-// The places where something else is mounted in one than in the other; those above come first.
+// The mount points at which the mounts differ between `before` and `after`, parents first.
 std::vector<std::string> changed_places(const Mounts& before, const Mounts& after);
 
 class MountWatch {
  public:
-  // Where there is no /proc nothing will be noticed.
+  // Without /proc no change is detected.
   MountWatch();
 
-  // Where the table could not be opened for a transient reason (no descriptors, no memory): tries
-  // again. True when it is open now, and all may have changed.
+  // Opens the mount table again if the last attempt failed with a transient error (no descriptors,
+  // no memory). Returns true if the table is open now; every mount may have changed meanwhile.
   bool reopen();
-  // To be waited on for exceptional conditions (EPOLLPRI, since Linux 2.6.30); -1 where nothing
-  // will be noticed.
+  // Poll this descriptor for exceptional conditions (EPOLLPRI, since Linux 2.6.30). -1 if no change
+  // can be detected.
   int fd() const { return fd_.get(); }
-  // Whether a change is signalled that nobody was told of yet, without waiting.
+  // Whether the kernel signals a change that no poll has returned yet. Does not block.
   bool signalled() const;
-  // The places that have changed since this was last called. Reads the whole table.
+  // The mount points that have changed since the last call. Reads the whole table.
   std::vector<std::string> changes();
-  // All places, as they were then.
+  // All mount points, as of that last read.
   std::vector<std::string> places() const;
   const Mounts& mounts() const { return known_; }
   const MountTypes& types() const { return types_; }
@@ -55,7 +55,7 @@ class MountWatch {
   Mounts read();
 
   UniqueFd fd_;
-  bool again_ = false;  // to be opened
+  bool again_ = false;  // the table must be opened again
   MountTypes types_;
   Mounts known_;
 };

@@ -7,7 +7,7 @@
 namespace lookout {
 namespace {
 
-// A block is a length of one byte, or 255 and two bytes, and the name.
+// A block holds the length of the name, in one byte or in a byte 255 and two more, and the name.
 constexpr std::size_t kLong = 255;
 
 std::size_t header_size(std::size_t length) {

@@ -1,4 +1,4 @@
-// The hint source of a platform whose kernel gives no hints: every directory is polled.
+// The hint source of a platform whose kernel reports no changes: every directory is polled.
 #include <cerrno>
 
 #include "watch/hint_source.h"

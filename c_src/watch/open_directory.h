@@ -1,4 +1,4 @@
-// A directory that is open, and where calls on it are to be made.
+// An open directory, and the mount on whose thread calls on it must be made.
 #pragma once
 
 #include <cstdint>
@@ -14,9 +14,9 @@ namespace lookout {
 
 class OpenDirectory {
  public:
-  // On a local file system.
+  // A directory on a local file system.
   OpenDirectory(UniqueFd fd, std::uint16_t mode) : fd_(std::move(fd)), mode_(mode) {}
-  // On a remote one; `key` names it among the directories there.
+  // A directory on a remote mount; `key` is unique among the directories of that mount.
   OpenDirectory(UniqueFd fd, std::shared_ptr<RemoteMount> mount, FileSystem system, std::string key)
       : fd_(std::move(fd)), mount_(std::move(mount)), system_(system), key_(std::move(key)) {}
   ~OpenDirectory() {
@@ -26,15 +26,16 @@ class OpenDirectory {
   OpenDirectory& operator=(const OpenDirectory&) = delete;
 
   int get() const { return fd_.get(); }
-  // Null where calls may be made directly.
+  // Null if calls may be made directly.
   const std::shared_ptr<RemoteMount>& mount() const { return mount_; }
-  // Of a remote one.
+  // system() and key() are set for a remote directory only.
   const FileSystem& system() const { return system_; }
   const std::string& key() const { return key_; }
 
-  // Of a local one: its permission bits, when it was opened.
+  // The permission bits at the time of opening; set for a local directory only.
   std::uint16_t mode() const { return mode_; }
-  // Whether it may be listed through this descriptor, whose offset nobody has used: the first time.
+  // Whether the caller may list the directory through this descriptor: true for the first caller
+  // only, since a listing moves the file offset.
   bool take_offset() const { return !std::exchange(listed_, true); }
 
  private:

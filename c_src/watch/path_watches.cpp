@@ -6,7 +6,7 @@
 namespace lookout {
 namespace {
 
-// How often a path that keeps changing is resolved before it is left to a timer.
+// How often to resolve a path that keeps changing before a timer tries again.
 constexpr int kMostAttempts = 4;
 
 std::string name_of(const std::string& path) {
@@ -67,7 +67,7 @@ PathWatches::Walk PathWatches::resolve(const std::string& path, bool watch_end) 
   return walk;
 }
 
-// Watches first and checks second, so that no change is missed between the two.
+// Adds the watch before the check, so that no change between the two is missed.
 WayStep PathWatches::step(Walk& walk, const std::string& at, const std::string& name) {
   if (!enter(walk, at)) return {WayStep::Kind::missing, {}};
   walk.steps.emplace_back(at, name);
@@ -89,7 +89,8 @@ WayStep PathWatches::step(Walk& walk, const std::string& at, const std::string& 
   }
 }
 
-// A directory on whose entries the path depends. False where none exists at `at` any more.
+// Watches a directory on whose entries the path depends. Returns false if none exists at `at` any
+// more.
 bool PathWatches::enter(Walk& walk, const std::string& at) {
   Directory& directory = directories_[at];
   if (directory.watch >= 0 || !live()) {
@@ -115,7 +116,7 @@ bool PathWatches::enter(Walk& walk, const std::string& at) {
   return true;
 }
 
-// A directory that may not be read has no watch of its own: the one above reports its name.
+// A directory without read permission cannot have a watch: its parent reports its name instead.
 void PathWatches::watch_name(Walk& walk, const std::string& path) {
   const std::string above = parent_of(path);
   const auto directory = directories_.find(above);
@@ -134,7 +135,7 @@ bool PathWatches::watch_names(Walk& walk, const std::string& at, Directory& dire
   directory.entries = watch >= 0 && watch == directory.watch;
   if (directory.entries) return true;
   if (directory.watch >= 0 && (watch >= 0 || is_changed(errno))) {
-    walk.again = true;  // another directory is at this path by now
+    walk.again = true;  // another directory is at this path now
     drop_watch(at, directory);
     leave(watch);
   } else {
@@ -143,7 +144,8 @@ bool PathWatches::watch_names(Walk& walk, const std::string& at, Directory& dire
   return false;
 }
 
-// Whether what is known of a step is still true: a directory reports itself when it goes.
+// Whether the result of the last check of a step still holds. A directory reports its own move or
+// deletion.
 bool PathWatches::is_valid(const std::string& at, const std::string& name, const Step& step) const {
   if (!step.known) return false;
   if (step.named || step.found.kind != WayStep::Kind::directory) return true;
@@ -154,7 +156,7 @@ bool PathWatches::is_valid(const std::string& at, const std::string& name, const
 int PathWatches::watch(const std::string& directory, bool entries) {
   const auto& mount = mounts_.at(directory);
   if (!mount) return source_.watch_place(directory.c_str(), entries);
-  errno = 0;  // that of the call stays on the other thread
+  errno = 0;  // the call sets the errno of the other thread
   const std::string what = (entries ? "names in " : "place ") + directory;
   return mount
       ->ask(what, [own = source_.shared_from_this(), directory,
@@ -165,12 +167,12 @@ int PathWatches::watch(const std::string& directory, bool entries) {
 void PathWatches::take(const Hint& hint) {
   const auto watched = by_watch_.find(hint.watch);
   if (watched == by_watch_.end()) return;
-  // Attributes: whether a directory may be searched.
+  // kAttributes: the search permission of a directory may have changed.
   const Hints concerned = hint::kAttributes | (hint.name.empty() ? hint::kRootGone : hint::kPlace);
   if (!hint.ended && (hint.hints & concerned) == 0) return;
   const std::vector<std::string> paths = watched->second;
   for (const std::string& at : paths) {
-    // What is below has other paths now: its watches would report what happens elsewhere.
+    // The entries below have other paths now: their watches would report events of other places.
     if (hint.name.empty()) {
       doubt(at);
     } else if (directories_.at(at).steps.contains(std::string(hint.name))) {
@@ -191,7 +193,7 @@ void PathWatches::doubt(const std::string& place) {
   }
 }
 
-// The same directory has the same watch.
+// The kernel returns the same watch descriptor for the same directory.
 void PathWatches::verify(const std::string& place) {
   const auto at = directories_.find(place);
   if (at == directories_.end() || at->second.watch < 0) return;
@@ -217,12 +219,12 @@ void PathWatches::drop_watch(const std::string& at, Directory& directory) {
   leave(watch);
 }
 
-// Removes a watch that nobody needs.
+// Removes a watch unless somebody needs it.
 void PathWatches::leave(int watch) {
   if (watch >= 0 && !by_watch_.contains(watch) && !in_use_(watch)) source_.unwatch(watch);
 }
 
-// The directory is no longer at its path, perhaps.
+// The directory may no longer be at its path.
 void PathWatches::lose_watch(const std::string& at, Directory& directory) {
   drop_watch(at, directory);
   for (auto& [name, step] : directory.steps) {
@@ -231,7 +233,7 @@ void PathWatches::lose_watch(const std::string& at, Directory& directory) {
   }
 }
 
-// Whatever was known of the entry at `path`.
+// Invalidates the last check of the entry at `path` and notifies the followers.
 void PathWatches::forget_step(const std::string& path) {
   if (path == "/") return;
   const auto above = directories_.find(parent_of(path));
@@ -253,7 +255,7 @@ void PathWatches::release(PathFollower& follower, const StepKey& key) {
   if (followers.empty()) drop_step(key);
 }
 
-// A step that no path takes any more.
+// Removes a step if no followed path contains it any more.
 void PathWatches::drop_step(const StepKey& key) {
   const auto directory = directories_.find(key.first);
   if (directory == directories_.end()) return;
@@ -263,7 +265,7 @@ void PathWatches::drop_step(const StepKey& key) {
   prune(key.first);
 }
 
-// A directory that no path leads through any more is not watched.
+// Removes a directory and its watch if no followed path leads through it any more.
 void PathWatches::prune(const std::string& at) {
   const auto found = directories_.find(at);
   if (found == directories_.end()) return;

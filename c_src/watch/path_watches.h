@@ -1,10 +1,10 @@
-// Watches on the components of paths. A path that is followed is resolved, and its follower is
-// notified when the path may resolve differently: a component was renamed, deleted, replaced or
+// Watches the components of paths. PathWatches resolves a path for a follower and notifies that
+// follower when the path may resolve differently: a component was renamed, deleted, replaced or
 // created, or a symbolic link in it was switched.
 //
-// The components are shared. What each one was when it was last checked stays valid until the
-// kernel reports a change of it, so to follow one more path costs system calls for the components
-// that no other path has.
+// Paths share their components. The result of the last check of a component stays valid until the
+// kernel reports a change of it, so following one more path costs system calls only for the
+// components that no other path has.
 #pragma once
 
 #include <cstddef>
@@ -25,13 +25,14 @@ namespace lookout {
 class PathFollower {
  public:
   virtual ~PathFollower() = default;
-  // The path may resolve differently now: follow it again. Must not call PathWatches.
+  // The path may resolve differently now: the follower must follow it again, but must not call
+  // PathWatches from this function.
   virtual void path_changed() = 0;
 };
 
 class PathWatches {
  public:
-  // `in_use` says whether somebody else needs a watch, which is then not removed.
+  // `in_use` returns whether another owner needs a watch, which is then not removed.
   PathWatches(HintSource& source, const RemoteMounts& mounts, std::function<bool(int)> in_use)
       : source_(source), mounts_(mounts), in_use_(std::move(in_use)) {}
   PathWatches(const PathWatches&) = delete;
@@ -41,51 +42,52 @@ class PathWatches {
   bool live() const { return source_.fd() >= 0; }
 
   struct Resolution {
-    std::string real;     // without symbolic links, as far as it exists
-    bool whole = false;   // an entry exists at its end
-    bool watched = true;  // false: changes of some component are not reported
-    bool settled = true;  // false: it changed each time it was resolved; try again after a while
+    std::string real;     // without symbolic links, up to the last existing component
+    bool whole = false;   // an entry exists at the end of the path
+    bool watched = true;  // false: the kernel does not report changes of some component
+    bool settled = true;  // false: it changed during each attempt; try again after a while
   };
   // Resolves an absolute path and watches each directory in it: for its own move and deletion, and
-  // for names where the next component is missing or is no directory. The directory at the end of
-  // the path is watched only with `watch_end`. What was followed for this follower before is
-  // released.
+  // for its names if the next component is missing or is no directory. The directory at the end of
+  // the path is watched only with `watch_end`. Releases the components that this follower followed
+  // before and that the path no longer has.
   Resolution follow(PathFollower& follower, const std::string& path, bool watch_end = false);
   void unfollow(PathFollower& follower);
 
-  // Notifies those whose path this event concerns.
+  // Notifies the followers whose path this event concerns.
   void take(const Hint& hint);
-  // Notifies those whose path leads to `place` or through it: something was mounted there.
+  // Notifies the followers whose path leads to `place` or through it: a file system was mounted
+  // there, or the entry may have changed.
   void doubt(const std::string& place);
-  // As doubt(), where another directory than before is at `place`. The table of mounts does not
-  // tell: numbers of mounts and devices are used again.
+  // As doubt(), but only if another directory than before is at `place`. The mount table cannot
+  // answer that, since the kernel reuses mount IDs and device numbers.
   void verify(const std::string& place);
-  // Notifies all: events were lost.
+  // Notifies all followers, since events were lost.
   void doubt_all();
 
   // Whether a component of a followed path has this watch.
   bool holds(int watch) const { return by_watch_.contains(watch); }
 
  private:
-  // A name in a directory that some path leads through.
+  // A name in a directory that some followed path leads through.
   struct Step {
     WayStep found{WayStep::Kind::missing, {}};
-    bool known = false;  // nothing was reported since it was checked
-    bool named = false;  // the directory reports the name, whatever kind of entry it is
+    bool known = false;  // no change was reported since the last check
+    bool named = false;  // the directory reports the name, even if the entry is a directory itself
     std::vector<PathFollower*> followers;  // sorted
   };
   struct Directory {
     int watch = -1;
-    bool entries = false;  // it reports names as well
+    bool entries = false;  // its watch reports names as well
     std::unordered_map<std::string, Step> steps;
   };
-  using Directories = std::map<std::string, Directory>;  // by their paths without symbolic links
+  using Directories = std::map<std::string, Directory>;  // keyed by path without symbolic links
   using StepKey = std::pair<std::string, std::string>;   // directory and name
 
   struct Walk {
     Resolution resolution;
     std::vector<StepKey> steps;
-    bool again = false;  // a component changed while it was resolved
+    bool again = false;  // a component changed during the resolution
   };
 
   Walk resolve(const std::string& path, bool watch_end);
@@ -108,7 +110,7 @@ class PathWatches {
   const RemoteMounts& mounts_;
   std::function<bool(int)> in_use_;
   Directories directories_;
-  // The paths of the directories that have a watch: several where one is mounted twice.
+  // The paths of the directories that have a watch: several if a directory is mounted twice.
   std::unordered_map<int, std::vector<std::string>> by_watch_;
   std::unordered_map<PathFollower*, std::vector<StepKey>> followed_;
 };

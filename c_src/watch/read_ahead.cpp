@@ -16,18 +16,19 @@
 namespace lookout {
 namespace {
 
-// Waking the thread takes as long as reading some listings.
+// The thread is woken for this many listings, since a wakeup takes as long as reading some.
 constexpr std::size_t kAtOnce = ReadAhead::kDepth / 2;
 
-// The table of descriptors grows at 64, 128 and 256, and where threads share it that waits for all
-// processors each time, some 10 ms (expand_fdtable() in Linux's fs/file.c): so it grows before.
+// Grows the descriptor table before a thread shares it. The kernel grows it at 64, 128 and 256
+// descriptors, and with several threads waits for all processors each time, some 10 ms
+// (expand_fdtable() in Linux's fs/file.c).
 void make_room_for_descriptors() {
   constexpr int kHighest = 511;
   const UniqueFd any(::open("/", O_PATH | O_CLOEXEC));
   const UniqueFd highest(::fcntl(any.get(), F_DUPFD_CLOEXEC, kHighest));
 }
 
-enum class Stage { waiting, being_read, free };  // to be used
+enum class Stage { waiting, being_read, free };  // free: ready for use
 
 }  // namespace
 
@@ -51,7 +52,7 @@ DirectoryReader& PendingListing::reader() {
 struct ReadAhead::Shared {
   std::mutex mutex;
   std::condition_variable work;
-  // Those that were used or dropped meanwhile keep nothing open.
+  // Weak pointers: a listing that was used or dropped meanwhile keeps no descriptor open.
   std::deque<std::weak_ptr<PendingListing::State>> listings;
   std::vector<std::shared_ptr<const void>> unused;
   bool ended = false;
@@ -93,7 +94,7 @@ bool ReadAhead::start() {
   make_room_for_descriptors();
   try {
     thread_ = quiet_thread([&shared = *shared_] { serve(shared); });
-  } catch (const std::system_error&) {  // too many threads: it is tried again
+  } catch (const std::system_error&) {  // too many threads: the next call tries again
   }
   return thread_.joinable();
 }

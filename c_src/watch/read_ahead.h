@@ -1,9 +1,9 @@
-// Reads listings on a thread of its own, a few ahead of their use, and closes directories behind
-// it: while a large tree is learnt, the kernel looks up the next entries as the last ones are taken
-// into the tree.
+// Reads listings on a thread of its own, a few ahead of their use, and closes directories on that
+// thread. During the crawl of a large tree the kernel looks up the next entries while the event
+// loop adds the last ones to the tree.
 //
-// For local file systems: who uses a listing waits for what the thread has begun to read. Where no
-// thread can be had, or there is one processor, each is read as it is used.
+// Only for local file systems, since the user of a listing waits while the thread reads it. If no
+// thread can be started, or there is one processor, each listing is read when it is used.
 #pragma once
 
 #include <cstddef>
@@ -14,12 +14,13 @@
 
 namespace lookout {
 
-// A listing that may be read ahead of its use.
+// A listing that the thread may read ahead of its use.
 class PendingListing {
  public:
   explicit PendingListing(DirectoryReader reader);
 
-  // Ends its being read ahead.
+  // Returns the reader for use. Waits until the thread has finished with this listing; after that
+  // the thread does not touch it.
   DirectoryReader& reader();
 
  private:
@@ -35,14 +36,15 @@ class ReadAhead {
   ReadAhead(const ReadAhead&) = delete;
   ReadAhead& operator=(const ReadAhead&) = delete;
 
-  // How many listings are to be begun before the first is used, for all of them to be read ahead.
+  // How many listings the caller starts before it uses the first, so that all of them are read
+  // ahead.
   static constexpr std::size_t kDepth = 32;
 
-  // Has a listing read, by a thread that is started if need be.
+  // Lets the thread read a listing. Starts the thread if necessary.
   void read(const PendingListing& listing);
-  // Gives up what keeps a directory open: on the thread, while there is one.
+  // Releases what keeps a directory open: on the thread, if it runs.
   void close(std::shared_ptr<const void> directory);
-  // Ends the thread, when there is nothing more to read for now.
+  // Stops the thread. Call it when there is nothing more to read for now.
   void rest();
 
  private:
@@ -52,7 +54,7 @@ class ReadAhead {
 
   std::shared_ptr<Shared> shared_;
   std::thread thread_;
-  bool single_;  // there is one processor
+  bool single_;  // the machine has one processor
 };
 
 }  // namespace lookout

@@ -30,7 +30,7 @@ Opened open_now(int parent_fd, const std::string& name, int flags) {
   return opened;
 }
 
-// Names a directory among all that are open.
+// A key that is unique among all open directories.
 std::string key_of(const OpenDirectory& directory) {
   return directory.mount() ? directory.key() : path_of(directory.get()) + '/';
 }
@@ -116,7 +116,7 @@ DirectoryReader read_directory(const DirectoryFd& directory, bool live, std::int
 
 int watch_directory(HintSource& source, const DirectoryFd& directory, Backend backend) {
   if (!directory->mount()) return source.watch(directory->get(), backend);
-  using Answer = std::pair<int, int>;  // with errno
+  using Answer = std::pair<int, int>;  // the watch and the errno
   const auto watched = directory->mount()->ask(
       "watch " + directory->key(), [own = source.shared_from_this(), directory] {
         const int watch = own->watch_elsewhere(directory->get());
@@ -176,7 +176,7 @@ RuleAnswer<RepositoryRules> read_repository_now(int directory_fd) {
   return answer;
 }
 
-// No component is a link: one that is must have been put there since.
+// No component is a symbolic link; a link must have been created since.
 SafePath open_path_of(const std::string& directory) {
   return open_path(AT_FDCWD, directory, Links::refused);
 }

@@ -1,7 +1,7 @@
-// The system calls of a look, a listing and a watch, made on the thread of the mount that they
-// concern where that is a remote one, and directly elsewhere.
+// The system calls of checks, listings and watches. A call on a remote mount is made on the thread
+// of that mount, any other call directly.
 //
-// What has no answer fails with EAGAIN, and with ETIMEDOUT where the mount is hung.
+// A call that has no response yet fails with EAGAIN, and with ETIMEDOUT if the mount is hung.
 #pragma once
 
 #include <sys/types.h>
@@ -25,47 +25,47 @@
 namespace lookout {
 
 struct Opening {
-  DirectoryFd fd;  // null where it failed
-  int code = 0;    // then an errno
+  DirectoryFd fd;  // null if the call failed
+  int code = 0;    // the errno if it failed
   Identity identity;
   mode_t mode = 0;
   bool remote = false;
 };
-// `name` in the directory `parent`, which may be null for a path.
+// Opens `name` in the directory `parent`; if `parent` is null, `name` is a path.
 Opening open_directory(const RemoteMounts& mounts, const DirectoryFd& parent,
                        const std::string& name, int flags);
 
-// As look_at() and look_through() of disk.h.
+// As look_at() and look_through() in disk.h.
 std::variant<Look, int> look_at(const RemoteMounts& mounts, const DirectoryFd& directory,
                                 const std::string& name);
 std::variant<Look, int> look_through(const RemoteMounts& mounts, const DirectoryFd& directory,
                                      const std::string& name);
 
-// A listing; `live` as in FileSystem. `started` is set back where it is one that was asked for
-// before.
+// Lists a directory; `live` as in FileSystem. If the response belongs to an earlier request, sets
+// `started` back to the time of that request.
 DirectoryReader read_directory(const DirectoryFd& directory, bool live, std::int64_t& started);
 
 // As HintSource::watch().
 int watch_directory(HintSource& source, const DirectoryFd& directory, Backend backend);
 
-// A watch of the entry `name`, which is no directory, itself; see HintSource::watch_file().
+// A watch on the entry `name` itself, which is no directory; see HintSource::watch_file().
 struct FileWatch {
   int watch = -1;
-  int code = 0;       // an errno where it failed
-  FileSystem system;  // that it is on
+  int code = 0;       // the errno if it failed
+  FileSystem system;  // the file system of the entry
 };
 struct FileWatchOptions {
-  bool content;  // not its attributes alone
-  bool choose;   // make none where events would not tell everything
-  bool follow;   // of what the symbolic link `name` leads to
+  bool content;  // watch its content, not its attributes alone
+  bool choose;   // add no watch if events would not report every change
+  bool follow;   // watch what the symbolic link `name` leads to
 };
 FileWatch watch_file(HintSource& source, const RemoteMounts& mounts, const DirectoryFd& directory,
                      const std::string& name, FileWatchOptions options);
 
-// As writers_of() of writers.h.
+// As writers_of() in writers.h.
 Writers writers_of(const DirectoryFd& directory, const std::string& name);
 
-// A part of the rules of a directory, and where the mount that was asked did not answer, that one.
+// A part of the rules of a directory; `unanswered` is the mount that did not answer, if any.
 template <class Rules>
 struct RuleAnswer {
   Rules rules;
@@ -73,18 +73,18 @@ struct RuleAnswer {
   RemoteMounts::Pointer unanswered = nullptr;
 };
 
-// As read_gitignore() and read_repository() of rule_files.h. Something may be mounted at these
+// As read_gitignore() and read_repository() in rule_files.h. A file system may be mounted at these
 // entries, or below .git.
 RuleAnswer<RuleFile> read_gitignore(const RemoteMounts& mounts, const DirectoryFd& directory);
 RuleAnswer<RepositoryRules> read_repository(const RemoteMounts& mounts,
                                             const DirectoryFd& directory);
-// Of a directory by its path, which has no symbolic links. One that cannot be opened begins no
-// repository.
+// The same for a directory by its path, which has no symbolic links. A directory that cannot be
+// opened begins no repository.
 RuleAnswer<RuleFile> read_gitignore(const RemoteMounts& mounts, const std::string& directory);
 RuleAnswer<RepositoryRules> read_repository(const RemoteMounts& mounts,
                                             const std::string& directory);
 
-// Makes a call about a path; an errno where the way there has no answer.
+// Makes a call about a path. Returns an errno if a mount on that path does not answer.
 template <class Call>
 std::variant<std::invoke_result_t<Call>, int> call_at(const RemoteMounts& mounts,
                                                       const std::string& path,

@@ -16,32 +16,33 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Of answers that were not waited for.
+// The maximum number of late responses.
 constexpr std::size_t kMostAnswers = 1024;
 
 }  // namespace
 
-// What the thread shares with the mount, and keeps when that is gone and it is stuck.
+// What the thread shares with the RemoteMount. A blocked thread keeps it when the RemoteMount is
+// destroyed.
 struct RemoteMount::State {
   mutable std::mutex mutex;
-  std::condition_variable work;  // for the thread
-  std::condition_variable done;  // for who asked
-  bool running = false;          // the thread
+  std::condition_variable work;  // wakes the thread
+  std::condition_variable done;  // wakes the caller
+  bool running = false;          // the thread exists
   bool ended = false;
   bool patient = true;
-  Clock::time_point rests_until;  // and does not wait for an answer
+  Clock::time_point rests_until;  // when `patient` is set again at the latest
   std::function<void()> answered;
 
-  // The call that is out.
+  // The pending call.
   Call call;  // until the thread has taken it
   std::string what;
   bool out = false;
   bool awaited = false;
-  std::uint64_t epoch = 0;  // of which it is
+  std::uint64_t epoch = 0;  // the epoch in which the call was made
   Clock::time_point since;
   std::shared_ptr<void> answer;
 
-  std::uint64_t now = 0;  // the epoch: forget_answers() begins another
+  std::uint64_t now = 0;  // the current epoch; forget_answers() begins another
   struct Late {
     std::shared_ptr<void> answer;
     Clock::time_point came;
@@ -50,7 +51,8 @@ struct RemoteMount::State {
   std::vector<std::shared_ptr<void>> discarded;
 
   void drop_answers() { drop_answers(Clock::time_point::max()); }
-  // Those that came before `valid`: one may hold a descriptor, which keeps the mount busy.
+  // Drops the responses that arrived before `valid`: one may own a descriptor, which keeps the
+  // mount busy.
   void drop_answers(Clock::time_point valid) {
     std::erase_if(answers, [&](auto& late) {
       if (late.second.came >= valid) return false;
@@ -75,7 +77,7 @@ std::shared_ptr<void> RemoteMount::ask_for(const std::string& what, bool once, C
   if (const auto known = state.answers.find(what); known != state.answers.end()) {
     const State::Late late = known->second;
     const bool valid = Clock::now() - late.came < kValid;
-    // Where answers are waited for again there is no need to keep one.
+    // While the caller waits for responses, late ones need not be kept.
     if (once || !valid || state.patient) state.answers.erase(known);
     if (valid) return late.answer;
     state.discarded.push_back(late.answer);
@@ -97,13 +99,13 @@ std::shared_ptr<void> RemoteMount::ask_for(const std::string& what, bool once, C
   return nullptr;
 }
 
-// With the mutex held.
+// Call it with the mutex held.
 bool RemoteMount::start(const std::shared_ptr<State>& state) {
   if (state->running) return true;
   try {
     quiet_thread([state] { serve(state); }).detach();
     state->running = true;
-  } catch (const std::system_error&) {  // too many threads: it is tried again
+  } catch (const std::system_error&) {  // too many threads: the next call tries again
   }
   return state->running;
 }
@@ -130,7 +132,7 @@ void RemoteMount::serve(const std::shared_ptr<State>& state) {
     if (!call) break;
     lock.unlock();
     std::shared_ptr<void> answer = call();
-    call = nullptr;  // with what it owns
+    call = nullptr;  // destroys what the call owns
     lock.lock();
     state->out = false;
     if (state->awaited) {

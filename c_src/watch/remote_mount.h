@@ -1,9 +1,9 @@
-// Calls on a file system that another host, or another process, serves.
+// Makes calls on a file system that another host, or another process, serves.
 //
-// Where the server does not answer, a system call on it blocks for as long as that lasts, and no
-// signal but SIGKILL ends it. So these calls are made on a thread that each such mount has for
-// itself. The loop waits for an answer, as for any system call, but not for long, and while one
-// call is out no other is made.
+// While the server does not answer, a system call on the file system blocks, and no signal but
+// SIGKILL interrupts it. So each such mount has a thread of its own that makes these calls. The
+// event loop waits for a response, as for any system call, but only for a short time, and makes no
+// other call while one is pending.
 #pragma once
 
 #include <chrono>
@@ -18,25 +18,25 @@ namespace lookout {
 
 class RemoteMount {
  public:
-  // How long a call is waited for. After one that took longer none is waited for, until one has
-  // been answered within that time, or so much time has passed since the last that was not.
+  // How long the caller waits for a response. After a call that took longer it waits for none,
+  // until a call has been answered within kPatience, or until kRest has passed since the last
+  // response that took longer.
   static constexpr std::chrono::milliseconds kPatience{200};
   static constexpr std::chrono::milliseconds kRest{10'000};
-  // A mount is hung when a call has been out for so long.
+  // A mount is hung if a call has been pending for this time.
   static constexpr std::chrono::milliseconds kHung{1000};
-  // How long an answer that was not waited for may be used: what takes several calls, each of them
-  // slow, gets through by that.
+  // How long a late response may be used. It lets an operation of several slow calls succeed.
   static constexpr std::chrono::milliseconds kValid{10'000};
 
-  // `answered` is called on the mount's thread when an answer came that was not waited for.
+  // The thread of the mount calls `answered` when a late response has arrived.
   explicit RemoteMount(std::function<void()> answered);
   ~RemoteMount();
   RemoteMount(const RemoteMount&) = delete;
   RemoteMount& operator=(const RemoteMount&) = delete;
 
-  // The answer to a call, nullopt where there is none yet; code() tells why. `what` names the call:
-  // an answer that was not waited for is given to those that ask the same within kValid. The call
-  // must own all that it uses, and may be made on any thread.
+  // Returns the response to a call, or nullopt while there is none; code() returns the reason.
+  // `what` names the call: a late response goes to a caller that asks for the same name within
+  // kValid. The call must own everything that it uses, and may be made on any thread.
   template <class Call>
   std::optional<std::invoke_result_t<Call>> ask(const std::string& what, Call call) {
     using Answer = std::invoke_result_t<Call>;
@@ -53,20 +53,21 @@ class RemoteMount {
     }
   }
 
-  // Why there is no answer, an errno: EAGAIN, or ETIMEDOUT where the mount is hung.
+  // Why there is no response, as an errno: EAGAIN, or ETIMEDOUT if the mount is hung.
   int code() const;
   bool hung() const;
-  // Whether a call has not been answered.
+  // Whether a call is pending.
   bool waits() const;
-  // Whether the last answer came in time.
+  // Whether the last response arrived in time.
   bool prompt() const;
 
-  // What was asked so far will be asked anew: what it tells may have changed since.
+  // Drops all late responses, and that of a pending call: the state may have changed since.
   void forget_answers();
-  // Has something destroyed where that may block: closing a descriptor does on some file systems.
+  // Destroys an object on the thread of the mount, since that may block: on some file systems
+  // close(2) does.
   void discard(std::shared_ptr<void> something);
 
-  // It is mounted no more, or nobody waits any more: no call is made after this.
+  // The file system was unmounted, or nobody waits any more: no call is made after this.
   void end();
   bool ended() const;
 
@@ -74,7 +75,7 @@ class RemoteMount {
   struct State;
   using Call = std::function<std::shared_ptr<void>()>;
 
-  // `once`: an answer is for one who asks.
+  // `once`: only one caller may get the response.
   std::shared_ptr<void> ask_for(const std::string& what, bool once, Call call);
   static bool start(const std::shared_ptr<State>& state);
   static void serve(const std::shared_ptr<State>& state);

@@ -77,7 +77,7 @@ void RemoteMounts::forget_answers() {
   }
 }
 
-// An entry whose name is that of a place where something is mounted.
+// The mount of an entry whose name some mount point has.
 RemoteMounts::Pointer RemoteMounts::across(const OpenDirectory& directory,
                                            const std::string& name) const {
   const std::string path = path_of(directory.get());

@@ -1,4 +1,4 @@
-// Which mounts are served by another host or process, so that a call on them may block.
+// Which mounts another host or process serves, so that a call on them may block.
 #pragma once
 
 #include <bitset>
@@ -24,56 +24,56 @@ class RemoteMounts {
   using Pointer = std::shared_ptr<RemoteMount>;
 
   RemoteMounts() = default;
-  ~RemoteMounts();  // waits for nothing
+  ~RemoteMounts();  // does not wait for pending calls
   RemoteMounts(const RemoteMounts&) = delete;
   RemoteMounts& operator=(const RemoteMounts&) = delete;
 
-  // `answered` is called on another thread, when a mount has answered that was not waited for.
+  // A mount calls `answered` on its thread when a late response has arrived.
   void notify(std::function<void()> answered) { answered_ = std::move(answered); }
-  // The table of mounts, at the start and after each change.
+  // Loads the mount table. Call it at the start and after each change.
   void learn(const Mounts& mounts, const MountTypes& types);
 
-  // Whether there are none: then nothing need be asked here.
+  // Whether there is no remote mount; then no other function needs to be called.
   bool none() const { return none_; }
   bool all_prompt() const;
-  // Whether some call has not been answered, also where what it was made on is mounted no more.
+  // Whether a call is pending, including calls on file systems that were unmounted meanwhile.
   bool wait() const;
   void forget_answers();
 
-  // The mount on which an entry of a directory stands, symbolic links not followed; null for a
-  // local one.
+  // The mount that an entry of a directory is on, symbolic links not followed; null for a local
+  // one.
   Pointer of(const OpenDirectory& directory, const std::string& name) const {
     if (none_ || !names_.contains(name)) return directory.mount();
     return across(directory, name);
   }
 
-  // Whether something is mounted at an entry of this name, in some directory.
+  // Whether a file system is mounted at an entry of this name, in some directory.
   bool names_mount(const std::string& name) const {
     return some_name_[shape_of(name)] && mount_names_.contains(name);
   }
 
-  // Whether to open a directory on this device has something mounted there (autofs(5)).
+  // Whether opening a directory on this device mounts a file system there (autofs(5)).
   bool mounts_when_opened(std::uint64_t device) const { return autofs_.contains(device); }
 
-  // The mount on which a path leads that has no symbolic links in it; null for a local one.
+  // The mount that a path without symbolic links leads to; null for a local one.
   const Pointer& at(std::string path) const;
-  // The same, and where that is a local one, the first remote one below the path.
+  // As at(), but if that mount is a local one, the first remote mount below the path.
   const Pointer& within(const std::string& path) const;
-  // What stands at a path of which only the last part may be a symbolic link; nullopt where that
-  // has no answer.
+  // The entry at a path of which only the last component may be a symbolic link; nullopt if its
+  // mount does not answer.
   std::optional<WayStep> step(const std::string& path) const;
 
-  // Where a path leads. Where a mount on its way does not answer, `code` is why.
+  // Where a path leads. If a mount on the path does not answer, `code` is the errno.
   struct Way {
-    std::string real;  // without symbolic links; empty where nothing stands there
-    Pointer mount;     // of its end; null for a local one
+    std::string real;  // without symbolic links; empty if no entry exists there
+    Pointer mount;     // the mount of `real`; null for a local one
     int code = 0;
   };
   Way way(const std::string& path) const;
   Way way(const OpenDirectory& directory, const std::string& name) const;
 
  private:
-  // Tells most names apart that are listed from those of places, without a hash.
+  // A filter without a hash: it excludes most listed names that no mount point has.
   static constexpr std::size_t kShapes = 4096;
   static std::size_t shape_of(const std::string& name) {
     const std::size_t first = name.empty() ? 0 : static_cast<unsigned char>(name.front());
@@ -89,14 +89,15 @@ class RemoteMounts {
   std::function<void()> answered_ = [] {};
   bool none_ = true;
   std::map<std::string, Mounted> places_;
-  std::vector<Pointer> left_;  // with a call that had not been answered when they were unmounted
-  std::unordered_set<std::string> names_;     // the last parts of places at or below a remote mount
-  std::unordered_set<std::uint64_t> autofs_;  // devices
-  std::unordered_set<std::string> mount_names_;  // of all places
-  std::bitset<kShapes> some_name_;               // the shapes of these
+  std::vector<Pointer> left_;  // unmounted while a call was pending
+  // Last components of mount points at or below a remote mount.
+  std::unordered_set<std::string> names_;
+  std::unordered_set<std::uint64_t> autofs_;     // device numbers
+  std::unordered_set<std::string> mount_names_;  // last components of all mount points
+  std::bitset<kShapes> some_name_;               // shape_of() each of mount_names_
 };
 
-// The path of an open directory. Asks no file system.
+// The path of an open directory. Makes no call on its file system.
 std::string path_of(int directory_fd);
 
 }  // namespace lookout

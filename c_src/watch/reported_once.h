@@ -1,5 +1,5 @@
-// Which lasting conditions have been reported. A notice is sent once, and again only when its
-// condition was over in between. Pure.
+// Which lasting conditions have been reported. A notice is sent once, and again only after its
+// condition has ended. Pure: makes no system call.
 #pragma once
 
 #include <cstdint>
@@ -14,14 +14,14 @@ namespace lookout {
 
 class ReportedOnce {
  public:
-  // Each of these is true where the notice is to be sent.
+  // Each of these returns true if the notice must be sent.
   bool polled(NodeId root, std::uint64_t device) { return polled_.emplace(root, device).second; }
   bool too_few_watches(NodeId root) { return too_few_watches_.insert(root).second; }
   bool unanswered(const std::string& path) { return unanswered_.insert(path).second; }
   bool unreachable(const Place& place) { return unreachable_.insert(place).second; }
   bool rules_unreadable(NodeId directory) { return rules_unreadable_.insert(directory).second; }
 
-  // These conditions are over.
+  // The condition has ended.
   void watches_suffice() { too_few_watches_.clear(); }
   void all_mounts_answer() { unanswered_.clear(); }
   void reachable(NodeId directory, const std::string& name) {
@@ -29,7 +29,7 @@ class ReportedOnce {
   }
   void rules_read(NodeId directory) { rules_unreadable_.erase(directory); }
 
-  // The node exists no longer, and its number may be used again.
+  // The node was removed, and its NodeId may be reused.
   void forget_directory(NodeId directory) {
     rules_unreadable_.erase(directory);
     std::erase_if(unreachable_,
@@ -48,7 +48,7 @@ class ReportedOnce {
   std::set<std::pair<NodeId, std::uint64_t>> polled_;  // roots, and devices below them
   std::unordered_set<NodeId> too_few_watches_;         // roots
   std::set<std::string> unanswered_;                   // paths on mounts that do not answer
-  std::set<Place> unreachable_;                        // where a mount cannot be stat'ed
+  std::set<Place> unreachable_;                        // places of mounts that cannot be stat'ed
   std::unordered_set<NodeId> rules_unreadable_;        // directories
 };
 

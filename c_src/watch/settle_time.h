@@ -1,5 +1,5 @@
-// The settle time: how long changes wait for quiet before they are reported. With none, as at the
-// start, nothing waits.
+// The settle time: changes are reported when no hint has arrived for this time. With 0, the initial
+// value, changes do not wait.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -14,25 +14,26 @@ namespace lookout {
 
 class SettleTime {
  public:
-  // Changes that never pause wait for so many times the settle time, where no other longest time
-  // is set.
+  // Changes that never pause wait for at most this multiple of the settle time, unless another
+  // longest time is set.
   static constexpr int kDefaultLongest = 20;
 
-  // `over` is called from the loop when it is time to call is_over() again.
+  // The event loop calls `over` when it is time to call is_over() again.
   SettleTime(boost::asio::io_context& io, std::function<void()> over);
 
   void set(std::chrono::milliseconds settle) {
-    if (settle_ == std::chrono::milliseconds(0)) last_hint_ = Clock::now();  // it was not noted
+    // hinted() does not record it without a settle time.
+    if (settle_ == std::chrono::milliseconds(0)) last_hint_ = Clock::now();
     settle_ = settle;
   }
-  // How long the first of the changes that wait does so at most.
+  // How long the first of the waiting changes waits at most.
   void set_longest(std::chrono::milliseconds longest) { longest_ = longest; }
 
   void hinted() {
     if (settle_ != std::chrono::milliseconds(0)) last_hint_ = Clock::now();
   }
-  // Called while changes wait: true when no hint has come for the settle time, or when the first
-  // change has waited for the longest time. Else `over` is called later.
+  // Call it while changes wait. Returns true if no hint has arrived for the settle time, or if the
+  // first change has waited for the longest time. Otherwise `over` is called later.
   bool is_over();
   // No change waits any more.
   void rest() { since_.reset(); }
@@ -44,7 +45,7 @@ class SettleTime {
   std::chrono::milliseconds settle_{0};
   std::optional<std::chrono::milliseconds> longest_;
   Clock::time_point last_hint_ = Clock::now();
-  std::optional<Clock::time_point> since_;  // changes wait
+  std::optional<Clock::time_point> since_;  // since when changes wait
   boost::asio::steady_timer timer_;
   Lifetime lifetime_;
 };

@@ -1,6 +1,6 @@
-// Values that never move, each found by the index of its slot. The lowest free slot is used first,
-// and chunks of slots of which none is used give their memory back, so that the memory follows the
-// number of values down as well as up.
+// Values that never move; each is found by the index of its slot. A new value takes the lowest free
+// slot, and a chunk without used slots frees its memory, so that the memory follows the number of
+// values down as well as up.
 #pragma once
 
 #include <algorithm>
@@ -17,7 +17,6 @@ namespace lookout {
 template <class T, std::size_t kChunkBits = 12>
 class SlotPool {
  public:
-  // The number of slots that are used.
   std::size_t used() const { return used_; }
   std::size_t memory() const { return live_chunks_ * sizeof(Chunk); }
 
@@ -53,7 +52,7 @@ class SlotPool {
     if (--counts_[at] == 0) release(at);
   }
 
-  // The first used slot at `slot` or after it; end() for none.
+  // The first used slot at or after `slot`; end() if there is none.
   std::size_t next_used(std::size_t slot) const {
     while (slot < end()) {
       const std::size_t at = slot >> kChunkBits;
@@ -78,10 +77,11 @@ class SlotPool {
   struct Chunk {
     std::array<T, kSlots> values{};
     std::array<std::uint64_t, kSlots / kBits> used{};  // a bit for each slot
-    std::size_t roomy = 0;                             // the words of `used` before it are full
+    // All words of `used` before this one are full.
+    std::size_t roomy = 0;
   };
 
-  // The chunk roomy_, with memory of its own.
+  // Returns the chunk roomy_, with memory of its own.
   Chunk& open_chunk() {
     if (roomy_ == chunks_.size()) {
       owned_.emplace_back();
@@ -96,7 +96,7 @@ class SlotPool {
     return *chunks_[roomy_];
   }
 
-  // The first chunk that is released stays, to be read in place of all that are.
+  // The first chunk that is released is kept: reads of all released chunks go to it.
   void release(std::size_t at) {
     --live_chunks_;
     if (!empty_) empty_ = std::move(owned_[at]);

@@ -1,7 +1,9 @@
-// Where things went: the renames that hints and looks have shown in the last rounds. Pure.
+// The trail records renames that hints and checks have shown in the last rounds. Pure: makes no
+// system call.
 //
-// A hint about content names a place, not an inode. When what was written at a place has been
-// renamed, once or several times, before anybody looked, the trail leads the hint after it.
+// A hint about content names a place, not an inode. If the file that was written at a place has
+// been renamed, once or several times, before that place was checked, the trail leads the hint to
+// its new place.
 #pragma once
 
 #include <array>
@@ -22,38 +24,40 @@ using Place = std::pair<NodeId, std::string>;  // a directory and a name in it
 
 class Trail {
  public:
-  // With more than this in it the trail is to be traded for a rescan of where it led.
+  // At this size the caller must call give_up() and scan the places that the trail led to.
   static constexpr std::size_t kMaxMoves = 32768;
 
-  // The first half of a rename was hinted.
+  // A hint of the first half of a rename arrived.
   void left(std::uint32_t cookie, Place from);
-  // The place that the second half of a rename came from; nullopt when no first half was hinted.
+  // The place that a rename came from, by the cookie of its second half; nullopt if no hint of its
+  // first half arrived.
   std::optional<Place> origin(std::uint32_t cookie) const;
 
-  // How a move became known: by the kernel's hints, which come in order with those about content,
-  // or only by a look that found the entry elsewhere.
+  // How a move became known: by the kernel's hints, which are in order with the hints about
+  // content, or only by a check that found the entry at another place.
   enum class Known { by_hints, by_look };
 
-  // What stood at `from` stands at `to`.
+  // The entry at `from` was moved to `to`.
   void moved(const Place& from, const Place& to, Known known, std::uint64_t round);
-  // Something was moved to this place; `seen` tells whether all its way there was.
+  // An entry was moved to this place; `seen` says whether hints showed all of its moves.
   void arrived(const Place& place, bool seen, std::uint64_t round);
-  // Whether all that was moved to this place was seen on its way; nullopt when nothing was moved.
+  // Whether hints showed all moves of everything that was moved to this place; nullopt if nothing
+  // was moved there.
   std::optional<bool> seen_to(const Place& place) const;
-  // What was hinted of the content at this place belongs to something that is there no more.
+  // The content hints at this place belong to an entry that is no longer there.
   void strayed(const Place& place, Hints content, std::uint64_t round);
 
-  // The content hints that strayed at a place.
+  // The content hints that strayed() recorded for a place.
   Hints strayed_at(const Place& place) const;
-  // Every place that something which once stood at `place` may have been moved to, by moves that
-  // were hinted in round `since` or later, or known by a look.
+  // All places that an entry which was once at `place` may have been moved to, by moves whose hints
+  // arrived in round `since` or later, or that a check found.
   std::vector<Place> onward(const Place& place, std::uint64_t since) const;
 
-  // Whether what once stood at `from` may have been moved to `to`.
+  // Whether an entry that was once at `from` may have been moved to `to`.
   bool leads(const Place& from, const Place& to) const;
 
   bool full() const { return moves_.size() + arrivals_.size() + strays_.size() >= kMaxMoves; }
-  // All places that the trail led to; it is empty after it.
+  // Returns all places that the trail led to, and empties the trail.
   std::vector<Place> give_up();
   // Forgets what is older than two rounds.
   void prune(std::uint64_t round);
@@ -82,7 +86,7 @@ class Trail {
     Place from;
   };
 
-  std::array<Left, 64> left_{};  // the latest, in a ring
+  std::array<Left, 64> left_{};  // the latest first halves, in a ring
   std::size_t left_count_ = 0;
   std::unordered_multimap<Place, Move, PlaceHash> moves_;
   std::unordered_map<Place, Arrival, PlaceHash> arrivals_;

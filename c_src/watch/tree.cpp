@@ -84,7 +84,7 @@ void Tree::remove(NodeId node) {
 }
 
 void Tree::move(NodeId node, NodeId parent, std::string_view name) {
-  const NameArena::Ref kept = names_.add(name);  // before the old one is freed: may be a view of it
+  const NameArena::Ref kept = names_.add(name);  // before the old name is freed: `name` may view it
   unlink(node);
   names_.remove(nodes_[node].name);
   nodes_[node].name = kept;
@@ -178,7 +178,7 @@ void Tree::set_watch(NodeId directory, int watch) {
   if (old >= 0 && watch_holder(old) == directory) {
     by_watch_.erase(directory);
     dir(directory).watch = -1;
-    // Another directory with the same watch is the one that is found from now on.
+    // If another directory has the same watch, that one is found from now on.
     for (const NodeId other : with_identity(identity(directory))) {
       if (other != directory && is_directory(other) && dir(other).watch == old) {
         by_watch_.insert(other);

@@ -1,8 +1,8 @@
-// The model of what the subscriber has been told: one node an entry. Pure: no system call.
+// The model of what was reported to the subscriber: one node per entry. Pure: makes no system call.
 //
-// A node takes 32 bytes and its name, a directory 12 more. Tables of 32-bit indexes find a node by
-// identity and by watch descriptor, and by parent and name where a directory has many entries: of a
-// few it is quicker to ask each, and most directories have few.
+// A node takes 32 bytes and its name, a directory 12 more. Hash tables of 32-bit indexes find a
+// node by identity and by watch descriptor, and by parent and name if a directory has many entries.
+// If it has few, as most directories do, comparing each name is faster.
 #pragma once
 
 #include <cstddef>
@@ -23,8 +23,7 @@ namespace lookout {
 using NodeId = std::uint32_t;
 inline constexpr NodeId kNoNode = 0;
 
-// What makes an entry the same one under another name: device and inode number as fstat gives
-// them.
+// Identifies an inode under another name: device and inode number as returned by fstat.
 struct Identity {
   std::uint64_t device = 0;
   std::uint64_t inode = 0;
@@ -36,30 +35,30 @@ struct HashIdentity {
 
 // Marks on any node.
 enum class Mark : std::uint8_t {
-  parked = 1,   // it no longer stands at its place and may turn up elsewhere
-  seen = 2,     // met by the listing under way of its parent
-  written = 4,  // its content was hinted to have changed: told at the next look at it
-  altered = 8,  // its attributes were
-  doomed = 16,  // let go: it and all below it are about to be removed
-  missed = 32,  // a listing that was to compare it did not meet it: compared where it is found
+  parked = 1,   // it is no longer at its place and may turn up elsewhere
+  seen = 2,     // the current listing of its parent has met it
+  written = 4,  // a hint reported a change of its content: the next check reports it
+  altered = 8,  // the same for its attributes
+  doomed = 16,  // queued for deletion, with everything below it
+  missed = 32,  // a listing that had to compare it did not meet it: compare it where it is found
 };
 
 // Marks on a directory.
 enum class DirMark : std::uint16_t {
-  stale = 1,        // must be listed: what the tree knows of its entries may be wrong
+  stale = 1,        // must be listed: its entries in the tree may be wrong
   suspect = 2,      // hints about its entries were lost: compare their times too
-  opaque = 4,       // not looked into (below a root that is watched without recursion)
+  opaque = 4,       // its entries are not tracked (root without recursion, pseudo file system)
   provisional = 8,  // its identity comes from a listing; the first open confirms it
-  unreadable = 16,  // it could not be opened or listed when last tried
-  polled = 32,      // it has no watch and is looked at every interval
-  queued = 64,      // it waits in the list of directories to be listed
-  linked = 128,     // at its place stands a symbolic link that leads to it
-  remote = 256,     // it was last opened, or was to be, on a remote mount
-  mounted = 512,    // it was a mount point when it was last checked
-  deep = 1024,      // the directories in it must be listed after it, and so on downwards
+  unreadable = 16,  // could not be opened or listed at the last attempt
+  polled = 32,      // it has no watch and is checked every interval
+  queued = 64,      // it is in the list of directories to be listed
+  linked = 128,     // the entry at its place is a symbolic link that leads to it
+  remote = 256,     // it was last opened, or was to be opened, on a remote mount
+  mounted = 512,    // it was a mount point at the last check
+  deep = 1024,      // its subdirectories must be listed after it, and so on downwards
 };
 
-// How much a tree can hold.
+// The capacity of a tree.
 struct TreeLimits {
   std::size_t nodes = 0xfffffffe;
   std::size_t devices = 65536;
@@ -72,19 +71,19 @@ class Tree {
   Tree(const Tree&) = delete;
   Tree& operator=(const Tree&) = delete;
 
-  // Whether an entry of this name and device can be added, or moved; and whether one can be found
-  // to be on this device. Without room add() and move() throw std::length_error.
+  // Whether an entry with this name and device can be added or moved; and whether an entry may be
+  // found to be on this device. Without room add() and move() throw std::length_error.
   bool has_room(std::string_view name, std::uint64_t device) const;
   bool has_room_for(std::uint64_t device) const;
 
-  // A directory without parent that stands for `path` (no trailing slash but for "/").
+  // Adds a directory without a parent, for `path` (no trailing slash, except for "/").
   NodeId add_root(std::string_view path, Identity identity);
-  // An entry `name` in the directory `parent`, which has none of that name.
+  // Adds an entry `name` to the directory `parent`, which has none of that name.
   NodeId add(NodeId parent, std::string_view name, EntryType type, Identity identity);
   // Removes a node without children.
   void remove(NodeId node);
-  // Gives a node, and with it all below it, another place; the place must be free and not below
-  // the node itself.
+  // Moves a node, and everything below it, to another place, which must be free and not below the
+  // node itself.
   void move(NodeId node, NodeId parent, std::string_view name);
 
   NodeId child(NodeId parent, std::string_view name) const;
@@ -92,22 +91,22 @@ class Tree {
   NodeId next_sibling(NodeId node) const { return nodes_[node].next; }
   NodeId parent(NodeId node) const { return nodes_[node].parent; }
   bool is_root(NodeId node) const { return nodes_[node].parent == kNoNode; }
-  bool is_below(NodeId node, NodeId ancestor) const;  // also of a node and itself
+  bool is_below(NodeId node, NodeId ancestor) const;  // true for a node and itself, too
   bool alive(NodeId node) const { return nodes_[node].name != 0; }
   bool is_directory(NodeId node) const { return type(node) == EntryType::directory; }
   EntryType type(NodeId node) const { return static_cast<EntryType>(nodes_[node].type); }
-  // The name in its directory; of a root its path.
+  // The name in its directory; for a root its path.
   std::string_view name(NodeId node) const { return names_.get(nodes_[node].name); }
   std::string path(NodeId node) const;
   NodeId root_of(NodeId node) const;
 
   Identity identity(NodeId node) const;
   void set_identity(NodeId node, Identity identity);
-  // All nodes with this identity: more than one for hard links and directories mounted twice.
+  // All nodes with this identity: several for hard links and directories mounted twice.
   std::vector<NodeId> with_identity(Identity identity) const;
   bool knows(Identity identity) const { return head(identity) != kNoNode; }
-  // The number of these nodes, and the one at each position. A node that is removed leaves its
-  // position to the one at the last.
+  // The number of these nodes, and the node at each position. When a node is removed, the last one
+  // takes its position.
   std::size_t links(Identity identity) const;
   NodeId link_at(Identity identity, std::size_t position) const;
 
@@ -120,7 +119,7 @@ class Tree {
   }
   void set(NodeId directory, DirMark mark, bool on = true);
 
-  // Of what is no directory: a hash of size, mtime and mode, 0 while unknown.
+  // For an entry that is no directory: a hash of size, mtime and mode, 0 while unknown.
   std::uint32_t signature(NodeId node) const { return nodes_[node].extra; }
   void set_signature(NodeId node, std::uint32_t signature) { nodes_[node].extra = signature; }
 
@@ -130,9 +129,9 @@ class Tree {
   // The watch descriptor of a directory, -1 for none.
   int watch(NodeId directory) const { return dir(directory).watch; }
   void set_watch(NodeId directory, int watch);
-  // The directories that have this watch: more than one where a directory is mounted twice.
+  // The directories that have this watch: several if a directory is mounted twice.
   std::vector<NodeId> with_watch(int watch) const;
-  // The directory that alone has this watch; kNoNode where none has it, or several may.
+  // The only directory that has this watch; kNoNode if none has it, or several may.
   NodeId only_with_watch(int watch) const;
   bool watch_in_use(int watch) const { return watch_holder(watch) != kNoNode; }
 
@@ -140,7 +139,7 @@ class Tree {
   std::uint64_t others() const { return others_; }
   std::uint64_t watches() const { return by_watch_.size(); }
 
-  // Calls f(NodeId) for every directory, in no order.
+  // Calls f(NodeId) for every directory, in unspecified order.
   template <class F>
   void for_each_directory(F f) const {
     for (std::size_t slot = nodes_.next_used(1); slot < nodes_.end();
@@ -150,10 +149,10 @@ class Tree {
     }
   }
 
-  // Bytes of all nodes, names and tables, as far as they follow the number of entries.
+  // The bytes of all nodes, names and tables, as far as they depend on the number of entries.
   std::size_t memory() const;
-  // Gives memory back where most of it is free: one step of at most about a millisecond. False when
-  // there is no more to do.
+  // Frees memory if most of it is unused: one step of at most about a millisecond. Returns false
+  // when there is nothing left to do.
   bool compact();
 
  private:
@@ -163,7 +162,7 @@ class Tree {
     NodeId next = kNoNode;  // sibling
     NodeId previous = kNoNode;
     NameArena::Ref name = 0;   // 0 in a free node
-    std::uint32_t extra = 0;   // of a directory its index in dirs_, else the signature
+    std::uint32_t extra = 0;   // for a directory its index in dirs_, else the signature
     std::uint16_t device = 0;  // index in devices_
     std::uint8_t type = 0;
     std::uint8_t marks = 0;
@@ -173,7 +172,7 @@ class Tree {
     NodeId first_child = kNoNode;
     std::int32_t watch = -1;
     std::uint16_t mode : 12 = 0;  // permission bits
-    std::uint16_t few : 4 = 0;    // how many children it has, or kMany
+    std::uint16_t few : 4 = 0;    // the number of its children, or kMany
     std::uint16_t marks = 0;
   };
   static_assert(sizeof(Dir) == 12);
@@ -181,7 +180,8 @@ class Tree {
     std::uint64_t number = 0;
     std::uint64_t users = 0;
   };
-  // In Dir::few: more than kFew children, or once so and not empty since; by_name_ has them.
+  // Dir::few of a directory that has had more than kFew children and has not been empty since;
+  // by_name_ has its children.
   static constexpr std::uint16_t kMany = 15;
   static constexpr std::uint16_t kFew = 8;
   struct NameHash {
@@ -214,20 +214,21 @@ class Tree {
   SlotPool<Node> nodes_;
   SlotPool<Dir> dirs_;
   NameArena names_;
-  std::size_t compacted_ = 0;  // names of the nodes before it were moved out of retired chunks
+  // The names of nodes below this index were moved out of retired chunks.
+  std::size_t compacted_ = 0;
   std::vector<Device> devices_;
   std::vector<std::uint16_t> free_devices_;
-  std::unordered_map<std::uint64_t, std::uint16_t> device_indexes_;  // of those in use
+  std::unordered_map<std::uint64_t, std::uint16_t> device_indexes_;  // of devices in use
   IndexTable<NameHash> by_name_;          // the children of directories that have many
   IndexTable<IdentityHash> by_identity_;  // one node for each identity: the head
   IndexTable<WatchHash> by_watch_;        // one directory for each watch
-  // The other nodes of an identity that has several, under its head.
+  // The other nodes of an identity that has several nodes, keyed by the head.
   std::unordered_map<NodeId, LinkGroup<NodeId>> links_;
   std::uint64_t directories_ = 0;
   std::uint64_t others_ = 0;
 };
 
-// The node after `node` of those below `top`, parents first; kNoNode after the last.
+// The node after `node` among those below `top`, parents first; kNoNode after the last.
 NodeId next_below(const Tree& tree, NodeId node, NodeId top);
 
 }  // namespace lookout

@@ -9,15 +9,16 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kRetry{100};
 constexpr milliseconds kPollInterval{1000};
-// Between two looks at files that have writers: the end of a writable mapping gives no hint.
+// Interval of the checks of files that have writers: the end of a writable mapping causes no event.
 constexpr milliseconds kHold{200};
-// After changes, until what they made counts as old: longer than a tick of the inode clock.
+// How long after changes until their time stamps count as old: longer than a tick of the inode
+// clock.
 constexpr milliseconds kConfirm{20};
-// Descriptors of directories stay open for two periods at most after their last change; and when
-// there was no event for more than a second, all is confirmed once more: what an overflow loses is
-// told apart by times, some of which are whole seconds.
+// Descriptors of directories stay open for at most two periods after their last change. When there
+// was no event for more than a second, the state is confirmed once more: after an overflow, lost
+// changes are detected by time stamps, some of which are whole seconds.
 constexpr milliseconds kPeriod{500};
-constexpr int kCalmPeriods = 3;  // the first one has begun before the last event
+constexpr int kCalmPeriods = 3;  // the first period began before the last event
 
 }  // namespace
 
@@ -36,7 +37,7 @@ Wakeups::Wakeups(boost::asio::io_context& io, Reconciler& reconciler, RootManage
 
 void Wakeups::poll_every(milliseconds interval) {
   poll_interval_ = interval;
-  // One that has been set may be too late.
+  // A timer that is already set may fire too late.
   poll_.cancel();
 }
 

@@ -1,6 +1,6 @@
-// The looks that no hint asks for: at what could not be looked at, at what is polled or held, and
-// once more at the kernel's queue when changes have ended. While nothing of it is due no timer is
-// set, so an idle watcher makes no system call.
+// Timers for work that no hint starts: checks of what could not be checked, of what is polled and
+// of what waits for writers, and one more read of the kernel's queue after changes have ended. If
+// none of that is due, no timer is set, so an idle watcher makes no system call.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -15,19 +15,19 @@ namespace lookout {
 
 class Wakeups {
  public:
-  // All are called from the loop: `observe` takes what the kernel has queued, and `wake` has the
-  // work done that a wakeup has brought up.
+  // The event loop calls all of these. `observe` reads the kernel's queue, and `wake` does the work
+  // that a timer has brought up.
   Wakeups(boost::asio::io_context& io, Reconciler& reconciler, RootManager& roots,
           std::function<void()> observe, std::function<void()> wake);
 
   void poll_every(std::chrono::milliseconds interval);
 
   void hinted() { calm_periods_ = 0; }
-  // Whether something could not be looked at for a passing reason, so that it is tried again.
+  // Whether something could not be checked because of a transient error, so that it is tried again.
   bool must_retry() const;
 
-  // Sets what is due, when there is no more work for now. `settled` says that all that has changed
-  // so far has been told.
+  // Sets the timers that are due. Call it when there is no more work for now; `settled` says that
+  // all changes so far have been reported.
   void set(bool settled);
 
  private:

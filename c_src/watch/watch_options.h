@@ -10,17 +10,18 @@ namespace lookout {
 
 struct WatchOptions {
   bool recursive = true;
-  bool report_existing = false;   // what stands there already is told as created
-  bool wait_for_missing = false;  // a path that does not exist yet is told when it appears
-  bool follow_symlinks = false;   // those that lead to a directory stand for it
+  bool report_existing = false;   // report entries that already exist as created
+  bool wait_for_missing = false;  // a path that does not exist yet is reported when it appears
+  bool follow_symlinks = false;   // a link that leads to a directory is reported as that directory
   Backend backend = Backend::automatic;
-  // Milliseconds for which the event of a file waits for its writers at most; 0: it does not wait.
+  // How many milliseconds the event of a file waits for its writers at most; 0: it does not wait.
   std::uint32_t await = 0;
 
-  bool gitignore = false;  // what git ignores is invisible (watch/rule_files.h), .git too
-  // Lines as in a .gitignore file that stands in each of the directories.
-  std::vector<std::string> ignore = {};  // what they match is invisible
-  std::vector<std::string> only = {};    // if any: what is no directory is visible where they match
+  bool gitignore = false;  // hide what git ignores (watch/rule_files.h), and .git
+  // Lines as in a .gitignore file in each of the directories.
+  std::vector<std::string> ignore = {};  // what they match is hidden
+  // If any: only what they match is visible, apart from directories.
+  std::vector<std::string> only = {};
 
   bool operator==(const WatchOptions&) const = default;
 };

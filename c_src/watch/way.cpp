@@ -11,7 +11,7 @@
 namespace lookout {
 namespace {
 
-constexpr int kMostLinks = 40;  // as path_resolution(7): then ELOOP
+constexpr int kMostLinks = 40;  // as in path_resolution(7); then ELOOP
 
 std::deque<std::string> components(const std::string& path) {
   std::deque<std::string> parts;

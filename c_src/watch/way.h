@@ -1,4 +1,4 @@
-// The way that a path leads, step by step, as path_resolution(7) tells it.
+// Resolves a path component by component, as path_resolution(7) describes.
 #pragma once
 
 #include <functional>
@@ -9,23 +9,23 @@ namespace lookout {
 struct WayStep {
   enum class Kind { directory, other, link, missing };
   Kind kind;
-  std::string leads;  // of a symbolic link
+  std::string leads;  // the target of a symbolic link
 };
 
-// What stands at a path, of which only the last part may be a symbolic link.
+// Checks the entry at a path of which only the last component may be a symbolic link.
 WayStep step_to(const std::string& path);
 
 struct WayEnd {
-  std::string at;  // as far as it led, without symbolic links
-  bool whole;      // something stands at its end
+  std::string at;  // as far as the path led, without symbolic links
+  bool whole;      // an entry exists at the end of the path
 };
 
-// Follows an absolute path. Before each step `take` is called with the directory that it is made
-// from and the next name, and tells what stands there.
+// Follows an absolute path. Before each step it calls `take` with the current directory and the
+// next name; `take` returns what exists there.
 WayEnd walk(const std::string& path,
             const std::function<WayStep(const std::string& at, const std::string& name)>& take);
 
-// `directory` without slash at its end, but for "/".
+// `directory` has no trailing slash, except for "/".
 std::string join(const std::string& directory, const std::string& name);
 std::string parent_of(const std::string& path);
 
