@@ -1,4 +1,4 @@
-// Descriptors that the loop waits for.
+// Hands a descriptor over to the event loop.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -8,7 +8,8 @@
 
 namespace lookout {
 
-// Throws boost::system::system_error where the loop cannot take one more; it is closed then.
+// Throws boost::system::system_error, and closes `fd`, when the loop cannot take another
+// descriptor.
 inline boost::asio::posix::stream_descriptor adopt(boost::asio::io_context& io, UniqueFd fd) {
   boost::asio::posix::stream_descriptor descriptor(io);
   descriptor.assign(fd.get());

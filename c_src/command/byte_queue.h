@@ -1,4 +1,4 @@
-// Bytes in the order in which they came.
+// A FIFO queue of bytes.
 #pragma once
 
 #include <cstddef>
@@ -7,17 +7,18 @@
 
 namespace lookout {
 
-// Holds no more memory than a few times the most that has waited at once, however many bytes have
-// gone through it and even if it never was empty.
+// The memory stays below a small multiple of the largest number of bytes that ever waited at once,
+// regardless of how many bytes have passed through and even if the queue never became empty.
 class ByteQueue {
  public:
   void append(std::string_view bytes) { bytes_ += bytes; }
   std::string_view waiting() const { return std::string_view(bytes_).substr(taken_); }
 
-  // At most as many as wait.
+  // `count` is at most waiting().size().
   void take(std::size_t count) {
     taken_ += count;
-    // So no byte costs more than one move, and less than half of the memory is waste.
+    // Erase only when at least half of the buffer is consumed: each byte is then moved at most
+    // once, and less than half of the memory is unused.
     if (taken_ < bytes_.size() - taken_) return;
     bytes_.erase(0, taken_);
     taken_ = 0;
@@ -28,7 +29,7 @@ class ByteQueue {
   std::size_t memory() const { return bytes_.capacity(); }
 
  private:
-  std::string bytes_;  // from taken_ on
+  std::string bytes_;  // the bytes from taken_ on are waiting
   std::size_t taken_ = 0;
 };
 

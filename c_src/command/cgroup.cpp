@@ -19,7 +19,7 @@ namespace lookout {
 namespace {
 
 constexpr mode_t kDirectoryMode = 0755;
-constexpr int kMostTries = 10;  // of a removal, a millisecond apart
+constexpr int kMostTries = 10;  // attempts at a removal, 1 ms apart
 constexpr std::chrono::milliseconds kLastRemoval{100};
 
 using Clock = std::chrono::steady_clock;
@@ -34,8 +34,8 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
   return parts;
 }
 
-// proc_pid_mountinfo(5): the file system's type follows a field "-", the fourth field is the root
-// of the mount within the file system, the fifth the mount point.
+// proc_pid_mountinfo(5): the type of the file system follows a field "-", the fourth field is the
+// root of the mount within the file system, the fifth the mount point.
 std::string_view mount_point(std::string_view mountinfo) {
   for (const std::string_view line : split(mountinfo, '\n')) {
     const auto fields = split(line, ' ');
@@ -48,7 +48,7 @@ std::string_view mount_point(std::string_view mountinfo) {
   return {};
 }
 
-// Empty where it cannot be read.
+// Returns an empty string if the file cannot be read.
 std::string content_of(const char* path) {
   const UniqueFd file(::open(path, O_RDONLY | O_CLOEXEC));
   std::string content;
@@ -59,7 +59,7 @@ std::string content_of(const char* path) {
   return content;
 }
 
-// The time since the start of the system, of which no cgroup survives the end.
+// The time since boot. No cgroup survives a reboot, so it makes names unique.
 std::string nanoseconds() {
   timespec time{};
   ::clock_gettime(CLOCK_BOOTTIME, &time);
@@ -70,9 +70,9 @@ std::string own_cgroup() {
   return cgroup_path(content_of("/proc/self/mountinfo"), content_of("/proc/self/cgroup"));
 }
 
-// Makes a directory in a cgroup; empty where that cannot be done. Its name is new also where one of
-// an earlier lookout_port with this process id, or of one with this id in another namespace, was
-// left.
+// Creates a directory in a cgroup; returns an empty string on failure. The name is unique even if a
+// directory was left by an earlier lookout_port with this process id, or by one with this id in
+// another PID namespace.
 std::string make_directory(const std::string& parent) {
   if (parent.empty()) return {};
   const std::string prefix = parent + "/lookout-" + std::to_string(::getpid()) + "-";
@@ -87,13 +87,13 @@ UniqueFd open_cgroup(int directory, const char* path) {
   return UniqueFd(::openat(directory, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
 }
 
-// The name of a cgroup below this one; empty where there is none.
+// Returns the name of a child cgroup; empty if there is none.
 std::string cgroup_below(int directory) {
   UniqueFd again = open_cgroup(directory, ".");
   const std::unique_ptr<DIR, int (*)(DIR*)> listing(::fdopendir(again.get()), ::closedir);
   if (!listing) return {};
   again.release();
-  // One thread reads this directory stream.
+  // Only one thread reads this directory stream.
   // NOLINTNEXTLINE(concurrency-mt-unsafe)
   while (const dirent* entry = ::readdir(listing.get())) {
     if (entry->d_type == DT_DIR && entry->d_name[0] != '.') return entry->d_name;
@@ -101,7 +101,8 @@ std::string cgroup_below(int directory) {
   return {};
 }
 
-// Whether systemd leaves the cgroups below this one to its service (systemd's CGROUP_DELEGATION).
+// Returns whether systemd has delegated the cgroups below this one to its service (systemd's
+// CGROUP_DELEGATION).
 bool is_delegated(const std::string& cgroup) {
   char value = 0;
   return (::getxattr(cgroup.c_str(), "user.delegate", &value, 1) == 1 ||
@@ -122,7 +123,7 @@ bool write_file(int directory, const char* name, const std::string& content) {
                      static_cast<ssize_t>(content.size());
 }
 
-// The words of `wanted` that are not among those of a file.
+// Returns the words of `wanted` that the file does not contain.
 std::vector<std::string> missing_in(const std::string& file,
                                     const std::vector<std::string>& wanted) {
   const std::string content = content_of(file.c_str());
@@ -265,7 +266,7 @@ UniqueFd open_kill_file(int directory) {
 }
 
 void kill_cgroup(int kill_file) {
-  // What it does not reach is found by the walk.
+  // The walk through /proc finds processes that this write does not reach.
   if (::write(kill_file, "1", 1) < 0) errno = 0;
 }
 
@@ -276,7 +277,7 @@ bool CgroupRemoval::go_on(TimePoint end) {
       continue;
     }
     if (::rmdir(path_.c_str()) == 0 || errno == ENOENT || tries_ == kMostTries) return true;
-    // A process that has just ended may keep a cgroup for a moment.
+    // A process that has just ended may keep its cgroup busy for a moment.
     if (++tries_ > 1) ::poll(nullptr, 0, 1);
     directory_ = open_cgroup(AT_FDCWD, path_.c_str());
     names_.clear();
@@ -284,8 +285,9 @@ bool CgroupRemoval::go_on(TimePoint end) {
   return false;
 }
 
-// Goes down to a cgroup below, or removes the one where it is: the deepest first. False at the end
-// of a pass: none is left, or one cannot be removed now.
+// Descends into a child cgroup, or, if there is none, removes the current one and goes up: the
+// deepest are removed first. Returns false at the end of a pass: no cgroup is left, or one cannot
+// be removed now.
 bool CgroupRemoval::remove_next() {
   std::string name = cgroup_below(directory_.get());
   if (!name.empty()) {

@@ -1,5 +1,5 @@
-// A cgroup of a command's own (cgroups(7), version 2): its processes can be ended all at once,
-// which no walk through /proc can do to those that fork without end.
+// A cgroup of its own for a command (cgroups(7), version 2). The kernel kills all processes of a
+// cgroup at once; a walk through /proc cannot catch processes that fork without end.
 #pragma once
 
 #include <sys/types.h>
@@ -17,45 +17,46 @@
 
 namespace lookout {
 
-// Removes a cgroup without processes, and the cgroups that its processes have made below it, which
-// may be many: a piece at a time. However deep they are, this takes two descriptors and no
-// recursion.
+// Removes a cgroup that has no processes, and all cgroups that its processes have created below it.
+// There may be many of them, so the removal runs in slices. At any depth it needs two descriptors
+// and no recursion.
 class CgroupRemoval {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
 
   explicit CgroupRemoval(std::string path) : path_(std::move(path)) {}
 
-  // Removes cgroups until `end`. True when all are gone, or what is left cannot be removed.
+  // Removes cgroups until `end`. Returns true when all are gone, or when the rest cannot be
+  // removed.
   bool go_on(TimePoint end);
 
  private:
   bool remove_next();
 
   std::string path_;
-  UniqueFd directory_;              // where it is, below path_; empty between two passes
-  std::vector<std::string> names_;  // those from path_ down to it
-  int tries_ = 0;                   // passes since a cgroup was removed
+  UniqueFd directory_;  // the current cgroup, path_ or below it; empty between two passes
+  std::vector<std::string> names_;  // path components from path_ to directory_
+  int tries_ = 0;                   // passes since the last removed cgroup
 };
 
 class Cgroup {
  public:
-  // A new one below that of this process. None where there is no cgroup v2 that may be written, or
-  // one without cgroup.kill (Linux 5.14).
+  // Creates a cgroup below the cgroup of this process. Returns nothing if there is no writable
+  // cgroup v2 hierarchy, or if the kernel has no cgroup.kill (Linux 5.14).
   static std::optional<Cgroup> make();
-  // The same with limits, which are set. It is made below the cgroup of this process, or beside it
-  // where that above it is delegated by systemd. `enotsup`, with what is missing, where it cannot
-  // be had: the controllers of the limits must be enabled there for the cgroups below.
+  // Creates a cgroup and sets its limits. It is created below the cgroup of this process, or below
+  // the parent of that one if systemd has delegated the parent. The controllers of the limits must
+  // be enabled there for child cgroups; otherwise the result is `enotsup`, and its detail names
+  // what is missing.
   static Result<Cgroup> make(const CgroupLimits& limits);
 
   Cgroup(Cgroup&& other) noexcept = default;
   Cgroup& operator=(Cgroup&& other) noexcept = default;
-  ~Cgroup();  // removes it, but not for long
+  ~Cgroup();  // tries to remove the cgroup, for a limited time
 
   const std::string& path() const { return path_; }
   int directory() const { return directory_.get(); }
-  void kill() const;  // see kill_cgroup()
-  // See CgroupRemoval.
+  void kill() const;
   bool remove(CgroupRemoval::TimePoint end) { return removal_.go_on(end); }
 
  private:
@@ -69,38 +70,39 @@ class Cgroup {
   CgroupRemoval removal_;
 };
 
-// The names of the controllers that limits need: "memory", "cpu", "pids".
+// Returns the names of the controllers that the limits need: "memory", "cpu", "pids".
 std::vector<std::string> controllers_of(const CgroupLimits& limits);
 
-// Enables controllers for the cgroups below one, given by its path, unless they are. Nothing, or
-// why that cannot be done.
+// Enables the controllers for the children of the cgroup at this path, unless they are enabled
+// already. Returns nothing on success, else the reason for the failure.
 std::optional<std::string> enable_below(const std::string& cgroup,
                                         const std::vector<std::string>& controllers);
 
-// The cgroup below which one with these controllers can be made: this one, where that is not
-// possible the one above if it is delegated by systemd. They are enabled for the cgroups below it.
+// Returns the cgroup below which a cgroup with these controllers can be created: `own`, or, if that
+// is not possible, the parent of `own` if systemd has delegated it. Enables the controllers for its
+// children.
 Result<std::string> limitable_parent(const std::string& own,
                                      const std::vector<std::string>& controllers);
 
-// Writes the limits of a cgroup; pids.max with room for the process that launches the command,
-// until set_pids_max(). False with errno.
+// Writes the limits of a cgroup. pids.max includes one more process, the one that launches the
+// command, until set_pids_max() is called. Returns false with errno.
 bool set_limits(int directory, const CgroupLimits& limits);
 bool set_pids_max(int directory, std::uint64_t processes);
 
-// The file that ends every process in a cgroup. It is opened before the command runs, which may
-// take the limit of open files away.
+// Opens cgroup.kill, the file that kills every process of a cgroup. Open it before the command
+// runs: the command may lower the limit of open files of this process (prlimit(2)).
 UniqueFd open_kill_file(int directory);
 void kill_cgroup(int kill_file);
 
-// Removes a cgroup and those below it, however long that takes; no matter if it is gone.
+// Removes a cgroup and all cgroups below it, without a time limit. A missing cgroup is no error.
 void remove_cgroup(const std::string& path);
 
-// Whether a process has been moved out of the cgroups of this one, whose child it is. False where
-// /proc does not show it.
+// Returns whether `child`, a child of this process, is in other cgroups than this process. Returns
+// false if /proc does not show it.
 bool is_in_another_cgroup(pid_t child);
 
-// Where the cgroup of a process stands in the file system, from the lines of its
-// /proc/PID/mountinfo and /proc/PID/cgroup; empty where there is no version 2. Pure.
+// Returns the path in the file system of the cgroup of a process, given the contents of its
+// /proc/PID/mountinfo and /proc/PID/cgroup; empty if there is no cgroup v2. Pure.
 std::string cgroup_path(std::string_view mountinfo, std::string_view cgroup);
 
 }  // namespace lookout

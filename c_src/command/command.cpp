@@ -77,7 +77,7 @@ std::optional<Error> Command::start(const LaunchSpec& spec) {
                                          output_handlers(OutputStreamName::errors),
                                          std::move(input_handlers));
   } catch (const boost::system::system_error& error) {
-    // The link is closed: the guardian ends, with all that it has started.
+    // The link is closed, so the guardian ends with everything that it has started.
     await_guardian(guardian);
     return launch_error({LaunchStep::guard, error.code().value()}, spec.argv.front());
   }
@@ -90,7 +90,7 @@ std::optional<Error> Command::start(const LaunchSpec& spec) {
   return std::nullopt;
 }
 
-// Whether the command of this guardian is not over: what was waited for may be reported late.
+// Returns whether this run is still the current one: pending handlers may be called after its end.
 bool Command::runs(pid_t id) const {
   return running_ && running_->id == id;
 }
@@ -101,7 +101,7 @@ void Command::watch_link() {
         if (error || !runs(id)) return;
         while (const auto report = receive_report(running_->link.native_handle()))
           on_report(*report);
-        // At the end of the link the end of the guardian follows.
+        // After end of file on the link the guardian ends soon.
         if (errno != 0) watch_link();
       });
 }
@@ -122,7 +122,7 @@ void Command::oversee(pid_t id) {
   running_->oversee_timer.async_wait([this, id](const auto& error) {
     if (error || !runs(id)) return;
     if (auto failure = running_->stop_failure()) answer_stops(*failure);
-    // Its processes cannot be killed: on_tree_gone() comes when they have ended.
+    // Its processes cannot be killed; on_tree_gone() follows when they have ended.
     if (running_->launch_is_late(kSweepTimeout)) answer_spawn(running_->launch_failure());
     running_->overseen = running_->awaits_end_or_answer();
     if (!running_->overseen) return;
@@ -134,7 +134,7 @@ void Command::oversee(pid_t id) {
 void Command::on_report(const Report& report) {
   switch (report.kind) {
     case Report::Kind::started:
-      if (!running_->spawned) return;  // the launch has failed
+      if (!running_->spawned) return;  // the launch has already failed
       running_->command = report.value;
       return answer_spawn(static_cast<std::uint64_t>(report.value));
     case Report::Kind::failed:
@@ -169,15 +169,17 @@ void Command::answer_stops(const Result<Done>& outcome) {
   for (const DoneHandler& done : std::exchange(running_->stops, {})) done(outcome);
 }
 
-// It ends last of the tree, unless it was killed: then what is left of the tree has become ours.
-// What the command left behind is nobody's then: it falls to the init process instead of to this
-// program, which would end it. An order to stop that the guardian has got before goes first.
+// lookout_port gives up being a subreaper first, so that processes that the command leaves behind
+// become children of the init process; as children of lookout_port they would be killed. If the
+// guardian already has an order to stop, that order wins.
 void Command::leave() {
   if (running_->lingers || running_->killed_at) return;
   resign_as_subreaper();
   send({Order::Kind::leave});
 }
 
+// The guardian exits after its whole tree, unless it was killed. Then lookout_port has become the
+// parent of the remaining processes, and sweep() ends them.
 void Command::on_guardian_end() {
   while (const auto report = receive_report(running_->link.native_handle())) on_report(*report);
   while (!running_->signals.empty()) on_signalled(not_running("signal"));
@@ -204,7 +206,7 @@ void Command::on_tree_gone() {
   finish_if_over();
 }
 
-// There is no guardian any more that could still be in the way of another command.
+// Reset running_ before the call: no guardian is left that could be in the way of another command.
 void Command::fail() {
   answer_stops(Done{});
   const auto failed = std::exchange(running_, nullptr);
@@ -220,7 +222,8 @@ void Command::finish_if_over() {
   if (!running_ || !running_->tree_gone || !running_->output.ended() || !running_->errors.ended()) {
     return;
   }
-  // The process id of a command that was killed with its guardian may have been reaped elsewhere.
+  // If the guardian was killed, the command may have been reaped elsewhere and its status is
+  // unknown.
   const CommandEnd end{running_->status.value_or(ExitStatus{0, SIGKILL}), running_->killed};
   running_.reset();
   listener_.on_exit(end);
@@ -267,12 +270,12 @@ void Command::signal(int number, DoneHandler done) {
 }
 
 void Command::stop(milliseconds grace, DoneHandler done) {
-  // Of a launch that has no outcome yet, too: the guardian reads the order when it has one.
+  // This includes a launch without an outcome: the guardian reads the order after the outcome.
   if (!running_ || (running_->command == 0 && !running_->spawned)) {
     return done(not_running("stop"));
   }
-  if (running_->tree_gone) return done(Done{});  // on_exit() waits for the end of the output
-  // Where there is no guardian any more the sweep is under way.
+  if (running_->tree_gone) return done(Done{});  // on_exit() follows at the end of the output
+  // Without a guardian, the sweep is running already.
   if (!send({Order::Kind::stop, static_cast<int>(grace.count())})) end_link();
   const auto killed_at = Clock::now() + grace;
   running_->killed_at = std::min(running_->killed_at.value_or(killed_at), killed_at);
@@ -310,7 +313,7 @@ void Command::end_and_wait(milliseconds timeout) {
   if (!running_) return;
   const auto end = Clock::now() + running_->grace + timeout;
   running_->link.close();
-  // The guardian does the work, and goes on where the timeout is not enough, unless it is held.
+  // The guardian ends the tree, and continues after the timeout, unless it is stopped or frozen.
   bool ended = false;
   do {
     ended = running_->await_guardian_or_output(kOverseePause);
@@ -324,7 +327,7 @@ void Command::end_and_wait(milliseconds timeout) {
 
 bool Command::send(Order order) {
   running_->orders.push_back(order);
-  // Others wait until the link takes more.
+  // Later orders wait until the link accepts more.
   return running_->orders.size() > 1 || send_orders();
 }
 
@@ -344,7 +347,7 @@ bool Command::send_orders() {
   return true;
 }
 
-// Stops the command, with the grace of the launch, where no order can be sent.
+// Stops the command, with the grace period of the launch, when no order can be sent.
 void Command::end_link() {
   ::shutdown(running_->link.native_handle(), SHUT_WR);
 }

@@ -1,4 +1,5 @@
-// A command: launched, streamed and ended, all from one loop and without waiting.
+// Launches, streams and ends a command. Everything runs in one event loop and without blocking it;
+// only end_and_wait() blocks.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -24,29 +25,29 @@ namespace lookout {
 // How a command and its tree ended.
 struct CommandEnd {
   ExitStatus status;
-  bool killed = false;  // a process of the tree was left after the grace, and got SIGKILL
+  bool killed = false;  // a process was left after the grace period and got SIGKILL
 };
 
-// What a command tells unasked. Called from the loop.
+// Receives the events of a command. The methods are called from the loop.
 class CommandListener {
  public:
   virtual ~CommandListener() = default;
   virtual void on_output(OutputStreamName stream, std::string_view bytes) = 0;
-  // So many bytes of the input have been taken by the command.
+  // The command has taken this many bytes of its input.
   virtual void on_input_taken(std::size_t bytes) = 0;
-  // The command has closed its input, or ended: what waited for it is dropped.
+  // The command has closed its input or has exited. Bytes that waited for it are dropped.
   virtual void on_input_broken() = 0;
-  // The last word: the output has ended, and no process of the command is left.
+  // The final event: the output has ended, and no process of the command is left.
   virtual void on_exit(const CommandEnd& end) = 0;
-  // False while so much waits to be sent that reading should pause until resume().
+  // Returns false while so many bytes wait to be sent that reading should pause until resume().
   virtual bool has_room() const = 0;
 };
 
-// One at a time. Its process is the child of a guardian (guardian.h), which this starts with it.
-// While an answer of the guardian is awaited it is checked ten times a second: one that a process
-// of the tree has stopped or moved to another cgroup, that has not ended 2 s after the grace of
-// stop(), or that has not reported the outcome of the launch within its timeout, is killed with the
-// tree.
+// Runs one command at a time. The process of the command is the child of a guardian (guardian.h),
+// which spawn() starts. While an answer of the guardian is outstanding, the guardian is checked ten
+// times a second. It is killed, together with the tree, if a process of the tree has stopped it or
+// moved it to another cgroup, if it is still alive 2 s after the grace period of stop(), or if it
+// has not reported the outcome of the launch within the launch timeout.
 class Command {
  public:
   using SpawnHandler = std::function<void(Result<std::uint64_t>)>;  // the process id
@@ -57,39 +58,41 @@ class Command {
   Command(const Command&) = delete;
   Command& operator=(const Command&) = delete;
 
-  // `done` is called when the program runs, or with the reason why it does not (launch_error.h);
-  // then another may be tried. `already_running` where there is one. After `done` with a process
-  // id, on_exit() comes. `etimedout` where the launch has no outcome within its timeout: its
-  // processes are killed, and where they have not ended 3 s later `already_running` until they
-  // have.
+  // Calls `done` when the program runs, or with the reason why it does not (launch_error.h). After
+  // a process id, on_exit() follows; after an error the caller may spawn another command. Errors:
+  // `already_running` if there is a command; `etimedout` if the launch has no outcome within its
+  // timeout. On a timeout the processes of the launch are killed; if some are still alive 3 s
+  // later, `done` is called anyway, and spawn() returns `already_running` until they have ended.
   void spawn(const LaunchSpec& spec, SpawnHandler done);
 
-  // At most kInputWindow bytes may wait: `overrun`. `closed` after close_input() and where the
-  // command has no input, `epipe` where it does not read any more, `not_running`.
+  // Queues bytes for the input. Errors: `overrun` if more than kInputWindow bytes would wait,
+  // `closed` after close_input() or if the command has no input, `epipe` if the command does not
+  // read any more, `not_running`.
   Result<Done> write(std::string_view bytes);
   Result<Done> close_input();
 
-  // To the process group of the command; with a terminal SIGINT, SIGQUIT and SIGTSTP, which its
-  // keys send, to its foreground process group. `done` is called when it is sent, or with the
-  // reason why it is not: `not_running` once the command has exited, else an errno of kill(2).
+  // Sends a signal to the process group of the command. If the command has a terminal, SIGINT,
+  // SIGQUIT and SIGTSTP, the signals of its keys, go to the foreground process group of the
+  // terminal. `done` is called when the signal is sent, or with the reason why it is not:
+  // `not_running` once the command has exited, else an errno of kill(2).
   void signal(int number, DoneHandler done);
-  // The stop signal to every process of the tree, and after the grace SIGKILL to whatever is left
-  // of it. The tree has the whole grace also when the command itself exits earlier. `done` is
-  // called when nothing is left, or with the reason why something is a second after SIGKILL:
-  // `eperm` where a process may not be signalled, `etimedout` (three seconds) where one is stuck in
-  // the kernel; then on_exit() comes when that has ended. `not_running` where nothing is left at
-  // all.
+  // Sends the stop signal to every process of the tree, and SIGKILL to the remaining processes
+  // after the grace period. The tree has the whole grace period even if the command itself exits
+  // earlier. `done` is called when no process is left, or with the reason why one is left after
+  // SIGKILL: `eperm` after one second if a process may not be signalled, `etimedout` after three
+  // seconds if a process is stuck in the kernel. on_exit() then follows when that process has
+  // ended. The result is `not_running` if nothing is left from the start.
   void stop(std::chrono::milliseconds grace, DoneHandler done);
-  Result<Done> resize(WindowSize size);  // `no_terminal` where it has none
+  Result<Done> resize(WindowSize size);  // `no_terminal` if the command has none
 
-  // What its processes have used until now; `not_running` where none of them is left.
+  // Returns what the processes of the command have used so far; `not_running` if none is left.
   Result<CommandStats> stats() const;
 
   void grant(OutputStreamName stream, std::uint64_t bytes);
   void resume();
 
-  // Stops everything with the grace of the launch, waiting for it at most that and `timeout`. For
-  // the end of lookout_port: nothing is reported any more.
+  // Stops everything with the grace period of the launch, and blocks for at most that period plus
+  // `timeout`. For the shutdown of lookout_port: the listener gets no further events.
   void end_and_wait(std::chrono::milliseconds timeout);
 
  private:
@@ -112,7 +115,7 @@ class Command {
   void fail();
   void on_stream_end();
   void finish_if_over();
-  // Both false, with errno, where the guardian cannot be reached.
+  // Both return false, with errno, if the guardian cannot be reached.
   bool send(Order order);
   bool send_orders();
   void end_link();

@@ -16,8 +16,8 @@
 namespace lookout {
 namespace {
 
-// The numbers of the calls that take ids of 32 bits. The functions of the C library would change
-// the ids of all threads that it believes to exist, which after a vfork are those of the parent.
+// The numbers of the calls that take 32-bit ids. The C library functions would change the ids of
+// all threads that they know of; after a vfork these are the threads of the parent.
 #ifdef SYS_setresuid32
 constexpr long kSetGroups = SYS_setgroups32;
 constexpr long kSetGroupIds = SYS_setresgid32;
@@ -38,8 +38,8 @@ struct User {
   gid_t group = 0;
 };
 
-// Calls one of getpwnam_r(3) and its like with a buffer that is large enough. `found` gets the
-// entry; the outcome is 0 also where there is none, else errno.
+// Calls getpwnam_r(3) or a similar function with a large enough buffer, and passes the entry to
+// `found`. Returns 0, also if there is no entry, else errno.
 template <class Entry, class Lookup, class Found>
 int look_up(Lookup lookup, Found found) {
   for (std::vector<char> buffer(kFirstBuffer);; buffer.resize(buffer.size() * 4)) {
@@ -53,7 +53,7 @@ int look_up(Lookup lookup, Found found) {
   }
 }
 
-// Some services report an entry that does not exist as one of these (getpwnam(3)).
+// Some name services report a missing entry with one of these (getpwnam(3)).
 bool is_absence(int code) {
   return code == 0 || code == ENOENT || code == ESRCH || code == EBADF || code == EPERM;
 }
@@ -72,7 +72,7 @@ Error unknown(const char* reason, const char* kind, const NameOrId& wanted, int 
   return Error{reason, kind, "", detail + "; getent passwd and getent group list what there is"};
 }
 
-// Nothing for a number that has no entry.
+// Returns nothing for a number without an entry.
 Result<std::optional<User>> find_user(const NameOrId& wanted) {
   std::optional<User> user;
   const auto keep = [&user](const passwd& entry) {
@@ -100,12 +100,12 @@ Result<gid_t> find_group(const NameOrId& wanted) {
   return *group;
 }
 
-// Those of the group database, with the primary group.
+// Returns the groups of the group database, including the primary group.
 std::vector<gid_t> groups_of(const User& user, gid_t group) {
   int count = 64;
   std::vector<gid_t> groups(static_cast<std::size_t>(count));
   while (::getgrouplist(user.name.c_str(), group, groups.data(), &count) < 0) {
-    // Some versions leave the count as it is.
+    // Some versions do not update the count.
     const std::size_t needed = static_cast<std::size_t>(count);
     groups.resize(needed > groups.size() ? needed : groups.size() * 2);
     count = static_cast<int>(groups.size());
@@ -183,8 +183,8 @@ bool has_ids(const Credentials& credentials) {
   return true;
 }
 
-// The kernel takes them from a root that becomes another user, unless a flag forbids it
-// (capabilities(7)), and leaves them to one that was no root before.
+// When root becomes another user, the kernel clears its capabilities, unless a flag forbids that
+// (capabilities(7)). A process that was not root before keeps them.
 bool drop_capabilities() {
   // Before Linux 4.3 there is no ambient set.
   if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 && errno != EINVAL) {
@@ -194,8 +194,9 @@ bool drop_capabilities() {
   return capability_call(SYS_capset, none) == 0;
 }
 
-// Whoever has a session keyring may read the keys in it (session-keyring(7)). Without keyctl(2), in
-// the kernel or by a filter of system calls, which the command inherits, there is nothing to leave.
+// A process with a session keyring may read its keys (session-keyring(7)). If keyctl(2) is missing
+// in the kernel or blocked by a seccomp filter, which the command inherits, there is nothing to
+// leave.
 bool leave_session_keyring() {
   if (::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr) >= 0) return true;
   return errno == ENOSYS || errno == EPERM;
@@ -248,7 +249,8 @@ bool take_credentials(const Credentials& credentials) {
   }
   if (credentials.user) {
     const uid_t user = *credentials.user;
-    // Before the change of the user, whose quota of keys the command could have used up.
+    // Do this before the change of the user, because processes of that user may have used up its
+    // key quota.
     if (!leave_session_keyring()) return false;
     if (::syscall(kSetUserIds, user, user, user) != 0) return false;
     if (user != 0 && !drop_capabilities()) return false;

@@ -13,7 +13,7 @@
 
 namespace lookout {
 
-// Numbers, as the system calls take them. What is not there is left as it is.
+// Numeric ids for the system calls. An id without a value stays unchanged.
 struct Credentials {
   std::optional<uid_t> user;
   std::optional<gid_t> group;
@@ -24,23 +24,23 @@ struct Credentials {
 
 struct Account {
   Credentials credentials;
-  // HOME, LOGNAME and USER of the user; without a user nothing.
+  // HOME, LOGNAME and USER of the user; empty without a user.
   std::vector<EnvironmentChange> environment;
 };
 
-// Looks the user and the groups up (nsswitch.conf(5)), which may read files and ask servers.
-// Nothing where the command keeps those of lookout_port. Errors: `bad_user` and `bad_group` for a
-// name that is not known, `eperm` where this process may not change them, or could not send signals
-// to the command afterwards.
+// Looks up the user and the groups (nsswitch.conf(5)); this may read files and query servers.
+// Returns nothing if the command keeps the user and groups of lookout_port. Errors: `bad_user` and
+// `bad_group` for an unknown name, `eperm` if this process may not change its ids, or could not
+// signal the command afterwards.
 Result<std::optional<Account>> find_account(const LaunchSpec& spec);
 
-// The capabilities, of those that are needed, that a set of capabilities (capabilities(7), as in
-// CapEff of /proc/PID/status) does not have, by name: "CAP_SETGID". Pure.
+// Returns the names ("CAP_SETGID") of the required capabilities that are not in `capabilities`, a
+// bit set as in CapEff of /proc/PID/status (capabilities(7)). Pure.
 std::string missing_capabilities(std::uint64_t capabilities, bool other_user);
 
-// Takes the credentials: the supplementary groups, the group, the user, each as real, effective and
-// saved id, and for a user other than root the loss of all capabilities; then checks that it has
-// been taken. For the process between vfork and exec: system calls only. False with errno.
+// Sets the supplementary groups, the group and the user, each as real, effective and saved id. For
+// a user other than root it also drops all capabilities. Then verifies the ids. Runs between vfork
+// and exec, so it makes system calls only. Returns false with errno.
 bool take_credentials(const Credentials& credentials);
 
 }  // namespace lookout

@@ -20,11 +20,11 @@ constexpr unsigned kCloseRangeCloexec = 4;  // CLOSE_RANGE_CLOEXEC (Linux 5.11)
 
 using Treat = void (*)(int fd);
 
-// A record of getdents64(2) has its length at 16, its name at 19, ended by NUL.
+// The offsets of d_reclen and d_name in a record of getdents64(2); the name ends with NUL.
 constexpr std::size_t kLengthAt = 16;
 constexpr std::size_t kNameAt = 19;
 
-// Nothing for "." and "..".
+// Returns nothing for "." and "..".
 std::optional<unsigned> number_of(const char* name) {
   unsigned number = 0;
   for (const char* digit = name; *digit != '\0'; ++digit) {
@@ -36,7 +36,7 @@ std::optional<unsigned> number_of(const char* name) {
 
 void treat_listed(int listing, unsigned first, unsigned last, Treat treat) {
   std::array<char, 4096> records;
-  // The listing goes by number: what is closed meanwhile moves nothing in it.
+  // The listing is ordered by number, so closing descriptors does not shift it.
   for (long size = 0;
        (size = ::syscall(SYS_getdents64, listing, records.data(), records.size())) > 0;) {
     for (long at = 0; at < size;) {

@@ -1,15 +1,15 @@
-// Descriptors by their numbers, many at once: those that are not to be inherited.
+// Closes ranges of descriptors that a child must not inherit.
 //
-// System calls only, so that they may be called between vfork and exec. Where close_range(2) cannot
-// be had (before Linux 5.9, or forbidden by a filter of system calls), what /proc/self/fd lists is
-// gone through, and where that cannot be opened, every number below the limit.
+// These functions make system calls only, so they may run between vfork and exec. If close_range(2)
+// is unavailable (before Linux 5.9, or blocked by a seccomp filter), they walk /proc/self/fd; if
+// that cannot be opened, they walk every number below the limit of open files.
 #pragma once
 
 namespace lookout {
 
 inline constexpr unsigned kLastDescriptor = ~0U;
 
-// From `first` to `last`, both included.
+// `first` and `last` are inclusive.
 void close_descriptors(unsigned first, unsigned last);
 void close_descriptors_on_exec(unsigned first, unsigned last);
 

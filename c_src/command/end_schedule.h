@@ -1,5 +1,5 @@
-// When the tree of a command is asked to end, and when it is killed. Pure: the caller gives the
-// time and carries out the steps.
+// Decides when the tree of a command gets its stop signal and when it gets SIGKILL. Pure: the
+// caller provides the time and carries out the steps.
 #pragma once
 
 #include <algorithm>
@@ -19,39 +19,39 @@ class EndSchedule {
     kill,  // send SIGKILL to every process of the tree
   };
 
-  // How long processes that the command leaves behind go on after its exit (nothing: until they are
-  // asked to end), and how long a tree that nobody gave another grace has between the stop signal
-  // and SIGKILL.
+  // `linger` is how long processes that the command leaves behind may run after its exit; without a
+  // value they run until the first ask(). `grace` is the time between the stop signal and SIGKILL,
+  // unless ask() gives another.
   EndSchedule(std::optional<Milliseconds> linger, Milliseconds grace)
       : linger_(linger), grace_(grace) {}
 
   void on_exit(TimePoint now);
-  // Asks once: for a program the second stop signal often means to give up its clean-up. Of several
-  // graces the one that ends first counts.
+  // Requests the stop signal, once: many programs abort their clean-up at a second stop signal. If
+  // several grace periods are given, the one that ends first counts.
   void ask(TimePoint now, Milliseconds grace);
   void ask(TimePoint now) { ask(now, grace_); }
-  // Without asking first.
+  // Kills without a stop signal first.
   void kill(TimePoint now);
 
-  // What is to be done now. SIGKILL comes again and again, with growing pauses: processes take a
-  // moment to end, and may have forked.
+  // Returns the step that is due now. SIGKILL is repeated with growing pauses, because processes
+  // take a moment to end and may have forked.
   Step take_step(TimePoint now);
-  // When the next step is due; nothing while none is.
+  // Returns when the next step is due; nothing if none is scheduled.
   std::optional<TimePoint> next() const;
-  // The command has exited, and what it left behind goes on for as long as nobody asks it to end.
+  // Returns whether the command has exited and what it left behind may run until the first ask().
   bool leaves() const { return phase_ == Phase::lingering && !linger_; }
 
  private:
   enum class Phase { running, lingering, asking, asked, killing };
 
-  // Between two rounds of killing: some processes end slowly, in the kernel.
+  // The pause between two rounds of SIGKILL: some processes end slowly in the kernel.
   static constexpr Milliseconds kFirstPause{1};
   static constexpr Milliseconds kLongestPause{100};
 
   std::optional<Milliseconds> linger_;
   Milliseconds grace_;
   Phase phase_ = Phase::running;
-  TimePoint due_;  // end of the linger time or of the grace, or the next round of killing
+  TimePoint due_;  // end of the linger time or of the grace period, or the next round of SIGKILL
   Milliseconds pause_ = kFirstPause;
 };
 

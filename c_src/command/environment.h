@@ -9,13 +9,13 @@
 
 namespace lookout {
 
-// "NAME=value" each, as execve(2) takes them: `inherited` with the changes of `user` (neither after
-// a clear) and then those of the launch, in their order; of changes of one variable the last
-// counts. Takes time in proportion.
+// Returns strings "NAME=value" as execve(2) takes them: `inherited`, then the changes of `user`,
+// then those of the launch. With `clear_environment` the first two are omitted. The last change of
+// a variable wins. Runs in linear time.
 std::vector<std::string> make_environment(const char* const* inherited, const LaunchSpec& spec,
                                           const std::vector<EnvironmentChange>& user = {});
 
-// The value of a variable among such; empty where there is none.
+// Returns the value of a variable in such a list; empty if it is not set.
 std::string_view value_of(std::string_view name, const std::vector<std::string>& environment);
 
 }  // namespace lookout

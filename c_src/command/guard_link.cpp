@@ -10,10 +10,10 @@
 namespace lookout {
 namespace {
 
-// How often a call is made again for which the kernel has no memory, with a pause of a millisecond.
+// How often a call is retried, with a pause of 1 ms, when the kernel has no memory for it.
 constexpr int kMostPauses = 500;
 
-// Carries out a call, and again where its failure is transient.
+// Repeats a system call while its failure is transient.
 template <class SystemCall>
 ssize_t persist(SystemCall call) {
   for (int pauses = 0;;) {
@@ -37,7 +37,7 @@ std::optional<Message> receive_message(int link) {
   const ssize_t size =
       persist([&] { return ::recv(link, &message, sizeof message, MSG_DONTWAIT); });
   if (size == static_cast<ssize_t>(sizeof message)) return message;
-  // A peer that died with unread messages shows as a reset.
+  // ECONNRESET: the peer died with unread messages.
   if (size >= 0 || errno == ECONNRESET) errno = 0;
   return std::nullopt;
 }

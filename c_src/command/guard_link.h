@@ -1,5 +1,5 @@
-// What goes between this program and the guardian of its command: messages of one size, each
-// written and read whole, on a socket that keeps them apart (SOCK_SEQPACKET).
+// The messages between lookout_port and the guardian of a command. They have a fixed size and are
+// written and read whole, on a socket that preserves message boundaries (SOCK_SEQPACKET).
 #pragma once
 
 #include <optional>
@@ -8,26 +8,27 @@
 
 namespace lookout {
 
-// To the guardian. The end of the socket is an order, too: stop, with the grace of the launch.
+// A message to the guardian. End of file on the socket is also an order: stop, with the grace
+// period of the launch.
 struct Order {
   enum class Kind : int {
-    signal,  // value: to the command's process group
-    stop,    // value: ask the whole tree to end, and kill what is left so many milliseconds later
-    leave,   // end, and leave what the command left behind alone, unless it was asked to end
+    signal,  // value: the signal, for the command's process group
+    stop,    // send the stop signal to the tree, SIGKILL after `value` milliseconds
+    leave,   // exit, and leave the remaining processes alone unless they got a stop
   };
   Kind kind{};
   int value = 0;
 };
 
-// From the guardian.
+// A message from the guardian.
 struct Report {
   enum class Kind : int {
     started,   // value: the process id
     failed,    // value: the step, detail: errno
     exited,    // value: exit code
     signaled,  // value: signal
-    killed,    // something was left after the grace, and got SIGKILL
-    answered,  // to each order to send a signal: errno as value, 0 where it was sent
+    killed,    // a process was left after the grace period and got SIGKILL
+    answered,  // after each `signal` order; value: errno, 0 if it was sent
   };
   Kind kind{};
   int value = 0;
@@ -39,15 +40,15 @@ struct LinkPair {
   UniqueFd guardians;
 };
 
-// Both ends close-on-exec; ours does not block. Empty, with errno, where none can be had.
+// Both ends are close-on-exec; `ours` is non-blocking. Returns nothing, with errno, on failure.
 std::optional<LinkPair> make_link();
 
-// False, with errno, where it could not be sent. Never raises SIGPIPE.
+// Both return false, with errno, if the message could not be sent. They never raise SIGPIPE.
 bool send_order(int link, Order order);
 bool send_report(int link, Report report);
 
-// The next message; nothing where the other side is gone (errno 0), or where none can be received
-// now (errno EAGAIN where there is none).
+// Both return the next message. They return nothing if the peer is gone (errno 0) or if none can be
+// received now (EAGAIN if none is queued).
 std::optional<Order> receive_order(int link);
 std::optional<Report> receive_report(int link);
 

@@ -31,7 +31,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-// Blocks every signal while it lives.
+// Blocks every signal for its lifetime.
 class BlockedSignals {
  public:
   BlockedSignals() {
@@ -47,8 +47,9 @@ class BlockedSignals {
   sigset_t before_{};
 };
 
-// What the guardian inherits of this program must not stay open: not the port's streams, whose ends
-// others wait for, and not our ends of the command's pipes.
+// The guardian must not keep inherited descriptors of lookout_port open: neither the streams of the
+// port, whose peers wait for end of file, nor the ends of the command's pipes that belong to
+// lookout_port.
 void close_all_but(int link, const LaunchPlan& plan) {
   const auto [proc, epoll] = kept_descriptors();
   std::array<int, 8> kept{
@@ -64,7 +65,7 @@ void close_all_but(int link, const LaunchPlan& plan) {
   close_descriptors(static_cast<unsigned>(next), kLastDescriptor);
 }
 
-// The command has copies of its own; ours would keep its streams from ending.
+// The command has its own copies. Copies in the guardian would delay end of file on its streams.
 void close_all_of(const LaunchPlan& plan) {
   for (const int fd : plan.standard) ::close(fd);
   ::close(plan.directory);
@@ -88,18 +89,19 @@ class Guard {
     if (blind_) return on_failure(*blind_);
     const auto helper = start_helper(plan);
     const Launched launched = helper ? outcome_of(*helper) : launch_without_helper(plan);
-    // The command, which may have stopped the helper, is our child, and can be reaped, only when
-    // the helper has ended.
+    // The command may have stopped the helper. It becomes a child of the guardian, which can then
+    // reap it, only when the helper has ended.
     if (helper) ::kill(helper->pid, SIGKILL);
-    // Without the room for the helper. What the command has forked already stays.
+    // Remove the room for the helper from pids.max. Processes that the command has already forked
+    // stay.
     if (helper && plan.pids_max) set_pids_max(plan.cgroup, *plan.pids_max);
     if (const auto* failure = std::get_if<LaunchFailure>(&launched)) return on_failure(*failure);
     command_ = std::get<pid_t>(launched);
-    // A command that is not known to run is not to run.
+    // End a command whose start could not be reported.
     if (!send_report(link_, {Report::Kind::started, command_, 0})) schedule_.ask(Clock::now());
   }
 
-  // Until no descendant is left.
+  // Returns when no descendant is left, or after an order to leave.
   void run() {
     while (reap() && !left_) {
       take_step();
@@ -108,8 +110,9 @@ class Guard {
   }
 
  private:
-  // The command runs before its launch is reported, and may stop or kill the helper, its first
-  // parent: then there is no outcome, and the launch has failed, as it has at the end of the link.
+  // The command runs before its launch is reported. It may stop or kill the helper, which is its
+  // first parent; then there is no outcome, and the launch has failed. It also fails at end of file
+  // on the link.
   Launched outcome_of(const LaunchHelper& helper) const {
     const LaunchFailure unknown{LaunchStep::guard, ECHILD};
     while (!is_stopped(helper.pid)) {
@@ -124,15 +127,15 @@ class Guard {
     return unknown;
   }
 
-  // Who has ended, or was stopped, is asked of the kernel after this.
+  // Drains the signalfd. The caller then asks the kernel which children have ended or were stopped.
   void forget_ended_children() const {
     signalfd_siginfo ignored;
-    // What one read leaves wakes once more.
+    // If entries remain, poll(2) reports the signalfd again.
     if (::read(ended_children_.get(), &ignored, sizeof ignored) < 0) errno = 0;
   }
 
-  // False when there is no child any more, and so no descendant. A command may have children end
-  // faster than they are reaped: after a number of them the orders and the schedule have their
+  // Returns false if no child, and so no descendant, is left. A command may have its children end
+  // faster than they are reaped, so after kMostReaped of them the orders and the schedule get their
   // turn.
   bool reap() {
     reaped_all_ = false;
@@ -146,7 +149,7 @@ class Guard {
     return true;
   }
 
-  // Where it is not known how the launch went there may be a process all the same.
+  // Kill anyway: after an unknown outcome there may be a process.
   void on_failure(const LaunchFailure& failure) {
     send_report(link_, {Report::Kind::failed, static_cast<int>(failure.step), failure.code});
     schedule_.kill(Clock::now());
@@ -178,13 +181,13 @@ class Guard {
   void kill_all() {
     if (!std::exchange(killed_, true)) send_report(link_, {Report::Kind::killed, 0, 0});
     kill_cgroup(kill_file_.get());
-    // What the walk through /proc cannot find, where /proc cannot be read.
+    // Reaches processes that the walk misses if /proc cannot be read.
     signal_group(SIGKILL);
     try {
-      // A list of all processes would take long where many of them wait to be reaped.
+      // A list of all processes takes long while many of them wait to be reaped.
       reaped_all_ ? kill_below(::getpid()) : kill_own_children();
     } catch (const std::bad_alloc&) {
-      // The next round may have memory.
+      // The next round may have enough memory.
     }
   }
 
@@ -219,26 +222,26 @@ class Guard {
     schedule_.ask(Clock::now());
   }
 
-  // 0 or errno. The group has its number for as long as the command is not reaped.
+  // Returns 0 or errno. The number of the group is not reused before the command is reaped.
   int signal_group(int number) const {
     if (command_ == 0) return ESRCH;
     return ::kill(-command_, number) == 0 ? 0 : errno;
   }
 
   int link_;
-  UniqueFd kill_file_;  // of the cgroup
+  UniqueFd kill_file_;  // cgroup.kill of the command's cgroup
   int stop_signal_;
   EndSchedule schedule_;
   UniqueFd ended_children_;
-  std::optional<LaunchFailure> blind_;  // why it would not notice the end of a child
+  std::optional<LaunchFailure> blind_;  // why the end of a child would not be noticed
   pid_t command_ = 0;                   // 0: not started, or ended
-  bool reaped_all_ = true;              // all children that had ended at the last look
-  bool killed_ = false;                 // whether SIGKILL was reported
-  bool left_ = false;                   // what the command left behind is left alone
+  bool reaped_all_ = true;              // the last reap() left no ended child
+  bool killed_ = false;                 // SIGKILL was reported
+  bool left_ = false;                   // leave the remaining processes alone
 };
 
-// Nothing of this program may run any more but this: no destructor, no handler, no loop.
-// Without memory it goes on: what it cannot do now it does in the next round.
+// Runs the guardian after the fork. No other code of lookout_port may run in it: no destructor, no
+// handler, no event loop. Without memory it continues; what fails is retried in the next round.
 [[noreturn]] void guard(const LaunchPlan& plan, const LaunchSpec& spec, int link) noexcept {
   std::set_new_handler(nullptr);
   ::setsid();
@@ -246,7 +249,8 @@ class Guard {
   become_subreaper();
   reopen_descriptors();
   close_all_but(link, plan);
-  // Where a process of the tree has stopped it, it goes on to end the tree.
+  // If a process of the tree has stopped the guardian, the death of lookout_port continues it, and
+  // it ends the tree.
   ::prctl(PR_SET_PDEATHSIG, SIGCONT, 0, 0, 0);
   try {
     Guard guard(link, plan, spec);
@@ -254,7 +258,7 @@ class Guard {
     close_all_of(plan);
     guard.run();
   } catch (...) {
-    ::_exit(EXIT_FAILURE);  // lookout_port ends the tree of a guardian that has ended
+    ::_exit(EXIT_FAILURE);  // lookout_port ends the tree of a dead guardian
   }
   if (plan.cgroup >= 0) remove_cgroup(plan.cgroup_path);
   ::_exit(EXIT_SUCCESS);
@@ -269,8 +273,8 @@ std::variant<Guardian, LaunchFailure> start_guardian(const LaunchPlan& plan,
   if (!link) return failure();
   become_subreaper();
   auto kept = keep_descriptors();
-  // No process of the command's user traces this one or takes its descriptors, nor the guardian's,
-  // which inherits this: only what is privileged does.
+  // Only privileged processes may trace lookout_port or take its descriptors, not processes of the
+  // command's user. The guardian inherits this.
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   const BlockedSignals blocked;
   const pid_t pid = ::fork();
@@ -279,7 +283,7 @@ std::variant<Guardian, LaunchFailure> start_guardian(const LaunchPlan& plan,
   UniqueFd process(open_pidfd(pid));
   if (!process) {
     const LaunchFailure unseen = failure();
-    // Without a link it ends at once, with all that it has started.
+    // End of file on the link ends the guardian at once, with everything that it has started.
     link->ours.reset();
     await_guardian(pid);
     return unseen;

@@ -1,12 +1,14 @@
-// The guardian of a command: a small process between this program and the command, that ends the
-// command's whole tree when it is told to, when the command has exited, or when this program is
-// gone, in whatever way.
+// The guardian of a command: a small process between lookout_port and the command. It ends the
+// whole tree of the command on an order, after the exit of the command, or when lookout_port is
+// gone for any reason.
 //
-// It is a fork of this program without an exec, in a session of its own with every signal blocked,
-// so that only SIGKILL ends it and only SIGSTOP stops it, and not dumpable, like this program from
-// its first command on, so that only privileged processes trace them or take their descriptors.
-// When it ends before its tree, the tree falls to this program, which is a subreaper, too; when it
-// is stopped, this program kills it, and the kernel continues it when this program is gone. Only
+// The guardian is a fork of lookout_port without an exec. It has a session of its own and blocks
+// every signal, so only SIGKILL ends it and only SIGSTOP stops it. It is not dumpable, and neither
+// is lookout_port from its first command on, so only privileged processes can trace them or take
+// their descriptors. If the guardian dies before its tree, lookout_port, which is a subreaper too,
+// becomes the parent of the tree. If the guardian is stopped, lookout_port kills it; if
+// lookout_port is gone, the kernel sends the guardian SIGCONT. Processes of the tree can survive
+// only if both are killed at once.
 // where both are killed at once can something of the tree be left.
 #pragma once
 
@@ -24,16 +26,16 @@ namespace lookout {
 
 struct Guardian {
   pid_t pid = 0;
-  UniqueFd link;                          // guard_link.h
+  UniqueFd link;                          // see guard_link.h
   UniqueFd process;                       // a pidfd: readable when the guardian has ended
-  std::shared_ptr<KeptDescriptors> kept;  // for the end of its tree
+  std::shared_ptr<KeptDescriptors> kept;  // needed to end its tree
 };
 
-// Starts a guardian that starts the command, and reports `started` or `failed` on the link. It ends
-// when no process of the tree is left, as far as SIGKILL ends what it hits. It asks the tree to end
-// (`stop_signal`) when it gets the order, `linger` after the exit of the command, and at the end of
-// the link, and kills what is left after the grace: that of the order, else `grace`. Without a
-// `linger` it ends by the order to leave, and what the command left behind goes on.
+// Starts a guardian, which launches the command and reports `started` or `failed` on the link. The
+// guardian exits when no process of the tree is left. It sends `stop_signal` to the tree on an
+// order to stop, `linger` after the exit of the command, and at end of file on the link. It sends
+// SIGKILL to the remaining processes after the grace period of the order, else after `grace`.
+// Without `linger`, an order to leave ends the guardian and lets the remaining processes run.
 std::variant<Guardian, LaunchFailure> start_guardian(const LaunchPlan& plan,
                                                      const LaunchSpec& spec);
 

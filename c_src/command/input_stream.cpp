@@ -13,7 +13,7 @@ namespace lookout {
 using boost::asio::posix::stream_descriptor;
 
 namespace {
-constexpr char kEndOfFile = '\x04';  // VEOF of a terminal as it is by default
+constexpr char kEndOfFile = '\x04';  // default VEOF of a terminal
 
 bool ends_line(char last) {
   return last == '\n' || last == '\r' || last == kEndOfFile;
@@ -33,7 +33,7 @@ void InputStream::write(std::string_view bytes) {
 
 void InputStream::close() {
   if (!open()) return;
-  // Within a line the first one only hands over what there is of it (termios(3), VEOF).
+  // Within a line, the first VEOF only delivers the line so far (termios(3), VEOF).
   if (ending_ == Ending::terminal) queue_.append(std::string(in_line_ ? 2 : 1, kEndOfFile));
   closing_ = true;
   wait_writable();
@@ -55,7 +55,7 @@ void InputStream::step() {
     handlers_.written(static_cast<std::size_t>(size));
   }
   if (waiting() > 0) return wait_writable();
-  // A terminal stays: it is read from, too, and may be resized.
+  // A terminal stays open: it is also read from and may be resized.
   if (closing_ && ending_ == Ending::close) descriptor_.reset();
 }
 

@@ -1,4 +1,4 @@
-// The stream that a command reads.
+// The standard input of a command.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -13,24 +13,25 @@
 
 namespace lookout {
 
-inline constexpr std::size_t kInputWindow = std::size_t{256} * 1024;  // bytes that may wait
+inline constexpr std::size_t kInputWindow = std::size_t{256} * 1024;  // most bytes that may wait
 
-// Takes bytes at once and writes them as the command reads; never blocks.
+// Accepts bytes at once and writes them as fast as the command reads. Never blocks.
 class InputStream {
  public:
   struct Handlers {
-    std::function<void(std::size_t)> written;  // so many bytes more are out of the way
-    std::function<void()> broken;  // the command does not read any more; what waited is dropped
+    std::function<void(std::size_t)> written;  // this many more bytes were written
+    // The command does not read any more; waiting bytes are dropped.
+    std::function<void()> broken;
   };
 
-  // How the end of the input is told to the reader.
+  // How the reader is shown the end of the input.
   enum class Ending {
-    close,     // a pipe: by closing it
-    terminal,  // a terminal: by its end-of-file character, ^D
+    close,     // a pipe: close it
+    terminal,  // a terminal: write its end-of-file character, ^D
   };
 
-  // `fd` must not block; an empty one is a stream that is closed. Handlers are called from the
-  // loop. Throws as adopt() does.
+  // `fd` must be non-blocking; an empty `fd` makes a closed stream. The handlers are called from
+  // the loop. Throws as adopt() does.
   InputStream(boost::asio::io_context& io, UniqueFd fd, Ending ending, Handlers handlers);
   InputStream(const InputStream&) = delete;
   InputStream& operator=(const InputStream&) = delete;
@@ -38,14 +39,13 @@ class InputStream {
   bool open() const { return descriptor_ && !closing_; }
   std::size_t waiting() const { return queue_.waiting().size(); }
 
-  // Only while it is open.
+  // Call it only while open() is true.
   void write(std::string_view bytes);
 
-  // After what waits has been written. What is written to a stream that was closed is an error of
-  // the writer.
+  // Closes the stream after the waiting bytes are written. The caller must not write afterwards.
   void close();
 
-  // At once; what waits is dropped.
+  // Closes the stream at once and drops the waiting bytes.
   void drop();
 
  private:
@@ -57,7 +57,7 @@ class InputStream {
   Ending ending_;
   Handlers handlers_;
   ByteQueue queue_;
-  bool in_line_ = false;  // what was taken last does not end a line
+  bool in_line_ = false;  // the last byte written does not end a line
   bool closing_ = false;
   bool wait_pending_ = false;
 };

@@ -49,7 +49,7 @@ std::uint32_t to_epoll(short events) {
   return static_cast<unsigned short>(events);
 }
 
-// epoll_wait(2) takes no account of the limit. The bits of the events are those of poll(2).
+// epoll_wait(2) ignores the limit of open files. EPOLL* events have the same bits as POLL*.
 int poll_by_epoll(std::span<pollfd> watched, int timeout) {
   const int epoll = kept_epoll();
   for (std::size_t i = 0; i < watched.size(); ++i) {
@@ -65,7 +65,7 @@ int poll_by_epoll(std::span<pollfd> watched, int timeout) {
     watched[event.data.u64].revents = static_cast<short>(event.events);
   }
   for (const pollfd& one : watched) ::epoll_ctl(epoll, EPOLL_CTL_DEL, one.fd, nullptr);
-  // The caller tries again.
+  // Pause, because the caller retries.
   if (count < 0) ::poll(nullptr, 0, kPause);
   return count;
 }
@@ -99,7 +99,7 @@ std::vector<pid_t> process_ids() {
   DIR* proc = kept_proc();
   if (proc == nullptr) return pids;
   ::rewinddir(proc);
-  // One thread reads this directory stream.
+  // Only one thread reads this directory stream.
   // NOLINTNEXTLINE(concurrency-mt-unsafe)
   while (const dirent* entry = ::readdir(proc)) {
     const char* const end = entry->d_name + std::strlen(entry->d_name);

@@ -1,8 +1,8 @@
 // Descriptors that lookout_port and each guardian open before the command runs.
 //
-// A process of the same user may set their limit of open files to 0 (prlimit(2)). Then they can
-// open nothing any more, and poll(2) fails. With these descriptors they still wait, and still find
-// their children.
+// A process of the same user may set the limit of open files of lookout_port or of a guardian to 0
+// (prlimit(2)). They can then open nothing, and poll(2) fails. With these descriptors they can
+// still wait for events and still find their children.
 #pragma once
 
 #include <poll.h>
@@ -17,19 +17,20 @@ namespace lookout {
 
 struct KeptDescriptors;
 
-// Opens them; they are closed when nobody has them any more.
+// Opens the descriptors. They are closed when the last reference is released.
 std::shared_ptr<KeptDescriptors> keep_descriptors();
 
-// In the guardian: it must not share those of lookout_port.
+// The guardian calls this after the fork, because it must not share the descriptors of
+// lookout_port.
 void reopen_descriptors();
 
-// Their numbers; -1: could not be opened.
+// Returns the descriptor numbers; -1 if one could not be opened.
 std::array<int, 2> kept_descriptors();
 
-// Like poll(2), whatever the limit of open files is.
+// Like poll(2), but works under any limit of open files.
 int poll_always(std::span<pollfd> watched, int timeout);
 
-// The process ids in /proc. Empty where /proc could not be opened, or shows no processes.
+// Returns the process ids in /proc; empty if /proc could not be opened or shows no processes.
 std::vector<pid_t> process_ids();
 
 }  // namespace lookout

@@ -1,4 +1,4 @@
-// Why a command could not be launched.
+// The reasons why a launch can fail.
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@
 
 namespace lookout {
 
-// What was attempted, in the order in which it is. Each has its own name as the operation of the
-// error.
+// The steps of a launch, in the order in which they are attempted. Each has its own operation name
+// in an Error.
 enum class LaunchStep : int {
   guard,            // the guardian, its pipes and descriptors
   redirect,         // a file or a terminal for the standard streams
@@ -26,9 +26,9 @@ struct LaunchFailure {
   int code = 0;  // errno
 };
 
-// `path` is what the step was about: the program, the directory, the file. The reason is the errno,
-// but `bad_directory` for the working directory and `bad_limit` for a limit, whose detail tells the
-// errno, so that each cause has a reason of its own.
+// `path` is the object of the step: the program, the directory or the file. The reason is the
+// errno, except `bad_directory` for the working directory and `bad_limit` for a resource limit,
+// whose details contain the errno, so that each cause has a distinct reason.
 Error launch_error(LaunchFailure failure, std::string path);
 
 }  // namespace lookout

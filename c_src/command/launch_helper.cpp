@@ -15,7 +15,7 @@
 namespace lookout {
 namespace {
 
-// The arguments of clone3(2), up to the one that is needed.
+// The arguments of clone3(2), up to `cgroup`.
 struct CloneArguments {
   std::uint64_t flags;
   std::uint64_t unused[3];
@@ -36,7 +36,6 @@ ssize_t persist(SystemCall call) {
 
 }  // namespace
 
-// Nothing may unwind the stack of a process that is a copy of this program.
 Launched try_launch(const LaunchPlan& plan) {
   try {
     return launch(plan);

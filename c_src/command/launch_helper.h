@@ -1,5 +1,6 @@
-// Launches a command within the guardian: from a process that begins in the cgroup of the command,
-// since moving one there takes the kernel some 10 ms, or from the guardian itself.
+// Launches a command within the guardian. A helper process that is created inside the command's
+// cgroup does the launch, because moving an existing process there takes the kernel about 10 ms.
+// Without a helper the guardian launches the command itself.
 #pragma once
 
 #include <sys/types.h>
@@ -14,20 +15,22 @@ namespace lookout {
 
 using Launched = std::variant<pid_t, LaunchFailure>;
 
-// launch() for a process that is a copy of lookout_port, whose stack nothing may unwind.
+// launch() for a process that is a fork of lookout_port: no exception may unwind its stack.
 Launched try_launch(const LaunchPlan& plan);
 
-// Where there is no helper: the command runs in the cgroup of this process, unless it has limits.
+// Launches without a helper. The command then runs in the cgroup of this process; with cgroup
+// limits the launch fails.
 Launched launch_without_helper(const LaunchPlan& plan);
 
-// A process that launches and ends; the command becomes the child of the caller, a subreaper.
+// A process that launches the command and exits. The caller is a subreaper and so becomes the
+// parent of the command.
 struct LaunchHelper {
   pid_t pid;
-  UniqueFd outcome;  // a pipe with one Launched, or nothing
+  UniqueFd outcome;  // a pipe that carries one Launched, or ends empty
 };
-// Nothing where this cannot be done.
+// Returns nothing if no helper can be started.
 std::optional<LaunchHelper> start_helper(const LaunchPlan& plan);
-// Nothing where the helper has ended without one.
+// Returns nothing if the helper has exited without an outcome.
 std::optional<Launched> read_outcome(const LaunchHelper& helper);
 
 }  // namespace lookout

@@ -1,4 +1,4 @@
-// What to run and how: plain data, as the other side has asked for it.
+// What to run and how: the plain data of a spawn request.
 #pragma once
 
 #include <sys/resource.h>
@@ -14,7 +14,7 @@
 
 namespace lookout {
 
-// A variable that is set, or taken out where there is no value.
+// Sets a variable, or removes it if there is no value.
 struct EnvironmentChange {
   std::string name;
   std::optional<std::string> value;
@@ -27,13 +27,13 @@ struct OutputTarget {
   enum class Kind {
     pipe,           // streamed
     null,           // /dev/null
-    inherit,        // where standard error of this program goes
-    merge,          // standard error only: where standard output goes
-    file,           // written from its beginning; made where there is none
-    file_appended,  // written at its end
+    inherit,        // where standard error of lookout_port goes
+    merge,          // only for standard error: where standard output goes
+    file,           // truncated, or created if missing
+    file_appended,  // appended to, or created if missing
   };
   Kind kind = Kind::pipe;
-  std::string path;  // of the file, absolute
+  std::string path;  // absolute path of the file
 
   bool operator==(const OutputTarget&) const = default;
 };
@@ -53,7 +53,7 @@ struct ResourceLimit {
   bool operator==(const ResourceLimit&) const = default;
 };
 
-// Limits of a whole tree: cgroups(7), version 2.
+// Limits of the whole tree of a command: cgroups(7), version 2.
 struct CgroupLimits {
   std::optional<std::uint64_t> memory_max;  // bytes
   std::optional<std::uint64_t> cpu_max;     // microseconds of CPU time in each 100 ms
@@ -63,39 +63,40 @@ struct CgroupLimits {
   bool any() const { return memory_max || cpu_max || pids_max; }
 };
 
-// A user or a group: by its name in the database, or its number.
+// A user or a group, by its name in the database or by its number.
 using NameOrId = std::variant<std::string, id_t>;
 
 struct LaunchSpec {
-  // The program and its arguments. A program without a slash is looked for in PATH, as the command
-  // will see it; one with a slash that is relative, from `directory`.
+  // The program and its arguments. A program name without a slash is searched in the PATH of the
+  // command; a relative one with a slash is resolved against `directory`.
   std::vector<std::string> argv;
   std::vector<EnvironmentChange> environment;
   bool clear_environment = false;
   std::string directory = "/";
-  bool input = false;  // a pipe to write to; else /dev/null
+  bool input = false;  // a pipe; else /dev/null
   OutputTarget output;
   OutputTarget errors;
-  // A terminal instead of all three: its output comes as standard output.
+  // A terminal replaces all three streams. Its output is reported as standard output.
   std::optional<WindowSize> terminal;
   std::vector<ResourceLimit> limits;
   std::optional<int> nice;  // -20 to 19
-  // Those of lookout_port where none of them is given. Else, what is missing follows from the user:
-  // its primary group, and the supplementary groups of the database; without a user there are none.
+  // If none of these is given, the command keeps the ids of lookout_port. Otherwise missing values
+  // follow from the user: its primary group and its supplementary groups in the database. Without a
+  // user there are no supplementary groups.
   std::optional<NameOrId> user;
   std::optional<NameOrId> group;
   std::optional<std::vector<NameOrId>> groups;  // supplementary
-  // How long processes that the command leaves behind may go on after its exit; nothing: they are
-  // left alone.
+  // How long processes that the command leaves behind may run after its exit. Without a value they
+  // are left alone.
   std::optional<std::chrono::milliseconds> linger{500};
-  // What asks its processes to end, and how long they then have before SIGKILL where no stop() says
-  // so: at the end of lookout_port, and for what was left behind.
+  // The stop signal, and the time between it and SIGKILL where stop() gives no other: at the
+  // shutdown of lookout_port, and for processes that the command leaves behind.
   int stop_signal = SIGTERM;
   std::chrono::milliseconds grace{500};
-  bool cgroup = true;          // run it in a cgroup of its own where one can be had
-  CgroupLimits cgroup_limits;  // with one of them, it does not run without a cgroup
-  // After which a launch without an outcome has failed: the program is on a file system that hangs,
-  // or the command has frozen or stopped who reports that it runs.
+  bool cgroup = true;          // run the command in a cgroup of its own if possible
+  CgroupLimits cgroup_limits;  // with any limit, fail without a cgroup
+  // A launch without an outcome fails after this time: the program may be on a hanging file system,
+  // or the command may have stopped or frozen the process that reports the launch.
   std::chrono::milliseconds launch_timeout{30'000};
 
   bool operator==(const LaunchSpec&) const = default;

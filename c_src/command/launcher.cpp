@@ -12,10 +12,10 @@
 #include "command/descriptors.h"
 #include "command/signals.h"
 
-// Version 1 of Boost.Process: version 2 is a library to link from 1.86 on, and version 1 is headers
-// everywhere, at another place from 1.86 on.
+// Uses version 1 of Boost.Process. From Boost 1.86 on, version 2 needs a library to link; version 1
+// is header-only in all releases, but its headers have another path from 1.86 on.
 #define BOOST_PROCESS_USE_STD_FS
-// POSIX has dropped vfork(2), Linux has not; Boost.Process looks at the number of the standard.
+// POSIX has removed vfork(2), but Linux has it; Boost.Process checks only the POSIX version.
 #define BOOST_POSIX_HAS_VFORK 1
 #if __has_include(<boost/process/v1/child.hpp>)
 #include <boost/process/v1/child.hpp>
@@ -32,7 +32,8 @@ namespace process = boost::process;
 namespace lookout {
 namespace {
 
-// Boost.Process passes one number from the child to its parent; the step travels with the errno.
+// Boost.Process passes one number from the child to its parent, so it carries the step and the
+// errno.
 constexpr int kStepFactor = 65536;
 
 std::error_code pack(LaunchFailure failure) {
@@ -41,7 +42,7 @@ std::error_code pack(LaunchFailure failure) {
 
 LaunchFailure unpack(const std::error_code& error) {
   const int step = error.value() / kStepFactor;
-  // What Boost.Process itself says has no step: a pipe or a fork that failed, or the exec.
+  // Failures of Boost.Process itself have no step: of its pipe, the fork or the exec.
   return {step == 0 ? LaunchStep::exec : static_cast<LaunchStep>(step),
           error.value() % kStepFactor};
 }
@@ -68,21 +69,21 @@ bool set_limits(const LaunchPlan& plan) {
   return true;
 }
 
-// Everything between vfork and exec, in the memory of the parent, which waits: system calls only.
-// The step that failed, if one did.
+// Everything between vfork and exec. It runs in the memory of the parent, which is suspended, so it
+// makes system calls only. Returns the step that failed, if any.
 std::optional<LaunchStep> prepare(const LaunchPlan& plan, pid_t parent) {
   if (::setsid() < 0) return LaunchStep::set_descriptor;
   if (!set_descriptors(plan)) return LaunchStep::set_descriptor;
-  // What a library has opened without close-on-exec; the pipe that reports a failure is kept.
-  // Before the limits, under which nothing more might be opened.
+  // Covers descriptors that libraries have opened without close-on-exec. The pipe that reports a
+  // failure stays open. Do this before the limits, under which nothing more might be opened.
   close_descriptors_on_exec(STDERR_FILENO + 1, kLastDescriptor);
   if (plan.nice && ::setpriority(PRIO_PROCESS, 0, *plan.nice) != 0) return LaunchStep::set_nice;
   if (!set_limits(plan)) return LaunchStep::set_limit;
   reset_signals();
-  // After all that may need a privilege.
+  // Set credentials after every step that may need a privilege.
   if (plan.credentials && !take_credentials(*plan.credentials)) return LaunchStep::set_credentials;
   if (::fchdir(plan.directory) != 0) return LaunchStep::change_dir;
-  // The kernel resets it at a change of the user.
+  // The kernel resets it when the user changes, so set it afterwards.
   if (plan.dies_with_parent) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     if (::getppid() != parent) ::_exit(EXIT_FAILURE);
@@ -114,7 +115,7 @@ struct Initializer : process::extend::handler {
   template <class Executor>
   void on_exec_setup(Executor& exec) const {
     auto failed = prepare(plan, parent);
-    // As the user of the command.
+    // The search runs with the credentials of the command.
     if (!failed) {
       exec.exe = find_program(plan.program, program);
       if (exec.exe == nullptr) failed = LaunchStep::exec;
@@ -127,7 +128,7 @@ struct Initializer : process::extend::handler {
   const LaunchPlan& plan;
   std::vector<char*> argv;
   std::vector<char*> environment;
-  mutable std::string program;  // the memory of find_program()
+  mutable std::string program;  // buffer of find_program()
   pid_t parent = ::getpid();
 };
 

@@ -16,9 +16,11 @@ std::vector<pid_t>& guardians() {
   return pids;
 }
 
-enum class Left : std::uint8_t { nothing, living, many };  // many: may be more that have ended
+// many: more children may have ended
+enum class Left : std::uint8_t { nothing, living, many };
 
-// The kernel knows it without a look at /proc, which may hide processes of other users.
+// Without guardians the kernel's answer suffices. It needs no /proc, which may hide processes of
+// other users.
 Left reap_all(const ReapHandler& reaped) {
   // Children may end faster than they are reaped.
   for (int i = 0; i < kMostReaped; ++i) {

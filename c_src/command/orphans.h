@@ -1,9 +1,11 @@
-// The children of this program: the guardians of its commands and, where one of these was killed,
-// orphans, what is left of its tree and falls to this program, which is a subreaper.
+// The children of lookout_port: the guardians of its commands, and orphans. Orphans are the
+// remaining processes of a tree whose guardian was killed; lookout_port, a subreaper, becomes their
+// parent.
 //
-// Whose orphan one is cannot be told, but nothing of a tree without a guardian is to live on, while
-// the guardian of another command is left alone with all below it. The children are those of the
-// program, and so this is state of the program; only the thread that starts commands uses it.
+// The command of an orphan cannot be determined. All processes of a tree without a guardian have to
+// end, while guardians of other commands and everything below them are left alone. The list of
+// guardians is process-wide state, because children belong to the process; only the thread that
+// starts commands uses it.
 #pragma once
 
 #include <sys/types.h>
@@ -15,22 +17,22 @@
 
 namespace lookout {
 
-// A child that is no orphan until end_guardian().
+// Registers a child that does not count as an orphan until end_guardian().
 void add_guardian(pid_t guardian);
 
-// Reaps it, which has ended. True where it did so by itself and so left nothing; false where it was
-// killed: then its tree are orphans.
+// Reaps a guardian that has ended. Returns true if it exited by itself, and so left nothing behind;
+// false if it was killed, and the processes of its tree are orphans now.
 bool end_guardian(pid_t guardian);
 
-// Waits for the end of one whose link is closed, and reaps it.
+// Blocks until a guardian whose link is closed has ended, and reaps it.
 void await_guardian(pid_t guardian);
 
-// Reaps the orphans that have ended, each told to `reaped`, and sends SIGKILL to the others and all
-// below them. True when there was none any more; to be called again until then.
+// Reaps the orphans that have ended and passes each to `reaped`. Sends SIGKILL to the others and
+// everything below them. Returns true if none was left; call it again until it does.
 using ReapHandler = std::function<void(const Reaped&)>;
 bool sweep_orphans(const ReapHandler& reaped);
 
-// One of them, or of what is below them, for an error: see survivor_below().
+// Returns an orphan, or a process below one, for an error message; see survivor_below().
 std::optional<Survivor> surviving_orphan();
 
 }  // namespace lookout

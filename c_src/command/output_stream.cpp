@@ -16,7 +16,7 @@
 namespace lookout {
 namespace {
 
-constexpr std::size_t kTerminalBuffer = kChunkSize;  // bytes; the kernel has at most 12 KiB
+constexpr std::size_t kTerminalBuffer = kChunkSize;  // bytes; the kernel buffers at most 12 KiB
 
 }  // namespace
 
@@ -55,11 +55,11 @@ bool OutputStream::signal_foreground(int number, pid_t but) {
   const int terminal = descriptor_->native_handle();
   const pid_t group = ::tcgetpgrp(terminal);
   if (group <= 0 || group == but || (::kill(-group, 0) != 0 && errno == ESRCH)) return false;
-  // Whatever group is in the foreground now: the number is not used again.
+  // TIOCSIG signals whatever group is in the foreground now, so a reused group number is never hit.
   return ::ioctl(terminal, TIOCSIG, number) == 0;
 }
 
-// With credit it reads what is there, without it it only asks whether the end has come.
+// With credit it reads; without credit it only checks for end of file.
 void OutputStream::step() {
   if (ended() || !handlers_.has_room()) return;
   if (credit_ > 0) {
@@ -69,8 +69,8 @@ void OutputStream::step() {
   }
 }
 
-// One piece at a time, so that others get their turn; all at once where no event will come any
-// more.
+// Reads one chunk at a time, so that other streams get their turn. After no_writer_left() it reads
+// everything at once, because no further event will arrive.
 void OutputStream::read_granted() {
   do {
     const std::size_t most = std::min(chunk_.size(), left_.value_or(chunk_.size()));
@@ -79,7 +79,7 @@ void OutputStream::read_granted() {
     if (size < 0 && errno == EINTR) continue;
     if (size <= 0) {
       const bool nothing_yet = size < 0 && errno == EAGAIN;
-      // A terminal whose other side is closed gives EIO.
+      // A terminal whose other side is closed returns EIO.
       if (!nothing_yet || left_) return end();
       break;
     }
@@ -92,7 +92,7 @@ void OutputStream::read_granted() {
   wait_readable();
 }
 
-// Of a terminal the kernel does not report all.
+// Returns an upper bound. For a terminal, FIONREAD does not report all bytes.
 std::size_t OutputStream::bytes_left() const {
   int bytes = 0;
   const bool is_pipe = ::fcntl(descriptor(), F_GETPIPE_SZ) > 0;
@@ -106,7 +106,7 @@ void OutputStream::look_for_the_end() {
   if (left_ == 0) return end();
   pollfd state{descriptor_->native_handle(), POLLIN, 0};
   poll_always({&state, 1}, 0);
-  if ((state.revents & POLLIN) != 0) return;  // until credit comes
+  if ((state.revents & POLLIN) != 0) return;  // until credit is granted
   if (left_ || (state.revents & (POLLHUP | POLLERR)) != 0) return end();
   wait_readable();
 }

@@ -1,4 +1,4 @@
-// One stream that a command writes, read by credit.
+// A stream that a command writes to. It is read by credit.
 #pragma once
 
 #include <sys/ioctl.h>
@@ -18,10 +18,10 @@
 
 namespace lookout {
 
-inline constexpr std::size_t kChunkSize = std::size_t{64} * 1024;  // bytes, the most in one piece
+inline constexpr std::size_t kChunkSize = std::size_t{64} * 1024;  // the most bytes in one chunk
 
-// Reads no more than was granted; the rest waits in the pipe, and with the pipe full the writer
-// waits. The end of the stream takes no credit, but comes after all that stands before it.
+// Reads no more bytes than granted. The rest stays in the pipe; when the pipe is full, the writer
+// blocks. End of file needs no credit, but is reported only after all bytes before it.
 class OutputStream {
  public:
   struct Handlers {
@@ -30,8 +30,8 @@ class OutputStream {
     std::function<bool()> has_room;  // false: pause until resume()
   };
 
-  // `fd` must not block; an empty one is a stream that has ended. Handlers are called from the
-  // loop. Throws as adopt() does.
+  // `fd` must be non-blocking; an empty `fd` makes an ended stream. The handlers are called from
+  // the loop. Throws as adopt() does.
   OutputStream(boost::asio::io_context& io, UniqueFd fd, Handlers handlers);
   OutputStream(const OutputStream&) = delete;
   OutputStream& operator=(const OutputStream&) = delete;
@@ -39,20 +39,20 @@ class OutputStream {
   void grant(std::uint64_t bytes);
   void resume() { step(); }
 
-  // No process of the command is left: what is in the pipe now is the last, whoever else may hold
-  // it open and write.
+  // Call it when no process of the command is left. The bytes in the pipe now are the last ones,
+  // even if another process holds the pipe open and writes to it.
   void no_writer_left();
 
   bool ended() const { return !descriptor_; }
 
-  // For the end, without the loop: what can be read now, at most a chunk of it, is dropped.
+  // Drops the bytes that can be read now, at most one chunk. For shutdown, outside of the loop.
   void discard();
   int descriptor() const { return descriptor_ ? descriptor_->native_handle() : -1; }
 
-  // Sets the window of a terminal; false where this is none, or has ended.
+  // Sets the window size of a terminal; false if this is no terminal, or has ended.
   bool resize(const winsize& window);
-  // Sends a signal of a key of the terminal to its foreground process group; false where that is
-  // the group `but`, or where there is none.
+  // Sends the signal of a terminal key to the foreground process group of the terminal. Returns
+  // false if that is the group `but`, or if there is none.
   bool signal_foreground(int number, pid_t but);
 
  private:
@@ -65,10 +65,10 @@ class OutputStream {
 
   std::unique_ptr<boost::asio::posix::stream_descriptor> descriptor_;
   Handlers handlers_;
-  std::array<char, kChunkSize> chunk_;  // not cleared: most commands say little
+  std::array<char, kChunkSize> chunk_;  // not zeroed: most commands write little
   std::uint64_t credit_ = 0;
-  bool waiting_ = false;             // for the descriptor to be readable
-  std::optional<std::size_t> left_;  // bytes to come, at most, after no_writer_left()
+  bool waiting_ = false;             // a wait for the descriptor to become readable is pending
+  std::optional<std::size_t> left_;  // most bytes to come, after no_writer_left()
 };
 
 }  // namespace lookout

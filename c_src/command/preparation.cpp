@@ -17,8 +17,8 @@
 namespace lookout {
 namespace {
 
-constexpr mode_t kNewFileMode = 0666;  // less the umask
-constexpr int kPipeSize = 256 * 1024;  // four chunks: fewer turns of the two sides
+constexpr mode_t kNewFileMode = 0666;  // minus the umask
+constexpr int kPipeSize = 256 * 1024;  // four chunks: fewer context switches
 
 struct PipeEnds {
   UniqueFd reading;
@@ -36,7 +36,7 @@ bool set_blocking(const UniqueFd& fd) {
 std::optional<PipeEnds> make_pipe() {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return std::nullopt;
-  // Where the user's share of pipe memory is used up (pipe(7)) the pipe stays as it is.
+  // If the user has reached the limit of pipe memory (pipe(7)), the pipe keeps its size.
   ::fcntl(ends[0], F_SETPIPE_SZ, kPipeSize);
   return PipeEnds{UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
@@ -45,7 +45,7 @@ class Streams {
  public:
   explicit Streams(Preparation& preparation) : preparation_(preparation) {}
 
-  // Nothing, or the step that failed; path() says on what.
+  // Returns nothing, or the step that failed; path() then returns its path.
   std::optional<LaunchFailure> open(const LaunchSpec& spec) {
     if (spec.terminal) return open_terminal(*spec.terminal);
     if (auto failure = open_input(spec)) return failure;
@@ -56,8 +56,8 @@ class Streams {
 
   const std::string& path() const { return path_; }
 
-  // Pipes and a terminal become the user's, who may open them by name then (/dev/stdout,
-  // /dev/tty), as far as this process may give them away. The group of a terminal stays "tty".
+  // Makes the user of the command the owner of its pipes and its terminal, so that it may open them
+  // by name (/dev/stdout, /dev/tty). Ignores failures. The group of a terminal stays "tty".
   void give_to(const Credentials& credentials) {
     if (!credentials.user) return;
     for (const std::size_t number : made_) {
@@ -78,7 +78,7 @@ class Streams {
 
   std::optional<LaunchFailure> open_file(const std::string& path, int flags, std::size_t number) {
     path_ = path;
-    // A named pipe that nobody reads would be waited for.
+    // O_NONBLOCK: opening a named pipe without a reader would block.
     standard(number).reset(
         ::open(path.c_str(), flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, kNewFileMode));
     if (!standard(number) || !set_blocking(standard(number))) return failed();
@@ -118,8 +118,8 @@ class Streams {
     return std::nullopt;
   }
 
-  // What exists at /dev/pts/N need not be the terminal of this master: the name is for kernels
-  // before TIOCGPTPEER (Linux 4.13).
+  // /dev/pts/N need not be the terminal of this master. Use the name only on kernels before
+  // TIOCGPTPEER (Linux 4.13).
   std::optional<LaunchFailure> open_terminal_of(const UniqueFd& master) {
     standard(0).reset(::ioctl(master.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC));
     if (standard(0)) return std::nullopt;
@@ -148,7 +148,8 @@ class Streams {
 
   Preparation& preparation_;
   std::string path_;
-  std::vector<std::size_t> made_;  // the standard streams that are pipes or a terminal of ours
+  std::vector<std::size_t>
+      made_;  // the standard streams that are pipes or a terminal of lookout_port
 };
 
 }  // namespace
@@ -183,7 +184,7 @@ Result<Preparation> prepare_launch(const LaunchSpec& spec) {
     plan.needs_cgroup = true;
     plan.pids_max = spec.cgroup_limits.pids_max;
   } else if (spec.cgroup && spec.linger) {
-    // What outlives the command would keep its cgroup.
+    // Without `linger`, processes that outlive the command would keep its cgroup.
     preparation.cgroup = Cgroup::make();
   }
   if (preparation.cgroup) {

@@ -1,5 +1,5 @@
-// Finds and opens what a command needs, before there is a process for it: what is wrong with the
-// wish is mostly found here, with the path that is to blame.
+// Finds and opens what a command needs before its process exists. Most errors in a request are
+// found here, with the path that causes them.
 #pragma once
 
 #include <array>
@@ -16,20 +16,20 @@ namespace lookout {
 struct Preparation {
   LaunchPlan plan;  // its descriptors are owned below
 
-  // Our ends, which do not block: empty for what is not streamed. With a terminal, `input` and
-  // `output` are both its master side.
+  // The ends of lookout_port, non-blocking; empty for a stream that is not streamed. With a
+  // terminal, `input` and `output` both are its master side.
   UniqueFd input;
   UniqueFd output;
   UniqueFd errors;
 
-  std::optional<Cgroup> cgroup;  // removed with its owner
+  std::optional<Cgroup> cgroup;  // removed by its destructor
 
-  // What the plan refers to; to be closed once the guardian has it.
+  // Descriptors that `plan` refers to. Close them once the guardian has its copies.
   std::array<UniqueFd, 3> standard;
   UniqueFd directory;
 };
 
-// Everything is opened close-on-exec and numbered 3 or above. Errors as launch_error() makes them.
+// All descriptors are close-on-exec and numbered 3 or above. Errors are made by launch_error().
 Result<Preparation> prepare_launch(const LaunchSpec& spec);
 
 }  // namespace lookout

@@ -34,7 +34,7 @@ std::optional<Number> to_number(std::string_view text) {
   return value;
 }
 
-// The number that a text begins with, up to a space, is taken off it.
+// Removes the number at the front of `text`, and the space after it, and returns the number.
 std::optional<pid_t> take_number(std::string_view& text) {
   const std::string_view digits = text.substr(0, text.find(' '));
   text.remove_prefix(std::min(digits.size() + 1, text.size()));
@@ -68,7 +68,7 @@ bool is_want(int code) {
 
 struct ProcessList {
   std::vector<Process> processes;
-  int obstacle = 0;  // errno: why the list is not complete
+  int obstacle = 0;  // errno: why the list is incomplete
 };
 
 ProcessList all_processes() {
@@ -76,7 +76,7 @@ ProcessList all_processes() {
   if (!proc) return {{}, errno};
   ProcessList list;
   bool has_this = false;
-  // One thread reads this directory stream.
+  // Only one thread reads this directory stream.
   // NOLINTNEXTLINE(concurrency-mt-unsafe)
   while (const dirent* entry = ::readdir(proc.get())) {
     const auto pid = to_number<pid_t>(entry->d_name);
@@ -89,7 +89,7 @@ ProcessList all_processes() {
       list.obstacle = errno;
     }
   }
-  // What is mounted there may not be the proc file system of this PID namespace.
+  // /proc may not be mounted as the proc file system of this PID namespace.
   if (!has_this) list.obstacle = ENOENT;
   return list;
 }
@@ -98,10 +98,10 @@ bool is_among(const std::vector<pid_t>& pids, pid_t pid) {
   return std::find(pids.begin(), pids.end(), pid) != pids.end();
 }
 
-// The children of the main thread, ended or not, to whom all orphans fall, too. It is short, so
-// that a child rarely forks before it is killed by it; it also has those that the option hidepid of
-// /proc hides. Empty where this is not the main thread, and without CONFIG_PROC_CHILDREN
-// (Linux 4.2).
+// Returns the children of the main thread, ended or not, including adopted orphans. The file is
+// short, so a child seldom forks between the read and its kill. It also lists processes that the
+// mount option hidepid of /proc hides. Returns nothing if this is not the main thread, or without
+// CONFIG_PROC_CHILDREN (Linux 4.2).
 std::vector<pid_t> own_children() {
   std::vector<pid_t> children;
   std::ifstream file("/proc/thread-self/children");
@@ -109,18 +109,19 @@ std::vector<pid_t> own_children() {
   return children;
 }
 
-// The processes below one, as they were listed.
+// A snapshot of the processes below `root`.
 struct Tree {
   pid_t root;
   std::vector<pid_t> pids;                       // parents before their children
-  std::unordered_map<pid_t, ProcessStat> stats;  // of them
+  std::unordered_map<pid_t, ProcessStat> stats;  // by process id
   std::vector<pid_t> hidden;                     // children of this process that /proc hides
   int obstacle = 0;                              // errno: why some may be missing
 };
 
 Tree tree_below(pid_t root, const std::vector<pid_t>& spared) {
   std::vector<ParentOf> parents;
-  // Before the list, in which each of them is, unless it is hidden: only this process reaps them.
+  // Read the children before the list. Only this process reaps them, so each of them is in the list
+  // unless it is hidden.
   std::vector<pid_t> children = root == ::getpid() ? own_children() : std::vector<pid_t>();
   const ProcessList all = all_processes();
   Tree tree{root, {}, {}, {}, all.obstacle};
@@ -139,7 +140,7 @@ Tree tree_below(pid_t root, const std::vector<pid_t>& spared) {
   return tree;
 }
 
-// Nothing where there is no memory for it.
+// Returns nothing if there is not enough memory.
 std::optional<Tree> list_below(pid_t root) {
   try {
     return tree_below(root, {});
@@ -148,30 +149,31 @@ std::optional<Tree> list_below(pid_t root) {
   }
 }
 
-// Nothing where it is not known to be a process of the tree.
+// Returns nothing unless the process is known to belong to the tree.
 UniqueFd open_checked(pid_t pid, const Tree& tree) {
   UniqueFd process(open_pidfd(pid));
   if (!process) return process;
-  // The number was free for others until the pidfd was open: whose child is it now?
+  // The process id may have been reused before the pidfd was open: check the parent now.
   const auto stat = read_stat(pid);
   const bool known = stat && (stat->parent == tree.root || tree.stats.count(stat->parent) != 0);
   return known ? std::move(process) : UniqueFd();
 }
 
-// Like waitid(2), without a wait and without reaping. False where it is no child of this process.
+// Like waitid(2), but neither blocks nor reaps. Returns false if `child` is no child of this
+// process.
 bool inspect(pid_t child, int options, siginfo_t& info) {
   info = {};
   return ::waitid(P_PID, static_cast<id_t>(child), &info, options | WNOHANG | WNOWAIT) == 0;
 }
 
-// Of children, which have their numbers until this process reaps them.
+// `children` are children of this process: their process ids are not reused before it reaps them.
 void kill_all(const std::vector<pid_t>& children, const std::vector<pid_t>& spared) {
   for (const pid_t child : children) {
     if (!is_among(spared, child)) ::kill(child, SIGKILL);
   }
 }
 
-// Takes no new descriptor. A child has its number until this process reaps it.
+// Opens no descriptor. The process id of a child is not reused before this process reaps it.
 void kill_children(const std::vector<pid_t>& spared) {
   siginfo_t info;
   for (const pid_t pid : process_ids()) {
@@ -245,10 +247,11 @@ void kill_below(pid_t root, const std::vector<pid_t>& spared) {
 }
 
 void ask_below(pid_t root, int stop_signal, pid_t group) {
-  // Before the first signal: what a handler of it forks is not to be ended by the same signal.
+  // List the tree before the first signal: what a signal handler forks must not get the same
+  // signal.
   const std::optional<Tree> tree = list_below(root);
   const bool group_has_it = group != 0 && ::kill(-group, stop_signal) == 0;
-  // A stopped process cannot do what the stop signal asks of it.
+  // A stopped process cannot handle the stop signal.
   if (group != 0) ::kill(-group, SIGCONT);
   if (!tree) return;
   for (const pid_t pid : tree->pids) {
@@ -281,7 +284,7 @@ std::optional<Survivor> survivor_below(pid_t root, const std::vector<pid_t>& spa
 
 void kill_group_of(pid_t child) {
   siginfo_t info;
-  // As long as it is not reaped no other group has its number.
+  // The number of the group is not reused while the child is not reaped.
   if (inspect(child, WEXITED, info)) ::kill(-child, SIGKILL);
 }
 

@@ -1,7 +1,8 @@
-// The processes below one: who they are, and how they are ended.
+// Lists and ends the processes below a process.
 //
-// A process that has set PR_SET_CHILD_SUBREAPER is the parent of every orphan below it, so whatever
-// a command does (fork twice, setsid) stays below its guardian and is found here.
+// A process that has set PR_SET_CHILD_SUBREAPER becomes the parent of every orphan below it. So
+// everything that a command starts (by a double fork, after setsid) stays below its guardian and is
+// found here.
 #pragma once
 
 #include <sys/types.h>
@@ -16,76 +17,78 @@
 
 namespace lookout {
 
-// What a line of /proc/PID/stat (proc(5)) tells; the name in it may hold anything, also ") R 1".
+// Fields of /proc/PID/stat (proc(5)). The name in that line may contain anything, even ") R 1".
 struct ProcessStat {
   pid_t parent = 0;
-  pid_t group = 0;   // process group
-  char state = '?';  // 'Z' also for one whose main thread has ended while others of it live
+  pid_t group = 0;  // process group
+  // 'Z' also for a process whose main thread has ended while other threads live.
+  char state = '?';
 };
 std::optional<ProcessStat> parse_process_stat(std::string_view line);
 
 using ParentOf = std::pair<pid_t, pid_t>;  // process, its parent
 
-// All below `root` among the pairs, parents before their children. Pure.
+// Returns all processes below `root` among the pairs, parents before their children. Pure.
 std::vector<pid_t> below(pid_t root, const std::vector<ParentOf>& processes);
 
-// Makes this process the parent of every orphan below it, or lets go of those to come.
+// Makes this process the parent of every future orphan below it, or ends that.
 void become_subreaper();
 void resign_as_subreaper();
 
-// The children of this process, ended or not, that are not among `spared`. What is empty is so for
-// certain: a child that only this process reaps is seen in any listing that begins while it lives.
-// Nothing where the processes cannot be listed now.
+// Returns the children of this process, ended or not, that are not in `spared`. An empty result is
+// reliable: only this process reaps its children, so a child is in every listing that begins while
+// it exists. Returns nothing if the processes cannot be listed now.
 std::optional<std::vector<pid_t>> children_but(const std::vector<pid_t>& spared);
 
-// All processes below `root`, ended or not, as they are listed now.
+// Returns all processes below `root`, ended or not, as listed now.
 std::vector<pid_t> processes_below(pid_t root);
 
-// These send a signal to every process below `root`, through a pidfd that was checked to be a
-// process of the tree (a number alone may be another's meanwhile).
+// The following functions send a signal to every process below `root`, through a pidfd that was
+// verified to refer to a process of the tree. A process id alone may have been reused.
 //
-// SIGKILL, but not to `spared` and what is below them. No state of a process excepts it: see
-// ProcessStat. The children first where `root` is this process, also those that the option hidepid
-// of /proc hides (proc(5)). Where the processes cannot be listed only these are killed: what is
-// below them becomes a child of a subreaper, for the next call.
+// Sends SIGKILL, except to `spared` and the processes below them. A process gets it in any state,
+// also in 'Z' (see ProcessStat). If `root` is this process, its children get it first, including
+// those that the mount option hidepid of /proc hides (proc(5)). If the processes cannot be listed,
+// only the children are killed; the processes below them then become children of a subreaper, for
+// the next call.
 void kill_below(pid_t root, const std::vector<pid_t>& spared = {});
-// Of these only the children of this process, which must run in the main thread: at once, however
-// many processes there are.
+// Sends SIGKILL to the children of this process only, except `spared`. Takes little time, however
+// many processes exist. Call it from the main thread.
 void kill_own_children(const std::vector<pid_t>& spared = {});
-// The signal that asks it to end, once, and SIGCONT: to the process group of a child (0: none) at
-// once, whose members cannot fork meanwhile, and to each other process. Not to a process that is
-// forked after the call began by one outside of the group, or by a handler of the signal. Without
-// memory to the group alone.
+// Sends the stop signal once, and SIGCONT: first to the whole process group of a child (`group`, 0:
+// none), whose members cannot fork during that system call, then to each other process. It misses
+// processes that are forked after the call began, by a process outside of the group or by a handler
+// of the signal. Without memory it signals the group only.
 void ask_below(pid_t root, int stop_signal, pid_t group);
 
-// A process below `root` and outside of `spared`, for an error: one that may not be signalled by
-// this one if there is any.
+// A process below `root` and not below `spared`, for an error message. A process that may not be
+// signalled by this one is preferred.
 struct Survivor {
-  pid_t pid = 0;  // 0: not known, for the reason in `unlisted`
+  pid_t pid = 0;  // 0: unknown, see `unlisted`
   std::string name;
   bool refuses = false;  // EPERM
   int unlisted = 0;      // errno: why the processes cannot be listed
 };
 std::optional<Survivor> survivor_below(pid_t root, const std::vector<pid_t>& spared = {});
 
-// Sends SIGKILL to the process group of a child that leads one; nothing where it was reaped.
+// Sends SIGKILL to the process group that a child leads; does nothing if the child was reaped.
 void kill_group_of(pid_t child);
 
-// Whether a job control signal (SIGSTOP) has stopped the child.
+// Returns whether the child is stopped by a job control signal (SIGSTOP).
 bool is_stopped(pid_t child);
 
-// An ended child, taken off the process table without waiting.
+// A child that has ended and was reaped without blocking.
 struct Reaped {
   pid_t pid = 0;  // 0: none has ended
   ExitStatus status;
-  bool none_left = false;  // there is no child, ended or not, and so no descendant
+  bool none_left = false;  // no child is left, ended or not, and so no descendant
 };
 Reaped reap_one();
-// How many are reaped before something else has its turn: some milliseconds.
+// How many children are reaped before other work gets its turn; takes some milliseconds.
 inline constexpr int kMostReaped = 1000;
-Reaped reap(pid_t child);  // this one and no other
+Reaped reap(pid_t child);  // only this child
 
-// A descriptor that becomes readable when the process ends; -1 with errno (Linux 5.3).
+// Returns a descriptor that becomes readable when the process ends; -1 with errno (Linux 5.3).
 int open_pidfd(pid_t pid);
 void signal_process(int pidfd, int number);
 

@@ -19,8 +19,8 @@ bool is_file(const char* path) {
   return ::stat(path, &status) == 0 && S_ISREG(status.st_mode);
 }
 
-// faccessat(3) may allocate where the kernel has no faccessat2(2) (before Linux 5.8); a filter
-// of system calls may refuse that one.
+// faccessat(3) may allocate memory if the kernel has no faccessat2(2) (before Linux 5.8); a seccomp
+// filter may block faccessat2(2).
 bool may_execute(const char* path) {
 #ifdef SYS_faccessat2
   if (::syscall(SYS_faccessat2, AT_FDCWD, path, X_OK, AT_EACCESS) == 0) return true;
@@ -43,7 +43,7 @@ const char* find_program(const ProgramSearch& search, std::string& buffer) {
     const std::size_t end = std::min(path.find(':', start), path.size());
     const std::string_view part = path.substr(start, end - start);
     buffer.clear();
-    // An empty part of PATH is the working directory (environ(7)).
+    // An empty entry of PATH is the working directory (environ(7)).
     if (part.empty() || part.front() != '/') buffer.append(search.directory) += '/';
     buffer.append(part) += '/';
     buffer += search.name;

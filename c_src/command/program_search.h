@@ -1,4 +1,4 @@
-// Finds the program that a name stands for.
+// Finds the file of a program by its name.
 #pragma once
 
 #include <string>
@@ -7,18 +7,18 @@ namespace lookout {
 
 struct ProgramSearch {
   std::string name;       // argv[0]
-  std::string path;       // the value of PATH; empty: /usr/local/bin:/usr/bin:/bin
-  std::string directory;  // relative parts of PATH are below this one
+  std::string path;       // value of PATH; empty: /usr/local/bin:/usr/bin:/bin
+  std::string directory;  // relative entries of PATH are below this directory
 
-  // How long a path may become that is tried.
+  // The length of the longest path that find_program() tries.
   std::size_t longest() const;
 };
 
-// The path to give to execve(2): the name itself where it has a slash, else the first executable
-// file of that name in the directories of PATH, as the effective user and groups of the caller find
-// it. It is built in `buffer`, which needs the capacity of longest() for the process between vfork
-// and exec: then this makes system calls only. Null with errno: ENOENT, or EACCES where there are
-// only files that may not be executed.
+// Returns the path for execve(2): the name itself if it contains a slash, else the first executable
+// file of that name in the directories of PATH, checked with the effective user and groups of the
+// caller. The path is built in `buffer`. Between vfork and exec the buffer needs the capacity
+// longest(), so that this function makes system calls only. Returns null with errno: ENOENT, or
+// EACCES if all files of that name are not executable.
 const char* find_program(const ProgramSearch& search, std::string& buffer);
 
 }  // namespace lookout

@@ -1,4 +1,4 @@
-// The state of a command that runs. Included by command.cpp alone.
+// The state of a running command. Only command.cpp includes this header.
 #pragma once
 
 #include <poll.h>
@@ -33,14 +33,13 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 inline constexpr milliseconds kSweepPause{5};
-inline constexpr milliseconds kLongestSweepPause{
-    100};  // for processes that end slowly, in the kernel
+inline constexpr milliseconds kLongestSweepPause{100};  // some processes end slowly in the kernel
 inline constexpr milliseconds kOverseePause{100};
-inline constexpr milliseconds kRemovalSlice{20};        // of the cgroups, without a guardian
-inline constexpr milliseconds kRemovalTimeout{30'000};  // of the cgroups, by the guardian
-// After the SIGKILL of a stop or of a launch that timed out: when a process that may not be
-// signalled fails the stop, when a guardian that has not ended is killed, and when the stop or the
-// launch has failed though a process is left.
+inline constexpr milliseconds kRemovalSlice{20};  // one slice of cgroup removal, without a guardian
+inline constexpr milliseconds kRemovalTimeout{30'000};  // cgroup removal by the guardian
+// Times after the SIGKILL of a stop, or of a launch that timed out. kStopTimeout: a process that
+// may not be signalled fails the stop. kGuardianTimeout: a guardian that is still alive is killed.
+// kSweepTimeout: the stop or the launch fails although a process is left.
 inline constexpr milliseconds kStopTimeout{1000};
 inline constexpr milliseconds kGuardianTimeout{2000};
 inline constexpr milliseconds kSweepTimeout{3000};
@@ -103,35 +102,35 @@ struct Command::Running {
     return name == OutputStreamName::output ? output : errors;
   }
 
-  const pid_t id;  // of this one among those that are started: the guardian's
+  const pid_t id;  // identifies this run: the process id of its guardian
   pid_t guardian;  // 0 when it has ended
   bool terminal;
   stream_descriptor link;
-  stream_descriptor process;  // of the guardian
+  stream_descriptor process;  // pidfd of the guardian
   std::shared_ptr<KeptDescriptors> kept;
   std::optional<Cgroup> cgroup;
   boost::asio::steady_timer sweep_timer;
   milliseconds sweep_pause = kSweepPause;
   boost::asio::steady_timer oversee_timer;
-  bool overseen = false;  // oversee_timer runs
-  // When SIGKILL is due, by the shortest grace of a stop: the tree, and with it the guardian, has
-  // to end soon after.
+  bool overseen = false;  // oversee_timer is running
+  // When SIGKILL is due, by the shortest grace period of all stops. The tree, and then the
+  // guardian, has to end soon after it.
   std::optional<Clock::time_point> killed_at;
-  std::deque<DoneHandler> stops;  // those that have no answer yet
+  std::deque<DoneHandler> stops;  // not answered yet
   InputStream input;
   OutputStream output;
   OutputStream errors;
 
-  // True where it has left nothing behind.
+  // Reaps the guardian. Returns true if it has left nothing behind.
   bool end_guardian() { return guardian != 0 && lookout::end_guardian(std::exchange(guardian, 0)); }
 
-  // Nothing is asked of the kernel about a command that is left alone.
+  // Whether oversee() has to go on polling. A command for which nobody waits costs no system calls.
   bool awaits_end_or_answer() const {
     const bool awaits_guardian = !signals.empty() || killed_at.has_value();
     return spawned || !stops.empty() || (guardian != 0 && awaits_guardian);
   }
 
-  // Whether the launch has had no outcome for its timeout and so much longer.
+  // Whether the launch is still without an outcome `by` after its timeout.
   bool launch_is_late(milliseconds by = {}) const {
     return spawned && launched_at + launch_timeout + by <= Clock::now();
   }
@@ -140,35 +139,38 @@ struct Command::Running {
     return killed_at && *killed_at + time <= Clock::now();
   }
 
-  // A process of the tree has stopped it, or moved it to a cgroup, in which it may be frozen.
+  // Whether a process of the tree has stopped the guardian, or moved it to another cgroup, which
+  // may be frozen.
   bool guardian_is_held() const { return is_stopped(guardian) || is_in_another_cgroup(guardian); }
 
-  // Without a process below it, the guardian only removes the cgroups of the command, unless
-  // something holds it up.
+  // Whether the guardian has to be killed. With a cgroup and no process below it, it is only
+  // removing the cgroups of the command, and has kRemovalTimeout for that.
   bool guardian_fails() const {
     if (guardian == 0) return false;
     if (guardian_is_held() || launch_is_late() || killed_since(kRemovalTimeout)) return true;
     return killed_since(kGuardianTimeout) && (!cgroup || survivor_below(guardian));
   }
 
-  // Why the stop has failed, once that is certain.
+  // Returns why the stop has failed, once that is certain.
   std::optional<Error> stop_failure() const {
     if (stops.empty() || !killed_since(kStopTimeout)) return std::nullopt;
     const auto survivor = guardian != 0 ? survivor_below(guardian) : surviving_orphan();
     if (!survivor && cgroup && killed_since(kSweepTimeout)) return removal_error();
-    // What may be signalled ends, unless it is stuck in the kernel.
+    // A process that may be signalled ends soon, unless it is stuck in the kernel.
     if (!survivor || (!survivor->refuses && !killed_since(kSweepTimeout))) return std::nullopt;
     return stop_error(*survivor);
   }
 
-  // Its tree first: with the guardian gone this process is the parent that is stopped next.
+  // Kills the tree before the guardian: without the guardian, lookout_port becomes the parent of
+  // the tree, and its processes could stop lookout_port next.
   void kill_guardian() {
     if (cgroup) cgroup->kill();
     kill_below(guardian);
     signal_process(process.native_handle(), SIGKILL);
   }
 
-  // Whether the guardian has ended. Until then a clean-up that prints must not wait for a reader.
+  // Returns whether the guardian has ended. Discards output meanwhile: a process that prints during
+  // its clean-up must not block on a full pipe.
   bool await_guardian_or_output(milliseconds timeout) {
     std::array<pollfd, 3> watched{{{process.native_handle(), POLLIN, 0},
                                    {output.descriptor(), POLLIN, 0},
@@ -179,34 +181,35 @@ struct Command::Running {
     return watched[0].revents != 0;
   }
 
-  // One round, without a guardian. True when nothing is left of the tree.
+  // One round of killing without a guardian. Returns true if nothing is left of the tree.
   bool sweep() {
     killed = true;
     if (cgroup) cgroup->kill();
-    // What the walk cannot find where /proc cannot be read.
+    // Reaches processes of the group that the walk misses if /proc cannot be read.
     if (command != 0) kill_group_of(command);
     const bool tree_has_ended = sweep_orphans([this](const Reaped& reaped) {
-      sweep_pause = kSweepPause;  // some may fork as fast as others end
+      sweep_pause = kSweepPause;  // new ones may be forked as fast as others end
       if (reaped.pid == command && !status) status = reaped.status;
     });
     return tree_has_ended && remove_cgroups();
   }
 
-  // A slice of them. True when none is left.
+  // Removes cgroups for one time slice. Returns true if none is left.
   bool remove_cgroups() {
     sweep_pause = kSweepPause;
     return !cgroup || cgroup->remove(Clock::now() + kRemovalSlice);
   }
 
-  // Why a launch without an outcome has failed.
+  // Returns why a launch without an outcome has failed.
   Error launch_failure() const {
-    // The guardian may still have reported that its helper was killed.
+    // Check the timeout first: after it, the guardian may also have reported the kill of its
+    // helper.
     if (launch_is_late()) return launch_error({LaunchStep::guard, ETIMEDOUT}, program);
     if (failure) return *failure;
     return {"guardian_killed", "spawn", program, "the guardian of the command was killed"};
   }
 
-  // What a step was about.
+  // Returns the object of a step, for launch_error().
   const std::string& about(int step) const {
     return static_cast<LaunchStep>(step) == LaunchStep::change_dir ? directory : program;
   }
@@ -217,12 +220,12 @@ struct Command::Running {
   milliseconds launch_timeout{};
   Clock::time_point launched_at = Clock::now();
   std::optional<Error> failure;
-  SpawnHandler spawned;  // until it is called
+  SpawnHandler spawned;  // empty after its call
   pid_t command = 0;     // 0 before it is started
   std::optional<ExitStatus> status;
-  std::deque<Order> orders;         // those that the link has not taken
-  std::deque<DoneHandler> signals;  // those that the guardian has not answered
-  bool lingers = true;              // what the command leaves behind has a time to end
+  std::deque<Order> orders;         // not taken by the link yet
+  std::deque<DoneHandler> signals;  // not answered by the guardian yet
+  bool lingers = true;              // processes left behind have a time limit
   bool killed = false;              // SIGKILL was needed
   bool had_input = false;
   bool input_broken = false;

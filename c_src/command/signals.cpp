@@ -37,7 +37,7 @@ std::string signal_name(int number) {
       std::find_if(kSignals.begin(), kSignals.end(),
                    [number](const NamedSignal& known) { return known.number == number; });
   if (found != kSignals.end()) return std::string(found->name);
-  // The C library keeps the first real-time signals for itself.
+  // The C library reserves the first real-time signals.
   if (number < SIGRTMIN) return "sig" + std::to_string(number);
   return "rtmin_" + std::to_string(number - SIGRTMIN);
 }

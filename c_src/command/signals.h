@@ -1,4 +1,4 @@
-// Signals by name, as Elixir writes them: :term, :kill.
+// Signal names as Elixir writes them: :term, :kill.
 #pragma once
 
 #include <optional>
@@ -9,10 +9,10 @@ namespace lookout {
 
 inline constexpr int kMaxSignal = 64;
 
-// The number of "term", "kill", ...; none for a name that there is not.
+// Returns the number of "term", "kill", ...; nothing for an unknown name.
 std::optional<int> signal_number(std::string_view name);
 
-// The name of a signal: "term"; "rtmin_3" and the like for real-time ones.
+// Returns the name of a signal: "term"; "rtmin_3" and the like for real-time signals.
 std::string signal_name(int number);
 
 }  // namespace lookout

@@ -18,7 +18,7 @@ namespace {
 constexpr std::uint64_t kMicroseconds = 1'000'000;
 constexpr std::uint64_t kKibibyte = 1024;
 
-// Empty where it cannot be read.
+// Returns an empty string if the file cannot be read.
 std::string content_of(int directory, const std::string& path) {
   const UniqueFd file(::openat(directory, path.c_str(), O_RDONLY | O_CLOEXEC));
   std::string content;
@@ -45,7 +45,7 @@ std::uint64_t to_microseconds(std::uint64_t ticks) {
   return ticks * kMicroseconds / static_cast<std::uint64_t>(rate > 0 ? rate : 100);
 }
 
-// A cgroup in which no process of the command has run has used no time.
+// A cgroup with zero CPU time has run no process of the command.
 bool add_cpu_of_cgroup(int cgroup, CommandStats& stats) {
   const std::string lines = content_of(cgroup, "cpu.stat");
   if (number_after(lines, "usage_usec").value_or(0) == 0) return false;
@@ -93,7 +93,7 @@ std::optional<CpuTicks> parse_cpu_ticks(std::string_view stat) {
   const std::size_t name_end = stat.rfind(')');
   if (name_end == std::string_view::npos) return std::nullopt;
   std::string_view rest = stat.substr(name_end + 1);
-  // utime is the 14th field, the name the second.
+  // utime is field 14; the name is field 2.
   for (int field = 3; field < 14; ++field) {
     rest = without_blanks(rest);
     rest.remove_prefix(std::min(rest.find(' '), rest.size()));

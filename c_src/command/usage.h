@@ -1,4 +1,4 @@
-// What the processes of a command have used.
+// The resource usage of the processes of a command.
 #pragma once
 
 #include <sys/types.h>
@@ -11,7 +11,7 @@ namespace lookout {
 
 enum class UsageSource {
   cgroup,  // counted by the kernel for the whole tree
-  proc,    // added up from /proc
+  proc,    // summed up from /proc
 };
 
 struct CommandStats {
@@ -24,24 +24,24 @@ struct CommandStats {
   bool operator==(const CommandStats&) const = default;
 };
 
-// Of the cgroup whose directory this is (-1: none) where it has the numbers; else of the processes
-// below the guardian: the CPU time of those that live and of those that were waited for, and the
-// sum of the largest resident sizes of those that live.
+// Returns the numbers of the cgroup with this directory (-1: none), if it has them. Otherwise sums
+// up the processes below the guardian: the CPU time of live processes and of those that were waited
+// for, and the peak resident set sizes of live processes.
 CommandStats stats_of(int cgroup, pid_t guardian);
 
-// CPU time in clock ticks, from a line of /proc/PID/stat (proc(5)). Pure.
+// CPU times in clock ticks, from a line of /proc/PID/stat (proc(5)). Pure.
 struct CpuTicks {
   std::uint64_t user = 0;
   std::uint64_t system = 0;
-  std::uint64_t children_user = 0;  // of children that have been waited for, with theirs
+  std::uint64_t children_user = 0;  // of children that were waited for, and of their children
   std::uint64_t children_system = 0;
 
   bool operator==(const CpuTicks&) const = default;
 };
 std::optional<CpuTicks> parse_cpu_ticks(std::string_view stat);
 
-// The number that follows a name in lines of "name number", as in cpu.stat and, with units and a
-// colon in the name, in /proc/PID/status. Pure.
+// Returns the number after `name` in lines "name number", as in cpu.stat. With a colon in `name` it
+// also reads /proc/PID/status, whose numbers have units. Pure.
 std::optional<std::uint64_t> number_after(std::string_view lines, std::string_view name);
 
 }  // namespace lookout
