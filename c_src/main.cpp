@@ -35,8 +35,8 @@ using namespace lookout;
 constexpr int kUsageError = 2;
 constexpr int kPipeSize = 256 * 1024;
 
-// How long the end of a command is waited for at the end of this program. Its guardian does the
-// work, and goes on where this is not enough.
+// How long shutdown waits for the command beyond its grace period. After that the guardian
+// continues on its own.
 constexpr std::chrono::milliseconds kPatience{1000};
 
 constexpr std::string_view kAbout =
@@ -56,7 +56,7 @@ constexpr std::string_view kUsage =
     "       lookout_port inotifywait ARGUMENT...\n"
     "                                watch as inotifywait; `lookout_port inotifywait --help`\n";
 
-// Not by iostreams: they would be set up at every start, and a program is started for each command.
+// Avoids iostreams, whose setup would cost time at every start; a process is started per command.
 void say(std::FILE* where, std::initializer_list<std::string_view> words) {
   for (const std::string_view word : words) std::fwrite(word.data(), 1, word.size(), where);
 }
@@ -69,16 +69,16 @@ int exit_status(StreamEnd end) {
   return end == StreamEnd::closed ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-// In whatever thread that is, and without freeing or asking for anything: the guardians of commands
-// and the owner of the port see the pipes close.
+// May run in any thread, so it neither frees nor acquires anything. The guardians of commands and
+// the owner of the port detect the end by their pipes.
 [[noreturn]] void on_no_memory() {
   constexpr std::string_view kMessage = "lookout_port: out of memory\n";
-  // Nothing can be done where that fails.
+  // If the write fails, nothing can be done.
   [[maybe_unused]] const auto written = ::write(STDERR_FILENO, kMessage.data(), kMessage.size());
   std::_Exit(EXIT_FAILURE);
 }
 
-// Serves until the stream is over.
+// Serves requests until the stream ends.
 int serve(StandardStreams streams) {
   int status = EXIT_SUCCESS;
   boost::asio::io_context io(1);
@@ -96,12 +96,12 @@ int serve(StandardStreams streams) {
   transport.start(session);
   io.run();
   commanding.end_and_wait(kPatience);
-  // No thread is waited for, by whatever else would be done at the end.
+  // _Exit() skips the destructors, which would wait for a thread that is stuck.
   if (watching.is_stuck()) std::_Exit(status);
   return status;
 }
 
-// Nothing is written: poll() reports the error of a pipe without a reader unasked.
+// Writes nothing: poll(2) always reports POLLERR for a pipe without a reader.
 int wait_until_unread() {
   std::array<pollfd, 2> streams{{{STDIN_FILENO, POLLIN, 0}, {STDOUT_FILENO, 0, 0}}};
   while (::poll(streams.data(), streams.size(), -1) < 0 && errno == EINTR) continue;
@@ -123,15 +123,15 @@ int run_with(std::string_view argument) {
   return kUsageError;
 }
 
-// The bytes of a command come in frames of a little more than the 64 KiB that a pipe holds: each
-// would take two turns of both sides. Where the user's share of pipe memory is used up (pipe(7))
-// the pipe stays as it is.
+// Command output arrives in frames slightly larger than 64 KiB, the default size of a pipe, so each
+// frame would take two rounds of writing and reading. If the user has reached the limit of pipe
+// memory (pipe(7)), the pipe keeps its size.
 void widen(const UniqueFd& pipe) {
   ::fcntl(pipe.get(), F_SETPIPE_SZ, kPipeSize);
 }
 
-// A service manager and a terminal send them to every process of a service or a job: the VM ends
-// this one, with its input, and the command has its grace until then.
+// A service manager or a terminal sends these signals to every process of a service or a job. The
+// VM ends lookout_port by closing its input, so that the command gets its grace period.
 void ignore_requests_to_end() {
   for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGQUIT}) std::signal(number, SIG_IGN);
 }
@@ -148,8 +148,8 @@ int run() {
   }
   ignore_requests_to_end();
   std::signal(SIGPIPE, SIG_IGN);
-  std::signal(SIGIO, SIG_IGN);  // writers_of() may have it sent
-  // No directory stays in use only because the program was started in it.
+  std::signal(SIGIO, SIG_IGN);  // writers_of() may cause one
+  // Do not keep the start directory in use.
   if (::chdir("/") != 0) say(stderr, {"lookout_port: cannot change to /\n"});
   auto streams = std::get<StandardStreams>(std::move(taken));
   widen(streams.input);

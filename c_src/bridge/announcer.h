@@ -1,4 +1,4 @@
-// What the engine tells unasked: batches and notices, passed on as messages.
+// Sends the batches and notices of the engine as messages.
 #pragma once
 
 #include "bridge/outbox.h"

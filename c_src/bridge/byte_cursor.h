@@ -1,4 +1,4 @@
-// Reads big-endian numbers off bytes, never past their end.
+// Reads big-endian numbers from a byte string, with bounds checks.
 #pragma once
 
 #include <cstddef>
@@ -22,7 +22,7 @@ class ByteCursor {
     return taken;
   }
 
-  // An unsigned number of `width` bytes, at most four.
+  // Returns an unsigned number of `width` bytes, at most four.
   std::optional<std::uint32_t> number(std::size_t width) {
     const auto taken = take(width);
     if (!taken) return std::nullopt;

@@ -1,4 +1,4 @@
-// What the program says of a command unasked, as docs/protocol.md says it.
+// Messages of lookout_port about a command, apart from replies, as in docs/protocol.md.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,7 @@ struct CommandOutput {
   std::string_view bytes;
 };
 
-// So many bytes of its input have been taken by the command.
+// The command has taken this many bytes of its input.
 struct InputTaken {
   std::size_t bytes;
 };

@@ -42,7 +42,8 @@ std::optional<std::uint64_t> read_up_to(TermReader& reader, std::uint64_t most) 
   return value;
 }
 
-// Elements by `read_one` until it refuses; false then, and for what is no proper list.
+// Calls `read_one` for each element. Returns false if one is refused, or if the term is not a
+// proper list.
 template <class ReadOne>
 bool read_list(TermReader& reader, ReadOne read_one) {
   const auto count = reader.list();
@@ -165,7 +166,7 @@ std::optional<int> read_signal_number(TermReader& reader) {
   return name ? signal_number(*name) : std::nullopt;
 }
 
-// The greatest number stands for "no change" in the system calls.
+// The system calls use the largest number for "no change".
 constexpr std::uint64_t kMaxAccountId = std::numeric_limits<std::uint32_t>::max() - 1;
 constexpr std::string_view kAccountExpected =
     "a name as a binary, not empty and without NUL, or a number from 0 to 4294967294";
@@ -184,7 +185,7 @@ constexpr std::string_view kBytesExpected = "a number of bytes, 0 or more, or :i
 constexpr std::string_view kWaitExpected = "milliseconds, 0 to 3600000";
 constexpr std::string_view kLingerExpected = "milliseconds, 0 to 3600000, or :infinity";
 
-constexpr std::uint64_t kLeastCpu = 1000;  // microseconds: the kernel takes no less
+constexpr std::uint64_t kLeastCpu = 1000;  // microseconds: the minimum of the kernel
 constexpr std::string_view kCgroupExpected =
     "true, false, or a list, not empty, of {:memory_max, bytes}, {:cpu_max, microseconds} (1000 or "
     "more, in each 100 ms) and {:pids_max, count}, each 1 or more,";

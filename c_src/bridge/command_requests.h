@@ -1,4 +1,4 @@
-// What the other side may ask about a command, as docs/protocol.md says it.
+// The requests about a command, as in docs/protocol.md.
 #pragma once
 
 #include <chrono>
@@ -14,14 +14,14 @@
 
 namespace lookout {
 
-inline constexpr std::size_t kMaxArguments = 65'536;  // in one request; as many variables
-inline constexpr std::uint64_t kMaxWait = 3'600'000;  // milliseconds, of linger and grace
+inline constexpr std::size_t kMaxArguments = 65'536;  // in one request; same limit for variables
+inline constexpr std::uint64_t kMaxWait = 3'600'000;  // milliseconds, for linger and grace
 inline constexpr std::uint64_t kUnlimitedBytes = std::numeric_limits<std::uint64_t>::max();
 
 struct SpawnRequest {
   RequestId id = 0;
   LaunchSpec spec;
-  std::uint64_t credit = 0;  // bytes for each stream
+  std::uint64_t credit = 0;  // bytes, for each stream
 };
 
 struct InputRequest {
@@ -53,10 +53,10 @@ struct StatsRequest {
 
 struct ReadRequest {
   OutputStreamName stream{};
-  std::uint64_t bytes = 0;  // kUnlimitedBytes lifts the limit
+  std::uint64_t bytes = 0;  // kUnlimitedBytes removes the limit
 };
 
-// Each reads what follows the name and the id; nothing after a refusal.
+// Each function reads the fields after the name and the id. It returns nothing after a refusal.
 std::optional<SpawnRequest> read_spawn(Fields& fields, RequestId id);
 std::optional<InputRequest> read_input(Fields& fields);
 std::optional<SignalRequest> read_signal(Fields& fields, RequestId id);

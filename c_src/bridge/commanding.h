@@ -1,5 +1,5 @@
-// What the session asks of a command, with the command's own contract (command/command.h), so that
-// the session can be tested without processes.
+// The interface of a command for the session, with the contract of command/command.h. Tests of the
+// session implement it without processes.
 #pragma once
 
 #include <chrono>

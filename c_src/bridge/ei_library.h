@@ -1,9 +1,9 @@
-// ei must be set up before anything else of it is called.
+// Initializes ei, which must happen before any other call of ei.
 #pragma once
 
 namespace lookout {
 
-// Cheap; calls ei_init() the first time.
+// Calls ei_init() the first time; later calls are cheap.
 void ensure_ei();
 
 }  // namespace lookout

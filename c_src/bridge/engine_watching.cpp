@@ -40,7 +40,7 @@ void EngineWatching::list(std::optional<std::string> under, bool with_stat,
   engine_->list(std::move(under), with_stat, std::move(chunk), std::move(done));
 }
 
-// Not answered: what stands in the way of an engine is told to the request that needs it.
+// grant() and set() have no reply. A request that needs the engine gets the error instead.
 void EngineWatching::grant(std::uint64_t batches) {
   if (!start()) engine_->grant(batches);
 }

@@ -1,4 +1,4 @@
-// The engine as the session sees it. A file of its own: whoever links it needs the engine.
+// The engine as the session sees it. It has its own file, because linking it requires the engine.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -10,8 +10,8 @@
 
 namespace lookout {
 
-// The engine is made by the first request that needs one: a program that only runs a command takes
-// none of the user's inotify instances. Where none can be had, the request gets the reason.
+// The first request that needs an engine creates it: a lookout_port that only runs a command uses
+// no inotify instance of the user. If the engine cannot be created, the request gets the reason.
 class EngineWatching : public Watching {
  public:
   EngineWatching(boost::asio::io_context& io, Listener& listener) : io_(io), listener_(listener) {}
@@ -26,11 +26,10 @@ class EngineWatching : public Watching {
   void set(const Settings& settings) override;
   void resume() override;
   EngineInfo info() override;
-  // As Engine::is_stuck().
   bool is_stuck() const { return engine_ && engine_->is_stuck(); }
 
  private:
-  // The reason why there is no engine; nothing when there is one.
+  // Creates the engine if there is none. Returns the error on failure.
   std::optional<Error> start();
 
   boost::asio::io_context& io_;

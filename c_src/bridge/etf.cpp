@@ -3,7 +3,7 @@
 namespace lookout::etf {
 namespace {
 
-// Names of the tags that are refused; those that are taken never need one.
+// The names of the refused tags. Accepted tags need no name.
 const char* refused_name(std::uint8_t tag) {
   switch (tag) {
     case 80:

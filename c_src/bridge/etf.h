@@ -1,5 +1,5 @@
-// The tags of the External Term Format that a frame to the program may hold, as
-// https://www.erlang.org/doc/apps/erts/erl_ext_dist.html names them.
+// The tags of the External Term Format that are accepted in a frame to lookout_port. The names
+// follow https://www.erlang.org/doc/apps/erts/erl_ext_dist.html.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,7 @@ inline constexpr std::uint8_t kMap = 116;
 inline constexpr std::uint8_t kAtomUtf8 = 118;
 inline constexpr std::uint8_t kSmallAtomUtf8 = 119;
 
-// What a tag stands for, for a reader: "a pid (tag 88)".
+// Describes a tag for an error message: "a pid (tag 88)".
 std::string describe_tag(std::uint8_t tag);
 
 }  // namespace lookout::etf

@@ -6,7 +6,7 @@
 namespace lookout {
 namespace {
 
-// A buffer that a large frame has blown up is given back once the frame is dealt with.
+// A buffer with a larger capacity is freed after the frame is processed.
 constexpr std::size_t kKeptCapacity = std::size_t{64} * 1024;
 
 std::string_view take(std::string_view& chunk, std::size_t size) {

@@ -1,4 +1,4 @@
-// {packet, 4}: a length of four bytes, big-endian, and so many bytes of payload.
+// {packet, 4} framing: a length of four bytes, big-endian, and that many bytes of payload.
 #pragma once
 
 #include <array>
@@ -14,27 +14,27 @@
 namespace lookout {
 
 inline constexpr std::size_t kFrameHeaderSize = 4;
-inline constexpr std::size_t kMaxFrame = 4 * 1024 * 1024;  // bytes of payload that are taken
+inline constexpr std::size_t kMaxFrame = 4 * 1024 * 1024;  // bytes of payload that are accepted
 
-// The chunk is used up; the frame that it may have begun is not complete.
+// The chunk is consumed, and no frame is complete.
 struct NeedMore {};
 
-// A whole frame. The payload is valid until the reader or the chunk is touched again.
+// A complete frame. The payload is valid until the next use of the reader or the chunk.
 struct Frame {
   std::string_view payload;
 };
 
-// Cuts frames out of a stream that arrives in chunks of any size. Memory is taken for bytes that
-// came, never for a length that was only announced.
+// Splits a stream that arrives in chunks of any size into frames. It allocates memory for received
+// bytes only, not for an announced length.
 class FrameReader {
  public:
   explicit FrameReader(std::size_t max_payload = kMaxFrame) : max_payload_(max_payload) {}
 
-  // Takes one frame off the front of the chunk, or all of it. `frame_too_large` breaks the
-  // stream: where the next frame begins cannot be known.
+  // Removes one frame from the front of the chunk, or consumes the whole chunk. After
+  // `frame_too_large` the stream is unusable, because the start of the next frame is unknown.
   std::variant<NeedMore, Frame, Error> next(std::string_view& chunk);
 
-  // What the end of the stream means here: nothing between two frames, `truncated_frame` within.
+  // Returns what end of file means now: nothing between two frames, `truncated_frame` within one.
   std::optional<Error> at_end() const;
 
  private:
@@ -45,11 +45,11 @@ class FrameReader {
   std::size_t max_payload_;
   std::array<unsigned char, kFrameHeaderSize> header_{};
   std::size_t header_size_ = 0;
-  std::string payload_;     // what came so far of a frame that is spread over chunks
-  bool delivered_ = false;  // payload_ was handed out and goes at the next call
+  std::string payload_;     // bytes received so far of a frame that spans chunks
+  bool delivered_ = false;  // payload_ was returned; the next call clears it
 };
 
-// The four bytes that stand before a payload of `size` bytes.
+// Returns the four bytes in front of a payload of `size` bytes.
 std::array<char, kFrameHeaderSize> frame_header(std::uint32_t size);
 
 }  // namespace lookout

@@ -1,4 +1,4 @@
-// Messages out: encodes each and hands it to the sink.
+// Encodes outgoing messages and passes them to the sink.
 #pragma once
 
 #include "bridge/replies.h"

@@ -14,7 +14,7 @@ namespace {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
-// An output buffer that a burst has blown up is given back once it is written.
+// An output buffer with a larger capacity is freed after it is written.
 constexpr std::size_t kKeptCapacity = std::size_t{1024} * 1024;
 
 void clear(std::string& buffer) {
@@ -81,7 +81,7 @@ void PortTransport::send(std::string_view payload) {
   if (!has_room()) was_full_ = true;
 }
 
-// At once what the output takes; the rest when it takes more.
+// Writes what the output accepts now, and the rest when it accepts more.
 void PortTransport::write() {
   if (write_pending_) return;
   error_code error;
@@ -123,7 +123,7 @@ void PortTransport::on_writable(const error_code& error) {
   }
 }
 
-// Nobody hears the rest: a closed pipe is how the other side's end looks from here.
+// Drops the remaining output. A broken pipe means that the peer has closed the stream.
 void PortTransport::on_output_error(const error_code& error) {
   const bool closed = error == asio::error::broken_pipe || error == asio::error::connection_reset;
   if (!finishing_) end_ = closed ? StreamEnd::closed : StreamEnd::failed;

@@ -1,4 +1,4 @@
-// {packet, 4} frames on two descriptors, driven by the loop.
+// Sends and receives {packet, 4} frames on two descriptors, in the event loop.
 #pragma once
 
 #include <array>
@@ -18,34 +18,34 @@
 namespace lookout {
 
 struct PortLimits {
-  std::size_t room = std::size_t{1024} * 1024;  // bytes of output that may wait with room left
-  std::size_t backlog = std::size_t{64} * 1024 * 1024;  // with more, nobody can be reading
-  std::chrono::milliseconds flush{500};                 // for the last words
+  std::size_t room = std::size_t{1024} * 1024;          // has_room() up to this many waiting bytes
+  std::size_t backlog = std::size_t{64} * 1024 * 1024;  // above it, the reader counts as stalled
+  std::chrono::milliseconds flush{500};                 // for final messages
 };
 
-// Why the stream is over.
+// Why the stream has ended.
 enum class StreamEnd {
-  closed,   // the other side closed an end of it
-  broken,   // a frame too large or cut off, or an input that fails
+  closed,   // the peer closed one of the descriptors
+  broken,   // the input has a frame too large or truncated, or fails
   failed,   // the output cannot be written
-  stalled,  // more output than PortLimits::backlog waits unread
+  stalled,  // more than PortLimits::backlog bytes of output are unread
 };
 
 class PortTransport : public Sink {
  public:
   using EndHandler = std::function<void(StreamEnd)>;
 
-  // `ended` is called once, from the loop: when the stream is over and what waited has been
-  // written, or could not be within PortLimits::flush.
+  // Calls `ended` once, from the loop: when the stream has ended and the waiting output is written
+  // or PortLimits::flush has passed.
   PortTransport(boost::asio::io_context& io, UniqueFd input, UniqueFd output, EndHandler ended,
                 PortLimits limits = {});
   PortTransport(const PortTransport&) = delete;
   PortTransport& operator=(const PortTransport&) = delete;
 
-  // Begins to read.
+  // Starts reading.
   void start(Receiver& receiver);
 
-  // Ends the stream from this side: nothing more is read and nothing more is taken to be sent.
+  // Ends the stream from this side: reads nothing more, and send() ignores further messages.
   void finish(StreamEnd end);
 
   void send(std::string_view payload) override;
@@ -71,11 +71,11 @@ class PortTransport : public Sink {
   EndHandler ended_;
 
   FrameReader frames_;
-  std::array<char, 65536> chunk_;  // not cleared: most requests are short
-  std::string writing_;            // to be given to the kernel from written_ on
+  std::array<char, 65536> chunk_;  // not zeroed: most requests are short
+  std::string writing_;            // to be written from written_ on
   std::size_t written_ = 0;
-  std::string waiting_;         // frames that came meanwhile; they go in one write
-  bool write_pending_ = false;  // the rest waits until the output takes more
+  std::string waiting_;         // frames added meanwhile; they go in one write
+  bool write_pending_ = false;  // waits until the output accepts more
   bool was_full_ = false;
   bool finishing_ = false;
   bool over_ = false;

@@ -1,5 +1,5 @@
-// A command as the session sees it, and what it tells as messages. A file of its own: whoever links
-// it needs the command room.
+// The command as the session sees it. Sends its events as messages. It has its own file, because
+// linking it requires c_src/command.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -25,7 +25,7 @@ class ProcessCommanding : public Commanding, private CommandListener {
   void grant(OutputStreamName stream, std::uint64_t bytes) override;
   void resume() override;
 
-  // For the end of the program: see Command::end_and_wait().
+  // For the shutdown of lookout_port: see Command::end_and_wait().
   void end_and_wait(std::chrono::milliseconds patience) { command_.end_and_wait(patience); }
 
  private:

@@ -157,7 +157,6 @@ void put(TermWriter& out, const Event& event) {
   if (renamed) out.binary(event.from);
 }
 
-// {name, dir} or {name, dir, detail}
 void put_notice(TermWriter& out, std::string_view name, std::string_view dir,
                 std::string_view detail = "") {
   out.tuple(detail.empty() ? 2 : 3);

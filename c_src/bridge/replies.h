@@ -1,4 +1,4 @@
-// What the program says, as docs/protocol.md says it: one type and one encoder a message.
+// The messages of lookout_port, as in docs/protocol.md: one type and one encoder each.
 #pragma once
 
 #include <cstdint>
@@ -19,18 +19,18 @@ namespace lookout {
 
 inline constexpr std::uint64_t kProtocolVersion = 1;
 
-// The first message, unasked for.
+// The first message; it answers no request.
 struct Hello {
-  std::string_view version;  // of the program
+  std::string_view version;  // of lookout_port
 };
 
 struct Reply {
-  std::optional<RequestId> id;  // none where it could not be read
+  std::optional<RequestId> id;  // none if it could not be read
   std::variant<Done, std::uint64_t, EngineInfo, CommandStats, Error>
       outcome;  // :ok, {:ok, seq or process id}, {:ok, map}, error
 };
 
-// A part of the listing that the request asked for.
+// A part of the list that a request asked for.
 struct Entries {
   RequestId id;
   std::vector<Entry> entries;
@@ -42,12 +42,12 @@ struct EventBatch {
   const std::vector<Event>& events;
 };
 
-// The last message before an exit with a non-zero status.
+// The final message before an exit with a non-zero status.
 struct Fatal {
   Error error;
 };
 
-// Each writes a whole payload; the frame's length is the transport's.
+// Each function writes a whole payload. The transport adds the frame length.
 void encode(TermWriter& out, const Hello& hello);
 void encode(TermWriter& out, const Reply& reply);
 void encode(TermWriter& out, const Entries& chunk);

@@ -1,4 +1,4 @@
-// Reads the fields and options of one request: what the requests of all rooms have in common.
+// Reads the fields and options of a request; shared by all requests.
 #pragma once
 
 #include <algorithm>
@@ -16,14 +16,14 @@
 
 namespace lookout {
 
-// The first refusal is kept, and everything after it is skipped by its caller.
+// Keeps the error of a refusal. After it, callers return without reading further fields.
 class Fields {
  public:
   Fields(TermReader& reader, std::string_view operation) : reader_(reader), operation_(operation) {}
 
   TermReader& reader() { return reader_; }
 
-  // What is printed is the term that `at` begins with.
+  // Refuses a request. The error shows the term at the front of `at`.
   std::nullopt_t refuse(std::string_view expected, std::string_view at);
   std::nullopt_t refuse_with(std::string detail);
   std::nullopt_t refuse_with(Error error);
@@ -45,11 +45,11 @@ struct OptionRule {
   std::string_view name;
   std::string_view expected;
   bool (*read)(TermReader&, R&);
-  // Whether what is shown of a value that is refused is what the reader stands at then: a part.
+  // After a refused value, show only the term at which the reader stopped, an element of the value.
   bool shows_part = false;
 };
 
-// ":first, :second" for an error
+// Returns ":first, :second" for an error message.
 template <class Rule>
 std::string names_of(std::span<const Rule> rules) {
   std::string names;
@@ -61,7 +61,7 @@ std::string names_of(std::span<const Rule> rules) {
   return names;
 }
 
-// Reads [{name, value}, ...] into the request; false after a refusal.
+// Reads [{name, value}, ...] into the request. Returns false after a refusal.
 template <class R, std::size_t N>
 bool read_options(Fields& fields, const std::array<OptionRule<R>, N>& rules, R& request) {
   TermReader& reader = fields.reader();

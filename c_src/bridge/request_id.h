@@ -4,7 +4,7 @@
 
 namespace lookout {
 
-// Sender's choice, 0 to 2^63-1; comes back in the reply.
+// Chosen by the sender, 0 to 2^63-1, and repeated in the reply.
 using RequestId = std::uint64_t;
 
 }  // namespace lookout

@@ -25,7 +25,7 @@ std::optional<std::uint64_t> read_credit(TermReader& reader) {
 
 constexpr std::string_view kCreditExpected = "a number of batches, 0 or more, or :infinity";
 
-// Gives nothing where one of the patterns cannot be one: the reader stands at it then.
+// Returns false, with the reader at the offending pattern, if a pattern is invalid.
 bool read_patterns(TermReader& reader, std::vector<std::string>& patterns) {
   const TermReader whole = reader;
   const auto count = reader.list();
@@ -188,7 +188,7 @@ std::optional<Request> read_credit_request(Fields& fields, RequestId /*id*/) {
   return CreditRequest{*batches};
 }
 
-// Reads by the function of a room, whose request is one of all.
+// Adapts a function that reads one type of request.
 template <auto Read>
 std::optional<Request> read_by(Fields& fields, RequestId id) {
   return Read(fields, id);

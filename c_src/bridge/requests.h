@@ -1,4 +1,4 @@
-// What the other side may ask, as docs/protocol.md says it.
+// The requests to lookout_port, as in docs/protocol.md.
 #pragma once
 
 #include <cstddef>
@@ -31,7 +31,7 @@ struct WatchRequest {
   std::vector<std::string> paths;
   WatchOptions options;
   Settings settings;
-  std::uint64_t credit = 0;  // batches; Engine::kUnlimited lifts the limit
+  std::uint64_t credit = 0;  // batches; Engine::kUnlimited removes the limit
 };
 
 struct UnwatchRequest {
@@ -58,7 +58,7 @@ struct PingRequest {
 };
 
 struct CreditRequest {
-  std::uint64_t batches = 0;  // Engine::kUnlimited lifts the limit
+  std::uint64_t batches = 0;  // Engine::kUnlimited removes the limit
 };
 
 using Request =
@@ -66,15 +66,15 @@ using Request =
                  CreditRequest, SpawnRequest, InputRequest, CloseInputRequest, SignalRequest,
                  StopRequest, ResizeRequest, StatsRequest, ReadRequest>;
 
-// A payload that is no request: `bad_term` where it is not even a term that is taken,
-// `bad_request` otherwise, with what was expected and what came.
+// A payload that is not a request. The reason is `bad_term` if it is not an accepted term, else
+// `bad_request` with a detail of what was expected and what was found.
 struct RefusedRequest {
-  std::optional<RequestId> id;  // where it could be read
+  std::optional<RequestId> id;  // none if it could not be read
   Error error;
 };
 
-// Decodes a frame's payload; hostile bytes are safe. Paths come without empty parts, `.` parts
-// and a slash at the end.
+// Decodes the payload of a frame. Safe for hostile bytes. Paths are returned without empty
+// components, `.` components and a slash at the end.
 std::variant<Request, RefusedRequest> decode_request(std::string_view payload);
 
 }  // namespace lookout

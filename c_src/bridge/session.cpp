@@ -18,7 +18,7 @@ void Session::on_payload(std::string_view payload) {
       std::get<Request>(std::move(decoded)));
 }
 
-// Settings and credit belong to the request: a watch that fails changes none.
+// A watch that fails applies neither its settings nor its credit.
 void Session::serve(const WatchRequest& request, std::size_t cost) {
   if (!admit(request.id, "watch", cost)) return;
   auto reply = done_handler(request.id, cost);
@@ -64,7 +64,7 @@ void Session::serve(const CreditRequest& request, std::size_t /*cost*/) {
   if (request.batches > 0) watching_.grant(request.batches);
 }
 
-// Credit belongs to the request, as with a watch.
+// A spawn that fails grants no credit.
 void Session::serve(const SpawnRequest& request, std::size_t cost) {
   if (!admit(request.id, "spawn", cost)) return;
   commanding_.spawn(request.spec, [this, id = request.id, credit = request.credit,
@@ -78,7 +78,7 @@ void Session::serve(const SpawnRequest& request, std::size_t cost) {
   });
 }
 
-// Without an id, so only what is wrong with it is answered.
+// The request has no id, so only an error is answered.
 void Session::serve(const InputRequest& request, std::size_t /*cost*/) {
   Result<Done> result = commanding_.write(request.bytes);
   if (std::holds_alternative<Error>(result)) reply(std::nullopt, std::move(result));

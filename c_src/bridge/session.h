@@ -1,5 +1,5 @@
-// Serves requests: payloads in, calls to the engine and the command, replies out. Knows terms and
-// no framing.
+// Serves requests: decodes payloads, calls the engine and the command, and sends replies. It
+// handles terms, not framing.
 #pragma once
 
 #include <cstddef>
@@ -14,16 +14,18 @@
 
 namespace lookout {
 
-// What requests that wait for the engine may take in all: each counts as its payload and
-// kRequestCost. One that would go over gets the error `eagain`; one alone is always taken.
+// The limit for requests that wait for the engine or the command. Each counts as its payload plus
+// kRequestCost. A request that would exceed the limit gets the error `eagain`, unless it is the
+// only one.
 inline constexpr std::size_t kMaxWaiting = 16 * 1024 * 1024;  // bytes
 inline constexpr std::size_t kRequestCost = 1024;             // bytes
 
-// Every payload gets its answer whatever waits to be sent; what the engine does at once is
-// answered within the call.
+// Every request with an id gets a reply, even if the outbox has no room. If the engine completes a
+// request at once, the reply is sent within the call.
 class Session : public Receiver {
  public:
-  // All must outlive the session, and the session every handler that they hold.
+  // `watching`, `commanding` and `outbox` must outlive the session. The session must outlive every
+  // handler that they hold.
   Session(Watching& watching, Commanding& commanding, Outbox& outbox)
       : watching_(watching), commanding_(commanding), outbox_(outbox) {}
   Session(const Session&) = delete;
@@ -34,7 +36,7 @@ class Session : public Receiver {
   void on_broken(const Error& error) override { outbox_.send(Fatal{error}); }
 
  private:
-  // Each takes its place among the waiting (`cost` bytes) where the engine answers later.
+  // Requests that are answered later count with `cost` bytes in waiting_ until then.
   void serve(const WatchRequest& request, std::size_t cost);
   void serve(const UnwatchRequest& request, std::size_t cost);
   void serve(const SyncRequest& request, std::size_t cost);
@@ -60,7 +62,7 @@ class Session : public Receiver {
   Watching& watching_;
   Commanding& commanding_;
   Outbox& outbox_;
-  std::size_t waiting_ = 0;  // bytes, as kMaxWaiting counts them
+  std::size_t waiting_ = 0;  // bytes, counted as for kMaxWaiting
 };
 
 }  // namespace lookout

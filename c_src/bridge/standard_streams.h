@@ -1,4 +1,4 @@
-// The two descriptors that a port program is given, made safe from the rest of the program.
+// The two descriptors of a port program, protected from other code of the process.
 #pragma once
 
 #include "support/error.h"
@@ -12,9 +12,9 @@ struct StandardStreams {
   UniqueFd output;
 };
 
-// Takes over descriptors 0 and 1. Afterwards 0 is /dev/null and 1 is standard error (/dev/null
-// where that is closed), so that a stray print cannot corrupt the stream and no process started
-// later holds it open.
+// Takes over descriptors 0 and 1. Afterwards 0 is /dev/null and 1 is standard error (/dev/null if
+// that is closed). So a stray print cannot corrupt the stream, and no child process keeps the
+// stream open.
 Result<StandardStreams> take_standard_streams();
 
 }  // namespace lookout

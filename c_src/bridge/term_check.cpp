@@ -53,7 +53,7 @@ class Checker {
 
   std::optional<Error> descend(Children children) {
     if (children == 0) return std::nullopt;
-    if (children > cursor_.left()) {  // each takes a byte at least
+    if (children > cursor_.left()) {  // an element takes at least a byte
       return bad_term(start_, "expected " + std::to_string(children) + " elements, got " +
                                   std::to_string(cursor_.left()) + " bytes for them");
     }
@@ -70,7 +70,7 @@ class Checker {
     return std::nullopt;
   }
 
-  // Steps over a tag and what belongs to it; gives the number of terms that must follow inside.
+  // Skips a tag and its data. Returns the number of terms that must follow inside of it.
   Result<Children> one_term() {
     start_ = cursor_.position();
     const auto tag = cursor_.number(1);
@@ -187,7 +187,7 @@ class Checker {
     return *arity * factor + extra;
   }
 
-  // The tail counts as an element: it may be any term, which makes the list improper.
+  // The tail counts as an element. It may be any term, which makes the list improper.
   Result<Children> list() {
     Result<Children> children = container(4, 1, 1);
     const auto* count = std::get_if<Children>(&children);
@@ -198,10 +198,10 @@ class Checker {
   }
 
   ByteCursor cursor_;
-  std::size_t start_ = 0;  // of the term that is looked at
+  std::size_t start_ = 0;  // start of the current term
   std::size_t elements_left_ = kMaxTermElements;
   std::size_t depth_ = 0;
-  std::array<Children, kMaxTermDepth + 1> open_{};  // terms that must still follow, by level
+  std::array<Children, kMaxTermDepth + 1> open_{};  // missing terms by nesting level
 };
 
 }  // namespace

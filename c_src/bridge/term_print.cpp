@@ -16,7 +16,8 @@
 namespace lookout {
 namespace {
 
-// Controls, and what turns or hides the text around it (bidirectional marks, zero widths).
+// False for control characters and for characters that reorder or hide the surrounding text
+// (bidirectional marks, zero-width characters).
 bool is_plain(char32_t c) {
   const bool control = c < 0x20 || (c >= 0x7F && c < 0xA0);
   const bool invisible = (c >= 0x200B && c <= 0x200F) || (c >= 0x2028 && c <= 0x202E) ||
@@ -30,7 +31,7 @@ std::string escaped_byte(char c) {
   return {'\\', 'x', kDigits[byte >> 4U], kDigits[byte & 0x0FU]};
 }
 
-// The depth of recursion is bounded by check_term, its breadth by the size of the output.
+// check_term() bounds the depth of the recursion, and the output size bounds its breadth.
 class Printer {
  public:
   Printer(std::string_view bytes, std::size_t max_size) : cursor_(bytes), max_size_(max_size) {}
@@ -93,7 +94,7 @@ class Printer {
     }
   }
 
-  // An ellipsis where the text is long enough; true then, and all callers return.
+  // If the text is long enough, appends an ellipsis and returns true; all callers then return.
   bool cut() {
     if (!full()) return false;
     if (!out_.ends_with("...")) out_ += "...";

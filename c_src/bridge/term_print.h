@@ -1,4 +1,4 @@
-// Terms as text, for the detail of an error.
+// Prints terms for the detail of an error.
 #pragma once
 
 #include <cstddef>
@@ -7,12 +7,12 @@
 
 namespace lookout {
 
-// The term that the bytes begin with (no version byte; anything may follow it), in Elixir's
-// syntax, cut to about `max_size` bytes. Valid UTF-8; control bytes and bytes that are not UTF-8
-// come as \xHH. The bytes must have passed check_term.
+// Prints the term at the front of the bytes, without a version byte, in Elixir syntax, cut to about
+// `max_size` bytes. Ignores bytes after the term. The result is valid UTF-8; control bytes and
+// invalid UTF-8 are printed as \xHH. The bytes must have passed check_term().
 std::string print_term(std::string_view bytes, std::size_t max_size = 120);
 
-// A binary as print_term shows it.
+// Prints a binary as print_term() does.
 std::string print_binary(std::string_view bytes, std::size_t max_size = 120);
 
 }  // namespace lookout

@@ -10,7 +10,7 @@
 namespace lookout {
 namespace {
 
-// ei gives an atom without its length, so one with a NUL in it would pass for what stands before.
+// ei returns an atom without its length, so an atom with a NUL byte would be read as its prefix.
 bool holds_nul(std::string_view atom) {
   const auto tag = static_cast<std::uint8_t>(atom.front());
   const bool is_short = tag == etf::kSmallAtom || tag == etf::kSmallAtomUtf8;
@@ -43,7 +43,7 @@ std::optional<std::string> TermReader::small_integers() {
   if (ei_get_type(bytes_.data(), &index_, &type, &size) != 0 || type != ERL_STRING_EXT) {
     return std::nullopt;
   }
-  std::string integers(static_cast<std::size_t>(size) + 1, '\0');  // ei ends it with a NUL
+  std::string integers(static_cast<std::size_t>(size) + 1, '\0');  // ei appends a NUL
   if (ei_decode_string(bytes_.data(), &index_, integers.data()) != 0) return std::nullopt;
   integers.pop_back();
   return integers;

@@ -10,12 +10,12 @@ namespace lookout {
 namespace {
 
 constexpr std::size_t kFirstSize = 4096;
-// Memory that a large term has taken is given back when the next one begins.
+// A buffer with a larger size is freed when the next term begins.
 constexpr std::size_t kKeptSize = std::size_t{1024} * 1024;
-// The most bytes of anything but an atom or a binary, and of what stands before these.
+// The largest encoding of any element in bytes, for atoms and binaries without their content.
 constexpr std::size_t kLargestHead = 16;
 
-// ei's encoders fail only where what they are given cannot be encoded.
+// ei's encoders fail only for values that cannot be encoded.
 void check(int status) {
   if (status != 0) throw std::bad_alloc();
 }
@@ -26,7 +26,7 @@ TermWriter::TermWriter() : buffer_(kFirstSize) {
   ensure_ei();
 }
 
-// With room for so many bytes more: ei's encoders do not look.
+// Makes room for `bytes` more bytes, because ei's encoders do not check bounds.
 char* TermWriter::room(std::size_t bytes) {
   const std::size_t needed = static_cast<std::size_t>(index_) + kLargestHead + bytes;
   if (needed > buffer_.size()) buffer_.resize(needed * 2);

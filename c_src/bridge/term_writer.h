@@ -1,4 +1,4 @@
-// Puts a term together, piece by piece, through ei.
+// Encodes a term element by element, with ei.
 #pragma once
 
 #include <cstddef>
@@ -8,15 +8,15 @@
 
 namespace lookout {
 
-// One writer serves any number of terms, one after another, in the same memory. Whoever writes a
-// header writes as many elements as it announces.
+// A writer encodes any number of terms one after another and reuses its memory. After a header the
+// caller must write as many elements as it announces.
 class TermWriter {
  public:
   TermWriter();
   TermWriter(const TermWriter&) = delete;
   TermWriter& operator=(const TermWriter&) = delete;
 
-  // Forgets what was written and begins a term: the version byte.
+  // Discards the previous term and begins a new one with the version byte.
   void begin();
 
   void tuple(std::size_t arity);
@@ -28,14 +28,14 @@ class TermWriter {
   void natural(std::uint64_t value);
   void integer(std::int64_t value);
 
-  // The term so far; valid until the next call.
+  // Returns the term so far; valid until the next call.
   std::string_view bytes() const;
 
  private:
   char* room(std::size_t bytes);
 
   std::vector<char> buffer_;
-  int index_ = 0;  // where it goes on
+  int index_ = 0;  // end of the term so far
 };
 
 }  // namespace lookout

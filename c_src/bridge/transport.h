@@ -1,5 +1,5 @@
-// What lies between the messages and whatever carries them. Payloads are whole terms; how they are
-// framed is the transport's own affair.
+// The interfaces between messages and their transport. A payload is a whole term; framing is up to
+// the transport.
 #pragma once
 
 #include <string_view>
@@ -8,24 +8,24 @@
 
 namespace lookout {
 
-// Where payloads go.
+// The destination of outgoing payloads.
 class Sink {
  public:
   virtual ~Sink() = default;
-  // Takes a copy and returns at once; never blocks.
+  // Copies the payload and returns at once; never blocks.
   virtual void send(std::string_view payload) = 0;
-  // False while so much waits to be sent that a listing should pause.
+  // Returns false while so many bytes wait to be sent that a listing should pause.
   virtual bool has_room() const = 0;
 };
 
-// Where payloads come from outside arrive. Called from the loop.
+// Receives incoming payloads. The methods are called from the loop.
 class Receiver {
  public:
   virtual ~Receiver() = default;
   virtual void on_payload(std::string_view payload) = 0;
   // The sink has room again after it had none.
   virtual void on_room() = 0;
-  // Nothing more can be read for this reason; what is sent from here are the last words.
+  // No more input can be read, for this reason. The callee may send final messages.
   virtual void on_broken(const Error& error) = 0;
 };
 

@@ -5,8 +5,8 @@ namespace {
 
 struct Lead {
   std::size_t length;
-  char32_t bits;      // what the first byte gives
-  char32_t smallest;  // a smaller code point in so many bytes is an overlong form
+  char32_t bits;      // code point bits in the first byte
+  char32_t smallest;  // a smaller code point of this length is overlong
 };
 
 Lead read_lead(unsigned char byte) {

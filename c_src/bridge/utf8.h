@@ -1,4 +1,4 @@
-// UTF-8 as Unicode defines it: no overlong forms, no surrogates, nothing above U+10FFFF.
+// UTF-8 as defined by Unicode: no overlong forms, no surrogates, nothing above U+10FFFF.
 #pragma once
 
 #include <cstddef>
@@ -8,10 +8,10 @@ namespace lookout {
 
 struct Utf8Char {
   char32_t code_point = 0;
-  std::size_t length = 0;  // bytes; 0 where no valid character begins
+  std::size_t length = 0;  // bytes; 0 if no valid character begins here
 };
 
-// The character that the bytes begin with.
+// Decodes the character at the front of the bytes.
 Utf8Char first_utf8_char(std::string_view bytes);
 
 }  // namespace lookout

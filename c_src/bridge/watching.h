@@ -1,5 +1,5 @@
-// What the session asks of the watch engine, with the engine's own contract (watch/engine.h), so
-// that the session can be tested without one.
+// The interface of the watch engine for the session, with the contract of watch/engine.h. Tests of
+// the session implement it without an engine.
 #pragma once
 
 #include <cstdint>

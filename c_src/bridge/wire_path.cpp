@@ -8,7 +8,7 @@
 namespace lookout {
 namespace {
 
-// What is wrong with a path, as the words after "expected"; empty where nothing is.
+// Returns what a valid path would be, to follow "expected"; empty if the path is valid.
 std::string_view objection(std::string_view path) {
   if (path.empty()) return "a path";
   if (path.size() > kMaxPathSize) return "a path of at most 65536 bytes";
@@ -17,7 +17,7 @@ std::string_view objection(std::string_view path) {
   return "";
 }
 
-// Takes the part up to the next slash off the front.
+// Removes the path component up to the next slash from the front.
 std::string_view next_part(std::string_view& path) {
   const std::size_t slash = std::min(path.find('/'), path.size());
   const std::string_view part = path.substr(0, slash);

@@ -1,4 +1,4 @@
-// Paths as they come from outside.
+// Validates paths from requests.
 #pragma once
 
 #include <string>
@@ -8,9 +8,10 @@
 
 namespace lookout {
 
-// The path without empty parts, `.` parts and a slash at its end. `bad_request` for one that is
-// empty, relative, too long, or holds a NUL or a `..` part: what `..` means depends on the
-// symlinks before it, so whoever knows the wish resolves it.
+// Returns the path without empty components, `.` components and a slash at the end. Returns
+// `bad_request` for a path that is empty, relative, too long, or contains a NUL or a `..`
+// component. The meaning of `..` depends on the symlinks before it, so the sender has to resolve
+// it.
 Result<std::string> take_path(std::string_view raw, std::string_view operation);
 
 }  // namespace lookout

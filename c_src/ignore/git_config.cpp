@@ -22,7 +22,8 @@ class ConfigReader {
  public:
   explicit ConfigReader(std::string_view text) : rest_(text) {}
 
-  // Calls f(value) with each value of a variable; the names are in lower case.
+  // Calls f(value) for each value of a variable. `wanted_section` and `wanted_name` are in lower
+  // case.
   template <class F>
   void for_each(std::string_view wanted_section, std::string_view wanted_name, F f) {
     bool in_section = false;
@@ -40,7 +41,7 @@ class ConfigReader {
         const std::string name = read_name();
         if (name.empty()) return;
         skip_blanks();
-        if (!rest_.starts_with('=')) {  // a name alone stands for true
+        if (!rest_.starts_with('=')) {  // a name without a value means true
           skip_line();
           continue;
         }
@@ -66,7 +67,7 @@ class ConfigReader {
     return name;
   }
 
-  // A section in lower case; one with a subsection is another section.
+  // Returns the name of a section in lower case. A subsection makes it a different section.
   std::optional<std::string> read_section() {
     rest_.remove_prefix(1);
     std::string section = read_name();
@@ -87,7 +88,7 @@ class ConfigReader {
   std::optional<std::string> read_value() {
     skip_blanks();
     std::string value;
-    std::size_t kept = 0;  // spaces at the end count only within quotes
+    std::size_t kept = 0;  // trailing spaces count only within quotes
     bool quoted = false;
     for (; !rest_.empty(); rest_.remove_prefix(1)) {
       const char c = rest_.front();
@@ -118,10 +119,10 @@ class ConfigReader {
     return value;
   }
 
-  // What a backslash and this byte stand for; nullopt where they stand for nothing.
+  // Returns the meaning of a backslash followed by this byte; nullopt if the escape is invalid.
   static std::optional<std::string> unescape(char c) {
     switch (c) {
-      case '\n':  // the value goes on in the next line
+      case '\n':  // the value continues on the next line
         return "";
       case 't':
         return "\t";

@@ -8,11 +8,11 @@ namespace {
 
 constexpr unsigned kBits = 64;
 
-// The classes as git knows them: ASCII alone, and no vertical tab or form feed among the spaces
-// (git's ctype.c).
+// Character classes as git defines them: ASCII only, and [:space:] contains neither vertical tab
+// nor form feed (git's ctype.c).
 struct Class {
   std::string_view name;
-  std::string_view ranges;  // the first and the last byte of each
+  std::string_view ranges;  // the first and the last byte of each range
 };
 constexpr Class kClasses[] = {
     {"alnum", "09AZaz"},   {"alpha", "AZaz"},
@@ -22,7 +22,7 @@ constexpr Class kClasses[] = {
     {"punct", "!/:@[`{~"}, {"space", "\t\n\r\r  "},
     {"upper", "AZ"},       {"xdigit", "09AFaf"}};
 
-// 256 bits, of which a range is set in four operations.
+// A set of bytes: 256 bits, in which setting a range takes at most four operations.
 class Bytes {
  public:
   void set(unsigned first, unsigned last) {
@@ -42,7 +42,7 @@ class Bytes {
   std::array<std::uint64_t, 4> words_{};
 };
 
-// False where there is no such class.
+// Returns false if the class does not exist.
 bool add_class(std::string_view name, Bytes& bytes) {
   const auto* const found = std::find_if(std::begin(kClasses), std::end(kClasses),
                                          [&](const Class& known) { return known.name == name; });
@@ -54,12 +54,13 @@ bool add_class(std::string_view name, Bytes& bytes) {
   return true;
 }
 
-// The classes of bytes that a pattern does not tell apart; 0 has those that it does not name.
+// Partitions bytes into classes that the pattern does not distinguish. Class 0 contains all bytes
+// that it does not name.
 class ByteClasses {
  public:
   ByteClasses() { size_[0] = kBytes; }
 
-  // Bytes of `bytes` are of other classes than the others from now on.
+  // Separates the classes of the bytes in `bytes` from the classes of all others.
   void split(const Bytes& bytes) {
     std::array<std::uint16_t, kBytes> within{};
     for (unsigned byte = 0; byte < kBytes; ++byte) {
@@ -96,7 +97,7 @@ class ByteClasses {
 
 }  // namespace
 
-// Translates a pattern into tokens, and these into the planes of a Glob.
+// Compiles a pattern to tokens, and the tokens to the planes of a Glob.
 class Glob::Compiler {
  public:
   explicit Compiler(std::string_view pattern);
@@ -104,7 +105,8 @@ class Glob::Compiler {
 
  private:
   struct Token {
-    // `skip` leads to the next token and past the two that follow it: the `/` of `**/`.
+    // `skip` leads to the next token and also past the two tokens after it, the `**` and `/` of
+    // `**/`.
     enum class Kind : std::uint8_t { byte, any, set, star, globstar, skip, never };
     Kind kind;
     unsigned char byte = 0;
@@ -153,8 +155,8 @@ bool Glob::Compiler::ends_with_skip() const {
   return tokens_.size() >= 3 && tokens_[tokens_.size() - 3].kind == Token::Kind::skip;
 }
 
-// One star or several that begin at `at`; returns where they end. What is passed without a byte is
-// followed at most by a star: `**/**/` is the same as `**/`.
+// Handles the run of stars at `at`; returns its end. Invariant: a token that can be passed without
+// a byte is followed at most by a star, so `**/**/` compiles like `**/`.
 std::size_t Glob::Compiler::add_stars(std::string_view pattern, std::size_t at) {
   using Kind = Token::Kind;
   const std::size_t end = std::min(pattern.find_first_not_of('*', at), pattern.size());
@@ -173,7 +175,7 @@ std::size_t Glob::Compiler::add_stars(std::string_view pattern, std::size_t at) 
   return end;
 }
 
-// The bracket that opens at `at`; returns where what follows it begins.
+// Handles the bracket that opens at `at`; returns the position after it.
 std::size_t Glob::Compiler::add_set(std::string_view pattern, std::size_t at) {
   using Kind = Token::Kind;
   const std::size_t never = pattern.size();
@@ -187,8 +189,8 @@ std::size_t Glob::Compiler::add_set(std::string_view pattern, std::size_t at) {
   const bool negated = at < never && (pattern[at] == '!' || pattern[at] == '^');
   if (negated) ++at;
   Bytes bytes;
-  unsigned previous = 0;  // what a range may begin with; 0 for none
-  std::size_t close = 0;  // the first `]` from the last `[:` on
+  unsigned previous = 0;  // start of a possible range; 0: none
+  std::size_t close = 0;  // the first `]` after the last `[:`
   for (bool first = true;; first = false) {
     if (at >= never) return refuse();
     unsigned char c = byte_at(at);
@@ -242,7 +244,7 @@ void Glob::Compiler::compile(Glob& glob) const {
   const std::size_t words = glob.words();
   for (Plane* plane : {&glob.any_, &glob.star_, &glob.globstar_, &glob.skip_}) plane->resize(words);
   glob.takes_.resize(classes.count() * words);
-  std::vector<unsigned> example(classes.count());  // a byte of each class
+  std::vector<unsigned> example(classes.count());  // one byte of each class
   for (unsigned byte = 0; byte < 256; ++byte) {
     glob.class_of_ += static_cast<char>(classes.of(byte));
     example[classes.of(byte)] = byte;
@@ -282,13 +284,13 @@ void Glob::Compiler::compile(Glob& glob) const {
 
 namespace {
 
-// Reached positions in one word of a state, and what crosses into the next word. Words are passed
-// in ascending order.
+// Computes the positions reached in one word of a state, and carries bits into the next word. Words
+// are processed in ascending order.
 class Passage {
  public:
-  // Those after `taken`.
+  // Returns the positions after those in `taken`.
   std::uint64_t after(std::uint64_t taken) { return shift(taken, 1, taken_); }
-  // With those that are reached without a byte from the ones in `word`.
+  // Adds the positions that are reached from `word` without a byte.
   std::uint64_t close(std::uint64_t word, std::uint64_t skips, std::uint64_t stars) {
     const std::uint64_t skipping = word & skips;
     std::uint64_t before = skipping_;
@@ -303,7 +305,7 @@ class Passage {
     return shifted;
   }
 
-  std::uint64_t taken_ = 0;  // of the word before
+  std::uint64_t taken_ = 0;  // of the previous word
   std::uint64_t skipping_ = 0;
   std::uint64_t staying_ = 0;
 };

@@ -1,4 +1,4 @@
-// The parsed rules of files, shared by content and within a budget. Pure.
+// The parsed rules of files, shared between files of equal content, within a budget. Pure.
 #pragma once
 
 #include <cstddef>
@@ -11,25 +11,25 @@
 namespace lookout {
 
 struct RuleLimits {
-  std::size_t file_patterns = 4096;       // of one file
-  std::size_t patterns = 65'536;          // of all files
-  std::size_t bytes = 2UL * 1024 * 1024;  // of all files
+  std::size_t file_patterns = 4096;       // per file
+  std::size_t patterns = 65'536;          // of all files together
+  std::size_t bytes = 2UL * 1024 * 1024;  // of all files together
 };
 
 class RulePool {
  public:
   explicit RulePool(const RuleLimits& limits = {}) : budget_(std::make_shared<Budget>(limits)) {}
 
-  // The rules of a content that somebody holds; nullptr where nobody does.
+  // Returns the rules of this content if they are in use; else nullptr.
   RulesPtr known(const std::string& content) const;
-  // A parser of a content that is not known, within the limits of a file.
+  // Returns a parser for content without known rules, with the limit for one file.
   RuleParser parser(const std::string& content);
-  // The rules of a file, which were parsed from this content; the same object for the same content
-  // while somebody holds it. nullptr where there are none or a limit of all files is exceeded.
-  // Rules take their part of the budget until their last holder is gone.
+  // Returns the rules of a file that were parsed from this content. Equal contents share one object
+  // as long as it is in use. Returns nullptr if `parsed` is nullptr or a limit for all files would
+  // be exceeded. Rules count towards the budget until their last reference is released.
   RulesPtr admit(const std::string& content, const RulesPtr& parsed);
 
-  // How many parsers were made since the start.
+  // Returns the number of parsers created so far.
   std::size_t parsed() const { return parsed_; }
 
  private:

@@ -11,9 +11,9 @@ constexpr std::string_view kSpecial = "*?[\\";
 
 constexpr std::size_t kLongestName = 255;
 
-// Measured, in nanoseconds: what each comparison takes, each word of a state for each byte of a
-// name, each pattern on paths when a directory is entered (a quarter of it), each file and each
-// length of endings like `*.o` when a name is looked up.
+// Measured, in nanoseconds: each comparison; each word of a state for each byte of a name; each
+// path pattern when a directory is entered (a quarter of it); each file, and each suffix length
+// like that of `*.o`, when a name is looked up.
 constexpr std::size_t kComparison = 40;
 constexpr std::size_t kWord = 4;
 constexpr std::size_t kEntering = 100;
@@ -26,8 +26,8 @@ std::size_t steps_of(const Rules::Pattern& made) {
   return compared + (made.on_path ? kEntering : 0);
 }
 
-// Measured, in nanoseconds: what parsing takes for each line, each byte of it and each bracket, and
-// what the index takes for each pattern.
+// Measured, in nanoseconds: each line when parsing, each byte of it and each bracket; each pattern
+// when indexing.
 constexpr std::size_t kLine = 200;
 constexpr std::size_t kByte = 30;
 constexpr std::size_t kBracket = 1000;
@@ -102,7 +102,7 @@ void Rules::add_pattern(std::string_view pattern) {
     made.directory_only = true;
     pattern.remove_suffix(1);
   }
-  // In all directories, as a name without a slash is.
+  // Such a pattern applies in all directories, like a name without a slash.
   while (pattern.starts_with("**/") && pattern.find('/', 3) == std::string_view::npos) {
     pattern.remove_prefix(3);
   }
@@ -117,8 +117,8 @@ void Rules::add_pattern(std::string_view pattern) {
       pattern.remove_prefix(1);
       --plain;
     }
-    // Whole directories only, since the stars of a**/b are no `**`, as gitignore(5) says. (Git 2.39
-    // takes all of the plain beginning off and then finds a `**` there; later ones do not.)
+    // Only whole directories: in a**/b the stars are not a `**`, as gitignore(5) says. (Git 2.39
+    // removes the whole literal prefix and then finds a `**` there; later versions do not.)
     const bool literal = plain == pattern.size();
     plain = plain == 0 ? 0 : pattern.rfind('/', plain - 1) + 1;
     made.literal = literal ? pattern : pattern.substr(0, plain);
@@ -170,7 +170,7 @@ std::string_view Rules::literal_of(const LastMatch& match) const {
   return patterns_[match.any - 1].literal;
 }
 
-// Of several patterns with the same literal one entry is left.
+// Merges patterns with the same literal into one entry.
 void Rules::sort(Literals& literals) const {
   std::sort(literals.begin(), literals.end(), [this](const LastMatch& a, const LastMatch& b) {
     return literal_of(a) < literal_of(b);
@@ -232,8 +232,8 @@ void RuleParser::take_line() {
   if (line.starts_with('#')) return;
   if (line.size() > kLongestPattern) {
     work_ += line.size() * kByte;
-    // Each byte of it would take one of a path, but for "!" and slashes at the ends: it matches
-    // none.
+    // Each byte of the line matches one byte of a path, except a "!" and slashes at the ends, so it
+    // matches no path.
     constexpr std::size_t kEnds = 3;
     const bool literal = line.find_first_of("*[\\ ") == std::string_view::npos;
     if (literal && line.size() > kLongestPattern + kEnds) return;

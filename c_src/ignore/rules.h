@@ -1,12 +1,11 @@
-// The lines of one gitignore file, or patterns written as such lines. Pure; raw bytes.
+// The lines of one gitignore file, or patterns written as such lines. Pure; works on raw bytes.
 //
-// Follows git's dir.c (add_patterns_from_buffer and what it calls): a byte order mark of UTF-8 at
-// the beginning is passed over, CR before LF is no part of the line, a line ends at a NUL byte,
-// lines that are empty or begin with `#` are no patterns, spaces at the end count only behind a
-// backslash, `!` in front makes an exception, `/` at the end is for directories alone; without
-// another `/` a pattern is compared with names at any depth, else with paths below the
-// directory that the rules stand for. Names are compared byte by byte (as with
-// core.ignoreCase=false).
+// Follows git's dir.c (add_patterns_from_buffer and its callees). A UTF-8 byte order mark at the
+// beginning is skipped. CR before LF is not part of the line. A NUL byte ends a line. Empty lines
+// and lines that begin with `#` are no patterns. Trailing spaces count only after a backslash. A
+// leading `!` makes an exception. A trailing `/` restricts the pattern to directories. A pattern
+// without another `/` is compared with names at any depth, otherwise with paths below the directory
+// to which the rules apply. Names are compared byte by byte (as with core.ignoreCase=false).
 #pragma once
 
 #include <cstddef>
@@ -23,11 +22,11 @@ namespace lookout {
 class Rules;
 using RulesPtr = std::shared_ptr<const Rules>;
 
-// The last patterns of a file that match a name, as their index plus 1; 0 for none. The last one
-// decides, so no other has to be known.
+// The last patterns of a file that match a name, as their index plus 1; 0 if none matches. The last
+// match decides, so earlier matches need not be recorded.
 struct LastMatch {
-  std::uint32_t any = 0;    // of all patterns
-  std::uint32_t other = 0;  // of those that are not for directories alone
+  std::uint32_t any = 0;    // among all patterns
+  std::uint32_t other = 0;  // among patterns that are not restricted to directories
 
   void take(const LastMatch& match);
 };
@@ -38,41 +37,42 @@ class Rules {
     enum class Match : std::uint8_t { exact, suffix, glob };
     bool negated = false;
     bool directory_only = false;
-    bool on_path = false;        // else it is compared with the name alone
-    Match match = Match::exact;  // of a name; of a path: exact, or a literal beginning and a glob
-    std::string literal;  // the name, or what it ends with; of a path its literal directories
-    Glob glob{std::string_view()};  // what follows the literal beginning of a path
+    bool on_path = false;        // compared with a path; else with the name alone
+    Match match = Match::exact;  // of a name; for a path `exact`, or `glob` after a literal prefix
+    // The name or its suffix. For a path, the literal directories at its beginning, or all of it.
+    std::string literal;
+    Glob glob{std::string_view()};  // what follows the literal prefix of a path
 
     bool matches_name(std::string_view name) const;
-    // What a comparison with so many bytes costs at most, in about nanoseconds.
+    // Returns the maximum cost of a comparison with `bytes` bytes, in about nanoseconds.
     std::size_t steps(std::size_t bytes) const;
   };
 
   static constexpr std::size_t kNoLimit = static_cast<std::size_t>(-1);
 
-  // The content of a file; nullptr as of RuleParser.
+  // Parses the content of a file. Returns nullptr as RuleParser::rules() does.
   static RulesPtr parse(std::string_view content, std::size_t most = kNoLimit);
-  // Each element stands for one line; LF is a byte as others here.
+  // Each element is one line; LF has no special meaning in it.
   static RulesPtr of(const std::vector<std::string>& lines);
 
-  // In the order of the lines: the last that matches decides.
+  // The patterns in the order of their lines. The last one that matches decides.
   const std::vector<Pattern>& patterns() const { return patterns_; }
   LastMatch last_match(std::uint32_t pattern) const;
-  // The last of the patterns without wildcards, and of those like `*.o`, that match a name. It
-  // takes a binary search, and one more for each length that such an ending has.
+  // Returns the last matches of a name among patterns without wildcards and patterns like `*.o`.
+  // Takes one binary search, plus one for each distinct length of such suffixes.
   LastMatch find_literal(std::string_view name) const;
-  // The other patterns on names: each has to be compared.
+  // The other patterns on names. Each of them has to be compared.
   const std::vector<std::uint32_t>& globs() const { return globs_; }
   const std::vector<std::uint32_t>& on_paths() const { return on_paths_; }
-  // What a comparison with a name costs at most, in about nanoseconds. Entering a directory, which
-  // is done once for all names in it, takes at most four times as long.
+  // Returns the maximum cost of a comparison with a name, in about nanoseconds. Entering a
+  // directory, once for all names in it, costs at most four times as much.
   std::size_t most_steps() const { return most_steps_; }
-  // What find_literal() costs, in the same unit.
+  // Returns the cost of find_literal(), in the same unit.
   std::size_t literal_steps() const;
 
  private:
   friend class RuleParser;
-  // Patterns by literal, in the order of the literals, one entry for each.
+  // Entries sorted by the literal of their pattern, one for each literal.
   using Literals = std::vector<LastMatch>;
 
   void add_line(std::string_view line);
@@ -91,21 +91,21 @@ class Rules {
   std::size_t most_steps_ = 0;
 };
 
-// No path that a system call takes is longer (PATH_MAX), in bytes. As an option a longer pattern
-// matches as others do.
+// In bytes. Every path that a system call accepts is shorter (PATH_MAX). The limit does not apply
+// to patterns given as options.
 inline constexpr std::size_t kLongestPattern = 4096;
 
-// Parses the content of a file in slices, none of which takes longer than a millisecond or so.
+// Parses the content of a file in slices of at most about one millisecond.
 class RuleParser {
  public:
   explicit RuleParser(std::string content, std::size_t most = Rules::kNoLimit);
 
-  // Parses a slice. False when nothing is left.
+  // Parses one slice. Returns false when nothing is left.
   bool step();
-  // At the end. nullptr where there are more than `most` patterns, or one is longer than
-  // kLongestPattern and might match a path all the same: the rest was not parsed.
+  // Call it after the last step(). Returns nullptr if parsing was aborted: there are more than
+  // `most` patterns, or one is longer than kLongestPattern and might match a path nevertheless.
   RulesPtr rules() const { return rules_; }
-  // The cost of all slices so far, in about nanoseconds, and of the largest one.
+  // The cost of all slices so far, in about nanoseconds, and of the largest slice.
   std::size_t work() const { return work_; }
   std::size_t largest_slice() const { return largest_slice_; }
 

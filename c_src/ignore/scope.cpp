@@ -26,7 +26,7 @@ ScopePtr Scope::with(RulesPtr rules, Rank rank) const {
   return scope;
 }
 
-// Whether the glob of a pattern decides here.
+// Returns whether the pattern is past its literal prefix, so that its glob decides here.
 bool Scope::Layer::is_open(const Live& of) const {
   return pattern(of).match == Rules::Pattern::Match::glob && of.at == pattern(of).literal.size();
 }
@@ -89,7 +89,8 @@ Scope::LayerPtr Scope::enter_layer(const LayerPtr& layer, std::string_view name)
   return make_layer(layer->rules, layer->rank, std::move(live));
 }
 
-// Of a pattern that is open, or needs this name. False where it can match nothing below.
+// The pattern must be open, or `name` must be its next component. Returns false if it cannot match
+// below `name`.
 bool Scope::enter_live(const Rules::Pattern& pattern, std::string_view name, Live& live) {
   if (live.at < pattern.literal.size()) {
     const std::size_t slash = pattern.literal.find('/', live.at);
@@ -102,7 +103,7 @@ bool Scope::enter_live(const Rules::Pattern& pattern, std::string_view name, Liv
   return pattern.glob.advance(live.state, name) && pattern.glob.advance(live.state, "/");
 }
 
-// The positions of the patterns that need this name here.
+// Returns the positions of the patterns whose next component is `name`.
 Scope::Named Scope::find_named(const Layer& layer, std::string_view name) {
   struct ByName {
     const Layer& layer;
@@ -128,8 +129,8 @@ Verdict Scope::judge(std::string_view name) const {
   return verdict;
 }
 
-// The last patterns of a layer that match a name. Those that cannot be found by the name alone are
-// compared from the last one on, down to what has been found.
+// Returns the last patterns of a layer that match a name. Patterns that cannot be found by the name
+// alone are compared from the last one backwards, down to the last match found so far.
 LastMatch Scope::find_in(const Layer& layer, std::string_view name, Verdict& verdict) {
   const Rules& rules = *layer.rules;
   LastMatch found = rules.find_literal(name);
@@ -147,7 +148,7 @@ LastMatch Scope::find_in(const Layer& layer, std::string_view name, Verdict& ver
     while (last != first && layer.live[*--last].pattern >= found.other) {
       const Live& live = layer.live[*last];
       compare(live.pattern, [&](const Rules::Pattern& pattern) {
-        // By the name that it needs, which is this one: it matches where that is its last one.
+        // Its next component equals `name`; it matches if that is its last component.
         if (!layer.is_open(live)) {
           return pattern.match == Rules::Pattern::Match::exact &&
                  pattern.literal.find('/', live.at) == std::string::npos;

@@ -1,8 +1,8 @@
-// What rules say of the entries of one directory. Pure; raw bytes.
+// Evaluates rules for the entries of one directory. Pure; works on raw bytes.
 //
-// Rules of several files hold in a directory: those that stand for it and for the directories
-// above it, each with its patterns matched as far as this directory. A scope is immutable and
-// shared: a directory of which no pattern says more than of its parent has its parent's.
+// Rules of several files apply in a directory: those of the directory itself and of the directories
+// above it, each with its path patterns matched down to this directory. A scope is immutable and
+// shared: a directory uses the scope of its parent unless the state of a pattern changes.
 #pragma once
 
 #include <cstddef>
@@ -18,22 +18,22 @@ namespace lookout {
 
 enum class Decision : std::uint8_t {
   none,     // no pattern matches
-  ignored,  // the last that matches says so
-  included  // the last that matches is an exception (`!`)
+  ignored,  // the last matching pattern ignores the name
+  included  // the last matching pattern is an exception (`!`)
 };
 
-// What is decided of a name: should it be a directory, and should it be anything else.
+// The decisions for a name: one if it is a directory, one if it is anything else.
 struct Verdict {
   Decision directory = Decision::none;
   Decision other = Decision::none;
-  std::uint32_t compared = 0;  // patterns that had to be compared with the name one by one
-  std::size_t steps = 0;       // what that and the search cost, in about nanoseconds
+  std::uint32_t compared = 0;  // patterns that were compared with the name one by one
+  std::size_t steps = 0;       // cost of these and of the search, in about nanoseconds
 };
 
-// The rules that git finds in one directory. Each may be nullptr.
+// The rules that git finds in one directory. Each pointer may be nullptr.
 struct DirectoryRules {
   RulesPtr gitignore;
-  bool repository = false;  // one begins here: nothing that git finds above counts
+  bool repository = false;  // a repository begins here: git's rules from above do not apply
   RulesPtr info_exclude;
   RulesPtr excludes_file;
 
@@ -45,38 +45,40 @@ using ScopePtr = std::shared_ptr<const Scope>;
 
 class Scope : public std::enable_shared_from_this<Scope> {
  public:
-  // The later ones win, as in git's dir.c: --exclude, .gitignore files (the deeper the stronger),
+  // Later ranks win, as in git's dir.c: --exclude, .gitignore files (deeper ones win),
   // $GIT_DIR/info/exclude, core.excludesFile.
   enum class Rank : std::uint8_t { excludes_file, info_exclude, directory, option };
 
-  // Nothing is said.
+  // A scope without rules.
   static ScopePtr empty();
 
-  // With rules that stand for this directory; they win over those of the same rank.
+  // Returns this scope plus rules that apply to its directory. They win over rules of the same
+  // rank.
   ScopePtr with(RulesPtr rules, Rank rank) const;
-  // With the rules of one rank alone.
+  // Returns this scope with the rules of one rank only.
   ScopePtr only(Rank rank) const;
-  // With what git finds in this directory.
+  // Returns this scope plus the rules that git finds in its directory.
   ScopePtr in(const DirectoryRules& rules) const;
-  // The scope of the directory `name` in this one.
+  // Returns the scope of the subdirectory `name`.
   ScopePtr enter(std::string_view name) const;
 
   Verdict judge(std::string_view name) const;
-  // About how many bytes it takes for patterns on paths, those that it shares included.
+  // Returns about how many bytes the path patterns take, including those shared with other scopes.
   std::size_t memory() const;
-  // What enter() costs at most, in about nanoseconds.
+  // Returns the maximum cost of enter(), in about nanoseconds.
   std::size_t entering_steps() const;
-  // As Rules::most_steps(), with the search, of all rules but those of options.
+  // Like Rules::most_steps(), plus the search, for all rules except those of options.
   std::size_t most_steps() const;
-  // Whether the same is decided here and below as in the other.
+  // Returns whether both scopes have the same rules in the same state, and so decide the same in
+  // and below their directories.
   bool same_as(const Scope& other) const;
 
  private:
-  // A pattern on paths that may still match below this directory. While its literal beginning is
-  // not passed it is found by the name that it needs next, and its glob has no state yet.
+  // A path pattern that may still match below this directory. Before the end of its literal prefix
+  // it is looked up by its next path component, and its glob has no state yet.
   struct Live {
     std::uint32_t pattern;
-    std::size_t at;  // of that name in the literal; its size when it is passed
+    std::size_t at;  // offset of that component in the literal; its size at the end
     Glob::State state;
     bool operator==(const Live&) const = default;
   };
@@ -85,8 +87,8 @@ class Scope : public std::enable_shared_from_this<Scope> {
     RulesPtr rules;
     Rank rank;
     std::vector<Live> live;  // in the order of the patterns
-    Positions named;         // in `live`: can only match below one name here; by that name
-    Positions open;          // in `live`: all others
+    Positions named;         // indexes in `live`: next component is literal; sorted by it
+    Positions open;          // indexes in `live`: all others
     std::size_t memory = 0;
     const Rules::Pattern& pattern(const Live& of) const { return rules->patterns()[of.pattern]; }
     bool is_open(const Live& of) const;
@@ -102,11 +104,11 @@ class Scope : public std::enable_shared_from_this<Scope> {
   static LastMatch find_in(const Layer& layer, std::string_view name, Verdict& verdict);
 
   std::vector<LayerPtr> layers_;  // the strongest last
-  bool same_below_ = true;        // no pattern is on paths that lead below this directory
+  bool same_below_ = true;        // no path pattern leads below this directory
 };
 
-// Whether `path`, below the directory that the scope is of, is ignored: itself or a directory that
-// it lies in. What lies in an ignored directory is ignored whatever is said of it.
+// Returns whether `path`, relative to the directory of the scope, is ignored: itself or a directory
+// above it. Exceptions do not apply to entries of an ignored directory.
 bool is_ignored(ScopePtr scope, std::string_view path, bool directory);
 
 }  // namespace lookout

@@ -19,7 +19,7 @@ struct Option {
 
 constexpr std::array<Option, 6> kOptions{{
     {'e', "event", true},
-    {'f', "format", true},  // --format alone: inotifywait has no -f
+    {'f', "format", true},  // only --format: inotifywait has no -f
     {'h', "help", false},
     {'m', "monitor", false},
     {'q', "quiet", false},
@@ -124,7 +124,7 @@ class Parser {
     }
   }
 
-  // One, or several with commas between.
+  // One event, or several separated by commas.
   void add_events(std::string_view names) {
     for (std::size_t begin = 0; begin <= names.size();) {
       const std::size_t end = std::min(names.find(',', begin), names.size());

@@ -1,5 +1,5 @@
-// The part of inotifywait's command line that `lookout_port inotifywait` accepts: what file_system
-// passes, and the long names of it.
+// The options of inotifywait that `lookout_port inotifywait` accepts: those that the package
+// file_system passes, and their long names.
 #pragma once
 
 #include <string>
@@ -12,15 +12,15 @@
 namespace lookout::inotifywait {
 
 struct Arguments {
-  bool help = false;  // nothing else counts then
+  bool help = false;  // then all other members are ignored
   bool recursive = false;
   bool quiet = false;
-  EventKinds kinds;  // all of them unless -e is given
+  EventKinds kinds;  // all kinds unless -e is given
   LineFormat format;
   std::vector<std::string> paths;  // as given; not empty
 };
 
-// The error's detail names the argument that is not accepted and what is.
+// The detail of the error names the rejected argument and the accepted ones.
 Result<Arguments> parse_arguments(const std::vector<std::string>& arguments);
 
 }  // namespace lookout::inotifywait

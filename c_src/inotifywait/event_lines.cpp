@@ -48,7 +48,7 @@ std::vector<std::string_view> words(EventKind kind) {
   return {"DELETE"};
 }
 
-// What the kernel reports of such a change, a rename apart.
+// Returns the events that the kernel reports for such a change. For a rename, only the second one.
 std::vector<EventKind> kinds_of(const Event& event) {
   switch (event.change) {
     case Change::created:
@@ -117,7 +117,7 @@ int EventLines::append(EventKind kind, const Event& event, std::string_view path
   return 0;
 }
 
-// Below nested watched paths the inner one names the entry.
+// With nested watched paths, the innermost one determines %w.
 Line EventLines::line_of(std::string_view path) const {
   const WatchedPath* nearest = nullptr;
   for (const WatchedPath& watched : paths_) {

@@ -1,4 +1,4 @@
-// The changes of the tree as the events that inotifywait prints.
+// Converts changes of the tree to the events that inotifywait prints.
 #pragma once
 
 #include <bitset>
@@ -13,7 +13,7 @@
 
 namespace lookout::inotifywait {
 
-// The events that a change of the tree can be reported as.
+// The events as which a change of the tree can be reported.
 enum class EventKind : std::uint8_t {
   create,
   modify,
@@ -25,28 +25,28 @@ enum class EventKind : std::uint8_t {
 };
 using EventKinds = std::bitset<7>;
 
-// The kinds that an argument of -e names, as "close_write" or "move"; nullopt of a name that is
-// none, or of one that is never reported (as "open").
+// Returns the kinds that an argument of -e names, as "close_write" or "move"; nullopt for an
+// unknown name, or for an event that is never reported, as "open".
 std::optional<EventKinds> kinds_named(std::string_view name);
 
-// A path of the command line.
+// A path from the command line.
 struct WatchedPath {
-  std::string absolute;  // without . and .., and without a slash at its end; "/" is ""
-  std::string given;     // without a slash at its end; "/" is ""
+  std::string absolute;  // without . and .., and without a trailing slash; "/" is ""
+  std::string given;     // without a trailing slash; "/" is ""
 };
 
-// The same path as an absolute one, `directory` being the working directory.
+// Resolves a path against `directory`, the working directory.
 WatchedPath watched_path(std::string_view given, std::string_view directory);
 
 class EventLines {
  public:
-  // The port of file_system takes lines of up to 16,384 bytes.
+  // The port of the package file_system reads lines of up to 16,384 bytes.
   static constexpr std::size_t kLongestLine = 16'384;
 
   EventLines(std::vector<WatchedPath> paths, EventKinds kinds, LineFormat format);
 
-  // Appends the lines of an event. Returns the number of lines that are longer than kLongestLine
-  // and have been left out.
+  // Appends the lines of an event. Returns the number of lines omitted for being longer than
+  // kLongestLine.
   int append(const Event& event, std::string& out) const;
 
  private:

@@ -32,8 +32,8 @@ namespace {
 
 constexpr int kFirstFree = 3;
 
-// The shell that file_system puts around this program kills it when the reader of its output is
-// gone, and prints an error where it has ended before.
+// The package file_system starts this program through a shell wrapper. The wrapper kills it when
+// the reader of its output is gone, and prints an error if it has already exited.
 constexpr std::chrono::milliseconds kTimeToBeKilled{500};
 
 constexpr std::string_view kUsage =
@@ -104,7 +104,7 @@ class Monitor : private Listener {
     output_.write(text);
   }
 
-  // The others report what is covered: by a rescan, by polling, or by waiting for the directory.
+  // The other notices need no message: a rescan, polling or waiting for the directory covers them.
   void on_notice(Notice notice) override {
     if (const auto* unreadable = std::get_if<UnreadableNotice>(&notice)) {
       complain(unreadable->dir + ": cannot be read (" + unreadable->reason +
@@ -132,8 +132,8 @@ class Monitor : private Listener {
   int status_ = EXIT_SUCCESS;
 };
 
-// A shell starts what is in the background with some signals ignored; file_system and others end it
-// by this one.
+// A shell starts background processes with some signals ignored. file_system and others end this
+// process with SIGTERM.
 void end_on_sigterm() {
   std::signal(SIGTERM, SIG_DFL);
   sigset_t term;
@@ -143,7 +143,7 @@ void end_on_sigterm() {
 }
 
 std::vector<WatchedPath> watched_paths(const std::vector<std::string>& given) {
-  std::error_code unknown;  // absolute paths do without a working directory
+  std::error_code unknown;  // absolute paths need no working directory
   const std::string directory = std::filesystem::current_path(unknown).native();
   std::vector<WatchedPath> paths;
   for (const std::string& path : given) {
@@ -164,7 +164,7 @@ int watch(const Arguments& arguments) {
   end_on_sigterm();
   std::signal(SIGPIPE, SIG_IGN);
   const auto paths = watched_paths(arguments.paths);
-  // No directory stays in use only because lookout_port was started in it.
+  // Do not keep the start directory in use.
   if (::chdir("/") != 0) complain("cannot change to /");
   boost::asio::io_context io(1);
   Monitor monitor(io, std::move(output), EventLines(paths, arguments.kinds, arguments.format));

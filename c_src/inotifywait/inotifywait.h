@@ -1,5 +1,5 @@
-// `lookout_port inotifywait ARGUMENT...`: the engine behind the command line and the output of
-// inotifywait, for programs that start that one.
+// `lookout_port inotifywait ARGUMENT...`: the watch engine with the command line and the output of
+// inotifywait, for programs that start inotifywait.
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@
 
 namespace lookout::inotifywait {
 
-// Watches until nobody reads standard output any more. Returns the exit status: 0, or 1 after a
-// message on standard error.
+// Watches until nobody reads standard output. Returns the exit status: 0, or 1 after a message on
+// standard error.
 int run(const std::vector<std::string>& arguments);
 
 }  // namespace lookout::inotifywait

@@ -1,3 +1,3 @@
 #!/bin/sh
-# Beside lookout_port, for PATH. A link to this file works as well.
+# Installed beside lookout_port, for use in PATH. A symlink to this file works as well.
 exec "$(dirname -- "$(readlink -f -- "$0")")/lookout_port" inotifywait "$@"

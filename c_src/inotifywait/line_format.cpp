@@ -66,7 +66,7 @@ void LineFormat::append_path(std::string& out, std::string_view path) const {
       out += byte;
       continue;
     }
-    // A control character: two octal digits are enough.
+    // Control characters are below 0x20, so two octal digits after the 0 suffice.
     const auto code = static_cast<unsigned char>(byte);
     out += "\\0";
     out += static_cast<char>('0' + code / 8);

@@ -1,4 +1,4 @@
-// A line for each event, in the format that `inotifywait --format` takes.
+// Formats a line for each event as `inotifywait --format` does.
 #pragma once
 
 #include <string>
@@ -12,28 +12,28 @@ namespace lookout::inotifywait {
 struct Line {
   std::string watched;                   // %w: a directory with its slash, or a single file
   std::vector<std::string_view> events;  // %e, as "CREATE" and "ISDIR"
-  std::string_view name;                 // %f: the entry in that directory; empty of a single file
+  std::string_view name;                 // %f: the entry in that directory; empty for a single file
 };
 
 class LineFormat {
  public:
-  // inotifywait's own: watched, events and name with a space between.
+  // The default format of inotifywait: watched, events and name, separated by spaces.
   LineFormat();
 
-  // Takes %w, %f, %e, %Xe (events with X between), %0 (a NUL byte), %n (a newline) and %%. An error
-  // names what else follows a %.
+  // Accepts %w, %f, %e, %Xe (events separated by X), %0 (a NUL byte), %n (a newline) and %%. Any
+  // other conversion is an error that names it.
   static Result<LineFormat> parse(std::string_view text);
 
-  // The line with its newline. In paths a newline, a carriage return (Erlang removes one before a
-  // newline) and each control character that the format itself contains are written as a backslash
-  // and three octal digits: they would end the line, or a field of it.
+  // Returns the line with its newline. In paths, some bytes are written as a backslash and three
+  // octal digits, because they would end the line or a field: a newline, a carriage return (Erlang
+  // removes one before a newline), and each control character that the format itself contains.
   std::string write(const Line& line) const;
 
  private:
   enum class Part : unsigned char { text, watched, name, events };
   struct Piece {
     Part part;
-    std::string text;  // itself, or what separates the events
+    std::string text;  // literal text, or the separator of the events
   };
 
   void add_text(char byte);

@@ -69,7 +69,7 @@ void LineOutput::write_some() {
   }
 }
 
-// False with errno where nothing could be written.
+// Returns false, with errno, if nothing could be written.
 bool LineOutput::write_once() {
   const int fd = stream_ ? stream_->native_handle() : output_.get();
   const ssize_t written = ::write(fd, waiting_.data(), waiting_.size());

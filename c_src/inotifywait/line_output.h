@@ -1,4 +1,4 @@
-// Lines to a descriptor, no faster than they are read.
+// Writes lines to a descriptor, no faster than they are read.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -16,10 +16,10 @@ namespace lookout::inotifywait {
 
 class LineOutput {
  public:
-  // Nothing is awaited of a file or a terminal; of a pipe or a socket, that it has room and a
-  // reader. From the loop `on_room` is called when all that waited has been written, `on_end` once
-  // nobody reads it any more, also where nothing is written meanwhile, or when it cannot be
-  // written.
+  // A file or a terminal is written synchronously. For a pipe or a socket the loop waits for room,
+  // and watches whether it still has a reader. Calls from the loop: `on_room` when all waiting
+  // bytes are written; `on_end` when nobody reads the output any more, even if nothing is written,
+  // or when a write fails.
   LineOutput(boost::asio::io_context& io, UniqueFd output, std::function<void()> on_room,
              std::function<void()> on_end);
   LineOutput(const LineOutput&) = delete;
@@ -38,7 +38,7 @@ class LineOutput {
 
   boost::asio::io_context& io_;
   UniqueFd output_;
-  std::optional<boost::asio::posix::stream_descriptor> stream_;  // of a pipe or a socket
+  std::optional<boost::asio::posix::stream_descriptor> stream_;  // for a pipe or a socket
   std::function<void()> on_room_;
   std::function<void()> on_end_;
   std::string waiting_;

@@ -9,7 +9,7 @@
 namespace lookout {
 namespace {
 
-// What a person can do about it; empty where the system's own words say enough.
+// Returns what a person can do about the error; empty if the system's description suffices.
 const char* advice(int code) {
   switch (code) {
     case ENOENT:

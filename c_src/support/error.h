@@ -1,4 +1,4 @@
-// What went wrong, for a reader: what was attempted, on which path, what came.
+// An error: what was attempted, on which path, and why it failed.
 #pragma once
 
 #include <string>
@@ -7,27 +7,29 @@
 namespace lookout {
 
 struct Error {
-  std::string reason;  // an atom's text: an errno in lower case ("enoent") or one of Lookout's own
-  std::string operation;  // an atom's text: what was attempted ("open", "watch", "decode")
-  std::string path;       // the path concerned, raw bytes; empty where there is none
-  std::string detail;     // a sentence for a person: what came and what to do
+  // Text of an atom: an errno in lower case ("enoent") or a reason of Lookout.
+  std::string reason;
+  std::string operation;  // text of an atom: what was attempted ("open", "watch", "decode")
+  std::string path;       // the path, as raw bytes; empty if there is none
+  std::string detail;     // a sentence for a person: what happened and what to do
 
   bool operator==(const Error&) const = default;
 };
 
-// Either a value or the reason why there is none.
+// A value, or the reason why there is none.
 template <class T>
 using Result = std::variant<T, Error>;
 
-// An outcome that carries nothing when it succeeds.
+// The success value of an operation without a result.
 struct Done {
   bool operator==(const Done&) const = default;
 };
 
-// The lower-case name of an errno ("enoent"); "errno_unknown" for one without a name in errno(3).
+// Returns the lower-case name of an errno ("enoent"); "errno_unknown" if errno(3) has no name for
+// it.
 std::string errno_name(int code);
 
-// Translates errno into an Error once, at the system call that failed.
+// Converts errno into an Error. Call it once, where the system call failed.
 Error errno_error(int code, std::string operation, std::string path);
 
 }  // namespace lookout

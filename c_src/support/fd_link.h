@@ -1,4 +1,5 @@
-// The link of a descriptor of this process: a path to what it is open for (proc_pid_fd(5)).
+// Returns the /proc link of a descriptor of this process: a path to the file it refers to
+// (proc_pid_fd(5)).
 #pragma once
 
 #include <string>

@@ -1,10 +1,10 @@
-// Memory that has been freed, back to the kernel.
+// Returns freed memory to the kernel.
 #pragma once
 
 namespace lookout {
 
-// Gives back what the allocator keeps of freed memory, where the C library has a call for that. It
-// takes about a millisecond for each 10 MiB.
+// Makes the allocator return its free memory, if the C library has a call for that. Takes about one
+// millisecond for each 10 MiB.
 void give_free_memory_back();
 
 }  // namespace lookout

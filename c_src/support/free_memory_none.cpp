@@ -1,4 +1,4 @@
-// For C libraries that keep little of what is freed, or offer no call.
+// For C libraries that keep little freed memory, or have no call to return it.
 #include "support/free_memory.h"
 
 namespace lookout {

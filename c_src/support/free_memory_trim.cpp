@@ -1,4 +1,4 @@
-// With malloc_trim(3), of glibc.
+// For glibc, with malloc_trim(3).
 #include <malloc.h>
 
 #include "support/free_memory.h"

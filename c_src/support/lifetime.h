@@ -1,11 +1,12 @@
-// Handlers that may be called when the object they speak of is gone.
+// Guards handlers that may be called after their object is destroyed.
 #pragma once
 
 #include <memory>
 
 namespace lookout {
 
-// A member of the object; a handler that is guarded by it does nothing once the object is gone.
+// Make it a member of the object. A handler wrapped by guard() does nothing once the object is
+// gone.
 class Lifetime {
  public:
   template <class Action>

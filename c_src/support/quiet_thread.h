@@ -1,4 +1,4 @@
-// A thread to which no signal is delivered.
+// A thread that blocks all signals.
 #pragma once
 
 #include <csignal>
@@ -7,7 +7,7 @@
 
 namespace lookout {
 
-// Throws std::system_error where there are too many threads.
+// Throws std::system_error if there are too many threads.
 template <class Work>
 std::thread quiet_thread(Work work) {
   struct Blocked {
@@ -22,7 +22,7 @@ std::thread quiet_thread(Work work) {
 
     sigset_t before;
   };
-  const Blocked blocked;  // a thread begins with the mask of the one that starts it
+  const Blocked blocked;  // a thread inherits the signal mask of its creator
   return std::thread(std::move(work));
 }
 

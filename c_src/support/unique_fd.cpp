@@ -7,7 +7,7 @@ namespace lookout {
 void UniqueFd::reset(int fd) {
   const int old = std::exchange(fd_, fd);
   if (old < 0) return;
-  // close(2) on Linux releases the descriptor even when it reports EINTR, so it is never repeated.
+  // On Linux close(2) releases the descriptor even if it returns EINTR, so it must not be repeated.
   const int saved = errno;
   ::close(old);
   errno = saved;

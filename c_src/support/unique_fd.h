@@ -1,4 +1,4 @@
-// An owned file descriptor: closed once, by its last owner.
+// An owned file descriptor. Its last owner closes it.
 #pragma once
 
 #include <unistd.h>
@@ -23,10 +23,10 @@ class UniqueFd {
   int get() const { return fd_; }
   explicit operator bool() const { return fd_ >= 0; }
 
-  // Gives up ownership: the caller closes the descriptor.
+  // Gives up ownership. The caller closes the descriptor.
   int release() { return std::exchange(fd_, -1); }
 
-  // Closes what is held and takes `fd` instead. errno is left as it was.
+  // Closes the current descriptor and takes `fd` instead. Preserves errno.
   void reset(int fd = -1);
 
  private:
