@@ -46,8 +46,9 @@ class CommandListener {
 // Runs one command at a time. The process of the command is the child of a guardian (guardian.h),
 // which spawn() starts. While an answer of the guardian is outstanding, the guardian is checked ten
 // times a second. It is killed, together with the tree, if a process of the tree has stopped it or
-// moved it to another cgroup, if it is still alive 2 s after the grace period of stop(), or if it
-// has not reported the outcome of the launch within the launch timeout.
+// moved it to another cgroup, if it is still alive 2 s after the grace period of stop() (30 s if it
+// only removes cgroups), or if it has not reported the outcome of the launch within the launch
+// timeout.
 class Command {
  public:
   using SpawnHandler = std::function<void(Result<std::uint64_t>)>;  // the process id
@@ -79,9 +80,10 @@ class Command {
   // Sends the stop signal to every process of the tree, and SIGKILL to the remaining processes
   // after the grace period. The tree has the whole grace period even if the command itself exits
   // earlier. `done` is called when no process is left, or with the reason why one is left after
-  // SIGKILL: `eperm` after one second if a process may not be signalled, `etimedout` after three
-  // seconds if a process is stuck in the kernel. on_exit() then follows when that process has
-  // ended. The result is `not_running` if nothing is left from the start.
+  // SIGKILL: `eperm` after one second if a process may not be signalled; after three seconds
+  // `etimedout` if a process is stuck in the kernel or cgroups are still being removed, or an errno
+  // if the processes cannot be listed. on_exit() then follows when everything has ended. The result
+  // is `not_running` if nothing is left from the start.
   void stop(std::chrono::milliseconds grace, DoneHandler done);
   Result<Done> resize(WindowSize size);  // `no_terminal` if the command has none
 

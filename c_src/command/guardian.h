@@ -32,10 +32,11 @@ struct Guardian {
 };
 
 // Starts a guardian, which launches the command and reports `started` or `failed` on the link. The
-// guardian exits when no process of the tree is left. It sends `stop_signal` to the tree on an
-// order to stop, `linger` after the exit of the command, and at end of file on the link. It sends
-// SIGKILL to the remaining processes after the grace period of the order, else after `grace`.
-// Without `linger`, an order to leave ends the guardian and lets the remaining processes run.
+// guardian exits when no process of the tree is left; it waits for processes that do not end after
+// SIGKILL. It sends `stop_signal` to the tree on an order to stop, `linger` after the exit of the
+// command, and at end of file on the link. It sends SIGKILL to the remaining processes after the
+// grace period of the order, else after `grace`. Without `linger`, an order to leave ends the
+// guardian and lets the remaining processes run.
 std::variant<Guardian, LaunchFailure> start_guardian(const LaunchPlan& plan,
                                                      const LaunchSpec& spec);
 

@@ -45,8 +45,8 @@ using ScopePtr = std::shared_ptr<const Scope>;
 
 class Scope : public std::enable_shared_from_this<Scope> {
  public:
-  // Later ranks win, as in git's dir.c: --exclude, .gitignore files (deeper ones win),
-  // $GIT_DIR/info/exclude, core.excludesFile.
+  // Later enumerators win, as in git's dir.c. From strongest to weakest: --exclude, .gitignore
+  // files (deeper ones win), $GIT_DIR/info/exclude, core.excludesFile.
   enum class Rank : std::uint8_t { excludes_file, info_exclude, directory, option };
 
   // A scope without rules.
