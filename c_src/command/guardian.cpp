@@ -89,8 +89,8 @@ class Guard {
     if (blind_) return on_failure(*blind_);
     const auto helper = start_helper(plan);
     const Launched launched = helper ? outcome_of(*helper) : launch_without_helper(plan);
-    // The command may have stopped the helper. It becomes a child of the guardian, which can then
-    // reap it, only when the helper has ended.
+    // The command becomes a child of the guardian, which can then reap it, only when the helper has
+    // ended. The command may have stopped the helper.
     if (helper) ::kill(helper->pid, SIGKILL);
     // Remove the room for the helper from pids.max. Processes that the command has already forked
     // stay.
@@ -249,8 +249,8 @@ class Guard {
   become_subreaper();
   reopen_descriptors();
   close_all_but(link, plan);
-  // If a process of the tree has stopped the guardian, the death of lookout_port continues it, and
-  // it ends the tree.
+  // A process of the tree may have stopped the guardian. When lookout_port is gone, SIGCONT lets it
+  // end the tree.
   ::prctl(PR_SET_PDEATHSIG, SIGCONT, 0, 0, 0);
   try {
     Guard guard(link, plan, spec);

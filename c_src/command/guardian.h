@@ -9,7 +9,6 @@
 // becomes the parent of the tree. If the guardian is stopped, lookout_port kills it; if
 // lookout_port is gone, the kernel sends the guardian SIGCONT. Processes of the tree can survive
 // only if both are killed at once.
-// where both are killed at once can something of the tree be left.
 #pragma once
 
 #include <sys/types.h>

@@ -148,8 +148,7 @@ class Streams {
 
   Preparation& preparation_;
   std::string path_;
-  std::vector<std::size_t>
-      made_;  // the standard streams that are pipes or a terminal of lookout_port
+  std::vector<std::size_t> made_;  // standard streams that are pipes or a terminal made here
 };
 
 }  // namespace

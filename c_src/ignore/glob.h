@@ -5,7 +5,6 @@
 // of text costs at most one operation per 64 bytes of the pattern, whatever stars it contains. The
 // state of a match can be saved and continued: the directories of a path are matched once, not
 // again for every entry.
-// for every entry.
 #pragma once
 
 #include <cstddef>

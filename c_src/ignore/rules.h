@@ -91,8 +91,8 @@ class Rules {
   std::size_t most_steps_ = 0;
 };
 
-// In bytes. Every path that a system call accepts is shorter (PATH_MAX). The limit does not apply
-// to patterns given as options.
+// In bytes. No path that a system call accepts is longer (PATH_MAX). The limit does not apply to
+// patterns given as options.
 inline constexpr std::size_t kLongestPattern = 4096;
 
 // Parses the content of a file in slices of at most about one millisecond.
