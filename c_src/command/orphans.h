@@ -21,7 +21,7 @@ namespace lookout {
 void add_guardian(pid_t guardian);
 
 // Reaps a guardian that has ended. Returns true if it exited by itself, and so left nothing behind;
-// false if it was killed, and the processes of its tree are orphans now.
+// false if it was killed or has failed, and the processes of its tree are orphans now.
 bool end_guardian(pid_t guardian);
 
 // Blocks until a guardian whose link is closed has ended, and reaps it.
