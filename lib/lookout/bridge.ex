@@ -1,7 +1,7 @@
 defmodule Lookout.Bridge do
   @moduledoc false
-  # The port on `lookout_port`: the only module that calls Port.*. Frames go out at once or, while
-  # the port is busy, wait in the outbox; the caller is never suspended.
+  # The Erlang port of `lookout_port`: frames are sent at once or, while the port is busy, queued in the outbox. The
+  # calling process is never suspended by a busy port.
 
   alias Lookout.{Error, Protocol, Sealed}
 
@@ -10,10 +10,10 @@ defmodule Lookout.Bridge do
   @enforce_keys [:port]
   defstruct [:port, :os_pid, outbox: :queue.new()]
 
-  # Milliseconds between two tries to send to a busy port, where the caller does nothing else.
+  # Milliseconds between two attempts to send to a busy port, while `await/3` blocks.
   @retry 10
 
-  @doc "Where the build puts the program."
+  @doc "Where the build installs `lookout_port`."
   @spec default_path() :: binary
   def default_path do
     priv =
@@ -26,7 +26,7 @@ defmodule Lookout.Bridge do
   end
 
   @doc """
-  Starts the program at `path`; the calling process owns the port. Its words come as messages: `{port, {:data, payload}}`,
+  Starts the `lookout_port` at `path`. The calling process owns the port and receives its messages: `{port, {:data, payload}}`,
   `{port, {:exit_status, status}}` and `{:EXIT, port, reason}`.
   """
   @spec open(binary) :: {:ok, t} | {:error, Error.t()}
@@ -35,17 +35,17 @@ defmodule Lookout.Bridge do
     port = Port.open({:spawn_executable, path}, options)
     {:ok, %__MODULE__{port: port, os_pid: os_pid(port)}}
   catch
-    # Not `rescue`: that makes of :system_limit and :badarg exceptions that do not hold the reason.
+    # `catch` instead of `rescue`: `rescue` turns :system_limit and :badarg into exceptions that do not hold the reason.
     :error, reason -> {:error, not_opened(reason, path)}
   end
 
-  @doc "Sends a request. `:busy` says that it waits in the outbox: call `flush/1` later."
+  @doc "Sends a request. `:busy`: the port is busy and the request waits in the outbox; call `flush/1` later."
   @spec send(t, term) :: {:ok | :busy, t}
   def send(%__MODULE__{} = bridge, request) do
     flush(%{bridge | outbox: :queue.in(Sealed.seal(Protocol.encode(request)), bridge.outbox)})
   end
 
-  @doc "Sends what waits in the outbox, as far as the port takes it."
+  @doc "Sends the frames in the outbox until it is empty (`:ok`) or the port is busy (`:busy`)."
   @spec flush(t) :: {:ok | :busy, t}
   def flush(%__MODULE__{} = bridge) do
     with {:value, frame} <- :queue.peek(bridge.outbox),
@@ -58,8 +58,8 @@ defmodule Lookout.Bridge do
   end
 
   @doc """
-  Ends the program by closing its standard input. One that does not answer within `patience` milliseconds would not see
-  that (it is stopped, or hangs): it is killed.
+  Shuts `lookout_port` down by closing its standard input. Pings it first: a process that does not reply within `patience` milliseconds
+  (it is stopped or hangs) would not notice the end of its input either, so it is killed with SIGKILL.
   """
   @spec part(t, Protocol.id(), timeout) :: :ok
   def part(%__MODULE__{} = bridge, ping_id, patience) do
@@ -81,7 +81,7 @@ defmodule Lookout.Bridge do
     try do
       Port.close(port)
     rescue
-      # It is closed already.
+      # The port was already closed.
       ArgumentError -> true
     end
 
@@ -89,14 +89,14 @@ defmodule Lookout.Bridge do
   end
 
   @doc """
-  Ends a program that does not listen, and closes the port.
+  Kills `lookout_port` with SIGKILL and closes the port.
 
-  While the port is open and no exit status has come the process id is still its own (but for the instant between its death
-  and the message of it).
+  While the port is open and no exit status has arrived, the process id still belongs to `lookout_port`, except in the instant between
+  its death and the message about it.
   """
   @spec kill(t) :: :ok
   def kill(%__MODULE__{} = bridge) do
-    # The shell's own `kill`: no other program is needed for it.
+    # `kill` is a builtin of the shell, so no other program has to be installed.
     if bridge.os_pid && Port.info(bridge.port), do: :os.cmd(~c"kill -KILL #{bridge.os_pid}")
     close(bridge)
   end
@@ -104,7 +104,7 @@ defmodule Lookout.Bridge do
   defp os_pid(port) do
     case Port.info(port, :os_pid) do
       {:os_pid, os_pid} -> os_pid
-      # It has ended already; the exit status is on its way.
+      # `lookout_port` has already exited; its exit status is on the way to the mailbox.
       nil -> nil
     end
   end
@@ -112,13 +112,13 @@ defmodule Lookout.Bridge do
   defp command(port, frame) do
     Port.command(port, frame, [:nosuspend])
   rescue
-    # The port is closed: the message that says so is in the mailbox, and the frame is lost with it.
+    # The port is closed: its exit message is already in the mailbox. The frame is lost.
     ArgumentError -> true
   end
 
   @doc """
-  Takes what the program says until one message is what is waited for, or it has ended; false when the deadline (monotonic
-  time, in milliseconds) comes first. Requests in the outbox are sent meanwhile.
+  Receives and drops messages of `lookout_port` until `awaited?` returns true for one, or until it ends. False if the deadline
+  (monotonic time in milliseconds) passes first. Sends the requests in the outbox meanwhile.
   """
   @spec await(t, integer, (Protocol.message() -> boolean)) :: boolean
   def await(%__MODULE__{port: port} = bridge, deadline, awaited?) do
@@ -137,7 +137,7 @@ defmodule Lookout.Bridge do
     end
   end
 
-  @doc "How many milliseconds to wait for a message: until the deadline, or shortly where the outbox is to be flushed again."
+  @doc "How many milliseconds to wait for a message: until the deadline, or a shorter time while frames are in the outbox."
   @spec patience(t, integer) :: non_neg_integer
   def patience(bridge, deadline) do
     if :queue.is_empty(bridge.outbox), do: left(deadline), else: min(left(deadline), @retry)

@@ -1,23 +1,23 @@
 defmodule Lookout.Client do
   @moduledoc false
-  # The calling side: each call ends in its reply or in an error, never in an exit, and leaves no
-  # late answer in the mailbox of the caller.
+  # The client side of the servers: each call returns its reply or an error, never exits, and leaves no late reply in the
+  # mailbox of the caller.
   #
-  # A request carries its deadline, in the monotonic time of the server's node. The server takes no request past its deadline, however long
-  # it has been in the mailbox, and answers {:error, :timeout}. The caller waits somewhat longer than that, so the request of a
-  # caller that gets a timeout does not take effect later.
+  # A request carries a deadline, in the monotonic time of the node of the server. The server does not serve a request past
+  # its deadline, however long the request was in the mailbox, and replies {:error, :timeout}. The caller waits a little
+  # longer than the deadline. Therefore a request whose caller got a timeout does not take effect later.
 
   alias Lookout.{Entry, Error, Options, Paths, Protocol}
 
   @type operation :: atom
 
-  # How many milliseconds the caller waits past the deadline.
+  # Milliseconds that the caller waits past the deadline.
   @grace 500
 
-  @typedoc "Milliseconds of the monotonic time of the server's node."
+  @typedoc "Monotonic time of the node of the server, in milliseconds."
   @type deadline :: integer | :infinity
 
-  @doc "Sends a request with a deadline, as `{:until, deadline, request}`, and waits for its answer."
+  @doc "Sends a request with a deadline, as `{:until, deadline, request}`, and waits for its reply."
   @spec call(GenServer.server(), term, timeout, operation) :: term
   def call(server, request, timeout, operation) do
     Options.timeout!(timeout)
@@ -31,7 +31,7 @@ defmodule Lookout.Client do
     end
   end
 
-  @doc "Sends a request that has no effect but its answer, and waits for that."
+  @doc "Sends a request without a deadline, and waits for its reply: for requests whose only effect is the reply."
   @spec wait(GenServer.server(), term, timeout, operation) :: term
   def wait(server, request, timeout, operation) do
     server |> ask(request, Options.timeout!(timeout)) |> answer(operation, server, timeout)
@@ -50,13 +50,14 @@ defmodule Lookout.Client do
 
   defp answer(answer, _operation, _server, _timeout), do: answer
 
-  @doc "The server's side: the milliseconds to a deadline, 0 if it has passed."
+  @doc "For the server: the milliseconds left until a deadline, 0 if it has passed."
   @spec left(deadline) :: timeout
   def left(:infinity), do: :infinity
   def left(deadline), do: max(deadline - now(), 0)
 
-  # The deadline, and the time that is left here. The clocks of two nodes differ by any amount: the other one is read first. The
-  # reading counts as of its end, so that the deadline comes sooner there rather than later.
+  # Returns the deadline on the clock of the server, and the milliseconds left on this clock. The monotonic clocks of two
+  # nodes differ by any amount, so the clock of a remote node is read first. The reading is treated as if it had been made
+  # when the reply arrived, so the deadline on the remote node can be too early, but not too late.
   defp deadline(_process, :infinity), do: {:ok, :infinity, :infinity}
 
   defp deadline(process, timeout) do
@@ -83,7 +84,7 @@ defmodule Lookout.Client do
 
   defp now, do: System.monotonic_time(:millisecond)
 
-  @doc "Whether the server is known to be a process of another node."
+  @doc "Whether the server is known to run on another node."
   @spec remote?(GenServer.server()) :: boolean
   def remote?(server) do
     case GenServer.whereis(server) do
@@ -92,7 +93,7 @@ defmodule Lookout.Client do
     end
   end
 
-  @doc "The absolute path for a watcher. A relative path, or `~`, means nothing to a watcher of another node, and raises."
+  @doc "The absolute path for a watcher. Raises on a relative path, or `~`, for a watcher on another node, where it has no meaning."
   @spec path!(GenServer.server(), term, operation) :: binary
   def path!(watcher, path, operation) do
     expanded = Options.path!(path)
@@ -105,7 +106,7 @@ defmodule Lookout.Client do
     expanded
   end
 
-  @doc "The listing, put together from the chunks that the watcher passes on."
+  @doc "Requests a listing, and assembles it from the chunks that the watcher forwards."
   @spec list(GenServer.server(), keyword, timeout) ::
           {:ok, non_neg_integer, [Entry.t()]} | {:error, Error.t()}
   def list(watcher, options, timeout) do
@@ -129,17 +130,17 @@ defmodule Lookout.Client do
   defp find(watcher, operation) do
     case GenServer.whereis(watcher) do
       nil -> {:error, failed(:noproc, operation, watcher, nil)}
-      # Without distribution a process of another node cannot even be monitored.
+      # A node without distribution cannot even monitor a process of another node.
       {_name, node} when node() == :nonode@nohost -> {:error, failed({:nodedown, node}, operation, watcher, nil)}
       process -> {:ok, process}
     end
   end
 
-  # Each clause of the receives below matches the reference that is made here, so that the VM skips what was in the mailbox before: the
-  # chunks of a listing cost the same however many messages wait there.
+  # Each clause of the receives below matches the reference created here, so the VM skips the messages that were already in
+  # the mailbox (the receive optimization for references): a chunk costs the same however long the mailbox is.
   defp listing(process, options, {deadline, left, timeout}) do
     mine = add(left, now())
-    # The alias ends with the call, so that chunks that come too late go nowhere.
+    # The alias is deactivated after the call, so that the VM drops late chunks.
     ref = :erlang.monitor(:process, process, alias: :explicit_unalias)
     GenServer.cast(process, {:list, ref, options, deadline})
     result = collect(ref, mine, process, timeout, [])
@@ -170,7 +171,7 @@ defmodule Lookout.Client do
     end
   end
 
-  # Chunks come newest first; what is built from their ends needs no reversing.
+  # The chunks are in reverse order (newest first). Building the list from the end of each chunk needs no reversal.
   defp entries([], all), do: all
 
   defp entries([chunk | older], all) do
@@ -185,7 +186,7 @@ defmodule Lookout.Client do
     end
   end
 
-  # Each call that an exit goes through wraps its reason.
+  # Each GenServer call that an exit passes through wraps its reason in {reason, {module, function, arguments}}.
   defp exit_reason({reason, {module, function, arguments}})
        when is_atom(module) and is_atom(function) and is_list(arguments),
        do: exit_reason(reason)

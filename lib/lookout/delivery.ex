@@ -1,8 +1,10 @@
 defmodule Lookout.Delivery do
   @moduledoc false
-  # Performs what `Lookout.Flow` decides: checks mailboxes, sends, monitors, sets timers, and answers the callers of sync.
+  # Performs what `Lookout.Flow` decides: reads the lengths of mailboxes, sends messages, monitors subscribers, runs
+  # timers, and replies to the callers of sync.
   #
-  # Each operation costs O(log n) in the subscribers, apart from the messages that it sends, and what a timer has to recheck.
+  # Each operation costs O(log n) in the number of subscribers, plus the messages that it sends. A timer may also recheck
+  # each full mailbox.
 
   alias Lookout.{Error, FileSystem, Flow, Options, Telemetry, Timers}
 
@@ -38,7 +40,7 @@ defmodule Lookout.Delivery do
 
   ## Subscribers
 
-  @doc "Adds a subscriber, or changes what one wants."
+  @doc "Adds a subscriber, or changes what a subscriber wants."
   @spec subscribe(t, pid, Flow.want()) :: {:ok, t} | {:error, Error.t()}
   def subscribe(_delivery, pid, :all) when node(pid) != node() do
     detail = "active: true is for processes of the watcher's node; subscribe with active: n and Lookout.ask/2"
@@ -65,7 +67,7 @@ defmodule Lookout.Delivery do
     end
   end
 
-  @doc "A process has died, as a message with `ref` says; `:stranger` if the message is of no subscriber."
+  @doc "Handles a `:DOWN` message with `ref`: removes the subscriber. `:stranger` if the monitor is not that of a subscriber."
   @spec died(t, pid, reference) :: {:ok, t} | :stranger
   def died(%__MODULE__{} = delivery, pid, ref) do
     case Map.pop(delivery.monitors, pid) do
@@ -91,13 +93,13 @@ defmodule Lookout.Delivery do
   defp why_not(:not_subscribed), do: "the caller is no subscriber; call Lookout.subscribe/2 first"
   defp why_not(:active), do: "the caller subscribed with active: true and need not ask"
 
-  @doc "Sends a message to all subscribers but some at once, past the queue: the last word."
+  @doc "Sends the final message to all subscribers except those in `but`, at once and ahead of the queue."
   @spec broadcast(t, term, [pid]) :: :ok
   def broadcast(%__MODULE__{monitors: monitors} = delivery, message, but \\ []) do
     tell(delivery, Map.keys(monitors) -- but, message)
   end
 
-  @doc "Sends a message, as one or more messages with the tag of the watcher."
+  @doc "Sends a message under the tag of the watcher. For the tags of `Lookout.FileSystem` it becomes zero or more messages."
   @spec tell(t, [pid], term) :: :ok
   def tell(%__MODULE__{tag: tag}, pids, message) do
     for shaped <- shape(tag, message), pid <- pids, do: send(pid, {tag, self(), shaped})
@@ -109,7 +111,7 @@ defmodule Lookout.Delivery do
 
   ## Batches and notices
 
-  @doc "Queues an item and hands out what can be handed out."
+  @doc "Queues an item and delivers what can be delivered."
   @spec push(t, Flow.item()) :: t
   def push(%__MODULE__{} = delivery, item), do: delivery |> hand_out(item) |> emit(item)
 
@@ -142,25 +144,25 @@ defmodule Lookout.Delivery do
     delivery
   end
 
-  @doc "Whether an item has not been handed out yet: who subscribes now will be told it."
+  @doc "Whether an item is still in the queue: a process that subscribes now will receive it."
   @spec waiting?(t, Flow.item()) :: boolean
   def waiting?(%__MODULE__{flow: flow}, item), do: :queue.member(item, flow.queue)
 
   @spec held(t) :: non_neg_integer
   def held(%__MODULE__{flow: flow}), do: flow.held
 
-  @doc "How many batches the program may still send."
+  @doc "How many batches `lookout_port` may still send."
   @spec granted(t) :: non_neg_integer
   def granted(%__MODULE__{flow: flow}), do: flow.granted
 
-  @doc "The credit for a program that has just started."
+  @doc "The credit for a `lookout_port` that has just started."
   @spec first_credit(t) :: {non_neg_integer, t}
   def first_credit(%__MODULE__{} = delivery) do
     {credit, flow} = Flow.first_credit(delivery.flow)
     {credit, %{delivery | flow: flow}}
   end
 
-  @doc "The credit to grant now, often 0."
+  @doc "The credit to grant now: 0 until half the window is free."
   @spec more_credit(t) :: {non_neg_integer, t}
   def more_credit(%__MODULE__{} = delivery) do
     {credit, flow} = Flow.more_credit(delivery.flow)
@@ -170,8 +172,8 @@ defmodule Lookout.Delivery do
   ## Sync
 
   @doc """
-  From here on the caller counts as ready. `from` is answered when the item `{:marker, id}`, pushed once `lookout_port` has
-  replied, is handed out.
+  Opens a sync. Its caller counts as ready from here on. The watcher pushes the item `{:marker, id}` when `lookout_port` replies to the
+  sync request, and `from` gets its reply when that marker leaves the queue.
   """
   @spec begin_sync(t, Flow.sync_id(), GenServer.from(), timeout) :: t
   def begin_sync(%__MODULE__{} = delivery, id, {pid, _tag} = from, timeout) do
@@ -180,7 +182,7 @@ defmodule Lookout.Delivery do
     delivery |> start_timer({:sync, id}, timeout) |> perform(actions) |> pump()
   end
 
-  @doc "Ends a sync with a reply, before its marker is handed out. Does nothing if it has ended already."
+  @doc "Ends a sync with a reply, before its marker leaves the queue. Does nothing if the sync has already ended."
   @spec end_sync(t, Flow.sync_id(), {:error, Error.t() | :timeout}) :: t
   def end_sync(%__MODULE__{} = delivery, id, reply) do
     pump(answer_sync(%{delivery | flow: Flow.end_sync(delivery.flow, id)}, id, reply))
@@ -199,7 +201,7 @@ defmodule Lookout.Delivery do
 
   ## Timers
 
-  @doc "A timer of the delivery has ended; `:expired` names the sync whose time is up."
+  @doc "Handles the timeout message of a delivery timer. `:expired` names the sync that timed out."
   @spec timeout(t, term, reference) :: {:ok | {:expired, term}, t}
   def timeout(%__MODULE__{} = delivery, tag, ref) do
     case Timers.fired(delivery.timers, tag, ref) do
@@ -213,7 +215,8 @@ defmodule Lookout.Delivery do
     {:ok, recheck(%{delivery | pause: min(delivery.pause * 2, longest)})}
   end
 
-  # One that has just made room for a message is slow all the same: that room is filled first.
+  # `recheck/1` first sends into the room that mailboxes have now, so a subscriber that has just made room for one message
+  # fills up again and still counts as slow.
   defp on_timeout(:lag, delivery) do
     delivery = recheck(delivery)
     {:ok, pump(%{delivery | flow: Flow.detach_slow(delivery.flow, &mailbox/1)})}
@@ -223,7 +226,7 @@ defmodule Lookout.Delivery do
     {{:expired, id}, end_sync(delivery, id, {:error, sync_error(delivery)})}
   end
 
-  # What it is that the sync waits for.
+  # The error of a sync that timed out, by what holds it up.
   defp sync_error(delivery) do
     {_actions, status, _flow} = Flow.advance(delivery.flow, &mailbox/1)
     held_up(status)
@@ -241,13 +244,13 @@ defmodule Lookout.Delivery do
 
   defp lagging(detail), do: %Error{reason: :lagging, operation: :sync, detail: detail}
 
-  # Mailboxes may have room that had none.
+  # Mailboxes that were full may have room now.
   defp recheck(delivery) do
     {actions, flow} = Flow.recheck(delivery.flow, &mailbox/1)
     %{delivery | flow: flow} |> perform(actions) |> pump(actions != [])
   end
 
-  # Hands out what can be handed out, and makes sure that the rest will be.
+  # Delivers what can be delivered, and starts the timers that deliver the rest.
   defp pump(delivery, moved? \\ false) do
     {actions, status, flow} = Flow.advance(delivery.flow, &mailbox/1)
 
@@ -259,7 +262,7 @@ defmodule Lookout.Delivery do
 
   defp perform(delivery, actions), do: Enum.reduce(actions, delivery, &perform_one/2)
 
-  # The only one that is not pushed.
+  # `:lagged` is the only notice that does not pass through `push/2`, so its telemetry event is emitted here.
   defp perform_one({:tell, [pid], {:notice, :lagged} = message}, delivery) do
     tell(delivery, [pid], message)
     emit_notice(delivery, :lagged, pid)
@@ -272,7 +275,7 @@ defmodule Lookout.Delivery do
 
   defp perform_one({:reached, sync_id}, delivery), do: answer_sync(delivery, sync_id, :ok)
 
-  # The less happens, the longer the pause.
+  # The pause between two checks of full mailboxes starts at `first` after each delivery, and doubles up to `longest`.
   defp look_again(%{pause: nil} = delivery, false, _moved?), do: delivery
   defp look_again(delivery, false, _moved?), do: cancel_timer(%{delivery | pause: nil}, :look)
 
@@ -281,8 +284,8 @@ defmodule Lookout.Delivery do
     start_timer(%{delivery | pause: pause}, :look, pause)
   end
 
-  # What counts is how long some have waited for others, whatever was handed out meanwhile: a subscriber that takes a message
-  # now and then holds up the others as well.
+  # The lag timer measures how long ready subscribers have waited for slow ones. A delivery does not restart it, since a
+  # subscriber that takes a message now and then holds up the others as well.
   defp limit_lag(delivery, :contended), do: start_timer(delivery, :lag, delivery.max_lag)
   defp limit_lag(delivery, _status), do: cancel_timer(delivery, :lag)
 

@@ -1,15 +1,17 @@
 defmodule Lookout.Flow do
   @moduledoc false
-  # Which subscriber gets which item, and when. Pure: the caller performs the actions and checks the mailboxes.
+  # Flow control between `lookout_port` and the subscribers of a watcher: decides which subscriber gets which item, and
+  # when. Pure: the caller sends the messages and reads the lengths of the mailboxes.
   #
-  # Batches that `lookout_port` may still send (`granted`) and batches held here (`held`) are together at most `window`. The first
-  # item of the queue goes to all attached subscribers at the same time, once all of them are ready; notices and markers keep their
-  # place among the batches.
+  # The batches that `lookout_port` may still send (`granted`) and the batches queued here (`held`) add up to at most
+  # `window`. The first item of the queue is sent to all attached subscribers at the same time, once all of them are
+  # ready. Notices and markers keep their position among the batches.
   #
-  # A subscriber that wants `:all` is ready while its mailbox is short, one that wants a count while the count is not used up, and
-  # either while a sync of its own is open. A lagging one is detached: it gets nothing but `:lagged`, when it comes back.
+  # A subscriber that wants `:all` is ready while its mailbox is short. A subscriber that wants a count of batches is
+  # ready until it has received that count. Both are ready while they have an open sync. A lagging subscriber is
+  # detached: it receives no items, and receives `:lagged` as the first message after it is attached again.
   #
-  # The marker of a sync ends the sync: the items behind it go to the caller only if it has asked for them.
+  # The marker in the queue ends its sync: the caller of the sync gets the items behind it only if it asked for them.
 
   alias Lookout.Event
   alias Lookout.Flow.Subscribers
@@ -19,7 +21,8 @@ defmodule Lookout.Flow do
   @type sync_id :: term
   @type item :: {:events, pos_integer, [Event.t()]} | {:notice, term} | {:marker, sync_id}
   @type action :: {:tell, [pid], term} | {:reached, sync_id}
-  # `:all_slow`: nobody is ready. `:contended`: some wait for others. `:unheard`: what exists waits for the first subscriber.
+  # `:clear`: the queue is empty. `:all_slow`: no subscriber is ready. `:contended`: ready subscribers wait for slow ones.
+  # `:unheard`: the initial listing (`initial: true`) waits for the first subscriber.
   @type status :: :clear | :unheard | :all_slow | :contended
 
   @type t :: %__MODULE__{
@@ -39,18 +42,18 @@ defmodule Lookout.Flow do
     granted: 0,
     held: 0,
     queue: :queue.new(),
-    # the callers of the open syncs
+    # the caller of each open sync
     syncs: %{},
     keep: false
   ]
 
-  @doc "With `keep`, nothing is discarded before the first subscriber has come."
+  @doc "With `keep`, items wait in the queue until the first process subscribes. Without it, items that nobody receives are dropped."
   @spec new(pos_integer, pos_integer, boolean) :: t
   def new(window, mailbox, keep), do: %__MODULE__{window: window, subscribers: Subscribers.new(mailbox), keep: keep}
 
   ## Subscribers
 
-  @doc "Adds a subscriber, or changes what one wants. A lagging one is back with that."
+  @doc "Adds a subscriber, or changes what a subscriber wants. Attaches a lagging subscriber again."
   @spec subscribe(t, pid, want) :: {[action], t}
   def subscribe(%__MODULE__{} = flow, pid, want) do
     {welcome(flow, pid), %{flow | keep: false, subscribers: Subscribers.put(flow.subscribers, pid, want)}}
@@ -59,7 +62,7 @@ defmodule Lookout.Flow do
   @spec unsubscribe(t, pid) :: t
   def unsubscribe(%__MODULE__{} = flow, pid), do: %{flow | subscribers: Subscribers.delete(flow.subscribers, pid)}
 
-  @doc "Lets a subscriber that wants a count have `n` more batches."
+  @doc "Allows a subscriber that wants a count `n` more batches."
   @spec ask(t, pid, pos_integer) :: {:ok, [action], t} | {:error, :not_subscribed | :active}
   def ask(%__MODULE__{} = flow, pid, n) do
     with {:ok, subscribers} <- Subscribers.ask(flow.subscribers, pid, n) do
@@ -68,8 +71,8 @@ defmodule Lookout.Flow do
   end
 
   @doc """
-  From here until the marker of the sync is handed out, or `end_sync/2`, its caller counts as ready. It does not matter whether the
-  caller is a subscriber.
+  Opens a sync. Its caller counts as ready until the marker of the sync leaves the queue or `end_sync/2` is called. The caller
+  need not be a subscriber.
   """
   @spec begin_sync(t, sync_id, pid) :: {[action], t}
   def begin_sync(%__MODULE__{} = flow, id, pid) do
@@ -77,7 +80,7 @@ defmodule Lookout.Flow do
     {welcome(flow, pid), %{flow | subscribers: subscribers, syncs: Map.put(flow.syncs, id, pid)}}
   end
 
-  @doc "Ends a sync before its marker is handed out. It does not matter whether the sync has ended already."
+  @doc "Ends a sync before its marker leaves the queue. Does nothing if the sync has already ended."
   @spec end_sync(t, sync_id) :: t
   def end_sync(%__MODULE__{} = flow, id) do
     case Map.pop(flow.syncs, id) do
@@ -86,14 +89,17 @@ defmodule Lookout.Flow do
     end
   end
 
-  # What one that comes back is told first.
+  # The first message to a lagging subscriber that is attached again.
   defp welcome(flow, pid) do
     if Subscribers.lagging?(flow.subscribers, pid), do: [{:tell, [pid], {:notice, :lagged}}], else: []
   end
 
   ## Items
 
-  @doc "Puts an item into the queue; for a batch, credit must have been granted. An overflow that is still in the queue is not queued twice."
+  @doc """
+  Appends an item to the queue. A batch uses up one granted credit. An `:overflow` notice is not appended if the queue already has the
+  same one behind its last batch.
+  """
   @spec push(t, item) :: t
   def push(%__MODULE__{} = flow, {:events, _seq, _events} = item) do
     enqueue(%{flow | held: flow.held + 1, granted: flow.granted - 1}, item)
@@ -105,7 +111,10 @@ defmodule Lookout.Flow do
 
   def push(%__MODULE__{} = flow, item), do: enqueue(flow, item)
 
-  @doc "Who gets a batch at once, past an empty queue. Saves most of the work of a batch where nobody is slow."
+  @doc """
+  The subscribers to send a batch to directly, without the queue: all attached ones, if the queue is empty and all of them are known to
+  be ready. A fast path that needs no check of a mailbox. Returns `:queue` if the item must be queued.
+  """
   @spec pass(t, item) :: {:ok, [pid], t} | :queue
   def pass(%__MODULE__{} = flow, {:events, _seq, _events} = item) do
     if :queue.is_empty(flow.queue) and Subscribers.known_ready?(flow.subscribers),
@@ -115,7 +124,10 @@ defmodule Lookout.Flow do
 
   def pass(_flow, _item), do: :queue
 
-  @doc "Hands out what can be handed out. The actions of calls before must have been performed."
+  @doc """
+  Takes as many items as possible from the queue and returns the actions that deliver them. The caller must have performed the actions
+  of all previous calls.
+  """
   @spec advance(t, look) :: {[action], status, t}
   def advance(%__MODULE__{} = flow, look) do
     {actions, status, flow} = advance(%{flow | subscribers: Subscribers.all_sent(flow.subscribers)}, look, [])
@@ -152,7 +164,7 @@ defmodule Lookout.Flow do
     end
   end
 
-  @doc "Detaches the slow while others are ready and something waits."
+  @doc "Detaches the slow subscribers if another one is ready and the queue is not empty. The detached ones lag from then on."
   @spec detach_slow(t, look) :: t
   def detach_slow(%__MODULE__{} = flow, look) do
     if :queue.is_empty(flow.queue),
@@ -160,7 +172,10 @@ defmodule Lookout.Flow do
       else: %{flow | subscribers: flow.subscribers |> Subscribers.all_sent() |> Subscribers.detach_slow(look)}
   end
 
-  @doc "Time has passed: mailboxes that were full may have room, and lagging subscribers that want `:all` may be back."
+  @doc """
+  Called by a timer: checks full mailboxes again at the next `advance/2`, and attaches the lagging subscribers that want `:all` and have
+  emptied their mailboxes.
+  """
   @spec recheck(t, look) :: {[action], t}
   def recheck(%__MODULE__{} = flow, look) do
     back = Subscribers.caught_up(flow.subscribers, look)
@@ -168,7 +183,7 @@ defmodule Lookout.Flow do
     {Enum.flat_map(back, &welcome(flow, &1)), %{flow | subscribers: subscribers}}
   end
 
-  @doc "Whether `recheck/2` is needed for the queue, or for lagging subscribers, to go on."
+  @doc "Whether the queue, or a lagging subscriber, needs a call of `recheck/2` to make progress."
   @spec recheck?(t, status) :: boolean
   def recheck?(%__MODULE__{} = flow, status), do: Subscribers.recheck?(flow.subscribers, status)
 
@@ -181,7 +196,7 @@ defmodule Lookout.Flow do
     {credit, %{flow | granted: credit}}
   end
 
-  @doc "The credit to grant now: nothing until half the window is free."
+  @doc "The credit to grant now, in batches: 0 until half the window is free."
   @spec more_credit(t) :: {non_neg_integer, t}
   def more_credit(%__MODULE__{} = flow) do
     free = flow.window - flow.granted - flow.held

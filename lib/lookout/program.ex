@@ -1,13 +1,13 @@
 defmodule Lookout.Program do
   @moduledoc false
-  # The native program of a watcher or a command through its lives: started, greeted, asked, watched
-  # for hanging, and (a watcher's) started again.
+  # The `lookout_port` of a watcher or a command: start, hello, requests, watchdog, shutdown, and (for a watcher) restart.
   #
-  # Phases: :opening (started, its hello is awaited), :watching (told what to watch), :live, :down.
-  # Requests are sent while :live, and kept otherwise, but for those that do not wait for the watches; those that a program
-  # leaves unanswered go to its successor.
+  # Phases: :opening (started, hello not yet received), :watching (watch requests sent, reply not yet received), :live,
+  # :down. In the phase :live requests are sent at once. In the other phases they are stored until :live, except those
+  # that do not depend on the watches (`early?/1`), which are also sent while :watching. Requests that `lookout_port`
+  # leaves without a reply are sent to the restarted one.
   #
-  # A timer runs only while something is awaited: an idle watcher has none.
+  # Timers run only while a reply, a hello, room in the port or a restart is awaited: an idle watcher has none.
 
   alias Lookout.{Bridge, Error, Limits, Platform, Protocol, Requests, Timers}
 
@@ -31,21 +31,21 @@ defmodule Lookout.Program do
   defstruct [
     :limits,
     :path,
-    # what it is for, as its errors say
+    # the `:operation` of its errors
     operation: :watch,
     phase: :down,
     bridge: nil,
     version: nil,
     requests: %Requests{},
-    # since the watchdog last looked
+    # whether a reply has arrived since the watchdog timer was started
     answered: false,
-    # its own last word on why it ends
+    # the error of the message {:fatal, error}, which `lookout_port` sends before it exits
     failure: nil,
     restarts: 0,
-    # monotonic milliseconds, newest first
+    # when it has ended: monotonic time in milliseconds, newest first
     deaths: [],
     timers: Timers.new(:program),
-    # of the requests that somebody waits for only so long
+    # one timer for each open request that has a timeout
     expiries: Timers.new(:request)
   ]
 
@@ -56,7 +56,7 @@ defmodule Lookout.Program do
 
   ## Life
 
-  @doc "Starts the program; its hello follows, or a timeout."
+  @doc "Starts `lookout_port`. Its hello message follows, or the timeout `:hello`."
   @spec open(t) :: {:ok, t} | {:error, Error.t()}
   def open(%__MODULE__{} = program) do
     with :ok <- Platform.check(program.operation),
@@ -66,7 +66,7 @@ defmodule Lookout.Program do
     end
   end
 
-  @doc "The program has said hello."
+  @doc "Handles the hello of `lookout_port`; an error if it has another version of the protocol."
   @spec greet(t, integer, binary) :: {:ok, t} | {:error, Error.t()}
   def greet(%__MODULE__{} = program, protocol, version) do
     if protocol == Protocol.version() do
@@ -79,7 +79,7 @@ defmodule Lookout.Program do
   end
 
   @doc """
-  Sends a request that sets up watches, and after the first one what has been asked for meanwhile and need not wait for the answer.
+  Sends a request that sets up watches. After the first such request also sends the stored requests that do not depend on the watches.
   """
   @spec watch(t, (Protocol.id() -> tuple)) :: t
   def watch(%__MODULE__{} = program, build) do
@@ -88,17 +88,17 @@ defmodule Lookout.Program do
     transmit_all(%{program | requests: requests, phase: :watching}, [term | kept])
   end
 
-  @doc "Sends what has been asked for meanwhile: the watches are live, or there are none."
+  @doc "Sends the stored requests: the watches are live, or (for a command) there are none."
   @spec live(t) :: t
   def live(%__MODULE__{} = program) do
     kept = for {_kind, term} <- Requests.all(program.requests), not early?(term), do: term
     transmit_all(%{program | phase: :live}, kept)
   end
 
-  # What the program answers in the middle of a crawl is sent as soon as it has been told what to watch.
+  # `lookout_port` replies to these requests during a crawl too, so they are sent right after the first watch request.
   defp early?(term), do: elem(term, 0) in [:info, :ping]
 
-  @doc "The program has ended: closes the port."
+  @doc "`lookout_port` has ended: closes the port."
   @spec close(t) :: t
   def close(%__MODULE__{bridge: nil} = program), do: program
 
@@ -108,8 +108,8 @@ defmodule Lookout.Program do
   end
 
   @doc """
-  The program is dead. A successor is to be started after `:restart` has come back from `timeout/3`, or, after too many
-  deaths in a short time, none.
+  Schedules the restart of a `lookout_port` that has ended: the caller restarts it when `timeout/3` returns `:restart`. `:too_many` if it
+  has ended too often in a short time (`Lookout.Limits`, `deaths`).
   """
   @spec died(t) :: {:restart_in, pos_integer, t} | {:too_many, t}
   def died(%__MODULE__{} = program) do
@@ -126,11 +126,11 @@ defmodule Lookout.Program do
     end
   end
 
-  @doc "Starts the successor."
+  @doc "Starts `lookout_port` again."
   @spec reopen(t) :: {:ok, t} | {:error, Error.t()}
   def reopen(%__MODULE__{} = program), do: open(%{program | restarts: program.restarts + 1})
 
-  @doc "Ends the program, if there is one, and all timers."
+  @doc "Shuts `lookout_port` down, if it is running, and cancels all timers."
   @spec part(t) :: t
   def part(%__MODULE__{bridge: nil} = program), do: forget_life(program)
 
@@ -139,28 +139,28 @@ defmodule Lookout.Program do
     forget_life(program)
   end
 
-  @doc "Ends a program that can no longer be spoken with; the error says `what` it did."
+  @doc "Kills a `lookout_port` that hangs or violates the protocol; the error states `what` it did."
   @spec kill(t, atom, binary) :: Error.t()
   def kill(%__MODULE__{} = program, reason, what) do
     Bridge.kill(program.bridge)
     error(program, reason, what)
   end
 
-  @doc "What a message of the program's port means: what the program said, or the error that it ended with."
+  @doc "Interprets a message of the port: a decoded message of `lookout_port`, or the error with which it ended."
   @spec port_message(t, tuple) :: {:said, Protocol.message()} | {:ended, Error.t()}
   def port_message(_program, {_port, {:data, payload}}), do: {:said, Protocol.decode(payload)}
-  # The program ended, by itself or by a signal.
+  # `lookout_port` exited, or was killed by a signal.
   def port_message(program, {_port, {:exit_status, status}}), do: {:ended, exited(program, status)}
 
-  # Somebody closed the port: no exit status comes then.
+  # Another process closed the port; then the VM sends no exit status.
   def port_message(program, {:EXIT, _port, :normal}),
     do: {:ended, exited(program, "lost its port, which was closed from outside")}
 
-  # The port failed, as with :epipe when the program ended while it was written to.
+  # The port failed, for example with :epipe because `lookout_port` exited while the VM wrote to it.
   def port_message(program, {:EXIT, _port, reason}),
     do: {:ended, exited(program, "lost its port: #{inspect(reason)}")}
 
-  # The program's own last word, or the exit status, or what happened to it.
+  # The error of the message {:fatal, error} if there was one, else the exit status, else what happened to the port.
   defp exited(%__MODULE__{failure: %Error{} = failure}, _what), do: failure
 
   defp exited(program, status) when is_integer(status) do
@@ -173,8 +173,8 @@ defmodule Lookout.Program do
   ## Requests
 
   @doc """
-  Opens a request, sent now or when the program is as far. `kind` comes back with the answer, or from `expired/3` when there is none
-  in time.
+  Opens a request, and sends it at once if the phase allows, else later. `answered/2` returns `kind` when the reply arrives, or
+  `expired/3` does when the timeout passes first.
   """
   @spec request(t, Requests.kind(), timeout, (Protocol.id() -> tuple)) :: {Protocol.id(), t}
   def request(%__MODULE__{} = program, kind, timeout, build) do
@@ -184,23 +184,23 @@ defmodule Lookout.Program do
     {id, if(sent?(program, term), do: transmit(program, term), else: program)}
   end
 
-  # A request that is open has been sent, or is sent at once.
+  # Whether an open request with this term has been sent, or can be sent at once.
   defp sent?(%__MODULE__{phase: phase}, term), do: phase == :live or (phase == :watching and early?(term))
 
   @spec credit(t, non_neg_integer) :: t
   def credit(%__MODULE__{} = program, 0), do: program
   def credit(%__MODULE__{} = program, batches), do: tell(program, {:credit, batches})
 
-  @doc "Sends what has no answer."
+  @doc "Sends a message that has no reply."
   @spec tell(t, tuple) :: t
   def tell(%__MODULE__{bridge: nil} = program, _term), do: program
   def tell(%__MODULE__{} = program, term), do: send_term(program, term)
 
-  @doc "Whether it can be granted credit."
+  @doc "Whether `lookout_port` can be granted credit."
   @spec open?(t) :: boolean
   def open?(%__MODULE__{phase: phase}), do: phase in [:watching, :live]
 
-  @doc "The program has answered a request."
+  @doc "Closes the request that `lookout_port` has replied to."
   @spec answered(t, term) :: {:ok, Requests.kind(), t} | :error
   def answered(%__MODULE__{} = program, id) do
     with {:ok, kind, requests} <- Requests.close(program.requests, id) do
@@ -209,13 +209,13 @@ defmodule Lookout.Program do
     end
   end
 
-  @doc "The program has sent a part of an answer."
+  @doc "Records that `lookout_port` has sent a part of a reply; the request stays open."
   @spec answering(t, term) :: {:ok, Requests.kind(), t} | :error
   def answering(%__MODULE__{} = program, id) do
     with {:ok, kind} <- Requests.kind(program.requests, id), do: {:ok, kind, %{program | answered: true}}
   end
 
-  @doc "The timer of a request has fired: the kind of the request, which is to be forgotten then."
+  @doc "Handles the timeout message of a request: returns its kind. The caller must call `forget/3` next."
   @spec expired(t, Protocol.id(), reference) :: {:ok, Requests.kind(), t} | :stale
   def expired(%__MODULE__{} = program, id, ref) do
     with {:ok, expiries} <- Timers.fired(program.expiries, id, ref),
@@ -227,8 +227,8 @@ defmodule Lookout.Program do
   end
 
   @doc """
-  Nobody waits for the answer any more. A request that has not been sent never is; of one that has, `kind` comes back with the answer,
-  but not from a successor.
+  The caller of a request has given up. A request that was not yet sent is dropped. For one that was sent, `answered/2` returns the new
+  `kind` when the reply arrives; with the default kind, `:forgotten`, it is not sent again to a restarted `lookout_port`.
   """
   @spec forget(t, Protocol.id(), Requests.kind()) :: t
   def forget(%__MODULE__{requests: requests} = program, id, kind \\ :forgotten) do
@@ -245,13 +245,13 @@ defmodule Lookout.Program do
     requests
   end
 
-  @doc "The kinds of the requests that are open."
+  @doc "The kinds of the open requests."
   @spec open_kinds(t) :: [Requests.kind()]
   def open_kinds(%__MODULE__{} = program), do: for({kind, _term} <- Requests.all(program.requests), do: kind)
 
   ## Timers
 
-  @doc "A timer of the program has ended."
+  @doc "Handles the timeout message of a timer of this module."
   @spec timeout(t, term, reference) :: {:ok | :restart | {:hung, binary}, t}
   def timeout(%__MODULE__{} = program, tag, ref) do
     case Timers.fired(program.timers, tag, ref) do
@@ -280,7 +280,8 @@ defmodule Lookout.Program do
     end
   end
 
-  # While requests are open the program must show that it lives. Until its hello there is a time for that.
+  # While requests are open, `lookout_port` must reply to one of them, or to a ping, in time. Until its hello arrives the
+  # timer :hello serves that purpose.
   defp guard(%{version: nil} = program), do: program
   defp guard(%{timers: %{running: %{watchdog: _running}}} = program), do: program
   defp guard(program), do: start_timer(%{program | answered: false}, :watchdog, program.limits.quiet)

@@ -1,25 +1,25 @@
 defmodule Lookout.Requests do
   @moduledoc false
-  # The requests that the program has not answered. Pure. Each is kept with its term, so that it can
-  # be sent again to the program's successor.
+  # The open requests: those that `lookout_port` has not replied to. Pure. Each is stored with its term, so that it can be
+  # sent again to a restarted `lookout_port`.
 
   alias Lookout.{Protocol, Sealed}
 
-  # What the answer is for: the watcher's own word, opaque here but for :watch, :ping and :forgotten.
+  # What the reply is for. The watcher or command chooses the term; only :watch, :ping and :forgotten have a meaning here.
   @type kind :: atom | tuple
   @type deadline :: integer | :infinity
   @type t :: %__MODULE__{next: Protocol.id(), open: %{Protocol.id() => {kind, Sealed.t(tuple), deadline}}}
 
   defstruct next: 1, open: %{}
 
-  @doc "Opens a request; `build` makes its term from the id. Past `deadline` nobody waits for it any more."
+  @doc "Opens a request; `build` makes its term from the id. Past `deadline` it is not sent to a restarted `lookout_port` any more."
   @spec open(t, kind, deadline, (Protocol.id() -> tuple)) :: {Protocol.id(), tuple, t}
   def open(%__MODULE__{next: id} = requests, kind, deadline, build) do
     term = build.(id)
     {id, term, %{requests | next: id + 1, open: Map.put(requests.open, id, {kind, Sealed.seal(term), deadline})}}
   end
 
-  @doc "Closes the request that was answered and tells its kind; `:error` if there is none such."
+  @doc "Closes the request that a reply belongs to and returns its kind; `:error` if no request with this id is open."
   @spec close(t, term) :: {:ok, kind, t} | :error
   def close(%__MODULE__{} = requests, id) do
     case Map.pop(requests.open, id) do
@@ -46,7 +46,7 @@ defmodule Lookout.Requests do
     end
   end
 
-  @doc "Nobody waits for the answer any more; `kind` says what is done when it comes."
+  @doc "The caller of the request has given up; the new `kind` selects how the reply is handled when it arrives."
   @spec forget(t, Protocol.id(), kind) :: t
   def forget(%__MODULE__{open: open} = requests, id, kind \\ :forgotten) do
     case open do
@@ -58,7 +58,7 @@ defmodule Lookout.Requests do
     end
   end
 
-  @doc "The program is gone: keeps what its successor must still be asked."
+  @doc "`lookout_port` has ended: keeps the requests that must be sent to the restarted one."
   @spec carry_over(t, integer) :: t
   def carry_over(%__MODULE__{open: open} = requests, now) do
     kept = for {id, request} <- open, carried?(request, now), into: %{}, do: {id, request}

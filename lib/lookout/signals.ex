@@ -1,6 +1,6 @@
 defmodule Lookout.Signals do
   @moduledoc false
-  # The signals of Linux by name, as `kill -l` has them, in lower case. The numbers are those of x86, ARM and RISC-V: signal(7).
+  # The signals of Linux, by their names in `kill -l`, in lower case. The numbers are those of x86, ARM and RISC-V: signal(7).
 
   @numbers %{
     hup: 1,
@@ -36,7 +36,7 @@ defmodule Lookout.Signals do
     sys: 31
   }
 
-  # SIGRTMIN of glibc, which keeps 32 and 33 for itself.
+  # SIGRTMIN of glibc, which reserves 32 and 33 for its own use.
   @first_real_time 34
 
   @spec known?(term) :: boolean
@@ -46,12 +46,12 @@ defmodule Lookout.Signals do
   @spec same?(atom | 1..64, atom | 1..64) :: boolean
   def same?(one, other), do: number(one) == number(other)
 
-  @doc "The status that a shell gives: a code, or 128 and the number of the signal."
+  @doc "The exit status as a shell reports it: the code, or 128 plus the number of the signal."
   @spec exit_code(Lookout.Command.status()) :: 0..255
   def exit_code({:signal, name}), do: 128 + number(name)
   def exit_code(code), do: code
 
-  # What is sent by its number may be told by a name: rtmin_3 is SIGRTMIN + 3.
+  # A signal that was sent by number may be reported by name: rtmin_3 is SIGRTMIN + 3.
   defp number(number) when is_integer(number), do: number
   defp number(name) when is_map_key(@numbers, name), do: @numbers[name]
 

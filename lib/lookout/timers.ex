@@ -1,17 +1,17 @@
 defmodule Lookout.Timers do
   @moduledoc false
-  # Named timers of one process. A timer ends as the message `{:timeout, ref, {owner, tag}}`.
+  # Named timers of one process. A timer fires as the message `{:timeout, ref, {owner, tag}}`.
 
   @type t :: %__MODULE__{owner: atom, running: %{term => reference}}
 
   @enforce_keys [:owner]
   defstruct [:owner, running: %{}]
 
-  @doc "`owner` tells one set of timers in a process from another."
+  @doc "`owner` distinguishes several sets of timers in one process."
   @spec new(atom) :: t
   def new(owner), do: %__MODULE__{owner: owner}
 
-  @doc "Starts a timer, unless it is running already; `:infinity` starts none."
+  @doc "Starts a timer, unless the timer with this tag is already running; `:infinity` starts none."
   @spec start(t, term, timeout) :: t
   def start(%__MODULE__{} = timers, _tag, :infinity), do: timers
   def start(%__MODULE__{running: running} = timers, tag, _ms) when is_map_key(running, tag), do: timers
@@ -34,7 +34,7 @@ defmodule Lookout.Timers do
     Enum.reduce(Map.keys(running), timers, &cancel(&2, &1))
   end
 
-  @doc "Takes note of a timer's end; `:stale` when it was cancelled while its message was under way."
+  @doc "Records that a timer has fired; `:stale` if it was cancelled while its message was already in the mailbox."
   @spec fired(t, term, reference) :: {:ok, t} | :stale
   def fired(%__MODULE__{running: running} = timers, tag, ref) do
     case running do

@@ -1,6 +1,6 @@
 defmodule Lookout.Watcher do
   @moduledoc false
-  # The process that owns one port program: takes calls, and hears what the program says.
+  # The GenServer of a watcher: owns one `lookout_port`, serves calls, and handles the messages of `lookout_port`.
 
   use GenServer
   use Lookout.Discreet
@@ -13,7 +13,7 @@ defmodule Lookout.Watcher do
   @spec start_link(Options.t()) :: GenServer.on_start()
   def start_link(%Options{} = options), do: Start.start_link(__MODULE__, options)
 
-  @doc "As `Lookout.ask/2`, without an answer: for a process that must not wait for another node."
+  @doc "As `Lookout.ask/2`, without a reply: for a process that must not wait for another node."
   @spec ask(pid, pos_integer) :: :ok
   def ask(watcher, n), do: GenServer.cast(watcher, {:ask, self(), n})
 
@@ -79,7 +79,7 @@ defmodule Lookout.Watcher do
     end
   end
 
-  # The delivery has a timer for it, since it knows what the sync waits for.
+  # The timer of a sync belongs to the delivery, which knows what holds the sync up. The request itself has no timeout.
   defp serve(:sync, timeout, from, state) do
     {id, program} = Program.request(state.program, :sync, :infinity, &{:sync, &1})
     delivery = Delivery.begin_sync(state.delivery, id, from, timeout)
@@ -121,7 +121,7 @@ defmodule Lookout.Watcher do
     {:noreply, state}
   end
 
-  # The notices that a new subscriber would wait for in vain, since they were handed out before.
+  # The still valid notices that were sent before this subscriber came, and that nothing will send again.
   defp missed(state, pid) do
     if Delivery.subscriber?(state.delivery, pid),
       do: [],
@@ -138,7 +138,7 @@ defmodule Lookout.Watcher do
   def handle_info({:EXIT, port, _reason} = message, %{program: %{bridge: %{port: port}}} = state),
     do: from_port(message, state)
 
-  # A process that linked itself to the watcher. The end of the parent is gen_server's matter.
+  # The exit of a process that linked itself to the watcher. gen_server handles the exit of the parent itself.
   def handle_info({:EXIT, pid, :normal}, state) when is_pid(pid), do: {:noreply, state}
   def handle_info({:EXIT, pid, reason}, state) when is_pid(pid), do: {:stop, reason, state}
 
@@ -181,7 +181,7 @@ defmodule Lookout.Watcher do
     {:noreply, state}
   end
 
-  ## The words of the program
+  ## Messages of lookout_port
 
   defp from_port(message, state) do
     case Program.port_message(state.program, message) do
@@ -219,7 +219,7 @@ defmodule Lookout.Watcher do
 
   defp heard({:hello, _protocol, _version}, state), do: Life.broken(state, :port_garbled, "said hello twice")
 
-  # The exit status follows.
+  # `lookout_port` exits after this message; the error is returned when the exit status arrives.
   defp heard({:fatal, error}, state), do: {:noreply, put_in(state.program.failure, error)}
 
   defp heard({:garbage, detail}, state), do: Life.broken(state, :port_garbled, "sent " <> detail)
@@ -229,7 +229,8 @@ defmodule Lookout.Watcher do
   @impl true
   def terminate(reason, state) do
     Program.part(state.program)
-    # Of a watcher that could not be started only those know who have subscribed by its name.
+    # If the start failed, its caller has the error. Only processes that subscribed by the name of the watcher get the
+    # final message then, not those of the option :subscribe.
     if is_nil(state.start.failure) or state.start.caller == :answered,
       do: Delivery.broadcast(state.delivery, {:stopped, reason}),
       else:

@@ -1,6 +1,6 @@
 defmodule Lookout.Command.Calls do
   @moduledoc false
-  # The calling side of a command: each call ends in its reply or in an error, never in an exit.
+  # The client side of a command: each call returns its reply or an error, and never exits.
 
   alias Lookout.{Client, Error, Options, Sealed}
 
@@ -12,13 +12,14 @@ defmodule Lookout.Command.Calls do
   @spec write(GenServer.server(), binary, timeout) :: :ok | {:error, Error.t()}
   def write(command, bytes, timeout), do: call(command, {:write, sealed(command, bytes)}, timeout, :write)
 
-  # A function can be called by a node with the same version of its module only.
+  # Bytes to another node are not sealed: a sealed value is a function, which only a node with the same version of this
+  # module can call.
   defp sealed(command, bytes), do: if(Client.remote?(command), do: bytes, else: Sealed.seal(bytes))
 
   @spec close_stdin(GenServer.server(), timeout) :: :ok | {:error, Error.t()}
   def close_stdin(command, timeout), do: call(command, :close_stdin, timeout, :close_stdin)
 
-  # The owner is sent the exit before any call is answered.
+  # The server sends the exit message to the owner before it replies to any call, so an owner finds it in its mailbox.
   @spec await(GenServer.server(), timeout) :: {:ok, Lookout.Command.status()} | {:error, Error.t()}
   def await(command, timeout) do
     Options.timeout!(timeout)
@@ -40,7 +41,7 @@ defmodule Lookout.Command.Calls do
     end
   end
 
-  # Its process ends with the command.
+  # The process of a command ends with the command, so :noproc and :stopped mean that the command has exited.
   defp explained({:error, %Error{reason: reason} = error}) when reason in [:noproc, :stopped] do
     {:error, %{error | reason: :not_running, detail: "the command has exited, or was never started"}}
   end

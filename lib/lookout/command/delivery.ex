@@ -1,23 +1,23 @@
 defmodule Lookout.Command.Delivery do
   @moduledoc false
-  # Output and the last word: what the process of a command does to hand them to its owner, or to whoever pulls
-  # (`Lookout.Command.Flow` says what and when).
+  # Delivers output and the final message of a command to its owner, or to the process that pulls them (run/2, stream/2).
+  # `Lookout.Command.Flow` decides what is delivered and when.
 
   alias Lookout.{Error, Program, Timers}
   alias Lookout.Command.{Flow, Item, Journal, State}
 
-  @doc "Puts an item behind what has not been taken yet."
+  @doc "Appends an item to the queue, and delivers what the owner can take."
   @spec push(State.t(), Flow.item()) :: State.t()
   def push(state, item), do: deliver(%{state | flow: Flow.push(state.flow, item)})
 
-  @doc "The next item is for this caller."
+  @doc "Delivers the next item to this caller, now or when it arrives."
   @spec pull(State.t(), GenServer.from()) :: State.t()
   def pull(state, from) do
     {:ok, flow} = Flow.ask(state.flow, :once)
     %{state | flow: flow, next: from} |> deliver() |> answer_late()
   end
 
-  @doc "The time of run/2 is up: who pulls gets what is held here, no more is granted, and then comes the error."
+  @doc "The `:timeout` of run/2 has passed: grants no more credit. The caller of `next` gets the queued items, and then the error `:timeout`."
   @spec time_out(State.t()) :: State.t()
   def time_out(state), do: answer_late(%{state | timed_out: true})
 
@@ -32,18 +32,18 @@ defmodule Lookout.Command.Delivery do
   def run_timeout(state),
     do: State.error(:timeout, :run, "the command has not ended within #{state.options.timeout} ms")
 
-  @doc "From here on nothing waits for the owner: output that it has no room for is dropped."
+  @doc "From here on drops output that the owner has no room for, so that the owner cannot delay the exit."
   @spec drop(State.t()) :: State.t()
   def drop(state), do: deliver(%{state | flow: Flow.drop(state.flow)})
 
-  @doc "Hands out what can be taken now, and grants the command as much."
+  @doc "Delivers the items that the owner can take now, and grants the command credit for the same number of bytes."
   @spec deliver(State.t()) :: State.t()
   def deliver(state) do
     {items, status, flow} = Flow.advance(state.flow, fn -> State.mailbox(state) end)
     items |> Enum.reduce(%{state | flow: flow}, &hand_out/2) |> grant() |> look_again(status)
   end
 
-  # The last word waits for whoever asks for it.
+  # The final message waits in the queue until a process pulls it.
   defp hand_out(item, %{options: %{active: :pull}, next: nil} = state), do: %{state | flow: Flow.push(state.flow, item)}
   defp hand_out({stream, _bytes} = item, state) when stream in [:stdout, :stderr], do: tell(state, item)
   defp hand_out(last, state), do: tell(%{state | told: true}, last)

@@ -1,16 +1,20 @@
 defmodule Lookout.Command.Ending do
   @moduledoc false
-  # The end of a command: its last word, those that wait for it, and what is done so that nothing is left.
+  # The end of a command: its final message, the replies to the processes that wait for it, and the shutdown that leaves no
+  # process of the tree behind.
 
   import Lookout.Command.Item, only: [shown: 1, status: 1]
   import Lookout.Command.State, only: [label: 1, request: 3]
   alias Lookout.{Bridge, Error, Program}
   alias Lookout.Command.{Delivery, Feeding, Item, Lines, Readiness, Report, State}
 
-  # Milliseconds, after the grace of a command, in which KILL must have done its work.
+  # Milliseconds after the grace of a command within which `lookout_port` must report that KILL has ended the tree.
   @patience 2_000
 
-  @doc "The stop signal, and after so long KILL. Whoever waits for the end may be the owner: its output must not hold it up."
+  @doc """
+  Sends the stop signal to the tree, and KILL after `grace` milliseconds. Drops output that the owner has no room for: the owner may be
+  the process that waits for the end, and takes no output meanwhile.
+  """
   @spec stop(State.t(), non_neg_integer) :: State.t()
   def stop(state, grace), do: state |> ask_to_stop(grace) |> Delivery.drop()
 
@@ -18,7 +22,10 @@ defmodule Lookout.Command.Ending do
     request(%{state | grace: min(state.grace || grace, grace)}, :stop, &{:stop, &1, grace})
   end
 
-  @doc "Something of the command cannot be ended. Who waits for the end of it has the error, and the exit comes when it has ended."
+  @doc """
+  Some process of the tree cannot be ended: replies the error to the callers of `stop/2`. The exit is reported when that process has
+  ended.
+  """
   @spec stop_failed(State.t(), Error.t()) :: State.t()
   def stop_failed(%{raised: nil} = state, error) do
     {stops, awaiting} = Enum.split_with(state.awaiting, &match?({:stop, _from}, &1))
@@ -28,7 +35,7 @@ defmodule Lookout.Command.Ending do
 
   def stop_failed(state, error), do: over(state, {:error, error})
 
-  @doc "The input could not be enumerated: a command that does not get all of it is ended."
+  @doc "The enumeration of the input has failed: ends the command, since it cannot get all of its input."
   @spec input_failed(State.t(), State.raised()) :: State.t()
   def input_failed(%{last: nil} = state, raised) do
     stop(%{state | feeder: nil, raised: raised}, state.options.short_grace)
@@ -36,7 +43,7 @@ defmodule Lookout.Command.Ending do
 
   def input_failed(state, _raised), do: %{state | feeder: nil}
 
-  @doc "The last word of the program. It goes behind what the owner has not taken yet."
+  @doc "Handles the final message of a command. Queues it behind the output that the owner has not taken yet."
   @spec over(State.t(), State.last() | {:exit, term, [killed: true]}) :: State.t()
   def over(state, {:exit, status, [killed: true]}) do
     unless state.options.exit_details or (state.grace || state.options.short_grace) == 0, do: warn_of_kill(state)
@@ -49,14 +56,14 @@ defmodule Lookout.Command.Ending do
     state |> Feeding.stop() |> Delivery.push(last) |> Report.ended(last)
   end
 
-  @doc "The exit of a command that the start still waited for: nobody but those that wait for it is told."
+  @doc "Handles the exit of a command that was not ready yet: replies to the callers that await it, and sends the owner no message."
   @spec over_before_ready(State.t(), tuple) :: State.t()
   def over_before_ready(state, last) do
     state = Feeding.stop(%{state | last: exit_of(last), program: Program.close(state.program)})
     answer_all(Report.ended(state, state.last))
   end
 
-  @doc "Why the start of a command fails that has ended before it was ready."
+  @doc "The error of a start whose command has ended before it was ready."
   @spec early_end(State.t(), tuple) :: Error.t()
   def early_end(%{raised: nil} = state, last) do
     {:exit, status} = last |> exit_of() |> shown()
@@ -83,7 +90,7 @@ defmodule Lookout.Command.Ending do
     :logger.warning("#{label(state)} had processes that did not end by themselves; they were killed")
   end
 
-  @doc "The process of the command goes on until its last word was handed out, and start_link has its answer."
+  @doc "Stops the GenServer of the command once its final message was delivered and start_link has got its reply."
   @spec finish_if_told(State.t()) :: {:noreply, State.t()} | {:stop, term, State.t()}
   def finish_if_told(%{told: true, start: %{caller: :answered}} = state) do
     reason = stop_reason(state)
@@ -97,7 +104,7 @@ defmodule Lookout.Command.Ending do
   defp failure?({:shutdown, _why}), do: false
   defp failure?(_reason), do: true
 
-  # Not the last word itself: what was raised may quote an element of the input.
+  # The log does not quote the final message: an exception of the enumerable may contain an element of the input.
   defp how({:exit, status}, _reason), do: inspect(status(status))
   defp how(_last, error), do: Exception.message(error)
 
@@ -117,17 +124,19 @@ defmodule Lookout.Command.Ending do
     %{state | awaiting: []}
   end
 
-  # Where lookout_port has ended, the guardian ends the tree, which may take the grace.
+  # Where lookout_port has ended, the guardian ends the tree, which may take as long as the grace.
   defp answer({:stop, from}, {:error, error}), do: GenServer.reply(from, {:error, error})
   defp answer({:stop, from}, _last), do: GenServer.reply(from, :ok)
   defp answer(from, {:exit, status}), do: GenServer.reply(from, {:ok, status})
   defp answer(from, {:error, error}), do: GenServer.reply(from, {:error, error})
 
-  # The owner has been told. Under a supervisor, which is not, the reason says it.
+  # If the parent is the owner, it has got the exit as a message. A supervisor gets no message, so the exit reason carries
+  # the status.
   defp stop_reason(%{start: %{parent: parent}, options: %{owner: parent}}), do: :normal
   defp stop_reason(%{start: %{parent: nil}}), do: :normal
   defp stop_reason(%{last: {:exit, status}, options: options}), do: exit_reason(options, status(status))
-  # It is logged, and what was raised may quote an element of the input.
+  # The supervisor logs the reason, so it holds only the name of the exception: its text may contain an element of the
+  # input.
   defp stop_reason(%{last: {:raised, {:error, %module{}, _stacktrace}}}),
     do: Item.input_failed("** (#{inspect(module)})")
 
@@ -141,8 +150,8 @@ defmodule Lookout.Command.Ending do
   defp exit_reason(%{exit_reason: function}, status), do: function.(status)
 
   @doc """
-  The process of the command ends. A supervisor that stops its child waits for the end of the command, and an owner that lives on hears
-  it as always. Else lookout_port ends, and with it, after the grace, the command.
+  Cleans up when the GenServer of the command terminates. On a shutdown by a supervisor it waits until the command has ended, and an
+  owner that is still alive gets the exit message. Otherwise it shuts `lookout_port` down, after which the command still has its grace.
   """
   @spec part(State.t(), term) :: :ok
   def part(state, reason) do
@@ -165,7 +174,7 @@ defmodule Lookout.Command.Ending do
     state |> stop(grace) |> last_words(deadline(grace)) |> answer_all()
   end
 
-  # It has exited, and the owner has not taken all of it.
+  # The command has exited, but the owner has not taken all of its output.
   defp finish(state), do: state |> Delivery.drop() |> answer_all()
 
   defp last_words(%{program: %{bridge: %{port: port} = bridge} = program} = state, deadline) do
@@ -201,7 +210,7 @@ defmodule Lookout.Command.Ending do
     end
   end
 
-  @doc "Ends the command and waits for that. Takes what it still says, and drops it."
+  @doc "Ends the command and waits for its end. Receives its remaining output and drops it."
   @spec halt(State.t(), non_neg_integer) :: boolean
   def halt(state, grace) do
     state = ask_to_stop(state, grace)
@@ -209,7 +218,7 @@ defmodule Lookout.Command.Ending do
     Bridge.await(program.bridge, deadline(grace), &(elem(&1, 0) == :exit or failed_launch?(state, &1)))
   end
 
-  # Nothing of it is left then.
+  # Whether the message is the error reply to the request :spawn; then there is no process of the command.
   defp failed_launch?(%{os_pid: nil} = state, {:reply, id, {:error, _error}}),
     do: match?({:ok, :spawn, _program}, Program.answered(state.program, id))
 

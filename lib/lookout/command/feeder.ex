@@ -1,26 +1,26 @@
 defmodule Lookout.Command.Feeder do
   @moduledoc false
-  # The process that enumerates the input of a command. It takes an element when the one before is on its way to the command,
-  # and halts the enumeration when the command reads no more.
+  # The process that enumerates the input of a command. It takes the next element when the previous one has been sent, and
+  # halts the enumeration when the command has closed its standard input.
   #
-  # Linked to the process of the command. It ends with `:normal`, or with `{:raised, {kind, reason, stacktrace}}` where the
-  # enumerable did.
+  # It is linked to the GenServer of the command. It exits with `:normal`, or with `{:raised, {kind, reason, stacktrace}}`
+  # if the enumerable raised, exited or threw.
 
   alias Lookout.Command.Calls
   alias Lookout.{LogMetadata, Sealed}
 
-  @doc "Feeds the calling process, which is that of a command."
+  @doc "Starts a feeder for the calling process, which is the GenServer of a command."
   @spec start_link(Enumerable.t()) :: pid
   def start_link(enumerable) do
     command = self()
     spawn_link(LogMetadata.inherited(fn -> feed(command, enumerable) end))
   end
 
-  @doc "What the end of a feeder says."
+  @doc "Interprets the exit reason of a feeder."
   @spec outcome(term) :: :ok | {:raised, Lookout.Command.State.raised()}
   def outcome(:normal), do: :ok
   def outcome({:raised, _raised} = raised), do: raised
-  # It was killed, or with it a process that the enumerable had linked to it.
+  # The feeder was killed, or a process that the enumerable had linked to it exited.
   def outcome(reason), do: {:raised, {:exit, reason, []}}
 
   defp feed(command, enumerable) do

@@ -1,12 +1,13 @@
 defmodule Lookout.Command.Feeding do
   @moduledoc false
-  # Standard input: what the process of a command does about those that write to it (`Lookout.Command.Input` says what).
+  # Standard input of a command: performs the actions of `Lookout.Command.Input` (sends bytes to `lookout_port`, replies to
+  # the writers) and runs the feeder.
 
   import Lookout.Command.State, only: [error: 3, request: 3]
   alias Lookout.{Error, Program, Sealed, Timers}
   alias Lookout.Command.{Feeder, Flow, Input, State}
 
-  @doc "The command runs: begins with the input that it was given."
+  @doc "The command is running: writes the option `:input`, or starts the feeder for it."
   @spec begin(State.t()) :: State.t()
   def begin(%{options: %{input: nil}} = state), do: state
 
@@ -32,11 +33,11 @@ defmodule Lookout.Command.Feeding do
   @spec close(State.t(), GenServer.from()) :: State.t()
   def close(state, from), do: state.input |> Input.close(from) |> continue(state)
 
-  @doc "The command has taken so many bytes."
+  @doc "The command has read `bytes` bytes: sends more."
   @spec taken(State.t(), pos_integer) :: State.t()
   def taken(state, bytes), do: state.input |> Input.taken(bytes) |> continue(state)
 
-  @doc "The time of a write is up."
+  @doc "A write has timed out: replies the error, and drops the rest of its bytes."
   @spec expired(State.t(), GenServer.from()) :: State.t()
   def expired(state, from) do
     if Input.waiting?(state.input, from) do
@@ -47,7 +48,7 @@ defmodule Lookout.Command.Feeding do
     end
   end
 
-  # A command whose output is not taken waits with it, and reads no input meanwhile.
+  # What blocks a write. If the owner takes no output, the command may block in writing its output, and then reads no input.
   defp cause(%{flow: flow} = state) do
     cond do
       not Flow.waiting?(flow) ->
@@ -67,7 +68,7 @@ defmodule Lookout.Command.Feeding do
     "of #{size} bytes #{taken} were taken, #{on_its_way} are on their way, and #{size - taken - on_its_way} were dropped"
   end
 
-  @doc "The command reads no more: those that wait are told so. One that enumerates halts."
+  @doc "The command has closed its standard input: replies `:epipe` to the waiting writers. A feeder halts its enumeration."
   @spec break(State.t()) :: State.t()
   def break(state) do
     {writers, input} = Input.broken(state.input)
@@ -75,8 +76,8 @@ defmodule Lookout.Command.Feeding do
   end
 
   @doc """
-  Nobody needs input any more. One that enumerates is told so when it writes next; for one that would never see that, since it is
-  being waited for, there is a time after which it is ended.
+  The input is not needed any more. A feeder gets an error at its next write and halts. A feeder whose enumerable blocks never writes
+  again, so it is killed after a timeout (`farewell` of `Lookout.Limits`).
   """
   @spec stop(State.t()) :: State.t()
   def stop(%{feeder: nil} = state), do: break(state)

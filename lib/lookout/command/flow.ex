@@ -1,15 +1,15 @@
 defmodule Lookout.Command.Flow do
   @moduledoc false
-  # What a command said and its owner has not been told, and the credit for more. Pure: the server
-  # sends and looks at the mailbox.
+  # Flow control of the output of a command: the queue of output that was not yet delivered to the owner, and the credit
+  # for more. Pure: the server sends the messages and reads the length of the mailbox.
   #
-  # For each stream, what the program may still send, what is held here and what has been handed out
-  # without being granted again are together one window.
+  # For each stream one window, in bytes, is the sum of: the credit that `lookout_port` has left, the bytes in the queue,
+  # and the bytes that were delivered and not yet granted again (`returned`).
 
   @type stream :: :stdout | :stderr
   @type item :: {stream, binary} | {:exit, term} | {:error, term} | {:raised, term}
   @type want :: :all | {:bytes, non_neg_integer} | {:messages, non_neg_integer}
-  # Messages in the mailbox of the owner.
+  # Returns the number of messages in the mailbox of the owner.
   @type look :: (() -> non_neg_integer)
 
   @type t :: %__MODULE__{
@@ -30,22 +30,22 @@ defmodule Lookout.Command.Flow do
   @spec push(t, item) :: t
   def push(%__MODULE__{} = flow, item), do: %{flow | queue: :queue.in(item, flow.queue)}
 
-  @doc "Lets the owner have more: so many bytes, or the next message whatever its size."
+  @doc "Allows the owner more output: `n` bytes, or the next message whatever its size."
   @spec ask(t, pos_integer | :once) :: {:ok, t} | {:error, :active}
   def ask(%__MODULE__{want: :all}, _more), do: {:error, :active}
   def ask(%__MODULE__{} = flow, :once), do: {:ok, %{flow | want: {:messages, 1}}}
   def ask(%__MODULE__{want: {:bytes, left}} = flow, n), do: {:ok, %{flow | want: {:bytes, left + n}}}
   def ask(%__MODULE__{} = flow, n), do: {:ok, %{flow | want: {:bytes, n}}}
 
-  @doc "From here on, output that the owner has no room for is dropped: nothing holds up the end."
+  @doc "From here on drops output that the owner has no room for, so that nothing delays the final message."
   @spec drop(t) :: t
   def drop(%__MODULE__{} = flow), do: %{flow | dropping: true}
 
-  @doc "Whether output waits until the owner takes it."
+  @doc "Whether items are queued that the owner has not taken."
   @spec waiting?(t) :: boolean
   def waiting?(%__MODULE__{} = flow), do: not :queue.is_empty(flow.queue)
 
-  @doc "The items to hand out now. `:slow`: the mailbox must be looked at again."
+  @doc "The items to deliver now. `:slow`: the mailbox of the owner is full and must be checked again later."
   @spec advance(t, look) :: {[item], :ok | :slow, t}
   def advance(%__MODULE__{} = flow, look), do: advance(flow, look, [])
 
@@ -70,7 +70,7 @@ defmodule Lookout.Command.Flow do
     advance(flow, look, [{stream, binary_part(bytes, 0, size)} | items])
   end
 
-  # Bytes that the owner can take now.
+  # How many bytes the owner can take now.
   defp room(%{want: :all} = flow, look, sent), do: if(look.() + sent < flow.mailbox, do: flow.window, else: 0)
   defp room(%{want: {:bytes, left}}, _look, _sent), do: left
   defp room(%{want: {:messages, 0}}, _look, _sent), do: 0
@@ -87,7 +87,7 @@ defmodule Lookout.Command.Flow do
     %{flow | queue: queue, returned: Map.update!(flow.returned, stream, &(&1 + size))}
   end
 
-  @doc "The credit to grant now, by stream: nothing until half the window is free."
+  @doc "The credit to grant now, in bytes for each stream: none until half the window is free."
   @spec more_credit(t) :: {[{stream, pos_integer}], t}
   def more_credit(%__MODULE__{} = flow) do
     due = for {stream, bytes} <- flow.returned, bytes * 2 >= flow.window, do: {stream, bytes}

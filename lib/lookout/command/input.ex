@@ -1,10 +1,9 @@
 defmodule Lookout.Command.Input do
   @moduledoc false
-  # What is to be written to a command and has not been sent. Pure: the server sends frames and
-  # answers the writers.
+  # The queue of writes to standard input of a command. Pure: the server sends the frames and replies to the writers.
   #
-  # What was sent and not yet taken by the command is at most one window, so a command that does not
-  # read costs no more than that and the writes that wait.
+  # At most one window of bytes is sent and not yet read by the command, so a command that does not read costs no more
+  # memory than that window and the queued writes.
 
   alias Lookout.Sealed
 
@@ -24,7 +23,7 @@ defmodule Lookout.Command.Input do
 
   defstruct free: @window, state: :open, queue: :queue.new(), closer: nil
 
-  @doc "`:closed` is a command without input."
+  @doc "`:closed`: the command has no standard input."
   @spec new(:open | :closed) :: t
   def new(state), do: %__MODULE__{state: state}
 
@@ -36,16 +35,16 @@ defmodule Lookout.Command.Input do
   def write(%__MODULE__{state: :broken}, _writer, _bytes), do: {:error, :epipe}
   def write(%__MODULE__{}, _writer, _bytes), do: {:error, :closed}
 
-  @doc "Closes it after what waits. Done at once where it is closed already."
+  @doc "Closes standard input after the queued writes. Done at once if it is already closed."
   @spec close(t, writer) :: {:ok, [action], t}
   def close(%__MODULE__{state: :open} = input, closer), do: pump(%{input | state: :closing, closer: closer})
   def close(%__MODULE__{} = input, closer), do: {:ok, [{:done, closer}], input}
 
-  @doc "The command has taken so many bytes."
+  @doc "The command has read `bytes` bytes of what was sent."
   @spec taken(t, pos_integer) :: {:ok, [action], t}
   def taken(%__MODULE__{} = input, bytes), do: pump(%{input | free: input.free + bytes})
 
-  @doc "The command reads no more: those whose bytes were not sent are told so."
+  @doc "The command has closed its standard input: returns the writers whose bytes were not all sent, and the process that waits for the close."
   @spec broken(t) :: {[writer], t}
   def broken(%__MODULE__{} = input) do
     writers = for {writer, _size, _left, _bytes} <- :queue.to_list(input.queue), do: writer
@@ -53,19 +52,22 @@ defmodule Lookout.Command.Input do
     {writers ++ closers, %{input | state: :broken, queue: :queue.new(), closer: nil}}
   end
 
-  @doc "Nobody waits for this write any more: what was not sent of it is dropped."
+  @doc "The writer has given up: drops the bytes of its write that were not sent."
   @spec withdraw(t, writer) :: {:ok, [action], t}
   def withdraw(%__MODULE__{} = input, writer) do
     pump(%{input | queue: :queue.filter(fn {waiting, _size, _left, _bytes} -> waiting != writer end, input.queue)})
   end
 
-  @doc "Whether the write waits."
+  @doc "Whether the write is still queued."
   @spec waiting?(t, writer) :: boolean
   def waiting?(%__MODULE__{} = input, writer) do
     input.queue |> :queue.to_list() |> List.keymember?(writer, 0)
   end
 
-  @doc "How far a write is that waits. What was sent and not taken are the last bytes that were sent, so they are those of the first write."
+  @doc """
+  The progress of a queued write, in bytes: read by the command (`taken`), and sent but not yet read (`on_its_way`). The bytes that are
+  sent but not read are the last ones that were sent, so they belong to the first write of the queue.
+  """
   @spec progress(t, writer) :: progress
   def progress(%__MODULE__{} = input, writer) do
     {_writer, size, left, _bytes} = input.queue |> :queue.to_list() |> List.keyfind(writer, 0)

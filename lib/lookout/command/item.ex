@@ -1,11 +1,11 @@
 defmodule Lookout.Command.Item do
   @moduledoc false
-  # What a command sends, as users see it: output, the exit, an error. Pure.
+  # Converts the messages of a command (output, exit, error) from their internal form to the documented one. Pure.
 
   alias Lookout.Command.State
   alias Lookout.Error
 
-  @doc "An item in the form of the message to the owner."
+  @doc "An item in the documented form of the message to the owner."
   @spec shown(tuple) :: tuple
   def shown({:exit, status}), do: {:exit, status(status)}
   def shown({:exit, status, details}), do: {:exit, status(status), details}
@@ -16,7 +16,7 @@ defmodule Lookout.Command.Item do
 
   def shown(item), do: item
 
-  @doc "An exit status: a signal is its name, without the number."
+  @doc "An exit status in its documented form: a signal without its number."
   @spec status(0..255 | {:signal, atom, pos_integer}) :: Lookout.Command.status()
   def status({:signal, name, _number}), do: {:signal, name}
   def status(code), do: code

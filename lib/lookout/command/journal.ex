@@ -1,7 +1,7 @@
 defmodule Lookout.Command.Journal do
   @moduledoc false
-  # What becomes of the output of a command without an owner: it is logged, line by line, or the end of standard error is kept for the case
-  # that the command fails.
+  # Handles the output of a command without an owner: logs it line by line (`:log_output`), or else keeps the end of
+  # standard error, which is logged if the command fails.
 
   alias Lookout.Command.{Lines, Tail}
 
@@ -23,7 +23,7 @@ defmodule Lookout.Command.Journal do
     %{journal | rests: %{rests | stream => rest}}
   end
 
-  @doc "No more output comes."
+  @doc "The output has ended: logs what is left of an unfinished line."
   @spec close(t) :: t
   def close(%__MODULE__{log: nil} = journal), do: journal
 

@@ -1,12 +1,13 @@
 defmodule Lookout.Command.Lines do
   @moduledoc false
-  # Pieces of output as lines of text. Bytes that are no UTF-8 become U+FFFD; a line that is longer than 8 KiB comes in parts. Pure.
+  # Splits pieces of output into lines of text. Bytes that are not valid UTF-8 become U+FFFD. A line longer than 8 KiB is
+  # split into several. Pure.
 
   @most 8_192
 
   @type t :: binary
 
-  @doc "The lines, without their ends, of what is left from before and a piece; and what is left now."
+  @doc "The lines, without line ends, in `rest` (the unfinished line so far) followed by `piece`; and the new unfinished line."
   @spec split(t, binary) :: {[binary], t}
   def split(rest, piece) do
     {lines, [rest]} = (rest <> piece) |> :binary.split("\n", [:global]) |> Enum.split(-1)
@@ -14,7 +15,7 @@ defmodule Lookout.Command.Lines do
     {Enum.flat_map(lines, &parts/1) ++ Enum.map(parts, &text/1), :binary.copy(rest)}
   end
 
-  @doc "The line that has no end, if there is one."
+  @doc "The last line, which has no line end, if there is one."
   @spec last(t) :: [binary]
   def last(""), do: []
   def last(rest), do: parts(rest)

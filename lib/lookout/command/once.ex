@@ -1,25 +1,25 @@
 defmodule Lookout.Command.Once do
   @moduledoc false
-  # A command whose output the calling process takes piece by piece, without messages: run/2 and
-  # stream/2.
+  # run/2 and stream/2: the calling process pulls the output of a command piece by piece with GenServer calls, not as
+  # messages.
 
   alias Lookout.Command.{Item, Options, Server, Tail}
   alias Lookout.Error
 
   @type status :: 0..255 | {:signal, atom, pos_integer} | :timeout
 
-  @doc "Runs it to its end, or to the end of its time."
+  @doc "Runs a command until it exits or its `:timeout` passes."
   @spec run(Options.t()) ::
           {:ok, Collectable.t() | %{stdout: Collectable.t(), stderr: binary}, status} | {:error, Error.t()}
   def run(%Options{} = options) do
-    # Before the command is started: a collectable may fail.
+    # Called before the command is started, since the collectable may raise.
     {acc, collector} = Collectable.into(options.into)
 
     case Server.start(%{options | active: :pull}) do
       {:ok, pid} ->
         collect(pid, options, acc, collector)
 
-      # It was not started in time.
+      # The start itself took longer than :timeout.
       {:error, %Error{reason: :timeout}} ->
         {:ok, output(collector.(acc, :done), [], options), :timeout}
 
@@ -29,7 +29,7 @@ defmodule Lookout.Command.Once do
     end
   end
 
-  @doc "As a stream of its output; it runs from the first element on, no further than it is read."
+  @doc "The output of a command as a stream. The command is started when the enumeration starts, and is ended with it."
   @spec stream((() -> {:ok, Options.t()} | {:error, Error.t()})) :: Enumerable.t()
   def stream(options),
     do: Stream.resource(fn -> start!(options.()) end, &take/1, fn {pid, _options, _tail} -> halt(pid) end)
@@ -104,7 +104,7 @@ defmodule Lookout.Command.Once do
       {:ok, {:exit, status}} ->
         {:ok, output(collector.(acc, :done), errors, options), status}
 
-      # The input did not come to its end; collect/5 ends what there is to end.
+      # The enumeration of the input failed. The `catch` of collect/4 ends the command.
       {:raised, {kind, reason, stacktrace}} ->
         :erlang.raise(kind, reason, stacktrace)
 
@@ -122,7 +122,7 @@ defmodule Lookout.Command.Once do
   defp output(output, errors, %{gather: :separate}), do: %{stdout: output, stderr: IO.iodata_to_binary(errors)}
   defp output(output, _errors, _options), do: output
 
-  # The end of the process ends the whole tree of the command.
+  # Stops the GenServer of the command, which first ends the whole tree, and waits for that.
   defp halt(pid) do
     ref = Process.monitor(pid)
     GenServer.cast(pid, :halt)

@@ -1,7 +1,7 @@
 defmodule Lookout.Command.Options do
   @moduledoc false
-  # The command line and the options of a command, checked in the process that wrote them. Options
-  # that make no sense raise; what may come from data (the words, the directory, limits) is an error.
+  # Checks the command line and the options of a command, in the calling process. Invalid options raise ArgumentError.
+  # Values that may come from data (the arguments, the directory, rlimits) return an error instead.
 
   alias Lookout.{Error, Limits, Paths, Sealed, Signals}
   alias Lookout.Command.{Readiness, Rlimits}
@@ -51,34 +51,35 @@ defmodule Lookout.Command.Options do
 
   @levels [:emergency, :alert, :critical, :error, :warning, :notice, :info, :debug]
 
-  # What is not part of the request.
+  # Options that are not part of the request :spawn.
   @own ~w(input active owner name grace exit_details success exit_reason log_output wait_for start_timeout exit_status gather timeout
           into shell rlimits)a
 
   @common ~w(env clear_env cd stdin stdout stderr input pty shell rlimits nice user group groups cgroup linger grace stop_signal)a
 
-  # The greatest number stands for "no change" in setresuid(2).
+  # The greatest id is one less than 2^32 - 1, since setresuid(2) takes that value (-1) as "no change".
   @most_id 4_294_967_294
-  # Milliseconds of a timer of Erlang.
+  # The longest Erlang timer, in milliseconds.
   @longest 4_294_967_295
-  # Less than the processes of a system (PID_MAX_LIMIT of Linux on 64-bit processors), above which pids.max refuses a number: one more is set for
-  # the process that launches the command.
+  # pids.max rejects numbers above PID_MAX_LIMIT (4,194,304 on 64-bit Linux). The greatest limit is one less, since
+  # `lookout_port` first sets one more than the limit, for the process that launches the command.
   @most_pids 4_194_303
-  # Supplementary groups of a process (NGROUPS_MAX).
+  # The most supplementary groups of a process (NGROUPS_MAX).
   @most_groups 65_536
 
-  # Microseconds, in each of which a command may have its share of a processor (cpu.max), and processors.
+  # The period of cpu.max in microseconds, and the range of :cpu_max in processors.
   @cpu_period 100_000
   @least_cpus 0.01
   @most_cpus 10_000
 
-  # The frame that asks for the command may have 4 MiB and 262,144 elements (docs/protocol.md); some is left for the other options. A word
-  # takes 5 bytes more in it, a variable 12 and three elements.
+  # The frame of the request :spawn may have 4 MiB and 262,144 elements (docs/protocol.md). These limits leave room for the
+  # other options. In the frame an argument takes 5 bytes more than its length, and a variable 12 bytes more and three
+  # elements.
   @most_bytes 4_000_000
   @most_elements 262_000
   @most_words 65_536
 
-  # Of stop/2 and of a supervisor, and of all other ends, where none is given.
+  # The default grace in milliseconds: of stop/2 and of a supervisor shutdown, and of every other way to end a command.
   @grace 5_000
   @short_grace 500
 
@@ -108,7 +109,7 @@ defmodule Lookout.Command.Options do
   @enforce_keys [:argv, :request, :owner]
   defstruct [
     :argv,
-    # as the request :spawn has them
+    # the options of the request :spawn
     :request,
     :owner,
     input: nil,
@@ -120,19 +121,19 @@ defmodule Lookout.Command.Options do
     success: [0],
     exit_reason: nil,
     log_output: nil,
-    # what the start waits for, and how many milliseconds at most
+    # what the start waits for, and its timeout in milliseconds
     wait_for: nil,
     start_timeout: 30_000,
-    # of a stream: whether the exit is its last element
+    # for stream/2: whether the exit is the last element
     exit_status: false,
-    # what is done about standard error that comes by itself: nil is with standard output
+    # how run/2 and stream/2 return standard error separately from standard output; nil: they do not
     gather: nil,
     timeout: :infinity,
     into: "",
     limits: %Limits{}
   ]
 
-  @doc "Checks what `function` was given by the calling process."
+  @doc "Checks the command and the options that the calling process gave to `function`."
   @spec parse(atom, term, term) :: {:ok, t} | {:error, Error.t()}
   def parse(function, command, options) do
     options = function |> checked(options) |> consistent!() |> gather(function)
@@ -145,7 +146,7 @@ defmodule Lookout.Command.Options do
     end
   end
 
-  # Options of which one takes the meaning from another.
+  # Raises on options that contradict each other.
   defp consistent!(%{linger: :infinity, cgroup: cgroup}) when cgroup != false do
     bad!(
       "options :linger and :cgroup contradict each other: with linger: :infinity a command has no cgroup of its own, " <>
@@ -169,20 +170,20 @@ defmodule Lookout.Command.Options do
 
   defp consistent!(options), do: options
 
-  # What has an owner is told to that.
+  # :log_output is only for a command without an owner: an owner gets the output as messages.
   defp sensible!(%{log_output: log_output, owner: owner}) when log_output != nil and owner != nil do
     bad!(
       "option :log_output is for a command with owner: nil, as under a supervisor; an owner gets the output as messages"
     )
   end
 
-  # The name of the program: what is before it says nothing in a log.
+  # The default prefix is the name of the program without its directory.
   defp sensible!(%{log_output: %{prefix: nil} = log, argv: [program | _]} = options),
     do: %{options | log_output: %{log | prefix: Path.basename(program) <> ": "}}
 
   defp sensible!(options), do: options
 
-  # Standard error that is for the caller, and not with standard output.
+  # stderr: :separate and :tagged become stderr: :pipe in the request, plus the field `gather`.
   defp gather(%{stderr: mode} = options, function) when mode in [:separate, :tagged] do
     if function in [:start_link, :watch] or (function == :run and mode == :tagged), do: bad_value!(:stderr, mode)
     Map.merge(options, %{stderr: :pipe, gather: mode})
@@ -190,7 +191,7 @@ defmodule Lookout.Command.Options do
 
   defp gather(options, _function), do: options
 
-  @doc "How many milliseconds a supervisor is to give a command: more than it takes to end one that does not listen."
+  @doc "The shutdown timeout of a command under a supervisor, in milliseconds: more than it takes to KILL a command after its grace."
   @spec shutdown!(term) :: pos_integer
   def shutdown!(options) do
     keyword!(options)
@@ -217,7 +218,8 @@ defmodule Lookout.Command.Options do
   defp sealed_input(%{input: input} = own), do: %{own | input: Sealed.seal(input)}
   defp sealed_input(own), do: own
 
-  # Of what is not logged the end of standard error is kept.
+  # The defaults of the streams. Without an owner and without :log_output only standard error is read: its end is logged
+  # when the command fails.
   defp defaults(:start_link, %{owner: nil, log_output: _log}), do: %{}
   defp defaults(:start_link, %{owner: nil}), do: %{stdout: :null}
   defp defaults(:start_link, _own), do: %{}
@@ -242,7 +244,7 @@ defmodule Lookout.Command.Options do
     end
   end
 
-  ## The words
+  ## The command line
 
   defp argv(line, true) when is_binary(line), do: argv(["/bin/sh", "-c", line], false)
 
@@ -271,7 +273,7 @@ defmodule Lookout.Command.Options do
 
   defp argv(other, false), do: not_words!(other)
 
-  # Options that were given in its place may have secrets.
+  # Shows only the type of anything but a string: a caller that passes options in place of the command must not leak secrets.
   defp words_or_kind(word) when is_binary(word) or word == [], do: inspect(word)
   defp words_or_kind(other), do: Sealed.describe(other)
 
@@ -306,7 +308,7 @@ defmodule Lookout.Command.Options do
     keyword!(options)
     known = @common ++ @per_function[function]
 
-    # Of an option given twice the first counts, as in Keyword.
+    # If an option is given twice, the first one counts, as in Keyword.
     for {key, given} <- Enum.reverse(options), into: %{} do
       unless key in known, do: unknown!(function, key, given, known)
       {key, check!(key, given)}
@@ -412,7 +414,7 @@ defmodule Lookout.Command.Options do
     ArgumentError -> :error
   end
 
-  # Functions of any arity have the protocol.
+  # Enumerable is implemented for functions of any arity, but only those of arity 2 can be enumerated.
   defp value(:input, input) when is_function(input) and not is_function(input, 2), do: :error
   defp value(:input, input), do: if(Enumerable.impl_for(input), do: {:ok, input}, else: :error)
   defp value(_key, _value), do: :error
@@ -462,7 +464,7 @@ defmodule Lookout.Command.Options do
 
   defp to_text(text) when is_binary(text), do: text
 
-  # An exception would quote what cannot be encoded.
+  # Converts without raising: an exception would quote the value, which may be a secret.
   defp to_text([_ | _] = charlist) do
     with true <- Paths.charlist?(charlist),
          text when is_binary(text) <- encode(charlist),

@@ -1,13 +1,13 @@
 defmodule Lookout.Command.Printer do
   @moduledoc false
-  # Prints the output of a command, by lines, until its end: what `Lookout.Command.watch/2` does in the process that called it, which is the owner of
-  # the command.
+  # Prints the output of a command line by line until its end: the loop of `Lookout.Command.watch/2`, in the process that
+  # called it, which is the owner of the command.
 
   alias Lookout.Command.Lines
 
   @devices [stdout: :stdio, stderr: :standard_error]
 
-  @doc "Returns the last message of the command."
+  @doc "Prints until the final message of the command, and returns that message."
   @spec follow(pid) :: {:exit, Lookout.Command.status()} | {:error, Lookout.Error.t()}
   def follow(pid), do: follow(pid, %{stdout: "", stderr: ""})
 

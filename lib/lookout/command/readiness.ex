@@ -2,17 +2,18 @@ defmodule Lookout.Command.Readiness do
   @moduledoc false
   # The process that waits until a command is ready: until a path exists, or a function returns a truthy value.
   #
-  # Linked to the process of the command, to which it sends `{:ready, pid}` when the command is ready; any other end of it is a failure. It ends with
-  # `{:not_ready, error}` where it knows why.
+  # It is linked to the GenServer of the command, and sends `{:ready, pid}` to it when the command is ready. An exit
+  # without that message is a failure; the reason is `{:not_ready, error}` if the process knows the cause.
 
   alias Lookout.{Error, LogMetadata, Sealed}
 
   @type t :: {:path, binary} | {:function, (() -> term)}
 
-  # Milliseconds between two calls of a function, which no event announces.
+  # Milliseconds between two calls of a function: no event reports that its result has changed, so it is polled.
   @interval 10
 
-  # A supervisor logs why a start fails, and what a function raises may quote a secret: without an owner its kind is all that is reported.
+  # A supervisor logs the error of a failed start, and an exception of the function may contain a secret. Therefore the
+  # error holds only the kind or the name of the exception if the command has no owner.
   @spec start_link(t, nil | pid) :: pid
   def start_link(wait_for, owner) do
     command = self()
@@ -31,13 +32,13 @@ defmodule Lookout.Command.Readiness do
   defp kind(:error, %module{}, _stacktrace), do: "** (#{inspect(module)})"
   defp kind(kind, _reason, _stacktrace), do: "** (#{kind})"
 
-  @doc "Ends it, where there is one, without a message."
+  @doc "Ends the process, if there is one. Leaves no exit message in the mailbox."
   @spec stop(nil | pid) :: :ok
   def stop(nil), do: :ok
 
   def stop(pid) do
     Process.unlink(pid)
-    # A watcher that it has started ends with it in order. A function may trap exits.
+    # :shutdown also shuts down the linked watcher. :kill follows, since the function may trap exits.
     Process.exit(pid, :shutdown)
     Process.exit(pid, :kill)
 
@@ -48,13 +49,13 @@ defmodule Lookout.Command.Readiness do
     end
   end
 
-  @doc "Why the command is not ready, by the end of it."
+  @doc "The error of a start, by the exit reason of the process."
   @spec failure(term) :: Error.t()
   def failure({:not_ready, %Error{} = error}), do: error
-  # It was killed, or with it the watcher, or a process that the function had linked to it.
+  # The process was killed, or its watcher, or a process that the function had linked to it, exited.
   def failure(reason), do: failed("the process that waits for :wait_for ended with #{Sealed.describe(reason)}")
 
-  @doc "An error of the wait."
+  @doc "An error of the operation `:wait_for`."
   @spec error(atom, nil | t, binary) :: Error.t()
   def error(reason, wait_for, detail) do
     %Error{reason: reason, operation: :wait_for, path: path(wait_for), detail: detail}
@@ -72,7 +73,7 @@ defmodule Lookout.Command.Readiness do
     end
   end
 
-  # The watcher is live before the first check, so no later creation is missed.
+  # The watches are live before the first check of the path, so no later creation is missed.
   defp await({:path, path}, _describe) do
     case Lookout.start_link(dirs: [Path.dirname(path)], recursive: false, missing: :wait, subscribe: [self()]) do
       {:ok, watcher} -> await_path(path, watcher)

@@ -1,18 +1,18 @@
 defmodule Lookout.Command.Report do
   @moduledoc false
-  # What a command reports to `:telemetry` and to the logger: that it runs, and, once, that it has ended.
+  # The telemetry events of a command (start, and stop once), and the metadata of its logs.
 
   alias Lookout.Command.{Item, State}
   alias Lookout.{LogMetadata, Telemetry}
 
-  @doc "The process of a command begins."
+  @doc "The GenServer of a command has started: sets its logger metadata."
   @spec begin(State.t()) :: State.t()
   def begin(%State{options: options} = state) do
     LogMetadata.put(:command, options.name, %{lookout_program: hd(options.argv)})
     state
   end
 
-  @doc "The command runs."
+  @doc "The command is running: emits the event `:start`."
   @spec started(State.t(), pos_integer) :: State.t()
   def started(%State{} = state, os_pid) do
     state = %{state | os_pid: os_pid, started_at: System.monotonic_time()}
@@ -25,7 +25,7 @@ defmodule Lookout.Command.Report do
     state
   end
 
-  @doc "The command has ended: as its final message says, or, with `nil`, without one."
+  @doc "The command has ended, with the final message `last`, or without one (`nil`): emits the event `:stop`, once."
   @spec ended(State.t(), nil | State.last()) :: State.t()
   def ended(%State{started_at: nil} = state, _last), do: state
 

@@ -1,6 +1,6 @@
 defmodule Lookout.Command.Rlimits do
   @moduledoc false
-  # The limits of resources that a command is given, as the request `:spawn` has them.
+  # The resource limits (setrlimit(2)) of a command, in the form of the request `:spawn`.
 
   alias Lookout.Error
 
@@ -9,7 +9,10 @@ defmodule Lookout.Command.Rlimits do
 
   @names ~w(as core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack)a
 
-  @doc "Checks pairs of a name and an amount, which is both limits, or `{soft, hard}`. They may come from data: an error, not a raise."
+  @doc """
+  Checks pairs of a name and a value: an amount, which becomes both limits, or `{soft, hard}`. Returns an error instead of raising,
+  since the pairs may come from data.
+  """
   @spec parse([{term, term}]) :: {:ok, [t]} | {:error, Error.t()}
   def parse(pairs) do
     case Enum.find(pairs, &(limit(&1) == :error)) do
@@ -28,7 +31,7 @@ defmodule Lookout.Command.Rlimits do
   defp amount?(:infinity), do: true
   defp amount?(amount), do: is_integer(amount) and amount in 0..0x7FFF_FFFF_FFFF_FFFF
 
-  # Atoms are greater than integers.
+  # In the term order of Erlang the atom :infinity is greater than any integer.
   defp at_most?(soft, hard), do: soft <= hard
 
   defp bad(pair) do

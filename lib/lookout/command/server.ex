@@ -1,7 +1,7 @@
 defmodule Lookout.Command.Server do
   @moduledoc false
-  # The process of a command: owns its program, answers calls and feeds the owner. It ends when the
-  # owner has been told the exit.
+  # The GenServer of a command: owns its `lookout_port`, serves calls, and delivers the output to the owner. It stops when
+  # the final message was delivered.
 
   use GenServer
   use Lookout.Discreet
@@ -10,11 +10,12 @@ defmodule Lookout.Command.Server do
   alias Lookout.{Client, Discreet, Error, Program, Sealed, Start, Timers}
   alias Lookout.Command.{Delivery, Ending, Feeder, Feeding, Flow, Options, Readiness, Report, State}
 
-  @doc "Starts a command that ends with the calling process; returns when it runs."
+  @doc "Starts a command, linked to the caller. Returns when the program of the command is running (and ready, with `:wait_for`)."
   @spec start_link(Options.t()) :: {:ok, pid} | {:error, Error.t() | {:already_started, pid}}
   def start_link(%Options{} = options), do: Start.start_link(__MODULE__, options, &forget_output(&1, options))
 
-  # The caller does not get the pid of a command that was not ready in time, so what it has been sent of it is of no use.
+  # Removes the messages of a command whose start failed because it did not become ready: the caller does not get its pid,
+  # so it could not recognize them.
   defp forget_output(_pid, %{wait_for: nil}), do: :ok
 
   defp forget_output(pid, options) do
@@ -25,11 +26,14 @@ defmodule Lookout.Command.Server do
     end
   end
 
-  @doc "The same without a link, for a caller that takes the output by `next/2`."
+  @doc "The same without a link, for a caller that pulls the output with `next/1`."
   @spec start(Options.t()) :: {:ok, pid} | {:error, Error.t()}
   def start(%Options{} = options), do: Start.start(__MODULE__, options)
 
-  @doc "The next piece of output, or the end. After the `:timeout` of the options, when all pieces were taken, the error `:timeout`."
+  @doc """
+  Waits for the next piece of output, or for the exit. Once the option `:timeout` has passed and all queued pieces were taken, returns the
+  error `:timeout`.
+  """
   @spec next(pid) ::
           {:ok, {:stdout | :stderr, binary} | {:exit, term}} | {:error, Error.t()} | {:raised, State.raised()}
   def next(pid), do: Client.wait(pid, :next, :infinity, :run)
@@ -51,7 +55,7 @@ defmodule Lookout.Command.Server do
     end
   end
 
-  # Without waiting for the hello of the program, which reads it when it is ready.
+  # Sends the request :spawn without waiting for the hello of `lookout_port`, which reads it from the pipe when it is ready.
   defp spawn_command(state) do
     {env, request} = Keyword.pop(state.options.request, :env, Sealed.seal([]))
     options = [credit: State.first_credit(), env: Sealed.open(env)] ++ request
@@ -80,7 +84,7 @@ defmodule Lookout.Command.Server do
     if state.start.caller == :answered, do: Ending.finish_if_told(state), else: Start.next(state)
   end
 
-  # By its name it may be called before it runs.
+  # A registered name can be called before the command is running.
   def handle_call(_request, _from, %{os_pid: nil} = state), do: {:reply, {:error, not_running()}, state}
 
   def handle_call(:next, from, state), do: state |> Delivery.pull(from) |> Ending.finish_if_told()
@@ -111,7 +115,7 @@ defmodule Lookout.Command.Server do
 
   def handle_call(:close_stdin, from, state), do: {:noreply, Feeding.close(state, from)}
 
-  # It has exited, and the owner has not taken all of it yet.
+  # The command has exited, but the owner has not taken all of its output yet.
   def handle_call({request, _argument}, _from, %{last: last} = state)
       when request in [:signal, :resize] and last != nil do
     {:reply, {:error, not_running()}, state}
@@ -139,7 +143,7 @@ defmodule Lookout.Command.Server do
   end
 
   @impl true
-  # Whoever halts it relies on nothing being left then.
+  # The caller of :halt relies on no process of the tree being left when this server stops.
   def handle_cast(:halt, %{last: nil} = state) do
     Ending.halt(state, state.options.short_grace)
     {:stop, :normal, state}
@@ -165,14 +169,14 @@ defmodule Lookout.Command.Server do
     end
   end
 
-  # Its end follows.
+  # The readiness process exits right after this message.
   def handle_info({:ready, pid}, %{readiness: pid} = state),
     do: state |> without_readiness() |> started() |> Ending.finish_if_told()
 
   def handle_info({:EXIT, pid, reason}, %{readiness: pid} = state) when is_pid(pid),
     do: state |> without_readiness() |> not_ready(Readiness.failure(reason))
 
-  # A process that linked itself to this one. The end of the parent is gen_server's matter.
+  # The exit of a process that linked itself to this one. gen_server handles the exit of the parent itself.
   def handle_info({:EXIT, pid, :normal}, state) when is_pid(pid), do: {:noreply, state}
   def handle_info({:EXIT, pid, reason}, state) when is_pid(pid), do: {:stop, reason, state}
 
@@ -196,7 +200,7 @@ defmodule Lookout.Command.Server do
 
   defp on_timeout(:look, state), do: state |> Delivery.deliver() |> Ending.finish_if_told()
 
-  # Its launch may have an outcome at any moment.
+  # The timeout of run/2 has passed before the launch was reported. The reply to :spawn can still arrive at any moment.
   defp on_timeout(:run, %{os_pid: nil} = state) do
     if state.program.bridge, do: Ending.halt(state, state.options.short_grace)
     fail(state, Delivery.run_timeout(state))
@@ -216,7 +220,7 @@ defmodule Lookout.Command.Server do
     {:noreply, state}
   end
 
-  ## The words of the program
+  ## Messages of lookout_port
 
   defp from_port(message, state) do
     case Program.port_message(state.program, message) do
@@ -248,14 +252,14 @@ defmodule Lookout.Command.Server do
     end
   end
 
-  # The exit status follows.
+  # `lookout_port` exits after this message; the error is reported when the exit status arrives.
   defp heard({:fatal, error}, state), do: {:noreply, put_in(state.program.failure, error)}
   defp heard({:garbage, detail}, state), do: broken(state, :port_garbled, "sent " <> detail)
 
   defp heard(other, state),
     do: broken(state, :port_garbled, "sent a message that is not for a command: #{Sealed.describe(other)}")
 
-  # A write that the command was too late for: its input has ended with it.
+  # A write that arrived after the command had exited.
   defp unasked({:error, %Error{operation: :write}}, state), do: {:noreply, state}
 
   defp unasked(result, state) do
@@ -284,14 +288,15 @@ defmodule Lookout.Command.Server do
     state |> Ending.stop_failed(error) |> Ending.finish_if_told()
   end
 
-  # The exit is the answer, and is on its way where there was nothing to stop any more.
+  # The reply to :stop needs no handling: the exit message answers the callers of stop/2. With the error :not_running the
+  # exit message is already on the way.
   defp answer(kind, _result, state) when kind in [:stop, :close_stdin, :ping, :forgotten], do: {:noreply, state}
 
   defp without_readiness(state), do: %{state | readiness: nil, timers: Timers.cancel(state.timers, :ready)}
 
   defp started(state), do: %{state | start: Start.done(state.start)}
 
-  # A command that is not ready in time is ended, with all its tree, before its start fails.
+  # Ends a command that is not ready in time, with its whole tree, before its start fails.
   defp not_ready(state, error) do
     Readiness.stop(state.readiness)
     Ending.halt(state, state.options.short_grace)

@@ -1,17 +1,18 @@
 defmodule Lookout.Command.State do
   @moduledoc false
-  # What the process of a command knows, and what its rooms share: asking the program, errors, the name.
+  # The state of the GenServer of a command, and what its modules share: requests to `lookout_port`, errors, and the name
+  # for the log.
 
   alias Lookout.{Error, Program, Start, Timers}
   alias Lookout.Command.{Flow, Input, Journal, Options}
 
-  # Bytes of each stream that are on their way, held here or being written.
+  # The window of each stream, in bytes (see `Lookout.Command.Flow`).
   @window 262_144
 
   @typedoc "Why the enumeration of the input ended: what `:erlang.raise/3` takes."
   @type raised :: {:error | :exit | :throw, term, list}
 
-  @typedoc "How the command ended, as the program says it; or why it did not run to its end."
+  @typedoc "The final message: how the command ended, as `lookout_port` reports it, or why it did not run to its end."
   @type last :: {:exit, 0..255 | {:signal, atom, pos_integer}} | {:error, Error.t()} | {:raised, raised}
 
   @type t :: %__MODULE__{
@@ -43,30 +44,30 @@ defmodule Lookout.Command.State do
     :start,
     :program,
     :flow,
-    # takes the output where there is no owner
+    # receives the output if there is no owner
     :journal,
     :input,
-    # the process that enumerates the input, while it does
+    # the process that enumerates the input, while it is running
     feeder: nil,
-    # how that failed: the command is being ended for it
+    # how the enumeration failed; the command is being ended because of that
     raised: nil,
-    # the process that waits until the command is ready (wait_for), while it does
+    # the process that waits until the command is ready (:wait_for), while it is running
     readiness: nil,
     timers: Timers.new(:command),
     owner_ref: nil,
     os_pid: nil,
-    # when it was started, in native units, until its end has been reported to :telemetry
+    # when the command was started (monotonic, native units); nil again after the telemetry event :stop
     started_at: nil,
-    # the last word
+    # the final message
     last: nil,
-    # the shortest grace of the stops that were asked for, and whether a process was left after it and killed
+    # the shortest grace of the requested stops, and whether a process was still alive after it and was sent KILL
     grace: nil,
     killed: false,
-    # whether that was handed out
+    # whether the final message was delivered
     told: false,
-    # whether the time of run/2 is up: who pulls gets what is held here, and then the error
+    # whether the :timeout of run/2 has passed: the caller of `next` gets the queued items, and then the error
     timed_out: false,
-    # those that wait for the exit, and for a call of `next`
+    # the callers that wait for the exit, and the caller of `next`
     awaiting: [],
     next: nil
   ]
@@ -91,23 +92,23 @@ defmodule Lookout.Command.State do
 
   defp input?(options), do: options.request[:stdin] == :pipe or Keyword.has_key?(options.request, :pty)
 
-  @doc "The credit that each stream begins with."
+  @doc "The initial credit of each stream, in bytes."
   @spec first_credit() :: pos_integer
   def first_credit, do: @window
 
-  @doc "Messages in the mailbox of the owner."
+  @doc "The number of messages in the mailbox of the owner."
   @spec mailbox(t) :: non_neg_integer
   def mailbox(%{options: %{owner: nil}}), do: 0
 
   def mailbox(%{options: %{owner: owner}}) do
     case Process.info(owner, :message_queue_len) do
       {:message_queue_len, length} -> length
-      # Dead: the message of it is on its way.
+      # The owner is dead; its :DOWN message is on the way.
       nil -> 0
     end
   end
 
-  @doc "Asks the program; `kind` comes back with its answer."
+  @doc "Sends a request to `lookout_port`; `kind` selects how its reply is handled."
   @spec request(t, term, (pos_integer -> tuple)) :: t
   def request(state, kind, build) do
     {_id, program} = Program.request(state.program, kind, :infinity, build)
@@ -117,7 +118,7 @@ defmodule Lookout.Command.State do
   @spec error(atom, atom, binary) :: Error.t()
   def error(reason, operation, detail), do: %Error{reason: reason, operation: operation, detail: detail}
 
-  @doc "As it is called in a log."
+  @doc "The name of the command in the log."
   @spec label(t) :: binary
   def label(state), do: "Lookout.Command #{inspect(state.options.name || hd(state.options.argv))}"
 end

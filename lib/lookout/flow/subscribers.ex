@@ -1,24 +1,27 @@
 defmodule Lookout.Flow.Subscribers do
   @moduledoc false
-  # The subscribers of a watcher, and which of them can take the next item. Pure.
+  # The subscribers of a watcher, and which of them can receive the next item. Pure.
   #
-  # All attached subscribers get each item at the same time, so two clocks serve them all: one counts the batches that they got,
-  # the other all messages. Each subscriber has a limit on one of the clocks and is ready while that clock is below it:
+  # All attached subscribers receive each item at the same time, so two logical clocks serve all of them: one counts the
+  # batches sent to them, the other counts all messages. Each subscriber has a limit on one of the clocks and is ready
+  # while that clock is below the limit:
   #
-  #   * one that wants a count has a limit on the batches: the clock when it asked, plus what it asked for
-  #   * one that wants `:all` has a limit on the messages: what its mailbox had room for when it was last checked
-  #   * one with an open sync is exempt from its limit
+  #   * A subscriber that wants a count has a limit on the batches: the value of the clock when it asked, plus the count.
+  #   * A subscriber that wants `:all` has a limit on the messages: the value of the clock at the last check of its
+  #     mailbox, plus the room in the mailbox then.
+  #   * A process with an open sync is exempt from its limit.
   #
-  # The limits are in ordered sets. The smallest says whether everybody is ready, the largest whether anybody is, and an item that is handed
-  # out changes none of them. Each function below costs O(log n), apart from those whose doc says otherwise. The check of a mailbox
-  # costs more than a message: a mailbox with room is not checked again before that room is used up, a full one not before the next
-  # `recheck/1`, apart from one at a time in `check/2`.
+  # The limits are in ordered sets. The smallest limit shows whether all subscribers are ready, the largest whether any
+  # subscriber is ready. Sending an item advances the clocks and changes no limit. Each function below costs O(log n),
+  # unless its doc states otherwise. The check of a mailbox (`Process.info/2`) costs more than a message. Therefore a
+  # mailbox with room is not checked again before that room is used up, and a full one not before the next `recheck/1`;
+  # the exception is `check/2`, which checks one full mailbox at a time.
 
   @type want :: :all | non_neg_integer
   @typep kind :: :all | :count
   @typep limit :: non_neg_integer
 
-  # Messages in the mailbox of a local process, nil when it is dead.
+  # Returns the number of messages in the mailbox of a local process, or nil if the process is dead.
   @type look :: (pid -> nil | non_neg_integer)
 
   @type t :: %__MODULE__{
@@ -39,20 +42,21 @@ defmodule Lookout.Flow.Subscribers do
   @enforce_keys [:mailbox]
   defstruct [
     :mailbox,
-    # the clocks, and how many of the messages are in the mailboxes already
+    # the clocks, and the value of `messages` up to which all messages have really been sent
     batches: 0,
     messages: 0,
     sent: 0,
-    # everybody who gets items, with the limit
+    # each subscriber that receives items, with its limit
     attached: %{},
-    # of these: the limits of those that want a count, the limits of those that want :all, those of the latter whose mailbox was full at its last check
+    # of the attached ones: the limits of those that want a count; the limits of those that want :all; and those that
+    # want :all and whose mailbox was full at its last check
     counts: :gb_sets.new(),
     rooms: :gb_sets.new(),
     full: %{},
-    # the count of open syncs of each process, subscriber or not, and how many attached subscribers are exempt by that
+    # the count of open syncs of each process (subscriber or not), and how many attached subscribers have an open sync
     syncing: %{},
     exempt: 0,
-    # those that get nothing until they are back, and how many of them want :all
+    # the detached subscribers, which receive nothing until they are attached again, and how many of them want :all
     lagging: %{},
     lagging_all: 0
   ]
@@ -60,13 +64,13 @@ defmodule Lookout.Flow.Subscribers do
   @spec new(pos_integer) :: t
   def new(mailbox), do: %__MODULE__{mailbox: mailbox}
 
-  @doc "Those that get the next item. O(n), as sending it is."
+  @doc "The subscribers that receive the next item. O(n), as is sending it."
   @spec attached(t) :: [pid]
   def attached(%__MODULE__{attached: attached}), do: Map.keys(attached)
 
   ## Changes
 
-  @doc "Adds a subscriber, or changes what one wants. A lagging one is back."
+  @doc "Adds a subscriber, or changes what a subscriber wants. Attaches a lagging subscriber again."
   @spec put(t, pid, want) :: t
   def put(%__MODULE__{} = subscribers, pid, want) do
     enter(delete(subscribers, pid), pid, subscription(subscribers, want))
@@ -81,7 +85,7 @@ defmodule Lookout.Flow.Subscribers do
     end
   end
 
-  @doc "Lets a subscriber that wants a count have `n` more batches. A lagging one is back."
+  @doc "Allows a subscriber that wants a count `n` more batches. Attaches a lagging subscriber again."
   @spec ask(t, pid, pos_integer) :: {:ok, t} | {:error, :not_subscribed | :active}
   def ask(%__MODULE__{} = subscribers, pid, n) do
     case subscribers do
@@ -93,13 +97,13 @@ defmodule Lookout.Flow.Subscribers do
     end
   end
 
-  # What went past the limit during a sync is not owed.
+  # Batches sent beyond the limit during a sync do not count against the next ones that the subscriber asks for.
   defp left(subscribers, limit), do: max(limit - subscribers.batches, 0)
 
   @spec lagging?(t, pid) :: boolean
   def lagging?(%__MODULE__{lagging: lagging}, pid), do: is_map_key(lagging, pid)
 
-  @doc "A lagging subscriber gets items again."
+  @doc "Attaches a lagging subscriber, so that it receives items again."
   @spec attach(t, pid) :: t
   def attach(%__MODULE__{lagging: lagging} = subscribers, pid) do
     case lagging do
@@ -109,7 +113,7 @@ defmodule Lookout.Flow.Subscribers do
     end
   end
 
-  @doc "From here to `end_sync/2` the process is ready if it is attached, or becomes so."
+  @doc "Opens a sync of the process. Until `end_sync/2` the process is ready whenever it is attached."
   @spec begin_sync(t, pid) :: t
   def begin_sync(%__MODULE__{} = subscribers, pid) do
     refile(subscribers, pid, &Map.update(&1, pid, 1, fn count -> count + 1 end))
@@ -125,7 +129,7 @@ defmodule Lookout.Flow.Subscribers do
     end)
   end
 
-  # An attached one is filed by what it wants and by whether it has a sync.
+  # The index that holds an attached subscriber depends on what it wants and on whether it has an open sync.
   defp refile(subscribers, pid, change) do
     case subscribers.attached do
       %{^pid => {kind, limit} = subscription} ->
@@ -138,7 +142,7 @@ defmodule Lookout.Flow.Subscribers do
     end
   end
 
-  @doc "The item goes to all attached subscribers."
+  @doc "Advances the clocks for an item that is sent to all attached subscribers."
   @spec count(t, :events | :notice) :: t
   def count(%__MODULE__{} = subscribers, :events) do
     %{subscribers | batches: subscribers.batches + 1, messages: subscribers.messages + 1}
@@ -146,21 +150,21 @@ defmodule Lookout.Flow.Subscribers do
 
   def count(%__MODULE__{} = subscribers, :notice), do: %{subscribers | messages: subscribers.messages + 1}
 
-  @doc "All that was counted has been sent: a mailbox that is checked from now on shows it."
+  @doc "Records that all counted messages have been sent, so that the length of a mailbox includes them from now on."
   @spec all_sent(t) :: t
   def all_sent(%__MODULE__{} = subscribers), do: %{subscribers | sent: subscribers.messages}
 
   ## Checks
 
-  @doc "Whether there are attached subscribers and all are ready, as far as is known without a check of a mailbox."
+  @doc "Whether there are attached subscribers and all of them are known to be ready without a check of a mailbox."
   @spec known_ready?(t) :: boolean
   def known_ready?(%__MODULE__{} = subscribers) do
     subscribers.attached != %{} and not slow?(subscribers) and smallest(subscribers.rooms) > subscribers.messages
   end
 
   @doc """
-  Whether all attached subscribers are ready (`:none`: there is none). Otherwise whether some wait for others (`:contended`) or
-  nobody is ready. Checks no more mailboxes than it finds room in, and one.
+  Whether all attached subscribers are ready (`:ready`), or only some of them (`:contended`), or not one (`:all_slow`). `:none`: there
+  is no attached subscriber. Stops at the first mailbox without room, so at most one of the checked mailboxes is full.
   """
   @spec check(t, look) :: {:none | :ready | :contended | :all_slow, t}
   def check(%__MODULE__{} = subscribers, look) do
@@ -184,7 +188,7 @@ defmodule Lookout.Flow.Subscribers do
     subscribers.full != %{} or smallest(subscribers.counts) <= subscribers.batches
   end
 
-  # Until one is slow, or all are known to be ready.
+  # Checks mailboxes until one subscriber is found to be slow, or all are known to be ready.
   defp check_mailboxes(subscribers, look) do
     cond do
       smallest(subscribers.counts) <= subscribers.batches ->
@@ -203,7 +207,7 @@ defmodule Lookout.Flow.Subscribers do
     end
   end
 
-  # One that wants :all and of which nothing is known is checked before it counts as slow.
+  # A subscriber that wants :all and has used up its known room is checked before it counts as slow.
   defp find_ready(subscribers, look) do
     cond do
       subscribers.exempt > 0 -> {true, subscribers}
@@ -219,7 +223,7 @@ defmodule Lookout.Flow.Subscribers do
     check_mailbox(subscribers, pid, look)
   end
 
-  # A dead one is forgotten: the message of its death is on its way to the watcher.
+  # Removes a dead subscriber; its :DOWN message is on the way to the watcher.
   defp check_mailbox(subscribers, pid, look) do
     subscribers = leave(subscribers, pid, subscribers.attached[pid])
 
@@ -233,7 +237,7 @@ defmodule Lookout.Flow.Subscribers do
     end
   end
 
-  @doc "The mailboxes that were full may have room now. O(n) in their number."
+  @doc "Lets the full mailboxes be checked again. O(n) in the number of full mailboxes."
   @spec recheck(t) :: t
   def recheck(%__MODULE__{full: full} = subscribers) when full == %{}, do: subscribers
 
@@ -241,13 +245,13 @@ defmodule Lookout.Flow.Subscribers do
     Enum.reduce(full, subscribers, fn {pid, []}, subscribers -> put(subscribers, pid, :all) end)
   end
 
-  @doc "Whether the check of a mailbox may let somebody be attached again or, in that status, an item go out."
+  @doc "Whether the check of a mailbox could attach a lagging subscriber again or, in the given status, release an item."
   @spec recheck?(t, :clear | :unheard | :contended | :all_slow) :: boolean
   def recheck?(%__MODULE__{} = subscribers, status) do
     subscribers.lagging_all > 0 or (status in [:contended, :all_slow] and subscribers.full != %{})
   end
 
-  @doc "Those that are not ready lag, if another one is ready. O(n) in their number."
+  @doc "Detaches the subscribers that are not ready, if another one is ready; they lag from then on. O(n) in their number."
   @spec detach_slow(t, look) :: t
   def detach_slow(%__MODULE__{} = subscribers, look) do
     case find_ready(subscribers, look) do
@@ -286,8 +290,9 @@ defmodule Lookout.Flow.Subscribers do
   end
 
   @doc """
-  The lagging that want `:all` and whose mailbox is empty, or nearly: one with room for a few messages only would hold up the
-  others again at once, and one that others write to as well may never be seen with none. O(n) in the number of the lagging.
+  The lagging subscribers that want `:all` and whose mailbox is empty or nearly empty (at most an eighth of its limit). A subscriber
+  with room for a few messages only would hold up the others again at once, and the mailbox of a process that receives other messages
+  too may never be empty when it is checked. O(n) in the number of lagging subscribers.
   """
   @spec caught_up(t, look) :: [pid]
   def caught_up(%__MODULE__{lagging_all: 0}, _look), do: []
@@ -340,7 +345,7 @@ defmodule Lookout.Flow.Subscribers do
     }
   end
 
-  # Of an empty set: an atom is greater than any number.
+  # For an empty set `:infinity`: in the term order of Erlang an atom is greater than any number.
   defp smallest(set) do
     if :gb_sets.is_empty(set), do: :infinity, else: elem(:gb_sets.smallest(set), 0)
   end

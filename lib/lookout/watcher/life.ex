@@ -1,6 +1,7 @@
 defmodule Lookout.Watcher.Life do
   @moduledoc false
-  # The lives of a watcher's program: told what to watch, live, dead, replaced. What may end the watcher returns what a callback does.
+  # The life cycle of the `lookout_port` of a watcher: sets up its watches, and handles its death and its restart.
+  # Functions that may stop the watcher return what a GenServer callback returns.
 
   import Lookout.Watcher.State, only: [deliver: 2, label: 1, push: 2, watch_options: 1]
   alias Lookout.{Delivery, Error, Paths, Program, Start, Telemetry}
@@ -11,8 +12,9 @@ defmodule Lookout.Watcher.Life do
   ## Start
 
   @doc """
-  Sets up the watches of a program that has said hello. All by one request, so that an entry below two of them is told once; a
-  successor is told what a request has no room for by further ones, as the program before it was.
+  Sets up the watches of a `lookout_port` that has sent its hello. The first `lookout_port` gets all directories in one request, so that
+  an entry below two of them is reported once. A restarted one gets as many requests as the directories need, since the directories
+  added by `Lookout.add/3` may exceed the size of one request.
   """
   @spec watch(State.t()) :: State.t()
   def watch(%{was_live: false} = state), do: first_watch(state, [state.dirs])
@@ -33,7 +35,7 @@ defmodule Lookout.Watcher.Life do
     %{state | program: Program.watch(state.program, &{:watch, &1, dirs, options}), unwatched: rest}
   end
 
-  @doc "What the program was told to watch is live: there may be more."
+  @doc "The watches of one request are live: sends the next request, or finishes the start."
   @spec watched(State.t()) :: State.t()
   def watched(%{unwatched: []} = state), do: live(state)
   def watched(state), do: watch_portion(state, [])
@@ -48,12 +50,12 @@ defmodule Lookout.Watcher.Life do
     if state.options.ready == :async, do: push(state, {:notice, :ready}), else: state
   end
 
-  @doc "The program speaks: `:restarted` stands before the first word of a successor."
+  @doc "Pushes the notice `:restarted` before the first message of a restarted `lookout_port`."
   @spec announce(State.t()) :: State.t()
   def announce(%{successor: false} = state), do: state
   def announce(state), do: push(%{state | successor: false, missing: []}, {:notice, :restarted})
 
-  @doc "It cannot be started, and there is no chance that trying again would help."
+  @doc "`lookout_port` cannot be started, and a retry would not help: the start of the watcher fails."
   @spec fail(State.t(), Error.t()) :: result
   def fail(state, error) do
     state = %{state | program: Program.part(state.program), start: Start.failed(state.start, error)}
@@ -62,22 +64,25 @@ defmodule Lookout.Watcher.Life do
 
   ## Death
 
-  @doc "Ends a program that can no longer be spoken with; `what` it did."
+  @doc "Kills a `lookout_port` that hangs or violates the protocol; `what` describes what it did."
   @spec broken(State.t(), atom, binary) :: result
   def broken(state, reason, what), do: died(state, Program.kill(state.program, reason, what))
 
-  @doc "What could be watched before cannot be now: perhaps it can be later."
+  @doc "A restarted `lookout_port` cannot watch directories that could be watched before: restarts it again after a pause."
   @spec unwatchable(State.t(), Error.t()) :: result
   def unwatchable(state, error), do: restart_later(%{state | program: Program.part(state.program)}, error)
 
-  @doc "The program has ended. One that has not watched anything yet is not replaced: the caller, or the supervisor, decides."
+  @doc """
+  `lookout_port` has ended. It is restarted after a pause if its watches were live once. Otherwise the start of the watcher fails, and the
+  caller or the supervisor decides about a retry.
+  """
   @spec died(State.t(), Error.t()) :: result
   def died(state, error) do
     state = %{state | program: Program.close(state.program)}
     if state.was_live, do: restart_later(state, error), else: fail(state, error)
   end
 
-  @doc "Starts the successor."
+  @doc "Starts `lookout_port` again."
   @spec restart(State.t()) :: result
   def restart(state) do
     case Program.reopen(state.program) do

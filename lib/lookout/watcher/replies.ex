@@ -1,12 +1,12 @@
 defmodule Lookout.Watcher.Replies do
   @moduledoc false
-  # What the program's answer to each kind of request means.
+  # Handles the replies of `lookout_port`, by the kind of request.
 
   import Lookout.Watcher.State, only: [deliver: 2, label: 1, push: 2, request: 4]
   alias Lookout.{Delivery, Error, Program, Sealed}
   alias Lookout.Watcher.{Life, State}
 
-  @doc "An answer, or the end of one."
+  @doc "Handles a reply, or the reply that ends a listing."
   @spec reply(State.t(), term, Lookout.Protocol.reply()) :: Life.result()
   def reply(%State{} = state, id, result) do
     case Program.answered(state.program, id) do
@@ -15,7 +15,7 @@ defmodule Lookout.Watcher.Replies do
     end
   end
 
-  @doc "A part of a listing."
+  @doc "Passes a chunk of a listing to its caller."
   @spec entries(State.t(), term, [tuple]) :: Life.result()
   def entries(%State{} = state, id, entries) do
     case Program.answering(state.program, id) do
@@ -31,7 +31,7 @@ defmodule Lookout.Watcher.Replies do
     end
   end
 
-  @doc "Nobody waits for an answer any more, as its caller is told. What has been sent to `lookout_port` is undone when it is answered."
+  @doc "A request has timed out: replies `:timeout` to its caller. An add that was already sent is undone when `lookout_port` replies to it."
   @spec expired(State.t(), Lookout.Protocol.id(), Lookout.Requests.kind()) :: State.t()
   def expired(%State{} = state, id, {kind, dir, from}) when kind in [:add, :remove] do
     GenServer.reply(from, {:error, :timeout})
@@ -43,7 +43,7 @@ defmodule Lookout.Watcher.Replies do
     %{state | program: Program.forget(state.program, id)}
   end
 
-  # The caller has a timer of its own.
+  # The caller of a listing has its own timer and needs no reply.
   def expired(%State{} = state, id, {:list, _ref}), do: %{state | program: Program.forget(state.program, id)}
 
   defp unasked(id, result, state) do
@@ -63,7 +63,7 @@ defmodule Lookout.Watcher.Replies do
     {:noreply, deliver(state, Delivery.end_sync(state.delivery, id, {:error, error}))}
   end
 
-  # The caller has given up. Another one may want the same.
+  # The caller of the add has timed out: removes the directory again, unless another caller wants it watched.
   defp answer({:add, dir, nil}, :ok, _id, state) do
     wanted? = dir in state.dirs or Enum.any?(Program.open_kinds(state.program), &match?({:add, ^dir, _from}, &1))
     {:noreply, if(wanted?, do: state, else: request(state, {:remove, dir, nil}, :infinity, &{:unwatch, &1, dir}))}
@@ -71,7 +71,7 @@ defmodule Lookout.Watcher.Replies do
 
   defp answer({kind, _dir, nil}, {:error, _error}, _id, state) when kind in [:add, :remove], do: {:noreply, state}
 
-  # Watched already, under the same name: just as the caller wants it.
+  # The directory is already watched under the same path: the add succeeds.
   defp answer({:add, dir, from}, {:error, %Error{reason: :already_watched}}, id, state) do
     answer({:add, dir, from}, :ok, id, state)
   end

@@ -1,6 +1,7 @@
 defmodule Lookout.Watcher.State do
   @moduledoc false
-  # What the process of a watcher knows, and what its rooms share: handing out, asking the program, the name.
+  # The state of the GenServer of a watcher, and what its modules share: delivery, requests to `lookout_port`, and the
+  # name for the log.
 
   alias Lookout.{Delivery, Options, Program, Start}
 
@@ -26,17 +27,18 @@ defmodule Lookout.Watcher.State do
     :start,
     :program,
     :delivery,
-    # what is watched, in the order given
+    # the watched directories, in the order given
     :dirs,
-    # what the program must still be told to watch, by so many requests
+    # the directories that are still to be sent to `lookout_port`, one list for each request
     unwatched: [],
-    # of the last batch taken, and of the last one that the program's predecessors sent
+    # the number of the last batch, and of the last batch from before the last restart of `lookout_port`, which counts
+    # from 1 again
     seq: 0,
     seq_base: 0,
     was_live: false,
-    # the program is a successor that has not been announced
+    # whether `lookout_port` was restarted and the notice :restarted is still to come
     successor: false,
-    # the watched directories of which it was reported last that they do not exist
+    # the watched directories whose last notice was :root_deleted
     missing: []
   ]
 
@@ -51,24 +53,24 @@ defmodule Lookout.Watcher.State do
     }
   end
 
-  @doc "Queues an item and hands out what can be handed out."
+  @doc "Queues an item and delivers what can be delivered."
   @spec push(t, Lookout.Flow.item()) :: t
   def push(%__MODULE__{} = state, item), do: deliver(state, Delivery.push(state.delivery, item))
 
-  @doc "Records a notice that is valid until another one replaces it."
+  @doc "Records a notice that stays valid until another one revokes it."
   @spec note(t, Lookout.notice()) :: t
   def note(%__MODULE__{} = state, {:root_deleted, dir}), do: %{state | missing: Enum.uniq([dir | state.missing])}
   def note(%__MODULE__{} = state, {:root_created, dir}), do: %{state | missing: List.delete(state.missing, dir)}
   def note(%__MODULE__{} = state, _notice), do: state
 
-  @doc "The notices that are valid now."
+  @doc "The recorded notices that are valid now."
   @spec lasting(t) :: [Lookout.notice()]
   def lasting(%__MODULE__{} = state) do
     ready = if state.options.ready == :async and state.was_live, do: [:ready], else: []
     ready ++ Enum.map(state.missing, &{:root_deleted, &1})
   end
 
-  @doc "Takes the delivery as it is now. What was delivered makes room for more."
+  @doc "Stores the delivery in the state, and grants `lookout_port` the credit that has become free."
   @spec deliver(t, Delivery.t()) :: t
   def deliver(%__MODULE__{} = state, delivery) do
     if Program.open?(state.program) do
@@ -79,20 +81,23 @@ defmodule Lookout.Watcher.State do
     end
   end
 
-  @doc "Asks the program; `kind` says what the answer is for."
+  @doc "Sends a request to `lookout_port`; `kind` selects how its reply is handled."
   @spec request(t, Lookout.Requests.kind(), timeout, (Lookout.Protocol.id() -> tuple)) :: t
   def request(%__MODULE__{} = state, kind, timeout, build) do
     {_id, program} = Program.request(state.program, kind, timeout, build)
     %{state | program: program}
   end
 
-  @doc "What the options say on each watch. `changes`, `settle`, `max_settle` and `poll_interval` are set for all of `lookout_port` by each."
+  @doc """
+  The options that each watch request carries. `changes`, `settle`, `max_settle` and `poll_interval` of a request take effect for all
+  watches of `lookout_port`.
+  """
   @spec watch_options(Options.t()) :: keyword
   def watch_options(%Options{} = options) do
     for {key, value} <- Map.take(options, @watch_options), value != nil, do: {key, value}
   end
 
-  @doc "How the log names it."
+  @doc "The name of the watcher in the log."
   @spec label(t) :: binary
   def label(%__MODULE__{} = state), do: "Lookout #{inspect(state.options.name || self())}"
 end
