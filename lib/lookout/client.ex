@@ -1,11 +1,11 @@
 defmodule Lookout.Client do
   @moduledoc false
-  # The client side of the servers: each call returns its reply or an error, never exits, and leaves no late reply in the
-  # mailbox of the caller.
+  # The client side of the servers: each call returns its reply or an error, never exits, and leaves no late reply in
+  # the mailbox of the caller.
   #
-  # A request carries a deadline, in the monotonic time of the node of the server. The server does not serve a request past
-  # its deadline, however long the request was in the mailbox, and replies {:error, :timeout}. The caller waits a little
-  # longer than the deadline. Therefore a request whose caller got a timeout does not take effect later.
+  # A request carries a deadline, in the monotonic time of the node of the server. The server does not serve a request
+  # past its deadline, however long the request was in the mailbox, and replies {:error, :timeout}. The caller waits a
+  # little longer than the deadline. Therefore a request whose caller got a timeout does not take effect later.
 
   alias Lookout.{Entry, Error, Options, Paths, Protocol}
 
@@ -55,9 +55,9 @@ defmodule Lookout.Client do
   def left(:infinity), do: :infinity
   def left(deadline), do: max(deadline - now(), 0)
 
-  # Returns the deadline on the clock of the server, and the milliseconds left on this clock. The monotonic clocks of two
-  # nodes differ by any amount, so the clock of a remote node is read first. The reading is treated as if it had been made
-  # when the reply arrived, so the deadline on the remote node can be too early, but not too late.
+  # Returns the deadline on the clock of the server, and the milliseconds left on this clock. The monotonic clocks of
+  # two nodes differ by any amount, so the clock of a remote node is read first. The reading is treated as if it had
+  # been made when the reply arrived, so the deadline on the remote node can be too early, but not too late.
   defp deadline(_process, :infinity), do: {:ok, :infinity, :infinity}
 
   defp deadline(process, timeout) do
@@ -136,8 +136,8 @@ defmodule Lookout.Client do
     end
   end
 
-  # Each clause of the receives below matches the reference created here, so the VM skips the messages that were already in
-  # the mailbox (the receive optimization for references): a chunk costs the same however long the mailbox is.
+  # Each clause of the receives below matches the reference created here, so the VM skips the messages that were already
+  # in the mailbox (the receive optimization for references): a chunk costs the same however long the mailbox is.
   defp listing(process, options, {deadline, left, timeout}) do
     mine = add(left, now())
     # The alias is deactivated after the call, so that the VM drops late chunks.

@@ -3,8 +3,8 @@ defmodule Lookout.Delivery do
   # Performs what `Lookout.Flow` decides: reads the lengths of mailboxes, sends messages, monitors subscribers, runs
   # timers, and replies to the callers of sync.
   #
-  # Each operation costs O(log n) in the number of subscribers, plus the messages that it sends. A timer may also recheck
-  # each full mailbox.
+  # Each operation costs O(log n) in the number of subscribers, plus the messages that it sends. A timer may also
+  # recheck each full mailbox.
 
   alias Lookout.{Error, FileSystem, Flow, Options, Telemetry, Timers}
 
@@ -215,8 +215,8 @@ defmodule Lookout.Delivery do
     {:ok, recheck(%{delivery | pause: min(delivery.pause * 2, longest)})}
   end
 
-  # `recheck/1` first sends into the room that mailboxes have now, so a subscriber that has just made room for one message
-  # fills up again and still counts as slow.
+  # `recheck/1` first sends into the room that mailboxes have now, so a subscriber that has just made room for one
+  # message fills up again and still counts as slow.
   defp on_timeout(:lag, delivery) do
     delivery = recheck(delivery)
     {:ok, pump(%{delivery | flow: Flow.detach_slow(delivery.flow, &mailbox/1)})}

@@ -1,10 +1,10 @@
 defmodule Lookout.Discreet do
   @moduledoc false
-  # What the logs and `:sys.get_status/1` show of a server: neither frames nor queued bytes. What was given as environment or input is
-  # sealed (`Lookout.Sealed`) wherever a server keeps it, so that it does not depend on this.
+  # What the logs and `:sys.get_status/1` show of a server: neither frames nor queued bytes. What was given as
+  # environment or input is sealed (`Lookout.Sealed`) wherever a server keeps it, so that it does not depend on this.
   #
-  # `use Lookout.Discreet` defines `format_status/1`, which OTP 25 and later call, and `format_status/2` for OTP 24, which cannot hide
-  # the last message.
+  # `use Lookout.Discreet` defines `format_status/1`, which OTP 25 and later call, and `format_status/2` for OTP 24,
+  # which cannot hide the last message.
 
   alias Lookout.{Bridge, Requests}
   alias Lookout.Command.{Flow, Input, Journal}

@@ -127,7 +127,8 @@ defmodule Lookout.FileSystem do
   def inotifywait(port_path), do: "'" <> String.replace(port_path, "'", "'\\''") <> "' inotifywait"
 
   @doc false
-  # What file_system's worker starts, by Lookout.FileSystemBackend: its own pid is among the options. Anything but {:ok, pid} is written to the log by the worker.
+  # What file_system's worker starts, by Lookout.FileSystemBackend: its own pid is among the options. Anything but {:ok,
+  # pid} is written to the log by the worker.
   @spec start_backend(keyword) :: {:ok, pid} | :ignore | {:error, Exception.t() | {:already_started, pid}}
   def start_backend(arguments) do
     {worker, options} = Keyword.pop!(arguments, :worker_pid)

@@ -21,8 +21,8 @@ defmodule Lookout.Flow do
   @type sync_id :: term
   @type item :: {:events, pos_integer, [Event.t()]} | {:notice, term} | {:marker, sync_id}
   @type action :: {:tell, [pid], term} | {:reached, sync_id}
-  # `:clear`: the queue is empty. `:all_slow`: no subscriber is ready. `:contended`: ready subscribers wait for slow ones.
-  # `:unheard`: the initial listing (`initial: true`) waits for the first subscriber.
+  # `:clear`: the queue is empty. `:all_slow`: no subscriber is ready. `:contended`: ready subscribers wait for slow
+  # ones. `:unheard`: the initial listing (`initial: true`) waits for the first subscriber.
   @type status :: :clear | :unheard | :all_slow | :contended
 
   @type t :: %__MODULE__{

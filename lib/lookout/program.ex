@@ -1,6 +1,7 @@
 defmodule Lookout.Program do
   @moduledoc false
-  # The `lookout_port` of a watcher or a command: start, hello, requests, watchdog, shutdown, and (for a watcher) restart.
+  # The `lookout_port` of a watcher or a command: start, hello, requests, watchdog, shutdown, and (for a watcher)
+  # restart.
   #
   # Phases: :opening (started, hello not yet received), :watching (watch requests sent, reply not yet received), :live,
   # :down. In the phase :live requests are sent at once. In the other phases they are stored until :live, except those
@@ -280,8 +281,8 @@ defmodule Lookout.Program do
     end
   end
 
-  # While requests are open, `lookout_port` must reply to one of them, or to a ping, in time. Until its hello arrives the
-  # timer :hello serves that purpose.
+  # While requests are open, `lookout_port` must reply to one of them, or to a ping, in time. Until its hello arrives
+  # the timer :hello serves that purpose.
   defp guard(%{version: nil} = program), do: program
   defp guard(%{timers: %{running: %{watchdog: _running}}} = program), do: program
   defp guard(program), do: start_timer(%{program | answered: false}, :watchdog, program.limits.quiet)

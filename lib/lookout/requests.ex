@@ -1,11 +1,12 @@
 defmodule Lookout.Requests do
   @moduledoc false
-  # The open requests: those that `lookout_port` has not replied to. Pure. Each is stored with its term, so that it can be
-  # sent again to a restarted `lookout_port`.
+  # The open requests: those that `lookout_port` has not replied to. Pure. Each is stored with its term, so that it can
+  # be sent again to a restarted `lookout_port`.
 
   alias Lookout.{Protocol, Sealed}
 
-  # What the reply is for. The watcher or command chooses the term; only :watch, :ping and :forgotten have a meaning here.
+  # What the reply is for. The watcher or command chooses the term; only :watch, :ping and :forgotten have a meaning
+  # here.
   @type kind :: atom | tuple
   @type deadline :: integer | :infinity
   @type t :: %__MODULE__{next: Protocol.id(), open: %{Protocol.id() => {kind, Sealed.t(tuple), deadline}}}

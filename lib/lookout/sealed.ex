@@ -1,7 +1,7 @@
 defmodule Lookout.Sealed do
   @moduledoc false
-  # Values that no log, crash report or status shows: environment, input and frames. A sealed value is a function that returns it:
-  # whatever prints a term prints a function by its module and number.
+  # Values that no log, crash report or status shows: environment, input and frames. A sealed value is a function that
+  # returns it: whatever prints a term prints a function by its module and number.
 
   @type t(value) :: (() -> value)
 

@@ -1,6 +1,7 @@
 defmodule Lookout.Signals do
   @moduledoc false
-  # The signals of Linux, by their names in `kill -l`, in lower case. The numbers are those of x86, ARM and RISC-V: signal(7).
+  # The signals of Linux, by their names in `kill -l`, in lower case. The numbers are those of x86, ARM and RISC-V:
+  # signal(7).
 
   @numbers %{
     hup: 1,

@@ -1,9 +1,10 @@
 defmodule Lookout.Start do
   @moduledoc false
-  # The start of a server that may fail, on both sides: the caller waits until the server runs, and gets an error where it cannot.
+  # The start of a server that may fail, on both sides: the caller waits until the server runs, and gets an error where
+  # it cannot.
   #
-  # The work of a start is done in the running server, not in init: how init may fail without harm to a caller that is linked differs
-  # between releases of OTP. The server keeps a `t` in its state.
+  # The work of a start is done in the running server, not in init: how init may fail without harm to a caller that is
+  # linked differs between releases of OTP. The server keeps a `t` in its state.
 
   alias Lookout.{Client, Error}
 

@@ -1,7 +1,7 @@
 defmodule Lookout.Command.Delivery do
   @moduledoc false
-  # Delivers output and the final message of a command to its owner, or to the process that pulls them (run/2, stream/2).
-  # `Lookout.Command.Flow` decides what is delivered and when.
+  # Delivers output and the final message of a command to its owner, or to the process that pulls them (run/2,
+  # stream/2). `Lookout.Command.Flow` decides what is delivered and when.
 
   alias Lookout.{Error, Program, Timers}
   alias Lookout.Command.{Flow, Item, Journal, State}

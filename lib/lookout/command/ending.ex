@@ -1,7 +1,7 @@
 defmodule Lookout.Command.Ending do
   @moduledoc false
-  # The end of a command: its final message, the replies to the processes that wait for it, and the shutdown that leaves no
-  # process of the tree behind.
+  # The end of a command: its final message, the replies to the processes that wait for it, and the shutdown that leaves
+  # no process of the tree behind.
 
   import Lookout.Command.Item, only: [shown: 1, status: 1]
   import Lookout.Command.State, only: [label: 1, request: 3]
@@ -130,8 +130,8 @@ defmodule Lookout.Command.Ending do
   defp answer(from, {:exit, status}), do: GenServer.reply(from, {:ok, status})
   defp answer(from, {:error, error}), do: GenServer.reply(from, {:error, error})
 
-  # If the parent is the owner, it has got the exit as a message. A supervisor gets no message, so the exit reason carries
-  # the status.
+  # If the parent is the owner, it has got the exit as a message. A supervisor gets no message, so the exit reason
+  # carries the status.
   defp stop_reason(%{start: %{parent: parent}, options: %{owner: parent}}), do: :normal
   defp stop_reason(%{start: %{parent: nil}}), do: :normal
   defp stop_reason(%{last: {:exit, status}, options: options}), do: exit_reason(options, status(status))

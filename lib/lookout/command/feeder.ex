@@ -1,10 +1,10 @@
 defmodule Lookout.Command.Feeder do
   @moduledoc false
-  # The process that enumerates the input of a command. It takes the next element when the previous one has been sent, and
-  # halts the enumeration when the command has closed its standard input.
+  # The process that enumerates the input of a command. It takes the next element when the previous one has been sent,
+  # and halts the enumeration when the command has closed its standard input.
   #
-  # It is linked to the GenServer of the command. It exits with `:normal`, or with `{:raised, {kind, reason, stacktrace}}`
-  # if the enumerable raised, exited or threw.
+  # It is linked to the GenServer of the command. It exits with `:normal`, or with `{:raised, {kind, reason,
+  # stacktrace}}` if the enumerable raised, exited or threw.
 
   alias Lookout.Command.Calls
   alias Lookout.{LogMetadata, Sealed}

@@ -1,7 +1,7 @@
 defmodule Lookout.Command.Feeding do
   @moduledoc false
-  # Standard input of a command: performs the actions of `Lookout.Command.Input` (sends bytes to `lookout_port`, replies to
-  # the writers) and runs the feeder.
+  # Standard input of a command: performs the actions of `Lookout.Command.Input` (sends bytes to `lookout_port`, replies
+  # to the writers) and runs the feeder.
 
   import Lookout.Command.State, only: [error: 3, request: 3]
   alias Lookout.{Error, Program, Sealed, Timers}
@@ -48,7 +48,8 @@ defmodule Lookout.Command.Feeding do
     end
   end
 
-  # What blocks a write. If the owner takes no output, the command may block in writing its output, and then reads no input.
+  # What blocks a write. If the owner takes no output, the command may block in writing its output, and then reads no
+  # input.
   defp cause(%{flow: flow} = state) do
     cond do
       not Flow.waiting?(flow) ->

@@ -3,8 +3,8 @@ defmodule Lookout.Command.Flow do
   # Flow control of the output of a command: the queue of output that was not yet delivered to the owner, and the credit
   # for more. Pure: the server sends the messages and reads the length of the mailbox.
   #
-  # For each stream one window, in bytes, is the sum of: the credit that `lookout_port` has left, the bytes in the queue,
-  # and the bytes that were delivered and not yet granted again (`returned`).
+  # For each stream one window, in bytes, is the sum of: the credit that `lookout_port` has left, the bytes in the
+  # queue, and the bytes that were delivered and not yet granted again (`returned`).
 
   @type stream :: :stdout | :stderr
   @type item :: {stream, binary} | {:exit, term} | {:error, term} | {:raised, term}

@@ -72,9 +72,9 @@ defmodule Lookout.Command.Options do
   @least_cpus 0.01
   @most_cpus 10_000
 
-  # The frame of the request :spawn may have 4 MiB and 262,144 elements (docs/protocol.md). These limits leave room for the
-  # other options. In the frame an argument takes 5 bytes more than its length, and a variable 12 bytes more and three
-  # elements.
+  # The frame of the request :spawn may have 4 MiB and 262,144 elements (docs/protocol.md). These limits leave room for
+  # the other options. In the frame an argument takes 5 bytes more than its length, and a variable 12 bytes more and
+  # three elements.
   @most_bytes 4_000_000
   @most_elements 262_000
   @most_words 65_536
@@ -273,7 +273,8 @@ defmodule Lookout.Command.Options do
 
   defp argv(other, false), do: not_words!(other)
 
-  # Shows only the type of anything but a string: a caller that passes options in place of the command must not leak secrets.
+  # Shows only the type of anything but a string: a caller that passes options in place of the command must not leak
+  # secrets.
   defp words_or_kind(word) when is_binary(word) or word == [], do: inspect(word)
   defp words_or_kind(other), do: Sealed.describe(other)
 

@@ -1,7 +1,7 @@
 defmodule Lookout.Command.Printer do
   @moduledoc false
-  # Prints the output of a command line by line until its end: the loop of `Lookout.Command.watch/2`, in the process that
-  # called it, which is the owner of the command.
+  # Prints the output of a command line by line until its end: the loop of `Lookout.Command.watch/2`, in the process
+  # that called it, which is the owner of the command.
 
   alias Lookout.Command.Lines
 

@@ -1,7 +1,7 @@
 defmodule Lookout.Command.Server do
   @moduledoc false
-  # The GenServer of a command: owns its `lookout_port`, serves calls, and delivers the output to the owner. It stops when
-  # the final message was delivered.
+  # The GenServer of a command: owns its `lookout_port`, serves calls, and delivers the output to the owner. It stops
+  # when the final message was delivered.
 
   use GenServer
   use Lookout.Discreet
@@ -14,8 +14,8 @@ defmodule Lookout.Command.Server do
   @spec start_link(Options.t()) :: {:ok, pid} | {:error, Error.t() | {:already_started, pid}}
   def start_link(%Options{} = options), do: Start.start_link(__MODULE__, options, &forget_output(&1, options))
 
-  # Removes the messages of a command whose start failed because it did not become ready: the caller does not get its pid,
-  # so it could not recognize them.
+  # Removes the messages of a command whose start failed because it did not become ready: the caller does not get its
+  # pid, so it could not recognize them.
   defp forget_output(_pid, %{wait_for: nil}), do: :ok
 
   defp forget_output(pid, options) do
@@ -55,7 +55,8 @@ defmodule Lookout.Command.Server do
     end
   end
 
-  # Sends the request :spawn without waiting for the hello of `lookout_port`, which reads it from the pipe when it is ready.
+  # Sends the request :spawn without waiting for the hello of `lookout_port`, which reads it from the pipe when it is
+  # ready.
   defp spawn_command(state) do
     {env, request} = Keyword.pop(state.options.request, :env, Sealed.seal([]))
     options = [credit: State.first_credit(), env: Sealed.open(env)] ++ request
@@ -288,8 +289,8 @@ defmodule Lookout.Command.Server do
     state |> Ending.stop_failed(error) |> Ending.finish_if_told()
   end
 
-  # The reply to :stop needs no handling: the exit message answers the callers of stop/2. With the error :not_running the
-  # exit message is already on the way.
+  # The reply to :stop needs no handling: the exit message answers the callers of stop/2. With the error :not_running
+  # the exit message is already on the way.
   defp answer(kind, _result, state) when kind in [:stop, :close_stdin, :ping, :forgotten], do: {:noreply, state}
 
   defp without_readiness(state), do: %{state | readiness: nil, timers: Timers.cancel(state.timers, :ready)}

@@ -1,7 +1,7 @@
 defmodule Lookout.Command.State do
   @moduledoc false
-  # The state of the GenServer of a command, and what its modules share: requests to `lookout_port`, errors, and the name
-  # for the log.
+  # The state of the GenServer of a command, and what its modules share: requests to `lookout_port`, errors, and the
+  # name for the log.
 
   alias Lookout.{Error, Program, Start, Timers}
   alias Lookout.Command.{Flow, Input, Journal, Options}

@@ -1,6 +1,7 @@
 defmodule Lookout.Console.Arguments do
   @moduledoc false
-  # The words after `mix lookout` or `bin/watch`. Pure, but for the current directory and the home directory in paths.
+  # Parses the arguments of `mix lookout` and `bin/watch`. Pure, except that paths depend on the working directory and
+  # the home directory.
 
   @switches [
     ignore: :keep,
@@ -27,7 +28,8 @@ defmodule Lookout.Console.Arguments do
   @of_command [:clear, :restart, :postpone, :notify_exit, :interactive]
   @of_printing [:json, :print0]
 
-  # Milliseconds: a batch of changes, where there is but one, should hold all that belongs together.
+  # The default of --settle with a command or --once, in milliseconds: the single batch of --once should hold all
+  # changes that belong together.
   @settle 50
 
   @type t :: %__MODULE__{
@@ -53,9 +55,9 @@ defmodule Lookout.Console.Arguments do
     :format,
     # options of the watcher
     :watch,
-    # before a run, or a batch
+    # milliseconds of quiet before a run or a batch
     :settle,
-    # the longest time that it waits for quiet; nil: a multiple of `settle`
+    # the longest wait for that quiet; nil: a multiple of `settle`
     max_settle: nil,
     once: false,
     stats: false,
@@ -63,7 +65,7 @@ defmodule Lookout.Console.Arguments do
     restart: false,
     postpone: false,
     notify_exit: false,
-    # whether a command that runs has the keys
+    # whether a running command gets the typed keys
     interactive: true
   ]
 
@@ -81,7 +83,7 @@ defmodule Lookout.Console.Arguments do
     end
   end
 
-  # What stands behind the first -- is the command's, to the word.
+  # All words after the first -- are the command, unchanged.
   defp split(words) do
     case Enum.split_while(words, &(&1 != "--")) do
       {ours, ["--" | command]} -> {ours, command}
@@ -111,7 +113,8 @@ defmodule Lookout.Console.Arguments do
          :ok <- watchable([dirs: paths] ++ watch(options)) do
       settle = options[:settle] || default_settle(options, command)
       kept = Keyword.take(options, [:max_settle, :once, :stats] ++ @of_command)
-      # As with entr: a command that a change may end at any time is no place to type into.
+      # With --restart a change may end the command at any time, so by default it does not get the keys (as with entr
+      # -r).
       kept = Keyword.put_new(kept, :interactive, not Keyword.get(options, :restart, false))
 
       required = [
@@ -148,7 +151,8 @@ defmodule Lookout.Console.Arguments do
     end
   end
 
-  # What the watcher would raise on: a pattern that can match nothing, or what is no path.
+  # Checks paths and patterns with the parser of the watcher, which raises on an invalid path or a pattern that can
+  # match nothing.
   defp watchable(options) do
     _options = Lookout.Options.parse!(options)
     :ok

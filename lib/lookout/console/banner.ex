@@ -1,15 +1,18 @@
 defmodule Lookout.Console.Banner do
   @moduledoc false
-  # The lines around a run on a terminal: a header, a footer, and what is waited for. Pure.
+  # The lines around a run on a terminal: a header, a footer, and the idle line ("waiting for changes"). Pure.
 
   alias Lookout.Console.{Lines, Status}
   alias Lookout.Runner
 
   @type cause :: :start | :key | {:changed, [binary]}
-  @typedoc "How it may be coloured."
+  @typedoc "A line, and its kind, which selects its colour."
   @type line :: {:header | :success | :failure | :idle, binary}
 
-  @doc "Why a run starts, what is run, and the time of day. `base` is the directory that paths are relative to, with a slash at its end."
+  @doc """
+  The header: the cause of a run, the command, and the time of day. `base` is the directory that paths are shown relative to, with a
+  slash at its end.
+  """
   @spec header(cause, [binary], Time.t(), binary) :: line
   def header(cause, argv, time, base) do
     command = Enum.map_join(argv, " ", &Lines.name/1)
@@ -23,7 +26,7 @@ defmodule Lookout.Console.Banner do
   defp why({:changed, [path, _other]}, base), do: "#{Lines.path(path, base)} and 1 other changed"
   defp why({:changed, [path | others]}, base), do: "#{Lines.path(path, base)} and #{length(others)} others changed"
 
-  @doc "How the run ended, and after how many milliseconds."
+  @doc "The footer: how the run ended, and after how many milliseconds."
   @spec footer(Runner.status(), non_neg_integer) :: line
   def footer(status, ms) do
     {if(status == 0, do: :success, else: :failure), "── #{Status.short(status)} · #{elapsed(ms)}"}
@@ -36,13 +39,13 @@ defmodule Lookout.Console.Banner do
     "#{div(seconds, 60)} min #{rem(seconds, 60)} s"
   end
 
-  @doc "What is waited for: changes below the paths, and keys where they are read."
+  @doc "The idle line: the paths whose changes are awaited, and the keys if they are read."
   @spec idle([binary], boolean) :: line
   def idle(paths, keys) do
     {:idle, "waiting for changes of #{paths_in_words(paths)}#{if keys, do: " · Enter runs it again, q ends"}"}
   end
 
-  @doc "The paths as they were given, and the current directory by its name."
+  @doc "The paths as they were given; the current directory as its absolute path."
   @spec paths_in_words([binary]) :: binary
   def paths_in_words(paths), do: Enum.map_join(paths, ", ", &(&1 |> shown() |> Lines.name()))
 

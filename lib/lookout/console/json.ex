@@ -1,7 +1,7 @@
 defmodule Lookout.Console.Json do
   @moduledoc false
-  # Changes and notices as objects of JSON (RFC 8259), one a line. Pure. A string of JSON is text, a name on disk is bytes: a name
-  # that is not UTF-8 is told in base64 (RFC 4648), under a key that says so.
+  # Formats changes and notices as JSON objects (RFC 8259), one per line. Pure. A JSON string is text, but a file name
+  # is bytes: a name that is not UTF-8 is encoded in base64 (RFC 4648), under a key that ends in `_base64`.
 
   alias Lookout.Event
 
@@ -39,7 +39,7 @@ defmodule Lookout.Console.Json do
 
   defp atom(atom), do: string(Atom.to_string(atom))
 
-  @doc "A string of JSON. The text is valid UTF-8."
+  @doc "A JSON string. The text must be valid UTF-8."
   @spec string(binary) :: iodata
   def string(text), do: [?", escaped(text), ?"]
 

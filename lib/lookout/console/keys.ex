@@ -1,10 +1,10 @@
 defmodule Lookout.Console.Keys do
   @moduledoc false
-  # What typed bytes mean. Pure.
+  # Interprets typed bytes. Pure.
 
   @type action :: {:input, binary} | :run | :quit | :suspend
 
-  @doc "`to` is who has the keys. Ctrl-Z stops in both cases; Ctrl-C is not among the bytes."
+  @doc "The actions for typed bytes; the second argument selects who gets the keys. Ctrl-Z suspends in both cases; `bytes` contains no Ctrl-C."
   @spec actions(binary, :command | :lookout) :: [action]
   def actions(bytes, :command) do
     case :binary.split(bytes, <<26>>) do

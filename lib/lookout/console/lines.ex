@@ -1,23 +1,23 @@
 defmodule Lookout.Console.Lines do
   @moduledoc false
-  # Changes and notices as lines for people. No byte of a name reaches a terminal but those of plain text. Pure.
+  # Formats changes and notices as lines for people. Names are escaped so that only plain text reaches a terminal. Pure.
 
   alias Lookout.Event
 
-  @doc "The directory that the paths of changes are relative to in a file or pipe; with several, paths stay absolute."
+  @doc "The directory that paths are shown relative to in a file or pipe. With several directories, paths stay absolute."
   @spec base([Path.t()]) :: binary
   def base([dir]), do: String.trim_trailing(Lookout.Options.path!(dir), "/") <> "/"
   def base(_several), do: ""
 
-  @doc "The one on a terminal, which opens paths relative to the working directory."
+  @doc "The directory that paths are shown relative to on a terminal, which opens paths relative to the working directory."
   @spec working_directory() :: binary
   def working_directory, do: base(["."])
 
-  @doc "A path, relative to `base` where it is below that."
+  @doc "A path, relative to `base` if it is below `base`."
   @spec path(binary, binary) :: binary
   def path(path, base), do: place(path, nil, base)
 
-  @doc "Words broken before `columns`, each further line after `indent` spaces. A longer word, such as a path, stays whole."
+  @doc "Wraps the text at `columns`; continuation lines are indented by `indent` spaces. A longer word, such as a path, is not broken."
   @spec wrap(binary, pos_integer, non_neg_integer) :: binary
   def wrap(text, columns, indent) do
     [first | words] = String.split(text, " ")
@@ -85,7 +85,7 @@ defmodule Lookout.Console.Lines do
 
   defp trim_base(path, base), do: binary_part(path, byte_size(base), byte_size(path) - byte_size(base))
 
-  @doc "A name as plain text, where need be in quotes with what is odd in it escaped."
+  @doc "A name as plain text. A name with control characters, invalid UTF-8 or ambiguous characters is quoted and escaped."
   @spec name(binary) :: binary
   def name(path), do: if(plain?(path), do: path, else: IO.iodata_to_binary([?", escaped(path), ?"]))
 
@@ -93,7 +93,7 @@ defmodule Lookout.Console.Lines do
     String.printable?(path) and not (path =~ ~r/[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}"\\]|^ | $| -> /u)
   end
 
-  # Control and format characters can move what follows them, on a terminal and on paper.
+  # Escapes control and format characters, which can change how the text after them is displayed.
   defp escaped(""), do: []
   defp escaped("\n" <> rest), do: ["\\n" | escaped(rest)]
   defp escaped("\t" <> rest), do: ["\\t" | escaped(rest)]

@@ -1,10 +1,10 @@
 defmodule Lookout.Console.Output do
   @moduledoc false
-  # Standard output and standard error as what they are: streams of bytes. The device of Erlang would take characters, and write bytes
-  # of no text in its own way.
+  # Standard output and standard error as streams of bytes. An Erlang IO device takes characters, and would re-encode
+  # bytes that are not text.
   #
-  # The process that opens it has to trap exits. A write that fails is {:EXIT, port, reason}. Where standard output is a pipe, its reader
-  # is watched too: {reader, {:exit_status, 0}} when there is none any more.
+  # The process that opens it must trap exits: a failed write arrives as {:EXIT, port, reason}. If standard output is a
+  # pipe, its reader is watched too: {reader, {:exit_status, 0}} arrives when the pipe has no reader any more.
 
   @enforce_keys [:stdout, :stderr, :terminals, :reader]
   defstruct [:stdout, :stderr, :terminals, :reader]
@@ -24,8 +24,8 @@ defmodule Lookout.Console.Output do
     }
   end
 
-  # The VM reports an error of a descriptor only when something is written. lookout_port polls the same pipe, and ends when that has no
-  # reader, or with the VM. Where it cannot be started the next write finds out.
+  # The VM detects an error of a descriptor only at a write. lookout_port polls the same pipe, and exits when the pipe
+  # has no reader, or when the VM ends. If lookout_port cannot be started, the next write detects the missing reader.
   defp watch_reader do
     line = "exec \"$0\" --until-unread >/proc/#{System.pid()}/fd/1"
     Port.open({:spawn_executable, "/bin/sh"}, [:exit_status, :hide, args: ["-c", line, Lookout.port_path()]])
@@ -40,7 +40,7 @@ defmodule Lookout.Console.Output do
     end
   end
 
-  @doc "Writes, and waits where the reader is slow. `:closed` where there is none."
+  @doc "Writes, and blocks while the reader is slow. `:closed` if the port is closed because a write has failed."
   @spec write(t, stream, iodata) :: :ok | :closed
   def write(%__MODULE__{} = output, stream, bytes) do
     Port.command(Map.fetch!(output, stream), bytes)
@@ -49,7 +49,7 @@ defmodule Lookout.Console.Output do
     ArgumentError -> :closed
   end
 
-  # Milliseconds between two looks at what is left.
+  # Milliseconds between two checks of the port queue.
   @look 5
 
   @doc "Waits until standard output has taken all that was written, or fails."
@@ -68,13 +68,13 @@ defmodule Lookout.Console.Output do
   @spec terminal?(t, :stdin | stream) :: boolean
   def terminal?(%__MODULE__{terminals: terminals}, stream), do: Map.fetch!(terminals, stream)
 
-  @doc "Whether the stream shows colours: a terminal that knows them, and no variable `NO_COLOR`."
+  @doc "Whether to write colours to the stream: it is a terminal, `TERM` is not `dumb`, and `NO_COLOR` is unset or empty."
   @spec colours?(t, stream) :: boolean
   def colours?(output, stream) do
     terminal?(output, stream) and System.get_env("NO_COLOR", "") == "" and System.get_env("TERM") != "dumb"
   end
 
-  @doc "Rows and columns of the terminal."
+  @doc "Rows and columns of the terminal; 24 and 80 if unknown."
   @spec size :: {pos_integer, pos_integer}
   def size do
     case {:io.rows(), :io.columns()} do
@@ -83,10 +83,11 @@ defmodule Lookout.Console.Output do
     end
   end
 
-  # Each port writes in a thread of its own: two of them would mix up the order in which lines come to one terminal.
+  # Two ports write independently of each other and could reorder the lines on one terminal, so both streams share a
+  # port.
   defp same_terminal?, do: terminal?(1) and descriptor(1) == descriptor(2)
 
-  # Erlang has no isatty(3). Terminals of Linux are pts(4), ttyN and console.
+  # Erlang has no isatty(3). The terminals of Linux are pts(4), ttyN and console.
   defp terminal?(descriptor), do: String.starts_with?(descriptor(descriptor), ["/dev/pts/", "/dev/tty", "/dev/console"])
 
   defp descriptor(descriptor) do

@@ -1,12 +1,12 @@
 defmodule Lookout.Console.Printer do
   @moduledoc false
-  # What is written to standard output and standard error: bytes as they are, and lines for people, which on a terminal have colours and are broken at
-  # its width.
+  # Writes to standard output and standard error: bytes unchanged, and lines for people, which on a terminal are
+  # coloured and wrapped at its width.
 
   alias Lookout.Console.{Banner, Lines, Output}
 
-  # size: rows and columns of the terminal. line_end: of a terminal that makes no line ends itself CR and LF. fresh: whether what was written last
-  # to a terminal ended its line.
+  # size: rows and columns of the terminal. line_end: CR LF for a terminal without output processing (`-opost`), else
+  # LF. fresh: whether the last write to a terminal ended with a line end.
   @enforce_keys [:output, :size]
   defstruct [:output, :size, line_end: "\n", fresh: true]
 
@@ -15,11 +15,14 @@ defmodule Lookout.Console.Printer do
   @spec new(Output.t()) :: t
   def new(output), do: %__MODULE__{output: output, size: Output.size()}
 
-  @doc "For a terminal whose output is raw."
+  @doc "For a terminal without output processing (`stty -opost`)."
   @spec raw(t) :: t
   def raw(%__MODULE__{} = printer), do: %{printer | line_end: "\r\n"}
 
-  @doc "Bytes. Nobody misses those that cannot be written to standard error; of a standard output that is closed a message reports as well."
+  @doc """
+  Writes bytes. Ignores a failed write: an error of standard output is also reported by a message (see `Lookout.Console.Output`), and one
+  of standard error does not matter.
+  """
   @spec write(t, Output.stream(), iodata) :: t
   def write(%__MODULE__{output: output} = printer, stream, bytes) do
     Output.write(output, stream, bytes)
@@ -33,7 +36,7 @@ defmodule Lookout.Console.Printer do
     end
   end
 
-  @doc "A line; `indent` is for what follows its first line. `change` gives the colour of a change or `:notice`."
+  @doc "Writes a line; `indent` indents its continuation lines. `change`, a change or `:notice`, selects the colour."
   @spec line(t, Output.stream(), binary, indent: non_neg_integer, change: atom) :: t
   def line(%__MODULE__{} = printer, stream, text, options \\ []) do
     text = if options[:indent], do: wrap(printer, stream, text, options[:indent]), else: text
@@ -50,7 +53,7 @@ defmodule Lookout.Console.Printer do
   defp line_end(%{output: output, line_end: line_end}, stream),
     do: if(Output.terminal?(output, stream), do: line_end, else: "\n")
 
-  @doc "A line around a run, on a terminal only. It does not continue a line of the command."
+  @doc "Writes a line of `Banner`, on a terminal only. Starts a new line if the output of the command did not end with a line end."
   @spec banner(t, Banner.line()) :: t
   def banner(%__MODULE__{output: output} = printer, {kind, text}) do
     if Output.terminal?(output, :stderr) do

@@ -1,7 +1,7 @@
 defmodule Lookout.Console.Session do
   @moduledoc false
-  # One call of `mix lookout`, from the first look at the directories to the exit status. The calling process is the only
-  # one that writes; it is told all by messages.
+  # One invocation of `mix lookout`, from the start of the watcher to the exit status. The calling process runs a
+  # receive loop, and is the only process that writes output; all other processes send it messages.
 
   alias Lookout.{Command, Error, Runner}
   alias Lookout.Console.{Arguments, Banner, Json, Keys, Lines, Output, Printer, Repository, Stats, Status, Terminal}
@@ -10,13 +10,13 @@ defmodule Lookout.Console.Session do
   @progress 1_000
   @stats 10_000
   @grace 5_000
-  # How long a command that does not read may hold up what is typed.
+  # The timeout for writing typed keys to a command that does not read its input.
   @write 100
-  # After a run another one may follow at once, and then nothing is waited for.
+  # The delay of the idle line: another run may follow a run at once, and then the line is not printed.
   @idle 200
   # Ctrl-C: 128 and SIGINT.
   @interrupted 130
-  # What a shell says of a program that wrote where nobody reads: 128 and SIGPIPE.
+  # The exit status for a closed standard output, as a shell reports it: 128 + SIGPIPE.
   @closed 141
 
   @enforce_keys [:arguments, :output, :printer]
@@ -30,21 +30,21 @@ defmodule Lookout.Console.Session do
     status: nil,
     progress: false,
     told: nil,
-    # the process of the terminal that standard output is, and whether it reads keys
+    # the Terminal process, if standard output is a terminal, and whether it reads keys
     terminal: nil,
     keys: false,
-    # why the next run starts, unless paths have changed
+    # the cause of the next run for its header: :start, :key, or :change until the message {:cause, paths} arrives
     cause: :start,
-    # when the run that is going on has started (monotonic milliseconds)
+    # when the current run started (monotonic milliseconds)
     begun: nil,
-    # the timer of the line that says what is waited for
+    # the timer of the idle line
     idle: nil
   ]
 
   @spec run(Arguments.t()) :: 0..255
   def run(%Arguments{} = arguments) do
     {:ok, _started} = Application.ensure_all_started(:lookout)
-    # What matters is printed here; a log would stand between the lines.
+    # The session prints everything of importance; log lines would appear between the printed lines.
     :logger.set_primary_config(:level, :none)
     Process.flag(:trap_exit, true)
     end_orderly(:sigterm, 15)
@@ -59,7 +59,7 @@ defmodule Lookout.Console.Session do
   defp at_terminal(%{output: output} = state) do
     if Output.terminal?(output, :stdout) do
       keys = Terminal.keys?(output)
-      # The command has a terminal of its own then, whose bytes are passed on.
+      # The command then has its own terminal (a pty), whose bytes are passed on unchanged.
       raw? = keys and state.arguments.command != nil and terminals?(state)
       {:ok, terminal} = Terminal.start_link(keys: keys, output: if(raw?, do: :raw, else: :lines))
       printer = if raw?, do: Printer.raw(state.printer), else: state.printer
@@ -69,12 +69,12 @@ defmodule Lookout.Console.Session do
     end
   end
 
-  # Within a git repository what git ignores is left out, unless the words say otherwise.
+  # In a git repository the default is to leave out what git ignores.
   defp with_gitignore(%{watch: watch, paths: paths} = arguments) do
     %{arguments | watch: Keyword.put_new_lazy(watch, :gitignore, fn -> Enum.any?(paths, &Repository.inside?/1) end)}
   end
 
-  # A process of the VM runs this. If the end takes too long, the VM ends without it.
+  # The VM runs this function in a process of its own. If the shutdown takes too long, it halts the VM.
   defp end_orderly(signal, number) do
     me = self()
 
@@ -107,7 +107,8 @@ defmodule Lookout.Console.Session do
 
   defp live(%{arguments: %{command: nil}} = state), do: say_watching(%{state | live: true})
 
-  # It watches from here on: what has changed before is known to a first run, and nobody's business without one.
+  # The watches are live. The runner subscribes instead of the session. Earlier changes are visible to the first run,
+  # and do not count if there is no first run (--postpone, --once).
   defp live(%{arguments: arguments} = state) do
     Lookout.unsubscribe(state.watcher)
     waits = arguments.postpone or arguments.once
@@ -129,18 +130,18 @@ defmodule Lookout.Console.Session do
     end
   end
 
-  # What writes to a terminal through a pipe would do it without colours.
+  # Gives the command a pty if both streams are a terminal: many programs write no colours to a pipe.
   defp terminal(state),
     do: if(terminals?(state), do: [pty: state.printer.size, interactive: interactive?(state)], else: [])
 
   defp terminals?(%{output: output}), do: Output.terminal?(output, :stdout) and Output.terminal?(output, :stderr)
 
-  # Whether a command that runs has the keys.
+  # Whether a running command gets the typed keys.
   defp interactive?(%{keys: keys, arguments: arguments} = state) do
     keys and arguments.interactive and terminals?(state)
   end
 
-  # Called by a run: its command waits until the output is written.
+  # Called in the process of a run: blocks until the session has written the output.
   defp sink(session) do
     fn {stream, bytes} ->
       send(session, {:output, self(), stream, bytes})
@@ -160,7 +161,7 @@ defmodule Lookout.Console.Session do
 
   ## Messages
 
-  # Until it is all over: the state is then the exit status.
+  # Runs until a handler returns the exit status in place of the state.
   defp loop(status) when is_integer(status), do: status
 
   defp loop(state) do
@@ -213,13 +214,13 @@ defmodule Lookout.Console.Session do
     bytes |> Keys.actions(to) |> Enum.reduce(state, &act/2)
   end
 
-  # A command that does not read has room for much more than a person types.
+  # Ignores a timeout: even for a command that does not read, the buffers hold much more than a person types.
   defp act({:input, bytes}, state) do
     with_command(state, &Command.write(&1, bytes, @write))
     state
   end
 
-  # Its process group would not be stopped by TSTP: it is an orphaned one.
+  # Stops the command with STOP: its process group is orphaned, and the kernel does not stop an orphaned group on TSTP.
   defp act(:suspend, state) do
     with_command(state, &Command.signal(&1, :stop))
     Terminal.suspend(state.terminal)
@@ -251,7 +252,7 @@ defmodule Lookout.Console.Session do
     if state.arguments.once, do: finish(state, 0), else: state
   end
 
-  # Of the first run, and of one that was asked for, there is another cause.
+  # The first run and a run requested by a key keep their own cause.
   defp ran({:cause, paths}, %{cause: :change} = state), do: %{state | cause: {:changed, paths}}
   defp ran({:cause, _paths}, state), do: state
 
@@ -263,7 +264,7 @@ defmodule Lookout.Console.Session do
 
   defp ran({:finished, status}, state) do
     state = %{banner(state, Banner.footer(status, now() - state.begun)) | begun: nil}
-    # The footer has it.
+    # On a terminal the footer already shows the status.
     words? = state.arguments.notify_exit and not Output.terminal?(state.output, :stderr)
     state = if words?, do: say(state, "lookout: " <> Status.words(status)), else: state
     if state.arguments.once, do: finish(state, Status.exit_code(status)), else: waiting(state)
@@ -284,7 +285,7 @@ defmodule Lookout.Console.Session do
 
   ## What is printed
 
-  # Changes of a batch are written in one go.
+  # The output for one batch of changes, which is written with one call.
   defp shown(%{arguments: %{format: :json}}, seq, events), do: for(event <- events, do: [Json.event(event, seq), ?\n])
 
   defp shown(%{arguments: %{format: :print0}}, _seq, events) do
@@ -321,7 +322,7 @@ defmodule Lookout.Console.Session do
   defp clear_progress(%{progress: true} = state), do: write(%{state | progress: false}, :stderr, "\r\e[K")
   defp clear_progress(state), do: state
 
-  # The figures, if there are others than last time.
+  # Prints the statistics if batches have arrived since the last time.
   defp stats(state) do
     case Lookout.info(state.watcher, @progress) do
       {:ok, %{batches: batches} = info} when batches != state.told -> say(%{state | told: batches}, Stats.line(info))
@@ -345,7 +346,8 @@ defmodule Lookout.Console.Session do
   defp ended(%{live: false} = state, reason), do: finish(complain(state, reason(reason)), 1)
   defp ended(state, reason), do: finish(complain(state, "the watching ended: " <> reason(reason)), 1)
 
-  # What is running may have words to say at its end, and they are written: so the loop goes on until it is gone.
+  # Stops the runner in another process: a command may write output while it ends, so the loop continues until the
+  # runner has exited.
   defp finish(%{status: nil, runner: nil} = state, status), do: over(%{state | status: status})
 
   defp finish(%{status: nil, runner: runner} = state, status) do
@@ -355,7 +357,7 @@ defmodule Lookout.Console.Session do
 
   defp finish(state, _status), do: state
 
-  # Nobody reads any more, or it could not be written: a disk is full.
+  # Standard output has no reader any more (:epipe), or a write has failed (a full disk, for example).
   defp unwritten(state, :epipe), do: finish(state, @closed)
   defp unwritten(state, reason), do: finish(cannot_write(state, reason), 1)
 
@@ -368,7 +370,7 @@ defmodule Lookout.Console.Session do
     state.status
   end
 
-  # The last words count, too.
+  # Flushes standard output. A failure to write the last bytes is an error too.
   defp written(%{output: %{stdout: port}} = state) do
     Output.flush(state.output)
 

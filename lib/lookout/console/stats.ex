@@ -1,6 +1,6 @@
 defmodule Lookout.Console.Stats do
   @moduledoc false
-  # The figures of a watcher as a line. Pure.
+  # Formats the statistics of a watcher (`Lookout.info/2`) as a line. Pure.
 
   @spec line(map) :: binary
   def line(info) do
@@ -9,7 +9,7 @@ defmodule Lookout.Console.Stats do
       "#{count(info.overflows, "overflow", "overflows")}, #{count(info.restarts, "restart", "restarts")}; #{mebibytes(info.memory)}"
   end
 
-  @doc "How much is known of the tree."
+  @doc "The numbers of directories and files in the tree."
   @spec tree(map) :: binary
   def tree(info), do: "#{count(info.directories, "directory", "directories")}, #{count(info.files, "file", "files")}"
 

@@ -1,24 +1,24 @@
 defmodule Lookout.Console.Status do
   @moduledoc false
-  # How a run ended (`t:Lookout.Runner.status/0`), in words and as an exit status. Pure.
+  # Formats the status of a run (`t:Lookout.Runner.status/0`) as text and as an exit status. Pure.
 
   alias Lookout.{Error, Runner, Signals}
 
   @spec words(Runner.status()) :: binary
   def words({:signal, name}), do: "the command was ended by SIG#{name |> to_string() |> String.upcase()}"
   def words({:error, error}), do: "the command was ended: #{Exception.message(error)}"
-  # Its output waits for a reader, and a restart does not wait for that.
+  # A restart or the shutdown kills a run whose last output waits for a slow reader.
   def words({:exit, reason}), do: "the run was ended before its output was taken (#{inspect(reason)})"
   def words(code), do: "the command ended with status #{code}"
 
-  @doc "The same in few words."
+  @doc "A short form of `words/1`."
   @spec short(Runner.status()) :: binary
   def short(0), do: "done"
   def short({:signal, name}), do: "ended by SIG#{name |> to_string() |> String.upcase()}"
   def short(code) when is_integer(code), do: "status #{code}"
   def short(other), do: words(other)
 
-  @doc "As a shell has it."
+  @doc "The exit status as a shell reports it: 127 if the program does not exist, 126 if it cannot be started."
   @spec exit_code(Runner.status() | {:failed, Error.t()}) :: 0..255
   def exit_code({:failed, %Error{reason: :enoent}}), do: 127
   def exit_code({:failed, _error}), do: 126

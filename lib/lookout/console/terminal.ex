@@ -1,17 +1,19 @@
 defmodule Lookout.Console.Terminal do
   @moduledoc false
-  # The terminal that `mix lookout` runs on: its settings, its keys, its size. One process owns all of that and sends to the session
+  # The terminal of `mix lookout`. This GenServer owns its settings, its keys and its size, and sends to the session
   #
-  #     {:terminal, pid, {:keys, bytes}}         what was typed, but Ctrl-C
+  #     {:terminal, pid, {:keys, bytes}}         typed bytes, without Ctrl-C
   #     {:terminal, pid, :interrupt}             Ctrl-C; a second one halts the VM
   #     {:terminal, pid, {:size, {rows, columns}}}
   #     {:terminal, pid, :continued}             the VM runs again after `suspend/1`
   #
-  # Keys are read while the VM is in the foreground, by a process that waits for the standard input of the VM. Meanwhile the terminal passes on each byte
-  # (no line editing, no echo, no signals; with `output: :raw` also what is written, where a command has a terminal of its own that has made its line ends). A small shell script sets that and restores the settings, also when the VM is killed: its standard
-  # input is then at its end. It is in a session of its own, as each port program is, so a Ctrl-Z that stops the VM does not stop it.
+  # While the VM is in the foreground, a process reads keys from the standard input of the VM, and the terminal is in
+  # raw mode: no line editing, no echo, no signals. With `output: :raw` output processing is off too, since the pty of
+  # the command has already made the line ends. A small shell script sets the mode and restores the settings, also after
+  # the VM was killed, since its standard input then ends. Like every port program it has a session of its own, so a
+  # Ctrl-Z that stops the VM does not stop the script.
   #
-  # OTP 25 reports neither SIGWINCH nor SIGCONT, so size and foreground are compared four times a second.
+  # OTP 25 reports neither SIGWINCH nor SIGCONT, so size and foreground are polled four times a second.
 
   use GenServer
 
@@ -23,7 +25,8 @@ defmodule Lookout.Console.Terminal do
 
   @interrupted 130
 
-  # $1: the process id of the VM, $2: its process group, $3: a setting more. Each request is answered by its own name when it is done.
+  # $1: the process id of the VM, $2: its process group, $3: an additional setting of stty. The script replies to each
+  # request with its name once it is done.
   @script ~S"""
   exec 3<>"/proc/$1/fd/0" || exit 1
   trap '' HUP INT TERM
@@ -59,24 +62,24 @@ defmodule Lookout.Console.Terminal do
   give
   """
 
-  # settings: the port of the script, nil without keys or where it failed. taken: whether the terminal passes on each byte.
-  # suspended: from `suspend/1` until the VM runs again. interrupted: whether Ctrl-C has come.
+  # settings: the port of the script, nil without keys or after it has failed. taken: whether the terminal is in raw
+  # mode. suspended: true from `suspend/1` until the VM runs again. interrupted: whether Ctrl-C was typed.
   @enforce_keys [:session, :size]
   defstruct [:session, :size, settings: nil, reader: nil, taken: false, suspended: false, interrupted: false]
 
-  @doc "Linked to the session, which calls this. Returns when keys are read; without `keys: true` only the size is reported."
+  @doc "Starts the server, linked to the session. Returns when keys are read; without `keys: true` it only reports the size."
   @spec start_link(keys: boolean, output: :raw | :lines) :: {:ok, pid}
   def start_link(options), do: GenServer.start_link(__MODULE__, {self(), options[:keys], options[:output]})
 
-  @doc "Whether the keys of a terminal can be read: standard input is one, and the VM was not started with `-noinput`."
+  @doc "Whether keys can be read: standard input is a terminal, and the VM was not started with `-noinput`."
   @spec keys?(Output.t()) :: boolean
   def keys?(output), do: Output.terminal?(output, :stdin) and :init.get_argument(:noinput) == :error
 
-  @doc "Restores the settings and stops the process group of the VM, as Ctrl-Z does."
+  @doc "Restores the settings of the terminal, and stops the process group of the VM with TSTP, as Ctrl-Z does."
   @spec suspend(pid) :: :ok
   def suspend(terminal), do: GenServer.cast(terminal, :suspend)
 
-  @doc "Restores the settings."
+  @doc "Restores the settings of the terminal, and stops the server."
   @spec stop(pid) :: :ok
   def stop(terminal) do
     GenServer.stop(terminal, :normal, 2 * @answer)
@@ -117,7 +120,7 @@ defmodule Lookout.Console.Terminal do
   def handle_info({:typed, reader, bytes}, %{reader: reader} = state), do: {:noreply, typed(bytes, state)}
   def handle_info({port, {:data, {:eol, "suspend"}}}, %{settings: port} = state), do: {:noreply, continued(state)}
 
-  # Without it keys come as the terminal is set: by lines, and Ctrl-C is a signal.
+  # The script has failed: the terminal keeps its own mode, which delivers input by lines, and Ctrl-C as a signal.
   def handle_info({port, {:exit_status, _status}}, %{settings: port} = state),
     do: {:noreply, continued(%{state | settings: nil, taken: false})}
 
@@ -138,8 +141,8 @@ defmodule Lookout.Console.Terminal do
     end
   end
 
-  # A read that waits cannot be taken back. When the VM is in the background and something is typed for the shell, it makes the kernel stop
-  # the job (SIGTTIN), as with every program that reads its terminal.
+  # A blocked read cannot be cancelled. If the VM is in the background and the user types for the shell, the read makes
+  # the kernel stop the job (SIGTTIN), as with every program that reads its terminal.
   defp read(terminal) do
     case :io.get_chars(:user, ~c"", 1) do
       bytes when is_binary(bytes) -> typed_then_read(terminal, bytes)
@@ -161,7 +164,7 @@ defmodule Lookout.Console.Terminal do
   defp follow_foreground(state) do
     case {foreground?(), state.taken} do
       {true, false} -> take(start_reader(state))
-      # The shell has its own settings back.
+      # The VM is in the background: the shell has already restored its own settings.
       {false, true} -> %{state | taken: not request(state, "forget")}
       _as_before -> state
     end
@@ -196,7 +199,8 @@ defmodule Lookout.Console.Terminal do
 
   defp foreground?, do: match?(%{group: group, foreground: group}, job())
 
-  # proc(5): process group and foreground process group of the terminal are the fields 5 and 8; the name, in parentheses, may hold anything.
+  # proc(5): the fields 5 and 8 are the process group and the foreground process group of the terminal. The name (field
+  # 2, in parentheses) may contain any character, so the fields are counted from the last parenthesis.
   defp job do
     fields = File.read!("/proc/self/stat") |> String.split(")") |> List.last() |> String.split()
     [group, _session, _terminal, foreground] = fields |> Enum.slice(2, 4) |> Enum.map(&String.to_integer/1)

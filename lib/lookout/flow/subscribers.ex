@@ -6,7 +6,8 @@ defmodule Lookout.Flow.Subscribers do
   # batches sent to them, the other counts all messages. Each subscriber has a limit on one of the clocks and is ready
   # while that clock is below the limit:
   #
-  #   * A subscriber that wants a count has a limit on the batches: the value of the clock when it asked, plus the count.
+  #   * A subscriber that wants a count has a limit on the batches: the value of the clock when it asked, plus the
+  #     count.
   #   * A subscriber that wants `:all` has a limit on the messages: the value of the clock at the last check of its
   #     mailbox, plus the room in the mailbox then.
   #   * A process with an open sync is exempt from its limit.

@@ -1,7 +1,8 @@
 defmodule Lookout.Patterns.Braces do
   @moduledoc false
-  # The `{a,b}` alternatives of a pattern, expanded as bash does it, but for its sequences (`{1..3}`): `{}`, `{a}` and a brace that is
-  # not closed are plain characters, and so is what a backslash escapes and what is in a set in brackets. Pure; works on bytes.
+  # The `{a,b}` alternatives of a pattern, expanded as bash does it, but for its sequences (`{1..3}`): `{}`, `{a}` and a
+  # brace that is not closed are plain characters, and so is what a backslash escapes and what is in a set in brackets.
+  # Pure; works on bytes.
 
   alias Lookout.Patterns.Line
 
@@ -37,7 +38,8 @@ defmodule Lookout.Patterns.Braces do
 
   defp spellings([bytes | rest]), do: for(tail <- spellings(rest), do: [bytes | tail])
 
-  # An escaped byte is one token, and so is a set. After a bracket that is not closed nothing matches: the rest is one token, too.
+  # An escaped byte is one token, and so is a set. After a bracket that is not closed nothing matches: the rest is one
+  # token, too.
   defp tokens("", tokens), do: Enum.reverse(tokens)
   defp tokens(<<?\\, byte, rest::binary>>, tokens), do: tokens(rest, [<<?\\, byte>> | tokens])
   defp tokens("{" <> rest, tokens), do: tokens(rest, [:open | tokens])
@@ -53,8 +55,8 @@ defmodule Lookout.Patterns.Braces do
 
   defp tokens(<<byte, rest::binary>>, tokens), do: tokens(rest, [<<byte>> | tokens])
 
-  # A level for each open brace, the innermost first: its finished alternatives, and the parts of the one under way, each list with
-  # the newest element first.
+  # A level for each open brace, the innermost first: its finished alternatives, and the parts of the one under way,
+  # each list with the newest element first.
   defp parse_tokens([:open | rest], levels), do: parse_tokens(rest, [{[], []} | levels])
   defp parse_tokens([:comma | rest], [outermost]), do: parse_tokens(rest, [with_part(outermost, ",")])
   defp parse_tokens([:comma | rest], [{done, parts} | levels]), do: parse_tokens(rest, [{[parts | done], []} | levels])

@@ -1,6 +1,7 @@
 defmodule Lookout.Patterns.Line do
   @moduledoc false
-  # What a line of gitignore(5) can match, by the rules of git's dir.c and wildmatch.c, as c_src/ignore follows them. Pure; works on bytes.
+  # What a line of gitignore(5) can match, by the rules of git's dir.c and wildmatch.c, as c_src/ignore follows them.
+  # Pure; works on bytes.
 
   @classes %{
     "alnum" => [{?0, ?9}, {?A, ?Z}, {?a, ?z}],
@@ -87,7 +88,8 @@ defmodule Lookout.Patterns.Line do
     end
   end
 
-  # With a backslash before the byte at the offset, after which nothing matches; a backslash before the last slash is left out.
+  # With a backslash before the byte at the offset, after which nothing matches; a backslash before the last slash is
+  # left out.
   defp escaped(unsigned, offset) do
     <<before::binary-size(offset), rest::binary>> = unsigned
     before <> if(rest == "\\/", do: "/", else: "\\" <> rest)
@@ -125,7 +127,8 @@ defmodule Lookout.Patterns.Line do
   defp below_dir(components, "/" <> _body, dirs), do: below_dir(components, dirs, length(components) > 1, nil)
   defp below_dir(_components, _body, _dirs), do: nil
 
-  # Not with `below?` false: a directory at the top may have an entry of its own name, which is meant where nothing follows.
+  # Not with `below?` false: a directory at the top may have an entry of its own name, which is meant where nothing
+  # follows.
   defp below_dir([component | rest], dirs, below?, found) do
     case dirs[literal(component)] do
       nil -> found
@@ -141,8 +144,8 @@ defmodule Lookout.Patterns.Line do
     if Enum.all?(chars, &match?({:byte, _byte}, &1)), do: for({:byte, byte} <- chars, into: "", do: <<byte>>), else: ""
   end
 
-  # A body of these components, as far as there can be such entries, in a list; an empty one where there are none. It begins at a
-  # watched directory where the old body did.
+  # A body of these components, as far as there can be such entries, in a list; an empty one where there are none. It
+  # begins at a watched directory where the old body did.
   defp path(components, body) do
     anchored? = body |> String.trim_trailing("/") |> String.contains?("/")
 

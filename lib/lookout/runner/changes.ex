@@ -1,7 +1,7 @@
 defmodule Lookout.Runner.Changes do
   @moduledoc false
-  # The paths that a run is to be told: each once, in the order in which they changed first. Bounded: what is too
-  # much, and what nobody can tell, makes the list unknown. Pure.
+  # The changed paths that a run gets: each path once, in the order of the first change. The list is bounded. It becomes
+  # unknown when it exceeds the bound, and when the watcher has missed changes. Pure.
 
   alias Lookout.Event
 
@@ -15,7 +15,7 @@ defmodule Lookout.Runner.Changes do
   @spec new :: t
   def new, do: %__MODULE__{}
 
-  @doc "With the paths of the events, of a rename the old and the new one."
+  @doc "Adds the paths of the events; for a rename the old and the new path."
   @spec add(t, [Event.t()]) :: t
   def add(%__MODULE__{} = changes, events), do: Enum.reduce(events, changes, &add_event/2)
 
@@ -31,11 +31,11 @@ defmodule Lookout.Runner.Changes do
       else: unknown(changes)
   end
 
-  @doc "Anything may have changed."
+  @doc "Makes the list unknown: any path may have changed."
   @spec unknown(t) :: t
   def unknown(%__MODULE__{}), do: %__MODULE__{known: false}
 
-  @doc "Both, the earlier first."
+  @doc "The paths of both, those of `earlier` first. Unknown if one of them is unknown."
   @spec join(t, t) :: t
   def join(%__MODULE__{known: true} = earlier, %__MODULE__{known: true} = later) do
     later |> paths() |> Enum.reduce(earlier, &add_path(&2, &1))
@@ -43,7 +43,7 @@ defmodule Lookout.Runner.Changes do
 
   def join(earlier, _later), do: unknown(earlier)
 
-  @doc "The paths; none where they are unknown."
+  @doc "The paths; an empty list if they are unknown."
   @spec paths(t) :: [binary]
   def paths(%__MODULE__{places: places}), do: places |> Enum.sort_by(&elem(&1, 1)) |> Enum.map(&elem(&1, 0))
 end

@@ -1,11 +1,13 @@
 defmodule Lookout.Runner.Invocation do
   @moduledoc false
-  # How a command is told what has changed: what its words, variables and standard input are for a run. Pure.
+  # Builds the arguments, the environment and the standard input of a run, with the changed paths in one of them (option
+  # `:paths`). Pure.
 
   alias Lookout.Runner.Changes
   alias Lookout.Sealed
 
-  # MAX_ARG_STRLEN of Linux (execve(2)): of one argument, or of one variable with its name, with the NUL at its end.
+  # MAX_ARG_STRLEN of Linux (execve(2)): the most bytes of one argument, or of one variable with its name, including the
+  # NUL at its end.
   @most_bytes 131_072
   @placeholder "{paths}"
   @omitted "LOOKOUT_PATHS_OMITTED"
@@ -16,11 +18,11 @@ defmodule Lookout.Runner.Invocation do
   @spec placeholder :: binary
   def placeholder, do: @placeholder
 
-  @doc "Whether these are words with a place for the paths."
+  @doc "Whether the command is a list of words with the placeholder for the paths."
   @spec placeholder?(term) :: boolean
   def placeholder?(argv), do: is_list(argv) and @placeholder in argv
 
-  @doc "The command of a run, and whether the list of paths is in it (and so may be too long for the system)."
+  @doc "The command of a run. `:with_list`: it contains the list of paths, so execve(2) may still fail with E2BIG."
   @spec build(t, how, Changes.t()) :: {:with_list | :plain, t}
   def build({argv, options}, nil, _changes), do: {:plain, {argv, variables(options, %{@omitted => nil})}}
   def build(command, how, %Changes{known: false}), do: {:plain, without_list(command, how, "unknown")}
@@ -33,14 +35,14 @@ defmodule Lookout.Runner.Invocation do
       else: {:plain, omitting(command, how, changes)}
   end
 
-  @doc "The command of a run whose paths are too long for the system."
+  @doc "The command of a run without the list of paths, for a list that exceeds a limit of the kernel."
   @spec omitting(t, how, Changes.t()) :: t
   def omitting(command, how, changes), do: without_list(command, how, Integer.to_string(map_size(changes.places)))
 
   defp fits?(:stdin, _paths), do: true
   defp fits?(:args, paths), do: Enum.all?(paths, &(byte_size(&1) < @most_bytes))
 
-  # The lines of a variable cannot tell a path of two lines.
+  # A variable holds one path per line, so it cannot hold a path that contains a line break.
   defp fits?({:env, name}, paths) do
     byte_size(name) + 1 + byte_size(lines(paths)) < @most_bytes and not Enum.any?(paths, &(&1 =~ "\n"))
   end
@@ -53,7 +55,7 @@ defmodule Lookout.Runner.Invocation do
     {place(argv, how, []), options |> variables(%{listed(how, []) | @omitted => omitted}) |> input(how, [])}
   end
 
-  # A runner that was itself started by a runner does not pass on what that was told.
+  # Unsets LOOKOUT_PATHS_OMITTED, which the VM has inherited if a runner started it.
   defp listed({:env, name}, paths), do: %{name => lines(paths), @omitted => nil}
   defp listed(_how, _paths), do: %{@omitted => nil}
 

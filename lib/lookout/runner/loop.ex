@@ -1,27 +1,29 @@
 defmodule Lookout.Runner.Loop do
   @moduledoc false
-  # Whether runs start each other: each of the last ones was started by changes of the same paths, made during the run before it. Pure.
+  # Detects runs that start each other: several runs in a row, each of which was started by changes that were made
+  # during the previous run, with at least one path in common. Pure.
 
   alias Lookout.Runner.Changes
 
-  # So many runs in a row; fewer may be a person who saves a file during each run.
+  # The number of runs in a row that counts as a loop. Fewer may come from a person who saves a file during each run.
   @suspicious 5
-  # Milliseconds before the next run, doubled for each further one.
+  # Milliseconds before the next run in a loop; the pause doubles with each further run.
   @first_pause 1_000
   @longest_pause 60_000
-  # Paths that a warning names.
+  # The most paths that a warning names.
   @named 10
 
   @type t :: %__MODULE__{count: non_neg_integer, paths: MapSet.t(binary)}
 
-  # the runs in a row, and the paths that all of them were started by
+  # the number of runs in a row, and the paths that are common to the changes that started them
   defstruct count: 0, paths: MapSet.new()
 
   @spec new :: t
   def new, do: %__MODULE__{}
 
   @doc """
-  A run starts because of these changes; `own` where all of them were made during the run before. `{:warn, paths}` once in each loop.
+  Records that a run starts because of `changes`. `own`: all of them were made during the previous run. Returns `{:warn, paths}` once in
+  each loop.
   """
   @spec started(t, Changes.t(), boolean) :: {:ok | {:warn, [binary]}, t}
   def started(%__MODULE__{} = loop, %Changes{known: true, places: places} = changes, true) when places != %{} do
@@ -38,14 +40,14 @@ defmodule Lookout.Runner.Loop do
   defp warn(%{count: @suspicious} = loop), do: {{:warn, loop.paths |> Enum.sort() |> Enum.take(@named)}, loop}
   defp warn(loop), do: {:ok, loop}
 
-  @doc "Milliseconds that the next run waits, unless something else changes."
+  @doc "Milliseconds that the next run has to wait, unless a change is made while nothing is running."
   @spec pause(t) :: non_neg_integer
   def pause(%__MODULE__{count: count}) when count < @suspicious, do: 0
 
   def pause(%__MODULE__{count: count}),
     do: min(@first_pause * Integer.pow(2, min(count - @suspicious, 16)), @longest_pause)
 
-  @doc "What a log has of it."
+  @doc "The text of the warning in the log."
   @spec warning([binary]) :: binary
   def warning(paths) do
     shown = Enum.map_join(paths, ", ", &inspect(&1, binaries: :as_strings))

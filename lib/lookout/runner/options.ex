@@ -1,7 +1,7 @@
 defmodule Lookout.Runner.Options do
   @moduledoc false
-  # The options of a runner, checked in the process that wrote them. Those of a watcher of its own and those of the command are
-  # checked where they belong.
+  # Checks the options of a runner, in the calling process. The options of its own watcher are checked by
+  # `Lookout.Options`, those of the command by `Lookout.Command.Options`.
 
   alias Lookout.{Command, Error, Limits, Sealed, Signals}
   alias Lookout.Runner.Invocation
@@ -45,7 +45,7 @@ defmodule Lookout.Runner.Options do
 
   @grace 5_000
   @settle 50
-  # A run starts in the end where changes never cease for so many times the quiet that it waits for.
+  # The default of :max_settle as a multiple of :settle: a run starts after that time even if changes never cease.
   @longest 10
 
   @enforce_keys [:watcher, :task, :settle, :max_settle]
@@ -66,7 +66,7 @@ defmodule Lookout.Runner.Options do
     limits: %Limits{}
   ]
 
-  @doc "Raises on what makes no sense; a command that cannot be (an empty one, a directory that is no path) is an error."
+  @doc "Raises on invalid options. Returns an error for a command that cannot be started (an empty list, for example)."
   @spec parse(term) :: {:ok, t} | {:error, Error.t()}
   def parse(options) do
     keyword!(options)
@@ -81,7 +81,7 @@ defmodule Lookout.Runner.Options do
     end
   end
 
-  @doc "How many milliseconds a supervisor is to give a runner: more than it takes to end a command that does not listen."
+  @doc "The shutdown timeout of a runner under a supervisor, in milliseconds: more than it takes to KILL a command after its grace."
   @spec shutdown!(term) :: pos_integer
   def shutdown!(options) do
     keyword!(options)
@@ -140,7 +140,7 @@ defmodule Lookout.Runner.Options do
   defp task(%{command: command} = own, of_command) do
     of_command = Keyword.put_new(of_command, :cd, File.cwd!())
     check_paths!(own[:paths], command, of_command)
-    # Raises, and finds what can be found before the first run.
+    # Checks the command now, so that invalid options are reported before the first run.
     checked = Keyword.merge([owner: nil], of_command)
 
     with {:ok, _options} <- Command.Options.parse(:start_link, command, checked) do
@@ -156,7 +156,7 @@ defmodule Lookout.Runner.Options do
 
   defp task(_own, _of_command), do: bad!("what is to be run? Expected :command or :run")
 
-  # Relative to where it is read, not to where the VM stands at a later run.
+  # A relative :cd is resolved now: the working directory of the VM may be another one at a later run.
   defp absolute(of_command), do: Keyword.update!(of_command, :cd, &Lookout.Options.path!/1)
 
   defp check_paths!(:args, command, of_command) do
@@ -174,7 +174,7 @@ defmodule Lookout.Runner.Options do
 
   defp check_paths!(_how, _command, _of_command), do: :ok
 
-  # What is for commands alone.
+  # Raises on options that apply only to commands.
   defp sensible!(%{task: {:function, _function}, on_busy: :signal}) do
     bad!("on_busy: :signal is for a :command: a function cannot be sent a signal")
   end
@@ -192,16 +192,16 @@ defmodule Lookout.Runner.Options do
 
   ## The terminal of a command
 
-  @doc "Its size in rows and columns; nil without one."
+  @doc "The size of the terminal in rows and columns; nil without `:pty`."
   @spec size(t) :: nil | {pos_integer, pos_integer}
   def size(%__MODULE__{task: {:command, {_command, options}}}) do
-    # That of `pty: true`.
+    # The default size of `pty: true`.
     if options[:pty] == true, do: {24, 80}, else: options[:pty]
   end
 
   def size(%__MODULE__{task: {:function, _function}}), do: nil
 
-  @doc "With terminals of this size."
+  @doc "Sets the size of the terminals of later runs."
   @spec resize(t, {pos_integer, pos_integer}) :: {:ok, t} | {:error, Error.t()}
   def resize(%__MODULE__{} = options, size) do
     case {size(options), options.task} do

@@ -1,18 +1,18 @@
 defmodule Lookout.Runner.Run do
   @moduledoc false
-  # One run, as a process of its own: it starts the command (or calls the function) and takes the output, as slowly as
-  # it is written, while the runner stays free to act. It is linked to the runner, and the command to it.
+  # The process of one run: starts the command (or calls the function), and passes its output on at the pace at which
+  # that can be written, while the runner stays responsive. It is linked to the runner, and the command is linked to it.
   #
-  # It tells the runner
-  #     {:run, pid, {:launched, command | nil, os_pid | nil}}, and goes on when it is sent :go
+  # It sends to the runner
+  #     {:run, pid, {:launched, command | nil, os_pid | nil}}, and continues when it receives :go
   #     {:run, pid, {:ended, status | :ok | {:exit, reason} | {:error, error}}}, or
-  #     {:run, pid, {:failed, error}} where there was nothing to run
-  # and a function that fails ends the process, with its reason.
+  #     {:run, pid, {:failed, error}} if the command could not be started
+  # If the function of :run fails, the process exits with its reason.
 
   alias Lookout.{Command, Error, LogMetadata}
   alias Lookout.Runner.{Changes, Invocation, Options, Text}
 
-  @doc "`before_end` is called when the command has ended or the function has returned, before that is told."
+  @doc "Starts a run. Calls `before_end` after the command has ended or the function has returned, before the end is reported to the runner."
   @spec start_link(Options.t(), Changes.t(), (() -> term)) :: pid
   def start_link(%Options{} = options, %Changes{} = changes, before_end) do
     runner = self()
@@ -50,7 +50,7 @@ defmodule Lookout.Runner.Run do
     {kind, invocation} = Invocation.build(command, options.paths, changes)
 
     case start(invocation, options) do
-      # How much fits, only the kernel knows: it depends on the limit of the stack.
+      # Only the kernel knows the limit of all arguments and variables: it depends on RLIMIT_STACK.
       {:error, %Error{reason: :e2big}} when kind == :with_list ->
         command |> Invocation.omitting(options.paths, changes) |> start(options)
 
@@ -63,7 +63,7 @@ defmodule Lookout.Runner.Run do
     command_options |> streams(options) |> then(&Command.start_link(argv, [grace: options.grace] ++ &1))
   end
 
-  # A terminal whose input is at its end, as /dev/null is, unless somebody writes to it.
+  # Without `interactive: true` the input of a terminal is at its end from the start, like /dev/null.
   defp streams(options, %{into: into, interactive: interactive}) do
     options = if options[:pty] && not interactive, do: Keyword.put_new(options, :input, ""), else: options
 
@@ -72,7 +72,7 @@ defmodule Lookout.Runner.Run do
       else: options
   end
 
-  # One that is as short as `true` may be gone already.
+  # A command as short as `true` may have exited already.
   defp os_pid(pid) do
     case Command.os_pid(pid) do
       {:ok, os_pid} -> os_pid
@@ -91,7 +91,7 @@ defmodule Lookout.Runner.Run do
   defp follow(pid, {write, state}) do
     take(pid, write, state)
   catch
-    # Nobody takes its output: nothing of it is left when this is told.
+    # Writing the output has failed: ends the command, so that no process of it is left when the end is reported.
     kind, reason ->
       Command.stop(pid)
       {:exit, Exception.normalize(kind, reason, __STACKTRACE__)}
@@ -121,7 +121,7 @@ defmodule Lookout.Runner.Run do
     %{rests | stream => rest}
   end
 
-  # Of a device that is gone nobody reads; the command goes on.
+  # Ignores a device that no longer exists; the command continues.
   defp write(stream, text) do
     IO.write(device(stream), text)
   rescue

@@ -1,9 +1,9 @@
 defmodule Lookout.Runner.Schedule do
   @moduledoc false
-  # When to run, and what to do about a run that is going on. Pure: events in, actions out.
+  # State machine that decides when to start a run, and what to do with the current one. Pure: events in, actions out.
   #
-  # A run is `due` from the end of the quiet time on until it is started; one place, `step/1`, decides what comes next, so
-  # that it does not matter in which order a change and an end become known.
+  # A run is `due` from the end of the quiet time until it is started. Only `step/1` decides what happens next, so the
+  # order in which a change and the end of a run arrive does not matter.
 
   @type on_busy :: :queue | :restart | :ignore | :signal
   @type action :: :settle | :start | :stop | :signal
@@ -20,28 +20,28 @@ defmodule Lookout.Runner.Schedule do
   @spec new(on_busy) :: t
   def new(on_busy), do: %__MODULE__{on_busy: on_busy}
 
-  @doc "Something has changed. `:settle`: wait for quiet, anew, and call `settled/1`."
+  @doc "Something has changed. The action `:settle`: restart the timer of the quiet time, and call `settled/1` when it fires."
   @spec changed(t) :: {[action], t}
   def changed(%__MODULE__{on_busy: :ignore, run: :running} = schedule), do: {[], schedule}
   def changed(%__MODULE__{} = schedule), do: {[:settle], %{schedule | settling: true}}
 
-  @doc "It is quiet."
+  @doc "The quiet time has passed without a change."
   @spec settled(t) :: {[action], t}
   def settled(%__MODULE__{} = schedule), do: step(%{schedule | settling: false, due: true})
 
-  @doc "A run that is due, or will be, waits: call `settled/1`."
+  @doc "Delays the next run until the caller calls `settled/1`."
   @spec hold(t) :: t
   def hold(%__MODULE__{} = schedule), do: %{schedule | settling: true}
 
-  @doc "Whether a run is due, or will be when it is quiet."
+  @doc "Whether a run is due now or after the quiet time."
   @spec expected?(t) :: boolean
   def expected?(%__MODULE__{} = schedule), do: schedule.due or schedule.settling
 
-  @doc "A run is due whatever has changed, and waits for no quiet."
+  @doc "Makes a run due at once, without a change and without the quiet time."
   @spec demand(t) :: {[action], t}
   def demand(%__MODULE__{} = schedule), do: settled(schedule)
 
-  @doc "One more run is due when the one that goes on has ended."
+  @doc "Makes one more run due after the current one."
   @spec again(t) :: t
   def again(%__MODULE__{} = schedule), do: %{schedule | due: true}
 
@@ -49,7 +49,7 @@ defmodule Lookout.Runner.Schedule do
   @spec finished(t) :: {[action], t}
   def finished(%__MODULE__{} = schedule), do: step(%{schedule | run: :idle})
 
-  # `:start`, `:stop` (then `finished/1` follows) and `:signal` are for the caller to do.
+  # The caller performs the actions `:start`, `:stop` and `:signal`, and calls `finished/1` after the run has ended.
   defp step(%{due: true, settling: false, run: :idle} = schedule),
     do: {[:start], %{schedule | due: false, run: :running}}
 

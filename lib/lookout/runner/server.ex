@@ -1,7 +1,8 @@
 defmodule Lookout.Runner.Server do
   @moduledoc false
-  # The process of a runner: receives changes, asks the schedule what to do about them, and does it. The runs, and what ends
-  # them, are processes of their own; the runner itself waits only for the answer to a signal (up to 5 s) and when it ends.
+  # The GenServer of a runner: receives changes from the watcher, and performs the actions of `Schedule`. Each run, and
+  # the stop of its command, has a process of its own. The runner itself blocks only for the reply to a signal or a
+  # resize (up to 5 s each), and when it terminates.
 
   use GenServer
   use Lookout.Discreet
@@ -9,14 +10,14 @@ defmodule Lookout.Runner.Server do
   alias Lookout.{Client, Command, Error, LogMetadata, Signals, Start, Timers, Watcher}
   alias Lookout.Runner.{Changes, Loop, Options, Run, Schedule, Shutdown}
 
-  # How long a run whose command is gone may still be busy with its output.
+  # Milliseconds that the process of a run may still take to write output after its command has ended.
   @stuck 1_000
-  # How many batches may be on their way from a watcher of another node.
+  # How many batches a watcher of another node may send ahead.
   @remote_batches 32
-  # How long the end of a run waits for the report of what it changed itself.
+  # Milliseconds that the end of a run waits for the watcher to report the changes that the run itself made.
   @own_changes 500
-  # A command that is restarted, or signalled, while it runs: what changes later than so many milliseconds after its start was not
-  # changed by that start.
+  # With on_busy: :restart and :signal, a change made more than this many milliseconds after the start of the command,
+  # or after the last signal, does not count as made by the run.
   @at_start 2_000
 
   @enforce_keys [:options, :start, :schedule]
@@ -25,32 +26,33 @@ defmodule Lookout.Runner.Server do
     :start,
     :schedule,
     changes: Changes.new(),
-    # what was given to a run that did not end its work: for the next one, but not its cause
+    # the changes given to a run that did not complete; the next run gets them too, but they are not its cause
     returned: Changes.new(),
-    # whether some of them were made while nothing was running
+    # whether some of `changes` were not made by a run itself
     outside: false,
     loop: Loop.new(),
     timers: Timers.new(:runner),
-    # since when changes are waiting for quiet
+    # when the first change of the current quiet time arrived (monotonic milliseconds)
     since: nil,
     watcher: nil,
     watcher_ref: nil,
-    # {:reason, reason}: the watcher has said that it stops
+    # {:reason, reason} after the watcher has sent its final message
     stopped: nil,
     run: nil
   ]
 
-  # A run that is going on. `told`: the changes given to it, `cause`: those that started it. `signalled`: those for which it was sent the signal. `asked`: what
-  # is to be done when it is launched. `stopper`: the process that ends its command.
+  # The current run. `told`: the changes given to it. `cause`: the changes that started it. `signalled`: the changes for
+  # which the signal was sent. `asked`: the action (:stop or :signal) to perform once it is launched. `stopper`: the
+  # process that stops its command.
   @no_run %{
     pid: nil,
     launched: false,
     command: nil,
     told: nil,
     cause: nil,
-    # when it was started, or signalled last (monotonic milliseconds)
+    # when it was started or last signalled (monotonic milliseconds)
     since: nil,
-    # of its terminal
+    # the size of its terminal
     size: nil,
     signalled: nil,
     asked: nil,
@@ -79,7 +81,7 @@ defmodule Lookout.Runner.Server do
     end
   end
 
-  # A watcher of another node sends only what it is asked for.
+  # A watcher of another node only accepts subscriptions with a count of batches.
   defp watch({:named, watcher}) do
     Lookout.subscribe(watcher, active: if(Client.remote?(watcher), do: @remote_batches, else: true))
   end
@@ -89,13 +91,13 @@ defmodule Lookout.Runner.Server do
   defp first(%{options: %{run_at_start: true}} = state), do: demand(state)
   defp first(state), do: state
 
-  # Without waiting for quiet, or for the end of a pause.
+  # Makes a run due at once: skips the quiet time and the pause of a loop.
   defp demand(state) do
     state = %{state | outside: true, since: nil, timers: Timers.cancel(state.timers, :settle)}
     act(state, Schedule.demand(state.schedule))
   end
 
-  # It is served when the watcher runs, or has failed.
+  # handle_continue/2 runs before any call, so at this point the watcher is live or the start has failed.
   @impl true
   def handle_call(:await_start, from, state), do: Start.next(%{state | start: Start.asked(state.start, from, true)})
 
@@ -128,16 +130,16 @@ defmodule Lookout.Runner.Server do
 
   def handle_info({:run, pid, message}, %{run: %{pid: pid}} = state), do: {:noreply, from_run(message, state)}
 
-  # Of one that was killed while it said so.
+  # A message from a run that was killed meanwhile.
   def handle_info({:run, _pid, _message}, state), do: {:noreply, state}
 
-  # {:stopped, reason} has told why, unless the watcher was killed.
+  # The message {:stopped, reason} of the watcher came before, unless the watcher was killed.
   def handle_info({:DOWN, ref, :process, _pid, reason}, %{watcher_ref: ref} = state), do: watcher_gone(reason, state)
   def handle_info({:EXIT, watcher, reason}, %{watcher: watcher} = state), do: watcher_gone(reason, state)
 
   def handle_info({:EXIT, pid, reason}, %{run: %{pid: pid}} = state), do: {:noreply, run_gone(reason, state)}
 
-  # Its command is gone, or what is left of it cannot be ended.
+  # The stopper exits when the command has ended, or when some process of it cannot be ended.
   def handle_info({:EXIT, pid, _reason}, %{run: %{stopper: pid}} = state) do
     {:noreply, %{state | timers: Timers.start(state.timers, :stuck, @stuck)}}
   end
@@ -166,7 +168,7 @@ defmodule Lookout.Runner.Server do
 
   defp heard({:notice, notice}, state) do
     state = notify(state, {:notice, notice})
-    # What happened meanwhile is not told: it may be anything.
+    # The changes made meanwhile were not reported, so any path may have changed.
     if notice in [:restarted, :lagged],
       do: changed(%{state | changes: Changes.unknown(state.changes), outside: true}),
       else: state
@@ -207,7 +209,7 @@ defmodule Lookout.Runner.Server do
     now = now()
     since = state.since || now
     wait = min(state.options.settle, max(since + state.options.max_settle - now, 0))
-    # With :queue the pause begins at the end of the run.
+    # With :queue, hold/1 applies the pause at the end of the run.
     wait = if state.options.on_busy == :queue, do: wait, else: max(wait, pause(state))
     %{state | since: since, timers: state.timers |> Timers.cancel(:settle) |> Timers.start(:settle, wait)}
   end
@@ -223,11 +225,12 @@ defmodule Lookout.Runner.Server do
   defp perform(:stop, state), do: stop_run(put_in(state.run.stopping, true))
   defp perform(:signal, state), do: signal_run(state)
 
-  # So that what a run has changed itself is known before its end is: it counts as changed during the run.
+  # Called by the process of the run. The sync makes the changes that the run itself made arrive before its end, so that
+  # they count as made during the run.
   defp before_end(%{options: %{on_busy: :ignore}, watcher: watcher}), do: fn -> Lookout.sync(watcher) end
   defp before_end(%{watcher: watcher}), do: fn -> Lookout.sync(watcher, @own_changes) end
 
-  # A run starts, or the command is sent a signal.
+  # Called when a run starts or a signal is sent: updates the loop detection.
   defp mind_loop(state) do
     {verdict, loop} = Loop.started(state.loop, state.changes, not state.outside)
     warn(verdict, %{state | loop: loop, outside: false})
@@ -261,7 +264,7 @@ defmodule Lookout.Runner.Server do
 
   defp from_run({:ended, status}, state), do: ended(state, status)
 
-  # What it was to be told is for the next run.
+  # The command could not be started: the next run gets its changes.
   defp from_run({:failed, error}, state) do
     :logger.warning("#{label(state)}: #{Exception.message(error)}")
 
@@ -278,7 +281,8 @@ defmodule Lookout.Runner.Server do
     {:error, %Error{reason: :not_running, operation: :command, detail: "the runner runs no command now"}}
   end
 
-  # The terminal of a command that runs has the size that was set last. A command that has ended meanwhile needs none.
+  # Sets the terminal of the running command to the size that was last set. The error for a command that has ended
+  # meanwhile does not matter.
   defp fit_terminal(%{run: %{command: command, size: old} = run, options: options} = state) when is_pid(command) do
     size = Options.size(options)
     if size != old, do: Command.resize(command, size)
@@ -287,7 +291,7 @@ defmodule Lookout.Runner.Server do
 
   defp fit_terminal(state), do: state
 
-  # It was to be sent the signal for changes that came before it ran.
+  # A change arrived before the command was launched, and its signal was never sent: one more run is due instead.
   defp ask_again(%{run: %{asked: :signal}} = state), do: again(state)
   defp ask_again(state), do: state
 
@@ -298,14 +302,14 @@ defmodule Lookout.Runner.Server do
     state = notify(state, {:finished, status})
 
     cond do
-      # It did not get to the end of its work.
+      # The run was stopped before it completed: the next run gets its changes.
       run.stopping -> state |> give_back(run.told) |> next()
       died_of_signal?(state, status) -> state |> give_back(run.signalled) |> again() |> next()
       true -> state |> ask_again() |> next()
     end
   end
 
-  # It was not ready for the signal, or does not know it: then that was no answer to the changes.
+  # Whether the command was killed by the signal of on_busy: :signal. It has not handled the changes then.
   defp died_of_signal?(%{run: %{signalled: %Changes{}}, options: options}, {:signal, name}) do
     Signals.same?(name, options.signal)
   end
@@ -315,7 +319,7 @@ defmodule Lookout.Runner.Server do
   defp give_back(state, changes), do: %{state | returned: Changes.join(state.returned, changes)}
   defp again(state), do: %{state | schedule: Schedule.again(state.schedule)}
 
-  # It may be killed yet, which is no matter any more.
+  # Unlinks the process of the ended run: the stuck timer may still have killed it, which is no error.
   defp next(%{run: %{pid: pid}} = state) do
     Process.unlink(pid)
 
@@ -329,7 +333,7 @@ defmodule Lookout.Runner.Server do
     act(state, Schedule.finished(state.schedule))
   end
 
-  # The pause of a run that was started by the one that has ended.
+  # Delays the next run if runs start each other.
   defp hold(%{options: %{on_busy: :queue}} = state) do
     pause = pause(state)
 
@@ -365,7 +369,7 @@ defmodule Lookout.Runner.Server do
         signalled = Changes.join(run.signalled || Changes.new(), state.changes)
         %{state | run: %{run | signalled: signalled, since: now()}, changes: Changes.new()}
 
-      # It has ended meanwhile: a run is due when that is heard.
+      # The command has ended meanwhile: makes a run due, which starts when the message about that end arrives.
       {:error, _not_running} ->
         again(state)
     end

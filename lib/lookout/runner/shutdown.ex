@@ -1,11 +1,11 @@
 defmodule Lookout.Runner.Shutdown do
   @moduledoc false
-  # Ends the run of a runner that shuts down: the process of a function, or a command with all that it has started. The runner calls
-  # it and waits, with its exits trapped. Also the end of a command that a restart asks for, which a process of its own waits for.
+  # Ends the current run when the runner terminates: the process of a function, or a command with its whole tree. The
+  # runner, which traps exits, calls it and blocks. Also stops the command of a restart, in a separate process.
 
   alias Lookout.Command
 
-  @doc "Stops a command. What cannot be ended is logged, and goes on."
+  @doc "Stops a command. Logs a warning if some process of it cannot be ended."
   @spec stop_command(pid, non_neg_integer, binary) :: :ok
   def stop_command(command, grace, label) do
     case Command.stop(command, grace) do
@@ -17,11 +17,11 @@ defmodule Lookout.Runner.Shutdown do
     end
   end
 
-  @doc "Returns when the run has ended; after `stuck` milliseconds in which its last output was not taken, its process is killed."
+  @doc "Ends the run and waits for its end. Kills the process of the run if it takes more than `stuck` milliseconds to write the last output."
   @spec end_run(nil | map, non_neg_integer, non_neg_integer) :: term
   def end_run(nil, _grace, _stuck), do: :ok
 
-  # Its command is linked to it, or about to be.
+  # The launch is not reported yet: waits for it, since a command may be about to start.
   def end_run(%{launched: false, pid: pid}, grace, stuck) do
     receive do
       {:run, ^pid, {:launched, command, _os_pid}} ->
@@ -52,7 +52,7 @@ defmodule Lookout.Runner.Shutdown do
   def end_run(%{command: command, pid: pid}, grace, stuck) do
     Command.stop(command, grace)
 
-    # Its last words may still be on their way out.
+    # The process of the run may still be writing the last output.
     receive do
       {:run, ^pid, {:ended, status}} -> status
       {:EXIT, ^pid, reason} -> {:exit, reason}

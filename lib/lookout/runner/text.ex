@@ -1,8 +1,11 @@
 defmodule Lookout.Runner.Text do
   @moduledoc false
-  # Pieces of output as text: a device takes characters, and a piece may end within one. Pure.
+  # Decodes pieces of output as UTF-8 text: an Erlang IO device takes characters, and a piece may end within one. Pure.
 
-  @doc "The text of `rest` (what the piece before has left) and the piece, and what is left now. Bytes that are no UTF-8 become U+FFFD."
+  @doc """
+  Decodes `rest` (the incomplete character at the end of the previous piece) followed by `piece`. Returns the text and the new rest.
+  Bytes that are not valid UTF-8 become U+FFFD.
+  """
   @spec decode(binary, binary) :: {binary, binary}
   def decode(rest, piece), do: split(rest <> piece, [])
 
