@@ -1,7 +1,7 @@
 defmodule Lookout.Discreet do
   @moduledoc false
-  # What the logs and `:sys.get_status/1` show of a server: neither frames nor queued bytes. What was given as
-  # environment or input is sealed (`Lookout.Sealed`) wherever a server keeps it, so that it does not depend on this.
+  # Removes frames and queued bytes from what logs and `:sys.get_status/1` show of a server. Environment and input do not
+  # depend on this: servers store them only as sealed values (`Lookout.Sealed`).
   #
   # `use Lookout.Discreet` defines `format_status/1`, which OTP 25 and later call, and `format_status/2` for OTP 24,
   # which cannot hide the last message.
@@ -28,7 +28,7 @@ defmodule Lookout.Discreet do
   defp item({:log, _events}), do: {:log, []}
   defp item(other), do: other
 
-  @doc "A state, with counts where it has frames or bytes."
+  @doc "Replaces frames and bytes in a state by their counts."
   @spec state(term) :: term
   def state(%Bridge{} = bridge), do: %{bridge | outbox: {:frames, :queue.len(bridge.outbox)}}
   def state(%Requests{} = requests), do: %{requests | open: for({kind, _term} <- Requests.all(requests), do: kind)}
@@ -36,7 +36,7 @@ defmodule Lookout.Discreet do
   def state(%Flow{} = flow), do: %{flow | queue: {:items, :queue.len(flow.queue)}}
   def state(%Journal{} = journal), do: %{journal | tail: {:bytes, byte_size(journal.tail)}, rests: :hidden}
   def state(%_{} = struct), do: struct |> Map.to_list() |> Enum.reduce(struct, &shown/2)
-  # What raised may be, or quote, an element of the input.
+  # The exception may be, or contain, an element of the input.
   def state({:raised, {kind, _reason, _stacktrace}}), do: {:raised, kind}
 
   def state({kind, _reason, stacktrace}) when kind in [:error, :exit, :throw] and is_list(stacktrace),
@@ -47,7 +47,7 @@ defmodule Lookout.Discreet do
   defp shown({:__struct__, _module}, struct), do: struct
   defp shown({key, value}, struct), do: Map.replace!(struct, key, state(value))
 
-  @doc "A message: of a frame and of a write, the size."
+  @doc "Replaces the bytes of a frame or a write in a message by their size."
   @spec message(term) :: term
   def message({port, {:data, frame}}) when is_port(port) and is_binary(frame),
     do: {port, {:data, {:bytes, byte_size(frame)}}}
@@ -58,7 +58,7 @@ defmodule Lookout.Discreet do
   def message({:"$gen_call", from, message}), do: {:"$gen_call", from, message(message)}
   def message(other), do: other
 
-  # A function clause error holds the arguments.
+  # The stacktrace of a function clause error contains the arguments.
   defp reason({reason, stacktrace}) when is_list(stacktrace), do: {reason, Enum.map(stacktrace, &frame/1)}
   defp reason(reason), do: reason
 
@@ -68,7 +68,7 @@ defmodule Lookout.Discreet do
   defp frame(other), do: other
 
   @doc """
-  Takes all messages out of the mailbox of a server that ends. A crash report quotes them, and frames and writes are among them.
+  Removes all messages from the mailbox of a terminating server: a crash report would quote them, including frames and writes.
   """
   @spec forget_messages() :: :ok
   def forget_messages do

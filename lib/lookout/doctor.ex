@@ -24,15 +24,15 @@ defmodule Lookout.Doctor do
   alias Lookout.{Bridge, Paths, Platform, Protocol}
   alias Lookout.Doctor.{Check, Inotify, Mounts, Trials}
 
-  # Read from its file, since the application need not be loaded.
+  # Read from the file VERSION, since the application need not be loaded.
   @external_resource version = Path.expand("../../VERSION", __DIR__)
   @version version |> File.read!() |> String.trim()
 
-  # So many watches, or instances, are soon used up.
+  # If fewer watches or instances are left, the check is a note.
   @few_watches 1_000
   @few_instances 5
 
-  # Of those that use inotify.
+  # The most processes that a check names.
   @most_named 3
 
   @doc """
@@ -48,7 +48,7 @@ defmodule Lookout.Doctor do
   end
 
   @doc false
-  # The context is replaced by tests.
+  # Tests pass their own context.
   @spec checks([Lookout.path()], keyword) :: [Check.t()]
   def checks(dirs, context \\ []) do
     context = Keyword.validate!(context, proc: "/proc", port_path: Bridge.default_path(), trials: Trials)
@@ -180,7 +180,7 @@ defmodule Lookout.Doctor do
       "(for a container, on its host; a file in /etc/sysctl.d keeps it)"
   end
 
-  ## What is tried
+  ## Checks that start lookout_port
 
   defp trials(%Check{status: :missing}, _context), do: []
   defp trials(_port, %{trials: trials}), do: [fanotify(trials) | commands(trials.command(), trials)]
@@ -258,7 +258,7 @@ defmodule Lookout.Doctor do
     end
   end
 
-  # The path without symbolic links, as mountinfo has it.
+  # The path without symbolic links, as in /proc/self/mountinfo.
   defp physical(dir) do
     {:ok, File.cd!(dir, &File.cwd!/0)}
   rescue

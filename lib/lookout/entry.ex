@@ -2,15 +2,14 @@ defmodule Lookout.Entry do
   @moduledoc """
   An entry of a listing, see `Lookout.list/2`.
 
-    * `:path` - absolute, the raw bytes as they stand on disk
+    * `:path` - absolute, the raw bytes as on disk
     * `:type` - `:file`, `:directory`, `:symlink` or `:other`
     * `:inode` - the inode number
     * `:size` - bytes
     * `:mtime` - nanoseconds since the epoch
     * `:mode` - permission bits and type, as in inode(7)
 
-  The last three are `nil` unless the listing was asked for with `stat: true`, and also where the entry could no longer be
-  looked at.
+  The last three are `nil` without the option `stat: true`, and also if the entry could no longer be stat'ed.
   """
 
   @type t :: %__MODULE__{

@@ -1,17 +1,17 @@
 defmodule Lookout.Error do
   @moduledoc """
-  What went wrong, for a program and for a person.
+  An error, with a reason for programs and a detail for people.
 
     * `:reason` - an atom to match on: an errno in lower case (`:enoent`, `:eacces`, `:enotdir`, ...) or one of `:timeout`,
       `:lagging`, `:noproc`, `:nodedown`, `:stopped`, `:not_watched`, `:not_found`, `:not_subscribed`, `:active`, `:remote`, `:restarted`, `:already_started`,
       `:port_exited`, `:port_hung`, `:port_garbled`, `:wrong_protocol`, `:bad_request`, `:unsupported_system` (not Linux)
-    * `:operation` - what was being done
-    * `:path` - the path in question, or `nil`
-    * `:detail` - a sentence that says what to do about it
-    * `:status` - how a command ended, where that is the error, or `nil`
-    * `:stderr` - the last 4 KiB that it wrote to standard error, where Lookout has read that, or `nil`
+    * `:operation` - the operation that failed
+    * `:path` - the path that the error is about, or `nil`
+    * `:detail` - a sentence that explains the error and what to do about it
+    * `:status` - the status of a command, if that status is the error, else `nil`
+    * `:stderr` - the last 4 KiB that the command wrote to standard error, if Lookout has read them, else `nil`
 
-  Functions that end in `{:error, error}` carry one; `Lookout.stream/1` raises it.
+  Functions return it as `{:error, error}`; `Lookout.stream/1` raises it.
   """
 
   @type t :: %__MODULE__{
@@ -39,9 +39,9 @@ defmodule Lookout.Error do
 
   defp printable(text), do: if(plain?(text), do: text, else: quoted(text))
 
-  # ESC and other control characters, which a process can have in its name, are printable for Elixir.
+  # `String.printable?/1` accepts ESC and some other control characters, which the name of a process can contain.
   defp plain?(text), do: String.printable?(text) and not (text =~ ~r/[^\P{Cc}\n\t]/u)
 
-  # Names on disk are bytes: escaped, they cannot garble a log or a terminal.
+  # File names are bytes. Escaped, they cannot garble a log or a terminal.
   defp quoted(bytes), do: inspect(bytes, binaries: :as_strings, printable_limit: :infinity)
 end

@@ -4,7 +4,7 @@ defmodule Lookout.Event do
 
     * `:change` - `:created`, `:modified` (content), `:attributes` (mode, owner, times), `:deleted` or `:renamed`
     * `:type` - `:file`, `:directory`, `:symlink` or `:other` (a socket, a named pipe, a device)
-    * `:path` - absolute, the raw bytes as they stand on disk; not necessarily UTF-8
+    * `:path` - absolute, the raw bytes as on disk; not necessarily UTF-8
     * `:from` - the old path of a rename, `nil` with every other change
   """
 

@@ -1,7 +1,7 @@
 defmodule Lookout.EventStream do
   @moduledoc false
-  # The process behind `Lookout.stream/1`: subscribes for the enumerating process, whose mailbox
-  # stays untouched, and ends with it.
+  # The GenServer behind `Lookout.stream/1`: subscribes in place of the enumerating process, so that no messages arrive
+  # in the mailbox of that process, and stops when that process ends.
 
   use GenServer, restart: :temporary
   use Lookout.Discreet
@@ -37,7 +37,7 @@ defmodule Lookout.EventStream do
     LogMetadata.put(:stream, nil)
     Process.monitor(owner)
 
-    # Nobody else would take what this process is sent without being asked.
+    # Subscribes with a count of 1: the next batch arrives only when this process asks for it.
     case Watcher.start_link(%{options | subscribe: [{self(), 1} | options.subscribe]}) do
       {:ok, watcher} -> {:ok, %__MODULE__{watcher: watcher, owner: owner}}
       {:error, error} -> {:stop, {:shutdown, error}}
@@ -55,7 +55,7 @@ defmodule Lookout.EventStream do
   @impl true
   def handle_info({:lookout, watcher, message}, %{watcher: watcher} = state), do: {:noreply, heard(message, state)}
 
-  # {:stopped, reason} has told why, unless the watcher was killed.
+  # The message {:stopped, reason} of the watcher came before, unless the watcher was killed.
   def handle_info({:EXIT, watcher, reason}, %{watcher: watcher} = state), do: {:noreply, failed(state, reason)}
 
   def handle_info({:DOWN, _ref, :process, owner, _reason}, %{owner: owner} = state), do: {:stop, :normal, state}
@@ -68,7 +68,7 @@ defmodule Lookout.EventStream do
   @impl true
   def terminate(_reason, state), do: Client.stop(state.watcher, :infinity)
 
-  # What is told after a gap is not given any more.
+  # Drops batches that arrive after changes may have been missed.
   defp heard({:events, _seq, _events}, %{failure: %Error{}} = state), do: state
   defp heard({:events, _seq, events}, %{waiting: nil} = state), do: %{state | batch: events}
 
@@ -92,7 +92,7 @@ defmodule Lookout.EventStream do
 
   defp heard({:notice, :ready}, state), do: state
 
-  # A stream has no place for notices, and they must not be lost in silence.
+  # A stream cannot contain notices, so they are logged.
   defp heard({:notice, notice}, state) do
     :logger.warning("Lookout.stream: #{inspect(notice, binaries: :as_strings)}")
     state
@@ -108,7 +108,7 @@ defmodule Lookout.EventStream do
     %{state | failure: error, waiting: nil}
   end
 
-  # An error is told when the batch before it has been taken.
+  # Asks for the next batch, unless the stream has failed. The error is returned after the batch before it was taken.
   defp more(%{failure: nil} = state) do
     Client.call(state.watcher, {:ask, 1}, :infinity, :ask)
     state

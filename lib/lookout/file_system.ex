@@ -127,8 +127,8 @@ defmodule Lookout.FileSystem do
   def inotifywait(port_path), do: "'" <> String.replace(port_path, "'", "'\\''") <> "' inotifywait"
 
   @doc false
-  # What file_system's worker starts, by Lookout.FileSystemBackend: its own pid is among the options. Anything but {:ok,
-  # pid} is written to the log by the worker.
+  # Called by a worker of file_system, through Lookout.FileSystemBackend, with the pid of the worker among the options.
+  # The worker logs any return value other than {:ok, pid}.
   @spec start_backend(keyword) :: {:ok, pid} | :ignore | {:error, Exception.t() | {:already_started, pid}}
   def start_backend(arguments) do
     {worker, options} = Keyword.pop!(arguments, :worker_pid)

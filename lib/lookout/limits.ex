@@ -1,7 +1,7 @@
 defmodule Lookout.Limits do
   @moduledoc false
-  # The bounds and times of a watcher. Not options: tests set them, users have no reason to.
-  # Times are milliseconds.
+  # The limits and timeouts of a watcher or a command. They are not options: only tests change them. Times are in
+  # milliseconds.
 
   @type t :: %__MODULE__{
           port_path: nil | binary,
@@ -18,24 +18,24 @@ defmodule Lookout.Limits do
         }
 
   defstruct port_path: nil,
-            # batches on their way or held in the watcher
+            # the most batches that are granted as credit or queued in the watcher
             window: 32,
-            # messages in the mailbox of a subscriber with `active: true`
+            # the most messages in the mailbox of a subscriber with `active: true`
             mailbox: 64,
-            # first and longest interval of looking at a full mailbox again
+            # first and longest interval between two checks of a full mailbox
             look: {5, 50},
-            # until a busy port is tried again
+            # pause before sending to a busy port again
             retry: 10,
-            # from the start of the program to its hello
+            # from the start of `lookout_port` to its hello
             hello: 10_000,
-            # without an answer, while a request is open, before the program is pinged
+            # time without a reply, while a request is open, before `lookout_port` is pinged
             quiet: 2_000,
-            # from the ping until the program counts as hung
+            # time from the ping until `lookout_port` counts as hung
             answer: 3_000,
-            # the same when the watcher ends anyway
+            # the shutdown timeout: from the ping at a shutdown until `lookout_port` is killed
             farewell: 1_000,
-            # first and longest pause before the program is started again
+            # first and longest pause before `lookout_port` is restarted
             backoff: {100, 5_000},
-            # so many deaths within so long are survived
+            # restart intensity: the most deaths of `lookout_port` within a time; one more stops the watcher
             deaths: {5, 60_000}
 end

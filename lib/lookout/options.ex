@@ -1,6 +1,6 @@
 defmodule Lookout.Options do
   @moduledoc false
-  # The options of a watcher, checked in the process that wrote them.
+  # Checks the options of a watcher, in the calling process.
 
   alias Lookout.{Limits, Paths, Patterns}
 
@@ -72,7 +72,7 @@ defmodule Lookout.Options do
     recursive: true,
     changes: @changes,
     settle: 0,
-    # nil: a multiple of `settle`, which `lookout_port` knows
+    # nil: a multiple of `settle`, which `lookout_port` computes
     max_settle: nil,
     follow_symlinks: false,
     await: false,
@@ -102,7 +102,7 @@ defmodule Lookout.Options do
     struct!(__MODULE__, Map.new(options, &expand_patterns(&1, options.dirs)))
   end
 
-  # The patterns as the lines that `lookout_port` takes.
+  # Replaces the patterns by the lines that `lookout_port` takes.
   defp expand_patterns({key, patterns}, dirs) when key in [:ignore, :only] do
     case Patterns.expand(key, patterns, dirs) do
       {:ok, lines} -> {key, lines}
@@ -112,7 +112,7 @@ defmodule Lookout.Options do
 
   defp expand_patterns(option, _dirs), do: option
 
-  @doc "The name among options that need not be valid otherwise."
+  @doc "The option `:name`; the other options may be invalid."
   @spec name(term) :: term
   def name(path_or_options) do
     case List.keyfind(to_pairs(path_or_options), :name, 0) do
@@ -123,7 +123,7 @@ defmodule Lookout.Options do
 
   @add_expected [missing: @expected[:missing], timeout: @list_expected[:timeout]]
 
-  @doc "The options of `Lookout.add/3`, or a timeout alone: what is missing is nil where the watcher decides."
+  @doc "The options of `Lookout.add/3`, or a timeout alone. `:missing` is nil if not given: the option of the watcher applies."
   @spec parse_add!(term) :: {nil | :error | :wait, timeout}
   def parse_add!(options) when is_list(options) do
     options = options |> to_pairs() |> check!(@add_expected, &value/2)
@@ -132,7 +132,7 @@ defmodule Lookout.Options do
 
   def parse_add!(timeout), do: {nil, timeout!(timeout)}
 
-  @doc "The options of `Lookout.subscribe/2`: how many batches to send, `:all` without end."
+  @doc "The options of `Lookout.subscribe/2`: how many batches to send; `:all` for no limit."
   @spec parse_subscribe!(term) :: active
   def parse_subscribe!(options) do
     options |> to_pairs() |> check!(@subscribe_expected, &value/2) |> Map.get(:active, :all)
@@ -176,7 +176,7 @@ defmodule Lookout.Options do
   defp to_pairs(other), do: not_options!(other)
 
   defp to_pair({key, value}) when is_atom(key), do: {key, value}
-  # In an Erlang proplist an atom alone stands for {atom, true}.
+  # In an Erlang proplist an atom is short for {atom, true}.
   defp to_pair(key) when is_atom(key), do: {key, true}
   defp to_pair(_other), do: nil
 
@@ -185,7 +185,7 @@ defmodule Lookout.Options do
     bad!("expected a path or options such as [dirs: [\"lib\"]], got: #{inspect(other)}")
   end
 
-  # Of an option given twice the first counts, as in Keyword.
+  # If an option is given twice, the first one counts, as in Keyword.
   defp check!(pairs, expected, value) do
     for {key, given} <- Enum.reverse(pairs), into: %{} do
       known = expected[key] || unknown!(key, given, expected)

@@ -1,11 +1,11 @@
 defmodule Lookout.Paths do
   @moduledoc false
-  # Paths as users write them, made absolute. `Path.expand/1` promises nothing for names that are
-  # not UTF-8; this works on bytes.
+  # Makes the paths of users absolute. Works on bytes, since `Path.expand/1` guarantees nothing for names that are not
+  # UTF-8.
 
   @doc """
-  The absolute path, without `.`, `..`, doubled or trailing slashes; `~` and `~/...` stand for the home directory.
-  Takes a binary (raw bytes) or a charlist (characters); `:error` for anything else, an empty path and a NUL byte.
+  The absolute path, without `.`, `..`, repeated or trailing slashes. `~` and `~/...` stand for the home directory. Takes a binary (raw
+  bytes) or a charlist (characters). Returns `:error` for anything else, for an empty path, and for a path with a NUL byte.
   """
   @spec expand(term) :: {:ok, binary} | :error
   def expand(path) when is_binary(path) and path != "" do
@@ -24,22 +24,23 @@ defmodule Lookout.Paths do
 
   def expand(_other), do: :error
 
-  @doc "Whether a path that `expand/1` takes depends neither on the current directory nor on the home directory."
+  @doc "Whether a path for `expand/1` depends neither on the working directory nor on the home directory."
   @spec absolute?(binary | charlist) :: boolean
   def absolute?("/" <> _rest), do: true
   def absolute?([?/ | _rest]), do: true
   def absolute?(_relative), do: false
 
-  @doc "Whether the term is a non-empty list of characters: how Erlang writes a path."
+  @doc "Whether the term is a non-empty list of integers, which Erlang uses for paths."
   @spec charlist?(term) :: boolean
   def charlist?([_ | _] = list), do: List.improper?(list) == false and Enum.all?(list, &is_integer/1)
   def charlist?(_other), do: false
 
-  # What a request takes: so many paths, and a frame of 4 MiB, of which patterns may need half.
+  # The limits of one request: the number of paths, and the bytes of paths. A frame may have 4 MiB, and patterns may
+  # need half of it.
   @most 4_096
   @bytes 1_048_576
 
-  @doc "The paths in order, in portions that a request has room for. Of none at all an empty one."
+  @doc "Splits the paths, in order, into lists that fit into one request. Returns one empty list for no paths."
   @spec portions([binary]) :: [[binary], ...]
   def portions([]), do: [[]]
   def portions(paths), do: Enum.chunk_while(paths, {[], 0, 0}, &portion/2, &{:cont, portion(&1), nil})

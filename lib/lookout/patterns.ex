@@ -1,23 +1,23 @@
 defmodule Lookout.Patterns do
   @moduledoc false
-  # The patterns of `:ignore` and `:only`, as users write them, made into lines of gitignore(5). Pure; works on bytes.
+  # Converts the patterns of `:ignore` and `:only` to lines of gitignore(5). Pure; works on bytes.
 
   alias Lookout.Patterns.{Braces, Line}
 
-  # What `lookout_port` takes in one option.
+  # The limits of `lookout_port` for one option: lines, and bytes of all lines together.
   @most 4_096
   @most_bytes 1_048_576
 
   @doc """
-  The lines of gitignore(5) that the patterns expand to, in their order: at most #{@most}, with at most #{@most_bytes} bytes. `dirs` are
-  the absolute paths of the watched directories. The error is a sentence; it names a pattern that no path can match, and the pattern
-  to write instead.
+  Expands the patterns to lines of gitignore(5), in the same order: at most #{@most} lines, with at most #{@most_bytes} bytes. `dirs` are
+  the absolute paths of the watched directories. The error is a sentence; for a pattern that no path can match, it names the pattern and
+  what to write instead.
   """
   @spec expand(:ignore | :only, [binary], [binary]) :: {:ok, [binary]} | {:error, binary}
   def expand(option, patterns, dirs) do
     parsed = for pattern <- patterns, do: {pattern, Braces.parse(pattern)}
 
-    # Counted before anything is built.
+    # Counts first: an expansion can be too large to build.
     with :ok <- at_most(@most, "patterns", parsed |> Enum.map(&Braces.count(elem(&1, 1))) |> Enum.sum()),
          pairs = for({pattern, parts} <- parsed, line <- Braces.lines(parts), do: {pattern, line}),
          lines = for({_pattern, line} <- pairs, do: line),

@@ -1,8 +1,9 @@
 defmodule Lookout.Platform do
   @moduledoc false
-  # Which operating systems Lookout works on: Linux. Elsewhere the native part is not built, and each start is an error.
+  # Checks the operating system: Lookout works on Linux. On others the native part is not built, and each start returns
+  # an error.
   #
-  # Tests set `config :lookout, os_type: {family, name}` in place of `:os.type/0`.
+  # Tests override `:os.type/0` with `config :lookout, os_type: {family, name}`.
 
   alias Lookout.Error
 
@@ -14,15 +15,15 @@ defmodule Lookout.Platform do
   @spec supported?() :: boolean
   def supported?, do: os_type() == {:unix, :linux}
 
-  @doc "Whether a build here, with these variables of the environment, is for a system on which Lookout works."
+  @doc "Whether a build with these environment variables is for a system on which Lookout works."
   @spec target_supported?(%{optional(binary) => binary}) :: boolean
   def target_supported?(environment) do
-    # A build for another machine, as by Nerves on macOS, is for Linux.
+    # A cross build, such as that of Nerves on macOS, is for Linux.
     supported?() or is_map_key(environment, "CMAKE_TOOLCHAIN_FILE") or
       Map.get(environment, "MIX_TARGET", "host") not in ["", "host"]
   end
 
-  @doc "`:ok`, or the error of an operation that does not work on this operating system."
+  @doc "`:ok` on Linux, else the error `:unsupported_system` of the operation."
   @spec check(atom) :: :ok | {:error, Error.t()}
   def check(operation) do
     if supported?(), do: :ok, else: {:error, error(operation)}
@@ -42,7 +43,7 @@ defmodule Lookout.Platform do
       "or use Lookout.FileSystem with the package file_system here"
   end
 
-  @doc "The name of the operating system, for a person."
+  @doc "The name of the operating system, for messages."
   @spec name() :: binary
   def name do
     case os_type() do

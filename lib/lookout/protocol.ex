@@ -1,6 +1,6 @@
 defmodule Lookout.Protocol do
   @moduledoc false
-  # The terms of docs/protocol.md. Pure: bytes and terms in, terms out.
+  # Encodes and decodes the messages of docs/protocol.md. Pure.
 
   alias Lookout.{Entry, Error, Event}
 
@@ -57,21 +57,21 @@ defmodule Lookout.Protocol do
           | {:fatal, Error.t()}
           | {:garbage, binary}
 
-  @doc "The protocol version spoken here."
+  @doc "The version of the protocol."
   @spec version() :: pos_integer
   def version, do: @version
 
-  @doc "The payload of a frame to the program."
+  @doc "The payload of a frame to `lookout_port`."
   @spec encode(term) :: binary
   def encode(request), do: :erlang.term_to_binary(request)
 
-  @doc "Every atom that a frame from `lookout_port` may hold. They exist in the VM from when this module is loaded."
+  @doc "Every atom that a frame from `lookout_port` may contain. They exist in the VM as soon as this module is loaded."
   @spec atoms() :: [atom]
   def atoms, do: @atoms
 
   @doc """
-  The message in the payload of a frame from `lookout_port`; `{:garbage, detail}` for anything else, such as a frame with an atom that
-  does not exist in this VM. Decoding creates no atom.
+  Decodes the payload of a frame from `lookout_port`. Returns `{:garbage, detail}` for anything that is no message of the protocol, such
+  as a frame with an atom that does not exist in this VM. Decoding creates no atoms.
   """
   @spec decode(binary) :: message
   def decode(payload) do
@@ -106,7 +106,7 @@ defmodule Lookout.Protocol do
   defp events([]), do: []
   defp events([event | rest]), do: [event(event) | events(rest)]
 
-  # An update shares the keys of the map that it is made of; `%Event{...}` would hold a tuple of them in each event.
+  # A map update shares the tuple of keys with the original map. `%Event{...}` would store its own tuple in each event.
   defp event({change, type, path}), do: %{@event | change: change, type: type, path: path}
   defp event({:renamed, type, path, from}), do: %{@event | change: :renamed, type: type, path: path, from: from}
 
@@ -114,7 +114,7 @@ defmodule Lookout.Protocol do
     %Error{reason: reason, operation: operation, path: path, detail: detail}
   end
 
-  # Not more than the head of a message: what follows may be the output of a command.
+  # The most bytes of an invalid frame that the error shows: the rest may be output of a command.
   @shown_bytes 16
 
   defp shown(payload) do

@@ -1,7 +1,7 @@
 defmodule Lookout.Sealed do
   @moduledoc false
-  # Values that no log, crash report or status shows: environment, input and frames. A sealed value is a function that
-  # returns it: whatever prints a term prints a function by its module and number.
+  # Hides secret values (environment, input, frames) from logs, crash reports and `:sys.get_status/1`. A sealed value is
+  # a function that returns the value: an inspected function shows only its module and number.
 
   @type t(value) :: (() -> value)
 
@@ -14,7 +14,7 @@ defmodule Lookout.Sealed do
   # The options that hold secrets.
   @secret [:env, :input]
 
-  @doc "Seals the secrets among options. One that is a function without arguments is sealed already."
+  @doc "Seals the secrets among options. A function without arguments is already sealed."
   @spec options(keyword) :: keyword
   def options(options) do
     for {key, value} <- options do
@@ -22,7 +22,7 @@ defmodule Lookout.Sealed do
     end
   end
 
-  @doc "What an error message says of a value that may be, or hold, a secret."
+  @doc "The description in an error message of a value that may be, or contain, a secret: its type and size."
   @spec describe(term) :: binary
   def describe(atom) when is_atom(atom), do: inspect(atom)
   def describe(binary) when is_binary(binary), do: "a binary of #{byte_size(binary)} bytes"

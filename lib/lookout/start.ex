@@ -1,10 +1,9 @@
 defmodule Lookout.Start do
   @moduledoc false
-  # The start of a server that may fail, on both sides: the caller waits until the server runs, and gets an error where
-  # it cannot.
+  # The start of a server that can fail: the caller blocks until the server runs, or gets an error. Both sides are here.
   #
-  # The work of a start is done in the running server, not in init: how init may fail without harm to a caller that is
-  # linked differs between releases of OTP. The server keeps a `t` in its state.
+  # The server does the work of its start after init/1, in handle_continue/2. An init/1 that fails affects a linked
+  # caller differently in different releases of OTP. The server keeps a `t` in its state.
 
   alias Lookout.{Client, Error}
 
@@ -12,9 +11,9 @@ defmodule Lookout.Start do
   defstruct [:parent, caller: :unasked, failure: nil]
 
   @type t :: %__MODULE__{
-          # linked; nil without a link
+          # the linked process that started the server; nil without a link
           parent: nil | pid,
-          # has not asked yet; waits; has heard that the server runs, or that it does not
+          # the state of the call :await_start: not received yet; waiting for a reply; replied :ok; replied an error
           caller: :unasked | GenServer.from() | :answered | :refused,
           failure: nil | Error.t()
         }
@@ -22,8 +21,8 @@ defmodule Lookout.Start do
   ## The caller
 
   @doc """
-  Starts a process under the name in its options, linked to the caller, with `{options, caller}` for its `init`, and waits until
-  it runs. `failed` is called with the pid of one that is gone without having run.
+  Starts a server, linked to the caller, under the name in its options and with `{options, caller}` as the argument of `init/1`, and waits
+  until it runs. If the start fails, calls `failed` with the pid after the server has exited.
   """
   @spec start_link(module, %{:name => nil | GenServer.name(), optional(atom) => term}, (pid -> term)) ::
           {:ok, pid} | {:error, Error.t() | {:already_started, pid}}
@@ -37,13 +36,13 @@ defmodule Lookout.Start do
     end
   end
 
-  @doc "The same without a link and a name, with `{options, nil}` for its `init`."
+  @doc "The same without a link and a name, with `{options, nil}` as the argument of `init/1`."
   @spec start(module, map) :: {:ok, pid} | {:error, Error.t()}
   def start(module, options) do
     with {:ok, pid} <- GenServer.start(module, {options, nil}), do: await(pid)
   end
 
-  # One that fails is gone, and its name free, on return.
+  # If the start fails, waits until the server has exited, so that its name is free on return.
   defp await(pid) do
     with {:error, error} <- Client.wait(pid, :await_start, :infinity, :start_link) do
       ref = :erlang.monitor(:process, pid)
@@ -61,18 +60,18 @@ defmodule Lookout.Start do
   @spec new(nil | pid) :: t
   def new(parent), do: %__MODULE__{parent: parent}
 
-  @doc "The call `:await_start`. `runs`: whether the server does already what it was started for."
+  @doc "Handles the call `:await_start`. `runs`: whether the server is already running."
   @spec asked(t, GenServer.from(), boolean) :: t
   def asked(%{failure: %Error{}} = start, from, _runs), do: refuse(start, from)
   def asked(start, from, true), do: answer(start, from)
   def asked(start, from, false), do: %{start | caller: from}
 
-  @doc "The server runs. A caller that has not asked yet is answered when it does."
+  @doc "The server is running: replies to the caller if it waits. A later call is handled by `asked/3`."
   @spec done(t) :: t
   def done(%{caller: from} = start) when is_tuple(from), do: answer(start, from)
   def done(start), do: start
 
-  @doc "The server cannot run. A caller that has not asked yet is refused when it does."
+  @doc "The start has failed: replies the error to the caller if it waits. A later call is handled by `asked/3`."
   @spec failed(t, Error.t()) :: t
   def failed(%{caller: from} = start, error) when is_tuple(from), do: refuse(%{start | failure: error}, from)
   def failed(start, error), do: %{start | failure: error}
@@ -82,14 +81,14 @@ defmodule Lookout.Start do
     %{start | caller: :answered}
   end
 
-  # The caller lives on, whether it traps exits or not: it has its error.
+  # Unlinks the parent first, so that it gets the error and no exit signal.
   defp refuse(start, from) do
     if start.parent, do: Process.unlink(start.parent)
     GenServer.reply(from, {:error, start.failure})
     %{start | caller: :refused}
   end
 
-  @doc "What a callback of the server returns after `asked/3` and `failed/2`: it ends where the caller was refused."
+  @doc "The return value of a callback after `asked/3` and `failed/2`: stops the server if the caller got an error."
   @spec next(%{:start => t, optional(atom) => term}) :: {:noreply, struct} | {:stop, :normal, struct}
   def next(%{start: %{caller: :refused}} = state), do: {:stop, :normal, state}
   def next(state), do: {:noreply, state}

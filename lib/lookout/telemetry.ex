@@ -79,10 +79,10 @@ defmodule Lookout.Telemetry do
   @compile {:no_warn_undefined, :telemetry}
 
   @doc false
-  # The function returns measurements and metadata; it is called where they are wanted.
+  # `fun` returns the measurements and the metadata. It is called only if the module :telemetry is loaded.
   @spec emit([atom], (() -> {map, map})) :: :ok
   def emit(event, fun) do
-    # A handler is attached by a module that is loaded: no search for it here.
+    # To attach a handler the module must have been loaded already, so there is no need to try to load it here.
     if :erlang.function_exported(:telemetry, :execute, 3) do
       {measurements, metadata} = fun.()
       :telemetry.execute(event, measurements, metadata)

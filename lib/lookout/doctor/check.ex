@@ -1,6 +1,6 @@
 defmodule Lookout.Doctor.Check do
   @moduledoc false
-  # One line of `mix lookout.doctor`: what was checked, how it is, and what to do where something is missing. Pure.
+  # One check of `mix lookout.doctor`: its name, its status, a text, and an advice if something is missing. Pure.
 
   @typedoc "`:note`: Lookout works, but with less. `:missing`: a part of it does not work."
   @type status :: :ok | :note | :missing
@@ -19,7 +19,7 @@ defmodule Lookout.Doctor.Check do
   @spec missing(binary, binary, binary) :: t
   def missing(name, text, advice), do: %__MODULE__{status: :missing, name: name, text: text, advice: advice}
 
-  @doc "As it is printed. Names from outside are escaped, so that they cannot garble a terminal."
+  @doc "The printed lines. Escapes control characters in foreign names, so that they cannot garble a terminal."
   @spec lines(t) :: iodata
   def lines(%__MODULE__{} = check) do
     [pad(check.status), plain(check.name), ": ", plain(check.text), ?\n | advice(check.advice)]

@@ -1,7 +1,7 @@
 defmodule Lookout.Doctor.Inotify do
   @moduledoc false
-  # The limits of inotify and who uses how much of them, as /proc has it. The kernel counts both for each user: the
-  # effective user of the process that made the instance.
+  # Reads the limits of inotify, and their use by each process, from /proc. The kernel counts watches and instances per
+  # user: the effective user of the process that created the instance.
 
   @type holder :: %{pid: pos_integer, name: binary, instances: pos_integer, watches: non_neg_integer}
   @type t :: %{
@@ -12,8 +12,8 @@ defmodule Lookout.Doctor.Inotify do
         }
 
   @doc """
-  Of the user that runs this. `holders`: the processes of that user with instances, those with the most watches first; an instance that several
-  processes have counts for each. `hidden`: how many of the processes cannot be looked into.
+  Reads the limits and the use of the current user. `holders`: the processes of that user that have instances, those with the most watches
+  first; an instance that several processes share counts for each of them. `hidden`: how many processes of that user cannot be inspected.
   """
   @spec read(binary) :: t
   def read(proc) do
@@ -46,7 +46,7 @@ defmodule Lookout.Doctor.Inotify do
     end
   end
 
-  # The second number is the effective user.
+  # The second number of the line Uid is the effective user.
   defp user(proc, pid) do
     with {:ok, text} <- File.read(Path.join([proc, pid, "status"])),
          [_all, user] <- Regex.run(~r/^Uid:\s+\d+\s+(\d+)/m, text) do
@@ -76,14 +76,14 @@ defmodule Lookout.Doctor.Inotify do
     :file.read_link_all(Path.join([proc, pid, "fd", fd])) in [{:ok, ~c"anon_inode:inotify"}, {:ok, ~c"inotify"}]
   end
 
-  # By lines: one of many watches has many MiB.
+  # Streams by lines: the file of an instance with many watches has many MiB.
   defp watches(proc, pid, fd) do
     [proc, pid, "fdinfo", fd]
     |> Path.join()
     |> File.stream!()
     |> Enum.count(&String.starts_with?(&1, "inotify "))
   rescue
-    # It was closed meanwhile.
+    # The descriptor was closed meanwhile.
     File.Error -> 0
     IO.StreamError -> 0
   end

@@ -1,7 +1,7 @@
 defmodule Lookout.Doctor.Mounts do
   @moduledoc false
-  # Which mounts a watcher of a directory meets, by /proc/self/mountinfo: no call goes to a mount, which may hang. Pure,
-  # but for `read/1`.
+  # Finds the mounts at and below a watched directory in /proc/self/mountinfo, without a system call on a mount, which
+  # could hang. Pure, except for `read/1`.
 
   @type mount :: %{path: binary, type: binary}
 
@@ -9,7 +9,7 @@ defmodule Lookout.Doctor.Mounts do
   # and virtiofs are FUSE to statfs(2).
   @polled ~w(nfs smb cifs smb2 afs ceph coda lustre gpfs 9p vboxsf vmhgfs fuse) ++ ~w(nfs4 smb3 smbfs fuseblk virtiofs)
 
-  # Those that it leaves out below a watched directory.
+  # The pseudo file systems that `lookout_port` leaves out below a watched directory.
   @pseudo ~w(proc sysfs cgroup cgroup2 debugfs tracefs securityfs bpf pstore configfs fusectl mqueue binfmt_misc
              efivarfs selinuxfs smackfs autofs nsfs rpc_pipefs nfsd resctrl binder)
 
@@ -21,7 +21,7 @@ defmodule Lookout.Doctor.Mounts do
     end
   end
 
-  @doc "The mounts, in the order in which they were made."
+  @doc "Parses mountinfo. The mounts are in the order in which they were mounted."
   @spec parse(binary) :: [mount]
   def parse(text) do
     for line <- String.split(text, "\n", trim: true),
@@ -31,14 +31,14 @@ defmodule Lookout.Doctor.Mounts do
         do: %{path: unescaped(path), type: type}
   end
 
-  # Space, tab, line end and backslash are three octal digits there.
+  # mountinfo escapes space, tab, line feed and backslash as a backslash and three octal digits.
   defp unescaped(path) do
     Regex.replace(~r/\\([0-7]{3})/, path, fn _all, digits -> <<String.to_integer(digits, 8)>> end)
   end
 
   @doc """
-  The mount on which a directory is, and those below it, but for those below a pseudo file system, which is not entered. Of several at one path the
-  last one is on top.
+  The mount that contains a directory, and the mounts below the directory, without those below a pseudo file system, which is not entered.
+  Of several mounts at one path the last one is visible.
   """
   @spec seen_from([mount], binary) :: {nil | mount, [mount]}
   def seen_from(mounts, dir) do
@@ -55,7 +55,8 @@ defmodule Lookout.Doctor.Mounts do
   end
 
   @doc """
-  What a watcher with `backend: :auto` does with such a file system below its directory. As the directory itself one that is `:unwatched` is polled.
+  What a watcher with `backend: :auto` does with such a mount below its directory. If the watched directory itself is on an `:unwatched`
+  file system, it is polled.
   """
   @spec kind(mount) :: :watched | :polled | :unwatched
   def kind(%{type: "fuse." <> _of}), do: :polled

@@ -1,6 +1,6 @@
 defmodule Lookout.Doctor.Trials do
   @moduledoc false
-  # What can only be known by trying it: each starts `lookout_port`.
+  # Checks that can only be made by trying. Each starts `lookout_port`.
 
   alias Lookout.{Bridge, Command, Error, Protocol}
 
@@ -8,7 +8,7 @@ defmodule Lookout.Doctor.Trials do
   @hello 10_000
   @farewell 1_000
 
-  @doc "The protocol and the version that the program says it has."
+  @doc "Starts `lookout_port` and returns the protocol and the version of its hello."
   @spec hello(binary) :: {:ok, integer, binary} | {:error, binary}
   def hello(path) do
     case Bridge.open(path) do
@@ -35,7 +35,7 @@ defmodule Lookout.Doctor.Trials do
   defp hello_of({:fatal, error}), do: {:error, Exception.message(error)}
   defp hello_of(_other), do: {:error, "it answered with something else than its hello"}
 
-  @doc "Where the hints of a watcher with `backend: :fanotify` come from."
+  @doc "Starts a watcher with `backend: :fanotify`, and returns the hint source that it really uses."
   @spec fanotify(binary) :: {:ok, atom} | {:error, Error.t()}
   def fanotify(dir) do
     with {:ok, watcher} <- Lookout.start_link(dirs: [dir], recursive: false, backend: :fanotify) do
@@ -45,7 +45,7 @@ defmodule Lookout.Doctor.Trials do
     end
   end
 
-  @doc "Starts a command and ends it: how it ended, and whether it had a cgroup of its own."
+  @doc "Starts a command and stops it. Returns its status, and whether it had its own cgroup (`:cgroup`) or not (`:proc`)."
   @spec command() :: {:ok, Command.status(), :cgroup | :proc} | {:error, Error.t()}
   def command do
     with {:ok, pid} <- Command.start_link(["/bin/sh", "-c", "read line"], stdin: :pipe, stderr: :null) do
@@ -59,7 +59,7 @@ defmodule Lookout.Doctor.Trials do
     end
   end
 
-  @doc "Whether a command may have each of the limits of `:cgroup`."
+  @doc "Whether a command can have all limits of the option `:cgroup`."
   @spec limits() :: :ok | {:error, Error.t()}
   def limits do
     limits = [memory_max: 268_435_456, cpu_max: 1, pids_max: 100]

@@ -1,12 +1,12 @@
 defmodule Lookout.FileSystem.Events do
   @moduledoc false
-  # What a watcher sends, in file_system's terms.
+  # Converts the messages of a watcher to those of the package file_system.
 
   alias Lookout.Event
 
   @type file_event :: {binary, [Lookout.FileSystem.event(), ...]} | :stop
 
-  @doc "What is sent for a message of a watcher. A notice that reports a loss is written to the log: file_system has no term for it."
+  @doc "The messages to send for a message of a watcher. Logs a notice that reports a loss, since file_system has no message for it."
   @spec of({:events, pos_integer, [Event.t()]} | {:notice, term} | {:stopped, term}) :: [file_event]
   def of({:events, _seq, events}), do: Enum.flat_map(events, &file_events/1)
 
@@ -15,7 +15,7 @@ defmodule Lookout.FileSystem.Events do
     []
   end
 
-  # A worker of file_system that its supervisor shuts down sends nothing, either.
+  # As in file_system, a worker that its supervisor shuts down sends no :stop.
   def of({:stopped, :shutdown}), do: []
   def of({:stopped, {:shutdown, _reason}}), do: []
   def of({:stopped, _reason}), do: [:stop]
@@ -43,7 +43,7 @@ defmodule Lookout.FileSystem.Events do
 
   defp warning(:restarted), do: "lookout_port was restarted; what changed meanwhile is not reported"
   defp warning(:lagged), do: "a subscriber did not read its messages and has missed changes"
-  # Nothing is lost by the others.
+  # The other notices report no loss.
   defp warning(_notice), do: nil
 
   defp shown(path), do: inspect(path, binaries: :as_strings)

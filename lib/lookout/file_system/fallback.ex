@@ -1,16 +1,17 @@
 defmodule Lookout.FileSystem.Fallback do
   @moduledoc false
-  # The package file_system in place of Lookout, on an operating system on which Lookout does not work.
+  # Uses the package file_system in place of Lookout, on an operating system on which Lookout does not work.
 
   alias Lookout.Platform
 
   @compile {:no_warn_undefined, FileSystem}
 
-  # Options that file_system takes; some of its backends log an error for one that they do not know.
+  # The options that file_system takes. Others are dropped, since some of its backends log an error for an unknown
+  # option.
   @own [:dirs, :name, :recursive, :interval, :latency, :no_defer, :watch_root]
   @own_backends [:fs_mac, :fs_inotify, :fs_windows, :fs_poll]
 
-  @doc "Whether it is to be used."
+  @doc "Whether to use file_system: the operating system is not supported, and the package is loaded."
   @spec use?() :: boolean
   def use?, do: not Platform.supported?() and Code.ensure_loaded?(FileSystem)
 

@@ -1,18 +1,19 @@
 defmodule Lookout.FileSystem.Options do
   @moduledoc false
-  # file_system's options as those of a watcher.
+  # Converts the options of file_system to those of a watcher.
 
   alias Lookout.{Options, Paths}
 
-  # Options of file_system's other backends that have no equivalent.
+  # Options of other backends of file_system, which have no equivalent here.
   @without_effect [:latency, :no_defer, :watch_root]
 
   @unsupported [:fs_mac, :fs_windows]
 
-  # A change is up to three messages and a batch up to 256 changes: fewer batches than for other subscribers.
+  # The limit of the mailbox, in messages. One change is up to three messages and a batch up to 256 changes, so the
+  # limit is lower than for other subscribers.
   @mailbox 8
 
-  @doc "`:ignore` where file_system does not start, after a warning. Other bad options raise `ArgumentError`."
+  @doc "Returns `:ignore`, with a warning in the log, where file_system does not start either. Other invalid options raise `ArgumentError`."
   @spec parse!(keyword) :: {:ok, Options.t()} | :ignore
   def parse!(options) do
     cond do
@@ -50,7 +51,7 @@ defmodule Lookout.FileSystem.Options do
   defp convert({:interval, interval}), do: [poll_interval: interval]
   defp convert(option), do: [option]
 
-  # Not expanded: `~` has no meaning to file_system.
+  # Makes paths absolute without expanding `~`, which has no special meaning to file_system.
   defp absolute(dirs) when is_list(dirs) do
     if dirs != [] and Paths.charlist?(dirs), do: Path.absname(dirs), else: Enum.map(dirs, &absolute_path/1)
   end

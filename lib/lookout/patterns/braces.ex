@@ -1,12 +1,12 @@
 defmodule Lookout.Patterns.Braces do
   @moduledoc false
-  # The `{a,b}` alternatives of a pattern, expanded as bash does it, but for its sequences (`{1..3}`): `{}`, `{a}` and a
-  # brace that is not closed are plain characters, and so is what a backslash escapes and what is in a set in brackets.
-  # Pure; works on bytes.
+  # Expands the `{a,b}` alternatives of a pattern as bash does, without its sequences (`{1..3}`). Plain characters are:
+  # the braces of `{}` and `{a}`, a brace that is not closed, an escaped character, and the characters in a bracket
+  # expression. Pure; works on bytes.
 
   alias Lookout.Patterns.Line
 
-  @typedoc "A pattern, or an alternative in it: bytes and alternatives, in their order."
+  @typedoc "A pattern, or an alternative in it: a sequence of bytes and alternatives."
   @type parts :: [binary | {:one_of, [parts]}]
 
   @spec parse(binary) :: parts
@@ -17,7 +17,7 @@ defmodule Lookout.Patterns.Braces do
     end
   end
 
-  @doc "How many lines the parts expand to. For a pattern of 4,096 bytes that may be a number of hundreds of digits."
+  @doc "How many lines the parts expand to. For a pattern of 4,096 bytes the number may have hundreds of digits."
   @spec count(parts) :: pos_integer
   def count(parts), do: Enum.reduce(parts, 1, &(count_part(&1) * &2))
 
@@ -38,8 +38,8 @@ defmodule Lookout.Patterns.Braces do
 
   defp spellings([bytes | rest]), do: for(tail <- spellings(rest), do: [bytes | tail])
 
-  # An escaped byte is one token, and so is a set. After a bracket that is not closed nothing matches: the rest is one
-  # token, too.
+  # An escaped byte is one token, and so is a bracket expression. A pattern with a bracket that is not closed matches
+  # nothing, so the rest after such a bracket is one token as well.
   defp tokens("", tokens), do: Enum.reverse(tokens)
   defp tokens(<<?\\, byte, rest::binary>>, tokens), do: tokens(rest, [<<?\\, byte>> | tokens])
   defp tokens("{" <> rest, tokens), do: tokens(rest, [:open | tokens])
@@ -55,8 +55,8 @@ defmodule Lookout.Patterns.Braces do
 
   defp tokens(<<byte, rest::binary>>, tokens), do: tokens(rest, [<<byte>> | tokens])
 
-  # A level for each open brace, the innermost first: its finished alternatives, and the parts of the one under way,
-  # each list with the newest element first.
+  # `levels` has one element for each open brace, the innermost first: its finished alternatives, and the parts of the
+  # current alternative. Both lists are in reverse order.
   defp parse_tokens([:open | rest], levels), do: parse_tokens(rest, [{[], []} | levels])
   defp parse_tokens([:comma | rest], [outermost]), do: parse_tokens(rest, [with_part(outermost, ",")])
   defp parse_tokens([:comma | rest], [{done, parts} | levels]), do: parse_tokens(rest, [{[parts | done], []} | levels])
@@ -83,7 +83,7 @@ defmodule Lookout.Patterns.Braces do
 
   defp with_part({done, parts}, part), do: {done, [part | parts]}
 
-  # An open brace and commas that are plain characters, as one alternative.
+  # Turns an open brace and its commas back into plain characters: one alternative.
   defp literal(alternatives) do
     {:one_of, [["{" | alternatives |> in_order() |> Enum.intersperse([","]) |> Enum.concat()]]}
   end

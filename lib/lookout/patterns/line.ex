@@ -1,7 +1,7 @@
 defmodule Lookout.Patterns.Line do
   @moduledoc false
-  # What a line of gitignore(5) can match, by the rules of git's dir.c and wildmatch.c, as c_src/ignore follows them.
-  # Pure; works on bytes.
+  # Checks whether a line of gitignore(5) can match any path, by the rules of dir.c and wildmatch.c of git, which
+  # c_src/ignore implements. Pure; works on bytes.
 
   @classes %{
     "alnum" => [{?0, ?9}, {?A, ?Z}, {?a, ?z}],
@@ -18,19 +18,20 @@ defmodule Lookout.Patterns.Line do
     "xdigit" => [{?0, ?9}, {?A, ?F}, {?a, ?f}]
   }
 
-  # The bytes of which names are made.
+  # The bytes that a file name can contain.
   @of_names Enum.to_list(1..255) -- [?/]
 
-  @typedoc "The bytes that a set in brackets matches: those in its ranges or, negated, the others."
+  @typedoc "A bracket expression: it matches the bytes in its ranges or, negated, all other bytes."
   @type set :: {:set, negated :: boolean, [{first :: byte, last :: byte}]}
 
-  # A component between slashes: as it is written, and what matches a byte of it, or any number of bytes.
+  # A component between slashes: as written, and as a list of elements, each of which matches one byte or (`:star`) any
+  # number of bytes.
   @typep component :: {raw :: binary, [{:byte, byte} | :any | :star | set]}
 
-  @typedoc "Directories by their components; under nil the path of a directory that has these."
+  @typedoc "A trie of directories by their path components; the key nil holds the path of the directory that ends at the node."
   @type dirs :: %{(nil | binary) => binary | dirs}
 
-  @doc "Absolute paths as `objection/2` takes them."
+  @doc "Converts absolute paths to the form that `objection/2` takes."
   @spec dirs([binary]) :: dirs
   def dirs(paths) do
     Enum.reduce(paths, %{}, fn path, dirs ->
@@ -39,13 +40,13 @@ defmodule Lookout.Patterns.Line do
     end)
   end
 
-  @doc "Why no path can match the line, and the lines to write instead, if any; nil where one can. `dirs` are the watched directories."
+  @doc "The reason why no path can match the line, with the lines to write instead, if any; nil if a path can match. `dirs`: the watched directories."
   @spec objection(binary, dirs) :: nil | {binary, [binary]}
   def objection(line, dirs) do
     with {why, instead} <- first_objection(line, dirs), do: {why, Enum.map(instead, &without_objection(&1, dirs, 4))}
   end
 
-  # What a line is mended to may have another fault.
+  # A suggested line may have another fault, so it is corrected again.
   defp without_objection(line, dirs, tries) do
     case first_objection(line, dirs) do
       {_why, [instead]} when tries > 0 -> without_objection(instead, dirs, tries - 1)
@@ -88,14 +89,14 @@ defmodule Lookout.Patterns.Line do
     end
   end
 
-  # With a backslash before the byte at the offset, after which nothing matches; a backslash before the last slash is
-  # left out.
+  # Inserts a backslash before the byte at the offset, which made the pattern match nothing. Drops a backslash before
+  # the last slash.
   defp escaped(unsigned, offset) do
     <<before::binary-size(offset), rest::binary>> = unsigned
     before <> if(rest == "\\/", do: "/", else: "\\" <> rest)
   end
 
-  # Why they can match nothing, and of which of them a pattern can be made.
+  # The reason why the components can match nothing, and the components from which a pattern can be made.
   defp in_components(components, body, dirs) do
     dots = Enum.map(components, &dots/1)
 
@@ -123,7 +124,7 @@ defmodule Lookout.Patterns.Line do
     end
   end
 
-  # The innermost watched directory that an absolute pattern begins with, and the components that follow.
+  # The innermost watched directory whose path an absolute pattern begins with, and the components after that path.
   defp below_dir(components, "/" <> _body, dirs), do: below_dir(components, dirs, length(components) > 1, nil)
   defp below_dir(_components, _body, _dirs), do: nil
 
@@ -139,7 +140,7 @@ defmodule Lookout.Patterns.Line do
 
   defp below_dir([], _dirs, _below?, found), do: found
 
-  # The one name that the component matches; an empty one where it matches several.
+  # The only name that the component matches; an empty string if it matches several.
   defp literal({_raw, chars}) do
     if Enum.all?(chars, &match?({:byte, _byte}, &1)), do: for({:byte, byte} <- chars, into: "", do: <<byte>>), else: ""
   end
@@ -168,7 +169,7 @@ defmodule Lookout.Patterns.Line do
     end
   end
 
-  # 1 where the component matches `.` alone, 2 where it matches `..` alone, else 0.
+  # 1 if the component matches only `.`, 2 if it matches only `..`, else 0.
   defp dots({_raw, chars}) when length(chars) in 1..2, do: if(Enum.all?(chars, &dot?/1), do: length(chars), else: 0)
   defp dots(_component), do: 0
 
@@ -185,7 +186,7 @@ defmodule Lookout.Patterns.Line do
 
   ## The line
 
-  # A line break that is escaped or in a set is that of a name.
+  # A line break that is escaped or in a bracket expression belongs to a name. Any other separates two lines.
   defp breaks?(line), do: :binary.match(line, "\n") != :nomatch and bare_break?(line)
 
   defp bare_break?(""), do: false
@@ -201,7 +202,7 @@ defmodule Lookout.Patterns.Line do
 
   defp bare_break?(<<_byte, rest::binary>>), do: bare_break?(rest)
 
-  # Without the spaces at the end that are not escaped.
+  # Removes the unescaped spaces at the end.
   defp trim("", kept, _spaces), do: kept
   defp trim(" " <> rest, kept, spaces), do: trim(rest, kept, spaces <> " ")
   defp trim(<<?\\, byte, rest::binary>>, kept, spaces), do: trim(rest, <<kept::binary, spaces::binary, ?\\, byte>>, "")
@@ -209,7 +210,8 @@ defmodule Lookout.Patterns.Line do
 
   ## Components
 
-  # Or why nothing matches after some byte, and how many bytes are left there, itself included, if it can be escaped.
+  # Returns the components, or the reason why the body can match nothing. If an escape of the offending byte helps, the
+  # third element is the number of bytes from that byte to the end, else nil.
   @spec components(binary) :: {:ok, [component, ...]} | {:error, binary, nil | non_neg_integer}
   defp components(body), do: components(body, "", [], [])
 
@@ -244,16 +246,16 @@ defmodule Lookout.Patterns.Line do
 
   ## Sets
 
-  @doc "The set that an opening bracket begins, and what follows it. `{:class, name}` where it has an unknown class, else `:open`."
+  @doc "Parses the set after an opening bracket. Errors: `{:class, name}` for an unknown class, `:open` if the bracket is not closed."
   @spec set(binary) :: {:ok, set, binary} | {:error, :open | {:class, binary}}
   def set(<<sign, rest::binary>>) when sign in [?!, ?^], do: set(rest, true)
   def set(rest), do: set(rest, false)
 
-  # In the first place `]` is a member of the set.
+  # As the first character, `]` is a member of the set.
   defp set("]" <> rest, negated), do: set(rest, negated, ?], [{?], ?]}])
   defp set(rest, negated), do: set(rest, negated, nil, [])
 
-  # `previous` is the byte that a range may begin with.
+  # `previous` is the byte at which a range may begin, nil if none.
   defp set("]" <> rest, negated, _previous, ranges), do: {:ok, {:set, negated, ranges}, rest}
 
   defp set(<<?-, ?\\, last, rest::binary>>, negated, first, ranges) when first != nil,
@@ -277,7 +279,7 @@ defmodule Lookout.Patterns.Line do
     end
   end
 
-  # Only what ends in `:]` is one.
+  # Only `[:` with a matching `:]` is a class. Otherwise `[` is a member of the set.
   defp class(inside, after_class, rest, negated, ranges) do
     name = binary_part(inside, 0, max(byte_size(inside) - 1, 0))
 

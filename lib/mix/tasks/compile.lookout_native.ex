@@ -11,13 +11,12 @@ defmodule Mix.Tasks.Compile.LookoutNative do
   (`~/.cache/lookout`), so it is built once for all environments and projects, those of rebar3 included. The cache keeps ten programs; one that belongs to
   another user, or that others may write to, is not used. `LOOKOUT_CACHE=0` turns it off; a build for another machine does not use it.
 
-  The environment is honoured as CMake and Nerves know it: `CC`, `CXX`, `CFLAGS`, `CXXFLAGS`,
-  `LDFLAGS`, `CMAKE_TOOLCHAIN_FILE`, `CMAKE_GENERATOR`, `CMAKE_PREFIX_PATH`, `BOOST_ROOT`,
-  `ERL_EI_INCLUDE_DIR`, `ERL_EI_LIBDIR` and `MIX_TARGET`. When one of them changes, the old program
-  is removed before the new one is built, so that none for another machine is left.
+  The build uses these environment variables, as CMake and Nerves define them: `CC`, `CXX`, `CFLAGS`, `CXXFLAGS`, `LDFLAGS`,
+  `CMAKE_TOOLCHAIN_FILE`, `CMAKE_GENERATOR`, `CMAKE_PREFIX_PATH`, `BOOST_ROOT`, `ERL_EI_INCLUDE_DIR`, `ERL_EI_LIBDIR` and `MIX_TARGET`.
+  When one of them changes, the old program is removed before the new one is built, so that no program for another machine remains.
 
-  On macOS, BSD and Windows, where Lookout does not work, nothing is built, no tool is looked for, and one warning is printed. A build for another machine
-  (`CMAKE_TOOLCHAIN_FILE`, or a `MIX_TARGET` other than `host`) is done there, too.
+  On macOS, BSD and Windows, where Lookout does not work, the task builds nothing, needs no tools, and prints one warning. A build for
+  another machine (`CMAKE_TOOLCHAIN_FILE`, or a `MIX_TARGET` other than `host`) also works there.
 
   Options: `--force` builds anew, without the cache; `--verbose` shows the output of CMake.
   """
@@ -50,8 +49,8 @@ defmodule Mix.Tasks.Compile.LookoutNative do
     if Platform.target_supported?(System.get_env()), do: build_if_stale(opts), else: skip(opts)
   end
 
-  # A file remembers that the warning was printed. What a build for Linux has left, as in a folder that a container
-  # shares, stays.
+  # A file records that the warning was printed. The results of a build for Linux, for example in a directory that is
+  # shared with a container, are kept.
   defp skip(opts) do
     if File.exists?(skipped()) and not Keyword.get(opts, :force, false) do
       {:noop, []}
@@ -117,7 +116,7 @@ defmodule Mix.Tasks.Compile.LookoutNative do
     [{"ERL_EI_INCLUDE_DIR", include}, {"ERL_EI_LIBDIR", lib} | cache]
   end
 
-  # The Erlang that compiles knows where its own ei stands, whatever `erl` is in the path.
+  # Uses the ei library of the running Erlang/OTP, which may be another one than that of the `erl` in PATH.
   defp ei_dirs do
     own =
       case :code.lib_dir(:erl_interface) do
