@@ -1,7 +1,7 @@
 defmodule Lookout.Discreet do
   @moduledoc false
-  # Removes frames and queued bytes from what logs and `:sys.get_status/1` show of a server. Environment and input do not
-  # depend on this: servers store them only as sealed values (`Lookout.Sealed`).
+  # Removes frames and queued bytes from what logs and `:sys.get_status/1` show of a server. Environment and input do
+  # not depend on this: servers store them only as sealed values (`Lookout.Sealed`).
   #
   # `use Lookout.Discreet` defines `format_status/1`, which OTP 25 and later call, and `format_status/2` for OTP 24,
   # which cannot hide the last message.

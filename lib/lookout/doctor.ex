@@ -1,24 +1,27 @@
 defmodule Lookout.Doctor do
   @moduledoc """
-  What Lookout can do on this machine, and what to do where something is missing: `mix lookout.doctor`, also for a release.
+  Checks what Lookout can do on this machine, and prints an advice if something is missing: `mix lookout.doctor`, also for a release.
 
       $ bin/my_app eval ":ok = Lookout.Doctor.print()"
 
-  Run it as the user, and in the container or service, in which the application runs: limits and privileges are those of a process. Nothing is changed: it
-  reads `/proc`, starts `lookout_port` a few times, and runs `/bin/sh` by it.
+  Run it as the same user, and in the same container or service, as the application: limits and privileges belong to a process. It changes
+  nothing: it reads `/proc`, starts `lookout_port` a few times, and runs `/bin/sh` with it.
 
-  A line begins with `ok`, with `note` where Lookout works with less (`:auto` polls, or uses inotify), or with `missing` where a part of it does not work.
+  A line begins with `ok`; with `note` if Lookout works with restrictions (`:auto` polls, or uses inotify); or with `missing` if a part of
+  Lookout does not work.
 
-    * `system`, `versions`, `kernel` - Lookout needs Linux, 5.3 to run commands (pidfd), 5.14 for a cgroup of each command (`cgroup.kill`), 5.17 for fanotify
-    * `lookout_port` - whether it is there, starts, and is of this version
-    * `inotify watches`, `inotify instances` - the limits of the user that runs this, how many are left, and the processes that use the most. Other users
-      have limits of their own. Watches of a container count towards the limits of the host, whose processes cannot be seen from inside: run this on the
-      host as well. Processes that the user may not look into are not counted, and an instance that several processes share counts for each
+    * `system`, `versions`, `kernel` - Lookout needs Linux: 5.3 to run commands (pidfd), 5.14 for a cgroup of each command (`cgroup.kill`), 5.17
+      for fanotify
+    * `lookout_port` - whether it exists, starts, and has this version
+    * `inotify watches`, `inotify instances` - the limits of the current user, how many are left, and the processes that use the most. Other
+      users have their own limits. Watches in a container count towards the limits of the host, whose processes are not visible from inside:
+      run this on the host as well. Processes that the user may not inspect are not counted, and an instance that several processes share
+      counts for each of them
     * `fanotify` - whether a watcher with `backend: :fanotify` can use it
     * `commands` - whether a command can be started and ended
-    * `cgroup of a command`, `limits of a command` - whether a command has a cgroup of its own, and can be given the limits of the option `:cgroup`
-    * `mounts` - for each directory: which mounts below it are polled, since others may change them unseen by this kernel, and which are not watched. They
-      are found in `/proc/self/mountinfo`, without a call to any of them
+    * `cgroup of a command`, `limits of a command` - whether a command gets its own cgroup, and can have the limits of the option `:cgroup`
+    * `mounts` - for each directory: which mounts below it are polled, because others may change them unseen by this kernel, and which are not
+      watched. They are read from `/proc/self/mountinfo`, without a system call on any of them
   """
 
   alias Lookout.{Bridge, Paths, Platform, Protocol}
@@ -36,7 +39,7 @@ defmodule Lookout.Doctor do
   @most_named 3
 
   @doc """
-  Prints a line for each check to the group leader. Returns `:ok`, or `:error` where something is missing.
+  Prints a line for each check to the group leader. Returns `:ok`, or `:error` if something is missing.
 
   `dirs` are the directories whose mounts are checked.
   """

@@ -7,98 +7,101 @@ defmodule Lookout.Runner do
         {Lookout.Runner, watcher: MyApp.Watcher, command: ["mix", "test"], on_busy: :restart}
       ]
 
-  or, with a watcher of its own, which ends with it,
+  or, with its own watcher, which ends with it,
 
       Lookout.Runner.start_link(dirs: "assets", ignore: ["*.tmp"], command: ["make", "assets"])
       Lookout.Runner.start_link(dirs: "inbox", run: fn paths -> Enum.each(paths, &MyApp.take_in/1) end)
 
-  A run starts when it has been quiet for `:settle` milliseconds after a change, or, where changes never cease, `:max_settle` milliseconds after the first.
+  A run starts after `:settle` milliseconds without a change, or, if changes never cease, `:max_settle` milliseconds after the first one.
   There is one run at a time.
 
   ## Options
 
-  What is watched is one of
+  One of these options selects what is watched:
 
-    * `:watcher` - a watcher: its pid or its name. That of another node is `{name, node}`, `{:global, name}` or a pid; the changed paths are paths of
-      that node
-    * `:dirs` - a path or a list of them, for a watcher of its own. Then `:recursive`, `:ignore`, `:only`, `:gitignore`, `:changes`,
+    * `:watcher` - a watcher: its pid or its name. A watcher of another node is `{name, node}`, `{:global, name}` or a pid; the changed paths
+      are paths on that node
+    * `:dirs` - a path or a list of paths, for the runner's own watcher. Then `:recursive`, `:ignore`, `:only`, `:gitignore`, `:changes`,
       `:follow_symlinks`, `:await`, `:backend`, `:poll_interval`, `:missing` and `:ready` are those of `Lookout.start_link/1`
 
-  what is run is one of
+  One of these selects what is run:
 
     * `:command` - as for `Lookout.Command.start_link/2`, whose `:cd`, `:env`, `:clear_env`, `:stdout`, `:stderr`, `:pty`, `:shell`,
-      `:rlimits`, `:nice`, `:user`, `:group`, `:groups`, `:linger`, `:stop_signal` and `:cgroup` may be given beside it. Its standard input is empty
-    * `:run` - a function that gets the list of changed paths. It is called in a process of its own, linked to the runner
+      `:rlimits`, `:nice`, `:user`, `:group`, `:groups`, `:linger`, `:stop_signal` and `:cgroup` may be given as well. Its standard input is
+      empty
+    * `:run` - a function that gets the list of changed paths. It is called in a separate process, linked to the runner
 
-  and how:
+  Further options:
 
-    * `:on_busy` - what a change does that comes while a run is going on:
+    * `:on_busy` - the effect of a change during a run:
       * `:queue` (default) - one more run follows, however many changes there were
-      * `:restart` - the run is ended, and another follows. The command and all that it has started get TERM, and after `:grace` KILL;
-        the process of a function is killed
-      * `:ignore` - nothing; the next run, which a later change starts, is told its paths too. What the run has changed itself
-        counts as changed while it went on, so that a formatter does not set off itself
-      * `:signal` - the command is sent `:signal`, for servers that reload. The signal stands for the run; if the command
-        dies of it, another run follows. Not for functions
+      * `:restart` - the run is ended, and another one follows. The command and all processes that it has started get TERM, and KILL after
+        `:grace`; the process of a function is killed
+      * `:ignore` - none; the next run, which a later change starts, gets its path too. Changes that the run itself makes count as made during
+        the run, so a formatter does not start itself again
+      * `:signal` - the command is sent `:signal`, for servers that reload. The signal replaces the run; if it kills the command, another run
+        follows. Not for functions
     * `:signal` - a name or a number; default `:hup`
     * `:settle` - milliseconds of quiet before a run; default 50
-    * `:max_settle` - milliseconds that a run waits for quiet at most; default 10 times `:settle`
+    * `:max_settle` - the most milliseconds that a run waits for quiet; default 10 times `:settle`
     * `:run_at_start` - with `true`, the first run starts at once, without paths; default `false`
-    * `:interactive` - with `true`, the input of the terminal of a command with `:pty` stays open for `Lookout.Command.write/3` to `command/1`; default
-      `false`: its input is at its end
-    * `:paths` - how a command is told what has changed, see below; default `nil`: not at all
-    * `:into` - where the output of a command goes: `:stdio` (default), to standard output and standard error of the VM as text (by the
-      group leader); `nil`, nowhere; or a function that gets each `{:stdout | :stderr, bytes}`, in a process of its own. The command waits
-      for a slow function; one that raises ends the run
-    * `:notify` - a pid, the name of a process, or a list of them: who gets the messages below
+    * `:interactive` - with `true`, the input of the terminal of a command with `:pty` stays open, for `Lookout.Command.write/3` to
+      `command/1`; default `false`: its input is at its end
+    * `:paths` - how a command gets the changed paths, see below; default `nil`: not at all
+    * `:into` - where the output of a command goes: `:stdio` (default), to standard output and standard error of the VM as text (through the
+      group leader); `nil`, nowhere; or a function that gets each `{:stdout | :stderr, bytes}`, in a separate process. The command waits for
+      a slow function; a function that raises ends the run
+    * `:notify` - a pid, the name of a process, or a list of these, which get the messages below
     * `:grace` - milliseconds between TERM and KILL; default 5,000
     * `:name` - as for `GenServer.start_link/3`
 
-  Of an option given twice the first counts. What makes no sense raises `ArgumentError`.
+  If an option is given twice, the first one counts. Invalid options raise `ArgumentError`.
 
-  ## What has changed
+  ## The changed paths
 
-  Paths are absolute, raw bytes, each once, in the order in which they changed first; a rename gives the old and the new one. No change is
-  ever forgotten: a run is told all that changed since the last one was told, together with what was told to a run that was ended by a restart or could not
-  be started. A function gets the list. For a command `:paths` is one of
+  Paths are absolute, raw bytes, each once, in the order of the first change; a rename gives the old and the new path. No change is lost: a
+  run gets all paths that changed since the previous run, and also the paths of a previous run that was ended by a restart or could not be
+  started. A function gets the list. For a command `:paths` is one of
 
-    * `:stdin` - each path followed by a NUL byte, on standard input: `xargs -0` and the like read it. It takes any path and any number
-    * `:args` - the word `"{paths}"` of the command is replaced by them, each a word: `["wc", "-l", "{paths}"]`
-    * `{:env, "NAME"}` - lines in a variable
+    * `:stdin` - each path followed by a NUL byte, on standard input, as for `xargs -0`. It takes any path and any number of paths
+    * `:args` - the paths replace the word `"{paths}"` of the command, one word for each path: `["wc", "-l", "{paths}"]`
+    * `{:env, "NAME"}` - the paths are the lines of a variable
 
-  The list is empty at the first run of `:run_at_start`, and where it is unknown what has changed: after the notices `:restarted` and `:lagged` of the
-  watcher, which make a run due, and where more than 65,536 paths or 16 MiB would have to be told. The system takes no word and no
-  variable of more than 128 KiB, and all of them together only up to a quarter of the stack's limit; a line cannot tell a path with a line break. Where
-  a list is unknown or does not fit, the command is run without it, and the variable `LOOKOUT_PATHS_OMITTED` is set: to the
-  count of paths, or to `unknown`. Otherwise it is not set.
+  The list is empty at the first run of `:run_at_start`, and if the changes are unknown: after the notices `:restarted` and `:lagged` of the
+  watcher, which make a run due, and if there are more than 65,536 paths or 16 MiB of them. The kernel accepts no word and no variable of more
+  than 128 KiB, and all of them together only up to a quarter of the stack limit; a line cannot contain a path with a line break. If a list
+  is unknown or does not fit, the command runs without it, and the variable `LOOKOUT_PATHS_OMITTED` is set to the count of paths, or to
+  `unknown`. Otherwise the variable is not set.
 
   ## Messages
 
-  Those to be notified get `{:lookout_runner, pid, message}`, where `pid` is the runner's and the message one of
+  The processes of `:notify` get `{:lookout_runner, pid, message}`, where `pid` is the pid of the runner. The message is one of
 
-    * `{:cause, paths}` - before `:started`: what has changed since the run before it was started. `paths` of `:started` has more where that one was restarted
-      or could not be started
-    * `{:started, os_pid, paths}` - a run; before any output of it. `os_pid` is `nil` for a function, and for a command that was gone too soon
-    * `{:finished, status}` - after all of its output: `0..255` or `{:signal, name}`, when nothing is left of the command; `:ok` when a function has returned; `{:exit,
-      reason}` when it raised, exited or was killed, or the function of `:into` raised; `{:error, %Lookout.Error{}}` when the native program that ran
-      the command was killed
-    * `{:failed, %Lookout.Error{}}` - the command could not be started. It is logged, too, and tried again at the next change
+    * `{:cause, paths}` - before `:started`: the paths that changed since the previous run was started. `paths` of `:started` has more if the
+      previous run was restarted or could not be started
+    * `{:started, os_pid, paths}` - a run has started; before any output of it. `os_pid` is `nil` for a function, and for a command that
+      exited too soon
+    * `{:finished, status}` - a run has ended; after all of its output. `0..255` or `{:signal, name}`: no process of the command is left.
+      `:ok`: the function has returned. `{:exit, reason}`: the function raised, exited or was killed, or the function of `:into` raised.
+      `{:error, %Lookout.Error{}}`: the native program that ran the command was killed
+    * `{:failed, %Lookout.Error{}}` - the command could not be started. This is also logged, and the next change tries again
     * `{:notice, notice}` - a notice of the watcher, as in `Lookout`
     * `{:notice, {:self_triggered, paths}}` - see below; at most ten paths
 
   ## Runs that start each other
 
-  A command that writes into the watched directories starts its next run. When five runs in a row were each started by changes that were made during the run
-  before it, of at least one path in common, the runner logs a warning and sends the notice, once, and each further run waits: a second, two, four, up to a minute. A change of another
-  kind, which comes while nothing is running, starts a run as usual and ends that. With `:restart` and `:signal`, where the command goes on, only changes within two
-  seconds of its start, or of the signal, count as its own. With `on_busy: :ignore` a run starts no other one. Better leave the paths out, by `:ignore` or `:gitignore`.
+  A command that writes into the watched directories starts its next run. If five runs in a row were each started by changes that were made
+  during the previous run, with at least one path in common, the runner logs a warning and sends the notice, once, and each further run is
+  delayed: by one second, two, four, up to a minute. A change made while nothing is running starts a run as usual and ends the sequence. With
+  `:restart` and `:signal`, where the command keeps running, only changes within two seconds after its start, or after the signal, count as
+  its own. With `on_busy: :ignore` a run never starts another one. It is better to leave the paths out, with `:ignore` or `:gitignore`.
 
-  ## The end
+  ## Shutdown
 
-  When the runner ends, in whatever way, the command and all that it has started end; `stop/1` and a supervisor give it its `:grace`.
-  When its watcher stops, the runner stops with the same reason, and so is restarted with it by a supervisor; put it after the watcher.
-  When the connection to the node of its watcher is lost, the runner stops with `%Lookout.Error{reason: :nodedown}`; its start gives the same error until
-  the node can be reached.
+  When the runner ends, for whatever reason, the command and all processes that it has started end; `stop/1` and a supervisor give the
+  command its `:grace`. When its watcher stops, the runner stops with the same reason, so a supervisor restarts both; put the runner after
+  the watcher. When the connection to the node of its watcher is lost, the runner stops with `%Lookout.Error{reason: :nodedown}`; its start
+  returns the same error until the node can be reached.
   """
 
   alias Lookout.{Client, Command, Error, Platform, Sealed}
@@ -127,7 +130,7 @@ defmodule Lookout.Runner do
   @typedoc "How a run ended."
   @type status :: Command.status() | :ok | {:exit, term} | {:error, Error.t()}
 
-  @typedoc "What those to be notified are sent."
+  @typedoc "A message to the processes of `:notify`."
   @type message ::
           {:lookout_runner, pid,
            {:cause, [binary]}
@@ -139,7 +142,7 @@ defmodule Lookout.Runner do
   @doc """
   Starts a runner, linked to the caller, and returns when the watches are live: no change after it is missed.
 
-  A watcher that is not running, or a directory that cannot be watched, gives `{:error, %Lookout.Error{}}`, and the caller lives on.
+  If the watcher is not running, or a directory cannot be watched, returns `{:error, %Lookout.Error{}}`; the caller survives.
   """
   @spec start_link([option]) :: {:ok, pid} | {:error, Error.t() | {:already_started, pid}}
   def start_link(options) do
@@ -148,7 +151,7 @@ defmodule Lookout.Runner do
          do: Server.start_link(options)
   end
 
-  # A function can be called here for the changes of a watcher of another node, whatever this system is.
+  # With a watcher on another node, a function can run on any operating system.
   defp supported(%{watcher: {:named, watcher}, task: {:function, _function}}) do
     if Client.remote?(watcher), do: :ok, else: Platform.check(:watch)
   end
@@ -169,19 +172,20 @@ defmodule Lookout.Runner do
     }
   end
 
-  @doc "Stops the runner, and with it what it runs. Returns when nothing is left."
+  @doc "Stops the runner and its current run. Returns when no process of the command is left."
   @spec stop(GenServer.server(), timeout) :: :ok | {:error, Error.t()}
   def stop(runner, timeout \\ :infinity), do: Client.stop(runner, timeout)
 
   @doc """
-  Makes a run due at once, whatever has changed, without waiting for quiet. While a run is going on it does what `:on_busy` says of a change, but that
-  `:ignore` makes one more run follow.
+  Makes a run due at once, without a change and without waiting for quiet. During a run it has the effect that `:on_busy` defines for a
+  change, except that with `:ignore` one more run follows.
   """
   @spec run(GenServer.server(), timeout) :: :ok | {:error, Error.t()}
   def run(runner, timeout \\ 5_000), do: Client.call(runner, :run, timeout, :run)
 
   @doc """
-  The process of the command that is running, for `Lookout.Command.signal/2`, `Lookout.Command.write/3` and the like; the error `:not_running` when none is.
+  The process of the running command, for `Lookout.Command.signal/2`, `Lookout.Command.write/3` and the like; the error `:not_running` if no
+  command is running.
 
       with {:ok, command} <- Lookout.Runner.command(runner), do: Lookout.Command.signal(command, :usr1)
   """
@@ -189,7 +193,8 @@ defmodule Lookout.Runner do
   def command(runner, timeout \\ 5_000), do: Client.call(runner, :command, timeout, :command)
 
   @doc """
-  Sets the size of the terminal (`:pty`) of the command that is running, if one is, and of those that follow. The error `:no_terminal` where they have none.
+  Sets the size of the terminal (`:pty`) of the running command, if there is one, and of the following ones. The error is `:no_terminal` if
+  they have no terminal.
   """
   @spec resize(GenServer.server(), {rows :: pos_integer, columns :: pos_integer}) :: :ok | {:error, Error.t()}
   def resize(runner, {rows, columns} = size) when rows in 1..65_535 and columns in 1..65_535 do

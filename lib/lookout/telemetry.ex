@@ -2,8 +2,8 @@ defmodule Lookout.Telemetry do
   @moduledoc """
   The events that Lookout emits through `:telemetry`, and the metadata of its logs.
 
-  Lookout does not depend on the package `telemetry`. Where its module is loaded (as in every Phoenix application) the events are emitted; elsewhere each costs
-  one check whether the module is there.
+  Lookout does not depend on the package `telemetry`. The events are emitted if the module `:telemetry` is loaded (as in every Phoenix
+  application); otherwise an event costs only the check for that module.
 
       :telemetry.attach("lookout", [:lookout, :command, :stop], &MyApp.Metrics.handle/4, nil)
 
@@ -20,60 +20,66 @@ defmodule Lookout.Telemetry do
 
   ## Events of watchers
 
-  The metadata of each has `:watcher`, the pid, and `:name`, the option of that name or `nil`.
+  The metadata of each event contains `:watcher`, the pid, and `:name`, the option of that name or `nil`.
 
-  `[:lookout, :watcher, :batch]`: a batch of changes has arrived from `lookout_port`; where no subscriber was slow it has been sent to all of them
+  `[:lookout, :watcher, :batch]`: a batch of changes has arrived from `lookout_port`. If no subscriber was slow, it has been sent to all of
+  them
 
-    * measurements: `:events`, how many changes are in it; `:held`, how many batches wait for a slow subscriber now; `:subscribers`, how many there are
+    * measurements: `:events`, the number of changes in the batch; `:held`, the number of batches that wait for a slow subscriber now;
+      `:subscribers`, the number of subscribers
     * metadata: `:seq`, the number of the batch
 
-  `[:lookout, :watcher, :notice]`: a notice (see `Lookout`) has been reported; `:lagged` once for each subscriber that gets it, the others whether there is a
-  subscriber or not
+  `[:lookout, :watcher, :notice]`: a notice (see `Lookout`) has been reported. `:lagged` is emitted once for each subscriber that gets it, the
+  others once, even without a subscriber
 
     * measurements: `:count`, which is 1
-    * metadata: `:kind`, the first word of the notice, as `:overflow` or `:ready`; `:notice`, the notice; `:subscriber`, the pid that gets `:lagged`, else `nil`
+    * metadata: `:kind`, the first word of the notice, such as `:overflow` or `:ready`; `:notice`, the notice; `:subscriber`, the pid that gets
+      `:lagged`, else `nil`
 
-  `[:lookout, :watcher, :restart]`: `lookout_port` has ended, or has been killed since it did not answer, or cannot be started again yet; it will be started
-  after a pause. The notice `:restarted` follows when it is live. A watcher that gives up emits none: it ends, with the error as its reason
+  `[:lookout, :watcher, :restart]`: `lookout_port` has ended, or was killed because it did not respond, or still cannot be started; it will be
+  started after a pause. The notice `:restarted` follows when it is live. A watcher that gives up does not emit this event: it stops with the
+  error as its reason
 
-    * measurements: `:count`, which is 1; `:delay`, the pause, in native units; `:restarts`, how many times it has been started again before
-    * metadata: `:reason`, the reason of the error, as `:port_exited`; `:error`, the `Lookout.Error`
+    * measurements: `:count`, which is 1; `:delay`, the pause, in native units; `:restarts`, the number of previous restarts
+    * metadata: `:reason`, the reason of the error, such as `:port_exited`; `:error`, the `Lookout.Error`
 
   ## Events of commands
 
-  The metadata of each has `:command`, the pid of the process of Lookout; `:name`, the option of that name or `nil`; `:program`, the first word of the command,
-  which is `"/bin/sh"` with `shell: true`; and `:os_pid`, its process id. Arguments, environment, input and output are in no event.
+  The metadata of each event contains `:command`, the pid of the Erlang process; `:name`, the option of that name or `nil`; `:program`, the
+  first word of the command, which is `"/bin/sh"` with `shell: true`; and `:os_pid`, its process id. No event contains arguments,
+  environment, input or output.
 
-  `[:lookout, :command, :start]`: the command runs. Commands of a `Lookout.Runner` and of `Lookout.Command.run/2` emit it, too. One that could not be started
-  emits nothing: the caller has the error
+  `[:lookout, :command, :start]`: the command is running. Commands of a `Lookout.Runner` and of `Lookout.Command.run/2` emit it, too. A command
+  that could not be started emits nothing: the caller gets the error
 
     * measurements: `:monotonic_time` and `:system_time`, in native units
 
-  `[:lookout, :command, :stop]`: the command has ended, and nothing is left of it; with `linger: :infinity` what it has left running goes on. There is one for
-  each `:start`, unless the process of the command is killed by `Process.exit(pid, :kill)`
+  `[:lookout, :command, :stop]`: the command has ended, and no process of it is left; with `linger: :infinity` processes that it left behind
+  keep running. It is emitted once for each `:start`, unless the process of the command is killed by `Process.exit(pid, :kill)`
 
     * measurements: `:duration` since the start, and `:monotonic_time`, in native units
-    * metadata: `:status`, which is `0..255`, `{:signal, name}`, or `nil` where Lookout has ended the command without its status, or does not know it;
-      `:error`, why that is so where it is a failure: `:timeout`, `:input_failed`, `:port_exited` or the reason of another `Lookout.Error`, else `nil`;
-      `:killed`, whether a process had not ended after its grace, and got KILL
+    * metadata: `:status`, which is `0..255`, `{:signal, name}`, or `nil` if Lookout has ended the command without getting its status, or does
+      not know the status; `:error`, the cause of a missing status if that is a failure: `:timeout`, `:input_failed`, `:port_exited` or the
+      reason of another `Lookout.Error`, else `nil`; `:killed`, whether a process had not ended after its grace, and was sent KILL
 
-  Where nobody waits for the end of a command, as when its owner has died, `:stop` is emitted when Lookout's process ends; the command may still have its grace
-  then.
+  If no process waits for the end of a command, for example because its owner has died, `:stop` is emitted when the Erlang process exits; the
+  command may still have its grace then.
 
   ## Metadata of logs
 
-  The processes of Lookout, and those in which they call functions of yours (`:run` of a `Lookout.Runner`, an enumerable of `:input`, a function of
-  `:wait_for`), have metadata of the logger, so what they log, and the reports of their crashes, can be filtered and formatted by it:
+  The processes of Lookout, and those in which it calls your functions (`:run` of a `Lookout.Runner`, an enumerable of `:input`, a function of
+  `:wait_for`), have logger metadata, so their logs and crash reports can be filtered and formatted by it:
 
     * `:lookout` - `:watcher`, `:command`, `:runner` or `:stream`
-    * `:lookout_name` - the option `:name`, where there is one
-    * `:lookout_program`, `:lookout_os_pid` - of a command: the first word, and the process id while it runs
+    * `:lookout_name` - the option `:name`, if given
+    * `:lookout_program`, `:lookout_os_pid` - for a command: the first word, and the process id while it is running
 
   For example:
 
       config :logger, :console, metadata: [:lookout, :lookout_name, :lookout_program]
 
-  The option `:log_output` of `Lookout.Command` has metadata of its own, which wins. What logs never have is in `Lookout.Command`, "Secrets".
+  The metadata of the option `:log_output` of `Lookout.Command` takes precedence. `Lookout.Command`, "Secrets", documents what logs never
+  contain.
   """
 
   @compile {:no_warn_undefined, :telemetry}
