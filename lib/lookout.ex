@@ -117,7 +117,7 @@ defmodule Lookout do
   @typedoc "A watcher: its pid or its name."
   @type watcher :: GenServer.server()
 
-  @typedoc "A path: raw bytes, or characters as Erlang writes them. `~` is expanded."
+  @typedoc "A path: a binary of raw bytes, or a charlist, as in Erlang. `~` is expanded."
   @type path :: binary | charlist
 
   @type option ::

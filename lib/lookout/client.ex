@@ -31,7 +31,7 @@ defmodule Lookout.Client do
     end
   end
 
-  @doc "Sends a request without a deadline, and waits for its reply: for requests whose only effect is the reply."
+  @doc "Sends a request without a deadline, and waits for its reply. For the requests `:await_start`, `:await` and `:next`."
   @spec wait(GenServer.server(), term, timeout, operation) :: term
   def wait(server, request, timeout, operation) do
     server |> ask(request, Options.timeout!(timeout)) |> answer(operation, server, timeout)

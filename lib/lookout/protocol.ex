@@ -7,8 +7,8 @@ defmodule Lookout.Protocol do
   @version 1
   @event struct(Event)
 
-  # Every atom that `lookout_port` can send, as docs/protocol.md lists them: errnos, other reasons, operations, signals,
-  # file systems, and the words of the messages.
+  # Every atom that `lookout_port` can send, as listed in docs/protocol.md: errnos, other reasons, operations, signals,
+  # file systems, and the keywords of the messages.
   @atoms ~w(
     e2big eacces eaddrinuse eaddrnotavail eadv eafnosupport eagain ealready ebade ebadf ebadfd ebadmsg ebadr ebadrqc ebadslt ebfont
     ebusy ecanceled echild echrng ecomm econnaborted econnrefused econnreset edeadlk edestaddrreq edom edotdot edquot eexist efault

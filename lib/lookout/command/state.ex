@@ -9,7 +9,7 @@ defmodule Lookout.Command.State do
   # The window of each stream, in bytes (see `Lookout.Command.Flow`).
   @window 262_144
 
-  @typedoc "Why the enumeration of the input ended: what `:erlang.raise/3` takes."
+  @typedoc "How the enumeration of the input failed: the arguments of `:erlang.raise/3`."
   @type raised :: {:error | :exit | :throw, term, list}
 
   @typedoc "The final message: how the command ended, as `lookout_port` reports it, or why it did not run to its end."

@@ -66,7 +66,7 @@ defmodule Lookout.Console.Lines do
 
   def notice_line(other), do: label(:notice) <> inspect(other)
 
-  @doc "The text in the colour of a change or notice."
+  @doc "Colours the text by its change, or as a notice."
   @spec coloured(atom, binary) :: iodata
   def coloured(change, line), do: [colour(change), line, IO.ANSI.reset()]
 

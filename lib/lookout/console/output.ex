@@ -52,7 +52,7 @@ defmodule Lookout.Console.Output do
   # Milliseconds between two checks of the port queue.
   @look 5
 
-  @doc "Waits until standard output has taken all that was written, or fails."
+  @doc "Waits until the port of standard output has written its whole queue, or has failed."
   @spec flush(t) :: :ok
   def flush(%__MODULE__{stdout: port} = output) do
     case Port.info(port, :queue_size) do

@@ -14,7 +14,7 @@ defmodule Lookout.Console.Session do
   @write 100
   # The delay of the idle line: another run may follow a run at once, and then the line is not printed.
   @idle 200
-  # Ctrl-C: 128 and SIGINT.
+  # The exit status after Ctrl-C: 128 + SIGINT.
   @interrupted 130
   # The exit status for a closed standard output, as a shell reports it: 128 + SIGPIPE.
   @closed 141

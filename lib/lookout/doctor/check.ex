@@ -2,7 +2,7 @@ defmodule Lookout.Doctor.Check do
   @moduledoc false
   # One check of `mix lookout.doctor`: its name, its status, a text, and an advice if something is missing. Pure.
 
-  @typedoc "`:note`: Lookout works, but with less. `:missing`: a part of it does not work."
+  @typedoc "`:note`: Lookout works with restrictions. `:missing`: a part of it does not work."
   @type status :: :ok | :note | :missing
 
   @type t :: %__MODULE__{status: status, name: binary, text: binary, advice: nil | binary}

@@ -67,7 +67,7 @@ defmodule Lookout.Patterns.Line do
   defp in_signed("!" <> unsigned, dirs), do: in_unsigned(unsigned, "!", dirs)
   defp in_signed(unsigned, dirs), do: in_unsigned(unsigned, "", dirs)
 
-  # A slash at the end restricts the pattern to directories.
+  # A trailing slash restricts the pattern to directories.
   defp in_unsigned(unsigned, sign, dirs) do
     body = String.replace_suffix(unsigned, "/", "")
     slash = binary_part(unsigned, byte_size(body), byte_size(unsigned) - byte_size(body))
@@ -145,8 +145,9 @@ defmodule Lookout.Patterns.Line do
     if Enum.all?(chars, &match?({:byte, _byte}, &1)), do: for({:byte, byte} <- chars, into: "", do: <<byte>>), else: ""
   end
 
-  # A body of these components, as far as there can be such entries, in a list; an empty one where there are none. It
-  # begins at a watched directory where the old body did.
+  # Builds the body of a pattern from the components, with empty, `.` and `..` components resolved. Returns a list with
+  # one body, or an empty list if no component is left. The new body is anchored at a watched directory if the old one
+  # was.
   defp path(components, body) do
     anchored? = body |> String.trim_trailing("/") |> String.contains?("/")
 

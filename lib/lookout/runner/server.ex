@@ -1,8 +1,8 @@
 defmodule Lookout.Runner.Server do
   @moduledoc false
   # The GenServer of a runner: receives changes from the watcher, and performs the actions of `Schedule`. Each run, and
-  # the stop of its command, has a process of its own. The runner itself blocks only for the reply to a signal or a
-  # resize (up to 5 s each), and when it terminates.
+  # the stop of its command, has a process of its own. The runner itself blocks only at its start, for the reply to a
+  # signal or a resize (up to 5 s each), and when it terminates.
 
   use GenServer
   use Lookout.Discreet
