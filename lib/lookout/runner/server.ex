@@ -97,7 +97,7 @@ defmodule Lookout.Runner.Server do
     act(state, Schedule.demand(state.schedule))
   end
 
-  # handle_continue/2 runs before any call, so at this point the watcher is live or the start has failed.
+  # handle_continue/2 runs before any call, so at this point the watcher is running or the start has failed.
   @impl true
   def handle_call(:await_start, from, state), do: Start.next(%{state | start: Start.asked(state.start, from, true)})
 
