@@ -103,9 +103,16 @@ bool is_among(const std::vector<pid_t>& pids, pid_t pid) {
 // mount option hidepid of /proc hides. Returns nothing if this is not the main thread, or without
 // CONFIG_PROC_CHILDREN (Linux 4.2).
 std::vector<pid_t> own_children() {
+  const UniqueFd file(::open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC));
+  std::string text;
+  std::array<char, 4096> piece;
+  for (ssize_t size = 0; (size = ::read(file.get(), piece.data(), piece.size())) > 0;) {
+    text.append(piece.data(), static_cast<std::size_t>(size));
+  }
   std::vector<pid_t> children;
-  std::ifstream file("/proc/thread-self/children");
-  for (pid_t child = 0; file >> child;) children.push_back(child);
+  for (std::string_view rest = text; !rest.empty();) {
+    if (const auto child = take_number(rest)) children.push_back(*child);
+  }
   return children;
 }
 

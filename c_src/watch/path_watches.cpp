@@ -167,9 +167,8 @@ int PathWatches::watch(const std::string& directory, bool entries) {
 void PathWatches::take(const Hint& hint) {
   const auto watched = by_watch_.find(hint.watch);
   if (watched == by_watch_.end()) return;
-  // kAttributes: the search permission of a directory may have changed.
-  const Hints concerned = hint::kAttributes | (hint.name.empty() ? hint::kRootGone : hint::kPlace);
-  if (!hint.ended && (hint.hints & concerned) == 0) return;
+  const bool gone = hint.ended || (hint.hints & hint::kRootGone) != 0;
+  if (hint.name.empty() ? !gone : (hint.hints & hint::kPlace) == 0) return;
   const std::vector<std::string> paths = watched->second;
   for (const std::string& at : paths) {
     // The entries below have other paths now: their watches would report events of other places.

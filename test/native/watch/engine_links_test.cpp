@@ -58,20 +58,6 @@ TEST_F(LinksTest, P1ALinkThroughADirectoryThatMayNotBeSearchedIsFollowedWhenItMa
             (Told{"deleted symlink in/l", "created directory in/l", "created file in/l/x"}));
 }
 
-TEST_F(LinksTest, P1ALinkIsALinkAgainWhenADirectoryOnItsPathMayNotBeSearchedAnyMore) {
-  if (!Unprivileged::reaches(home_.path())) GTEST_SKIP() << "only root can reach " << home_.path();
-  home_.symlink("../out/d", "in/l");
-  {
-    const Unprivileged user;
-    follow();
-    EXPECT_EQ(listed(), (Told{"directory in/l", "file in/l/x"}));
-  }
-  home_.set_mode("out", 0444);
-  const Unprivileged user;
-  EXPECT_EQ(synced(),
-            (Told{"deleted file in/l/x", "deleted directory in/l", "created symlink in/l"}));
-}
-
 // "d/" hides a link as long as it stands for a directory.
 TEST_F(LinksTest, P1ALinkIsVisibleAgainWhenAnotherPlaceReportsItsDirectory) {
   home_.directory("in/d/x");
