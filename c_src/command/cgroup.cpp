@@ -8,12 +8,13 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <ctime>
 #include <memory>
 #include <utility>
 #include <vector>
+
+#include "support/file_content.h"
 
 namespace lookout {
 namespace {
@@ -46,17 +47,6 @@ std::string_view mount_point(std::string_view mountinfo) {
     }
   }
   return {};
-}
-
-// Returns an empty string if the file cannot be read.
-std::string content_of(const char* path) {
-  const UniqueFd file(::open(path, O_RDONLY | O_CLOEXEC));
-  std::string content;
-  std::array<char, 4096> piece;
-  for (ssize_t size = 0; (size = ::read(file.get(), piece.data(), piece.size())) > 0;) {
-    content.append(piece.data(), static_cast<std::size_t>(size));
-  }
-  return content;
 }
 
 // The time since boot. No cgroup survives a reboot, so it makes names unique.
@@ -126,7 +116,7 @@ bool write_file(int directory, const char* name, const std::string& content) {
 // Returns the words of `wanted` that the file does not contain.
 std::vector<std::string> missing_in(const std::string& file,
                                     const std::vector<std::string>& wanted) {
-  const std::string content = content_of(file.c_str());
+  const std::string content = content_of(file);
   const auto words = split(std::string_view(content).substr(0, content.find('\n')), ' ');
   std::vector<std::string> missing;
   for (const std::string& word : wanted) {
@@ -198,7 +188,7 @@ bool set_pids_max(int directory, std::uint64_t processes) {
 }
 
 bool is_in_another_cgroup(pid_t child) {
-  const std::string others = content_of(("/proc/" + std::to_string(child) + "/cgroup").c_str());
+  const std::string others = content_of("/proc/" + std::to_string(child) + "/cgroup");
   return !others.empty() && others != content_of("/proc/self/cgroup");
 }
 

@@ -21,6 +21,7 @@
 #include <utility>
 
 #include "command/kept_descriptors.h"
+#include "support/file_content.h"
 #include "support/unique_fd.h"
 
 namespace lookout {
@@ -103,12 +104,7 @@ bool is_among(const std::vector<pid_t>& pids, pid_t pid) {
 // mount option hidepid of /proc hides. Returns nothing if this is not the main thread, or without
 // CONFIG_PROC_CHILDREN (Linux 4.2).
 std::vector<pid_t> own_children() {
-  const UniqueFd file(::open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC));
-  std::string text;
-  std::array<char, 4096> piece;
-  for (ssize_t size = 0; (size = ::read(file.get(), piece.data(), piece.size())) > 0;) {
-    text.append(piece.data(), static_cast<std::size_t>(size));
-  }
+  const std::string text = content_of("/proc/thread-self/children");
   std::vector<pid_t> children;
   for (std::string_view rest = text; !rest.empty();) {
     if (const auto child = take_number(rest)) children.push_back(*child);
@@ -173,13 +169,6 @@ bool inspect(pid_t child, int options, siginfo_t& info) {
   return ::waitid(P_PID, static_cast<id_t>(child), &info, options | WNOHANG | WNOWAIT) == 0;
 }
 
-// `children` are children of this process: their process ids are not reused before it reaps them.
-void kill_all(const std::vector<pid_t>& children, const std::vector<pid_t>& spared) {
-  for (const pid_t child : children) {
-    if (!is_among(spared, child)) ::kill(child, SIGKILL);
-  }
-}
-
 // Opens no descriptor. The process id of a child is not reused before this process reaps it.
 void kill_children(const std::vector<pid_t>& spared) {
   siginfo_t info;
@@ -239,7 +228,10 @@ std::vector<pid_t> processes_below(pid_t root) {
 }
 
 void kill_own_children(const std::vector<pid_t>& spared) {
-  kill_all(own_children(), spared);
+  // A child keeps its process id until this process reaps it.
+  for (const pid_t child : own_children()) {
+    if (!is_among(spared, child)) ::kill(child, SIGKILL);
+  }
 }
 
 void kill_below(pid_t root, const std::vector<pid_t>& spared) {
@@ -249,7 +241,6 @@ void kill_below(pid_t root, const std::vector<pid_t>& spared) {
     const UniqueFd process = open_checked(pid, tree);
     if (process) signal_process(process.get(), SIGKILL);
   }
-  kill_all(tree.hidden, spared);
   if (tree.obstacle != 0 && root == ::getpid()) kill_children(spared);
 }
 

@@ -1,6 +1,5 @@
 #include "command/usage.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,24 +9,13 @@
 #include <vector>
 
 #include "command/process_tree.h"
-#include "support/unique_fd.h"
+#include "support/file_content.h"
 
 namespace lookout {
 namespace {
 
 constexpr std::uint64_t kMicroseconds = 1'000'000;
 constexpr std::uint64_t kKibibyte = 1024;
-
-// Returns an empty string if the file cannot be read.
-std::string content_of(int directory, const std::string& path) {
-  const UniqueFd file(::openat(directory, path.c_str(), O_RDONLY | O_CLOEXEC));
-  std::string content;
-  std::array<char, 4096> piece;
-  for (ssize_t size = 0; (size = ::read(file.get(), piece.data(), piece.size())) > 0;) {
-    content.append(piece.data(), static_cast<std::size_t>(size));
-  }
-  return content;
-}
 
 std::string_view without_blanks(std::string_view text) {
   return text.substr(std::min(text.find_first_not_of(" \t"), text.size()));
@@ -47,7 +35,7 @@ std::uint64_t to_microseconds(std::uint64_t ticks) {
 
 // A cgroup with zero CPU time has run no process of the command.
 bool add_cpu_of_cgroup(int cgroup, CommandStats& stats) {
-  const std::string lines = content_of(cgroup, "cpu.stat");
+  const std::string lines = content_of("cpu.stat", cgroup);
   if (number_after(lines, "usage_usec").value_or(0) == 0) return false;
   stats.cpu_user = number_after(lines, "user_usec").value_or(0);
   stats.cpu_system = number_after(lines, "system_usec").value_or(0);
@@ -56,7 +44,7 @@ bool add_cpu_of_cgroup(int cgroup, CommandStats& stats) {
 }
 
 void add_memory_of_cgroup(int cgroup, CommandStats& stats) {
-  const auto peak = leading_number(content_of(cgroup, "memory.peak"));
+  const auto peak = leading_number(content_of("memory.peak", cgroup));
   if (!peak) return;
   stats.memory_peak = *peak;
   stats.memory_from = UsageSource::cgroup;
@@ -64,7 +52,7 @@ void add_memory_of_cgroup(int cgroup, CommandStats& stats) {
 
 CpuTicks ticks_of(pid_t pid) {
   const std::string path = "/proc/" + std::to_string(pid) + "/stat";
-  return parse_cpu_ticks(content_of(AT_FDCWD, path)).value_or(CpuTicks{});
+  return parse_cpu_ticks(content_of(path)).value_or(CpuTicks{});
 }
 
 void add_cpu_of_processes(const std::vector<pid_t>& pids, pid_t guardian, CommandStats& stats) {
@@ -82,7 +70,7 @@ void add_cpu_of_processes(const std::vector<pid_t>& pids, pid_t guardian, Comman
 
 void add_memory_of_processes(const std::vector<pid_t>& pids, CommandStats& stats) {
   for (const pid_t pid : pids) {
-    const std::string lines = content_of(AT_FDCWD, "/proc/" + std::to_string(pid) + "/status");
+    const std::string lines = content_of("/proc/" + std::to_string(pid) + "/status");
     stats.memory_peak += number_after(lines, "VmHWM:").value_or(0) * kKibibyte;
   }
 }

@@ -1,5 +1,5 @@
 defmodule Lookout.TelemetryTest do
-  # Not async: a module :telemetry stands in for that of the package, and gets the events of the whole VM.
+  # Not async: this test defines a module :telemetry in place of the package. It receives the events of the whole VM.
   use Lookout.Case, async: false
 
   alias Lookout.{Command, Error, LogMetadata, Runner, Telemetry}

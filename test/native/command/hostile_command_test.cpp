@@ -257,6 +257,20 @@ class SameUserTest : public ForkedCommandTest {
     return ::setresgid(kUser, kUser, kUser) == 0 && ::setresuid(kUser, kUser, kUser) == 0 &&
            ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0;
   }
+
+  void expect_that_stop_ends(pid_t orphan) {
+    stop(milliseconds(10));
+    EXPECT_TRUE(std::holds_alternative<Done>(stop_outcome()));
+    EXPECT_EQ(exit_status(), (ExitStatus{0, SIGKILL}));
+    EXPECT_TRUE(is_gone(orphan));
+    EXPECT_TRUE(reap_one().none_left);
+  }
+
+  void expect_that_the_end_ends(pid_t orphan) {
+    command.end_and_wait(kLongTime);
+    EXPECT_TRUE(is_gone(orphan));
+    EXPECT_TRUE(reap_one().none_left);
+  }
 };
 
 TEST_F(SameUserTest, P6CommandCannotTakeDescriptorsOfOrTraceItsGuardianAndLookoutPort) {
@@ -294,24 +308,12 @@ INSTANTIATE_TEST_SUITE_P(WithoutCgroup, TakenLimitTest, ::testing::Values(false)
 
 TEST_P(TakenLimitTest, P6StopEndsTheTreeThoughNoFileCanBeOpened) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root becomes another user";
-  expect_in_child([this] {
-    const pid_t orphan = start_and_take_limits();
-    stop(milliseconds(10));
-    EXPECT_TRUE(std::holds_alternative<Done>(stop_outcome()));
-    EXPECT_EQ(exit_status(), (ExitStatus{0, SIGKILL}));
-    EXPECT_TRUE(is_gone(orphan));
-    EXPECT_TRUE(reap_one().none_left);
-  });
+  expect_in_child([this] { expect_that_stop_ends(start_and_take_limits()); });
 }
 
 TEST_P(TakenLimitTest, P6EndOfLookoutPortEndsTheTreeThoughNoFileCanBeOpened) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root becomes another user";
-  expect_in_child([this] {
-    const pid_t orphan = start_and_take_limits();
-    command.end_and_wait(kLongTime);
-    EXPECT_TRUE(is_gone(orphan));
-    EXPECT_TRUE(reap_one().none_left);
-  });
+  expect_in_child([this] { expect_that_the_end_ends(start_and_take_limits()); });
 }
 
 TEST_P(TakenLimitTest, P6TreeOfAKilledGuardianEndsThoughNoFileCanBeOpened) {
@@ -427,12 +429,7 @@ TEST_F(HiddenProcessTest, P6StopEndsAProcessThatProcHides) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root mounts";
   expect_in_child([this] {
     ASSERT_TRUE(hide_others() && become_user());
-    const pid_t orphan = start_hidden();
-    stop(milliseconds(10));
-    EXPECT_TRUE(std::holds_alternative<Done>(stop_outcome()));
-    EXPECT_EQ(exit_status(), (ExitStatus{0, SIGKILL}));
-    EXPECT_TRUE(is_gone(orphan));
-    EXPECT_TRUE(reap_one().none_left);
+    expect_that_stop_ends(start_hidden());
   });
 }
 
@@ -440,10 +437,7 @@ TEST_F(HiddenProcessTest, P6EndOfLookoutPortEndsAProcessThatProcHides) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root mounts";
   expect_in_child([this] {
     ASSERT_TRUE(hide_others() && become_user());
-    const pid_t orphan = start_hidden();
-    command.end_and_wait(kLongTime);
-    EXPECT_TRUE(is_gone(orphan));
-    EXPECT_TRUE(reap_one().none_left);
+    expect_that_the_end_ends(start_hidden());
   });
 }
 
