@@ -1,5 +1,6 @@
 defmodule Lookout.TelemetryTest do
-  # Not async: this test defines a module :telemetry in place of the package. It receives the events of the whole VM.
+  # Not async: this test defines a module :telemetry in place of the package. It receives the events of the whole VM,
+  # also of a command that a test before left to end: each test names the process or the program that it expects.
   use Lookout.Case, async: false
 
   alias Lookout.{Command, Error, LogMetadata, Runner, Telemetry}
@@ -60,7 +61,7 @@ defmodule Lookout.TelemetryTest do
       {:ok, ^watcher} = Lookout.subscribe(watcher)
       File.write!(Path.join(dir, "a"), "")
       assert_receive {:lookout, ^watcher, {:events, seq, events}}
-      assert_receive {[:lookout, :watcher, :batch], measurements, %{seq: ^seq} = metadata}
+      assert_receive {[:lookout, :watcher, :batch], measurements, %{watcher: ^watcher, seq: ^seq} = metadata}
       assert measurements == %{events: length(events), held: 0, subscribers: 1}
       assert metadata == %{watcher: watcher, name: __MODULE__.Watcher, seq: seq}
     end
@@ -68,7 +69,7 @@ defmodule Lookout.TelemetryTest do
     test "reports each notice, whether there is a subscriber or not", %{dir: dir} do
       missing = Path.join(dir, "missing")
       watcher = start_watcher!(dirs: missing, missing: :wait)
-      assert_receive {[:lookout, :watcher, :notice], %{count: 1}, metadata}
+      assert_receive {[:lookout, :watcher, :notice], %{count: 1}, %{watcher: ^watcher} = metadata}
       notice = {:root_deleted, missing}
       assert metadata == %{watcher: watcher, name: nil, kind: :root_deleted, notice: notice, subscriber: nil}
     end
@@ -90,16 +91,16 @@ defmodule Lookout.TelemetryTest do
       File.write!(Path.join(dir, "a"), "")
       assert_receive {:lookout, ^watcher, {:events, 1, _events}}
       send(slow, :ask)
-      assert_receive {[:lookout, :watcher, :notice], %{count: 1}, %{kind: :lagged} = metadata}
-      assert %{watcher: ^watcher, notice: :lagged, subscriber: ^slow} = metadata
+      assert_receive {[:lookout, :watcher, :notice], %{count: 1}, %{watcher: ^watcher, kind: :lagged} = metadata}
+      assert %{notice: :lagged, subscriber: ^slow} = metadata
     end
 
     test "reports that lookout_port will be started again, and why", %{dir: dir} do
       watcher = start_watcher!([dirs: dir], backoff: {1, 1})
       signal(os_pid(watcher), :KILL)
-      assert_receive {[:lookout, :watcher, :restart], measurements, metadata}
+      assert_receive {[:lookout, :watcher, :restart], measurements, %{watcher: ^watcher} = metadata}
       assert measurements == %{count: 1, delay: System.convert_time_unit(1, :millisecond, :native), restarts: 0}
-      assert %{watcher: ^watcher, name: nil, reason: :port_exited, error: %Error{reason: :port_exited}} = metadata
+      assert %{name: nil, reason: :port_exited, error: %Error{reason: :port_exited}} = metadata
       assert_receive {[:lookout, :watcher, :notice], %{count: 1}, %{kind: :restarted, watcher: ^watcher}}
     end
   end
@@ -175,7 +176,7 @@ defmodule Lookout.TelemetryTest do
       options = [wait_for: Path.join(dir, "never"), owner: nil]
       assert {:error, %Error{reason: :exit_status}} = Command.start_link(["false"], options)
       assert_receive {[:lookout, :command, :stop], _measurements, %{program: "false", status: 1, error: nil}}
-      refute_received {[:lookout, :command, :stop], _measurements, _metadata}
+      refute_received {[:lookout, :command, :stop], _measurements, %{program: "false"}}
     end
 
     test "whose lookout_port is killed reports that" do
@@ -193,7 +194,7 @@ defmodule Lookout.TelemetryTest do
 
     test "that could not be started reports nothing" do
       assert {:error, %Error{reason: :enoent}} = Command.run(["/no/such/program"])
-      refute_received {[:lookout, :command, _kind], _measurements, _metadata}
+      refute_received {[:lookout, :command, _kind], _measurements, %{program: "/no/such/program"}}
     end
   end
 
