@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "watch/reconciler.h"
+#include "watch/way.h"
 
 namespace lookout {
 
@@ -43,7 +44,7 @@ void Reconciler::watch_file(const Place& place, const DirectoryFd& fd, const Loo
   const bool left_out = made.watch < 0 && made.code == 0 && !made.system.pseudo.empty();
   files_.set(place, {seen.identity, left_out ? FileWatches::kLeftOut : made.watch});
   if (made.watch >= 0) return;
-  const auto path = [&] { return tree_.path(place.first) + '/' + place.second; };
+  const auto path = [&] { return join(tree_.path(place.first), place.second); };
   if (left_out) {
     sink_.notice(UnwatchedNotice{path(), std::string(made.system.pseudo)});
   } else if (made.code == ENOSPC) {

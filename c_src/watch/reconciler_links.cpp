@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "watch/reconciler.h"
+#include "watch/way.h"
 
 namespace lookout {
 
@@ -23,7 +24,7 @@ bool Reconciler::follows(NodeId directory) const {
 std::variant<Look, int> Reconciler::follow(const Place& place, const DirectoryFd& fd,
                                            const Look& link) {
   const auto& [directory, name] = place;
-  const std::string path = tree_.path(directory) + '/' + name;
+  const std::string path = join(tree_.path(directory), name);
   auto& followed = links_[place];
   if (!followed) followed = std::make_unique<FollowedLink>(*this, place);
   // The watches come before the check, as for any directory.

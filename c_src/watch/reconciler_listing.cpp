@@ -249,9 +249,8 @@ void Reconciler::set_rules(RuleLoad load) {
     reported_.rules_read(directory);
   } else if (reported_.rules_unreadable(directory)) {
     for (const RuleFailure& failure : failures) {
-      const std::string path = tree_.path(directory) + '/' + failure.file;
-      sink_.notice(
-          UnreadableNotice{failure.file.starts_with('/') ? failure.file : path, failure.reason()});
+      const std::string path = absolute_rule_file(tree_.path(directory), failure.file);
+      sink_.notice(UnreadableNotice{path, failure.reason()});
     }
   }
   if (changed) {

@@ -4,6 +4,7 @@
 
 #include "support/error.h"
 #include "watch/reconciler.h"
+#include "watch/way.h"
 
 namespace lookout {
 
@@ -25,7 +26,7 @@ void Reconciler::not_looked_at(const DirtyName& dirty, const DirectoryFd& fd, in
     // A file system is mounted at the entry, or the path of a link leads to it. The directory
     // itself is in order.
     failed_names_.emplace(dirty.directory, dirty.name);
-    say_unanswered(tree_.path(dirty.directory) + '/' + dirty.name);
+    say_unanswered(join(tree_.path(dirty.directory), dirty.name));
   } else {
     give_up(dirty.directory, code);
   }
@@ -40,7 +41,7 @@ void Reconciler::unreachable(const Place& place, int code) {
   if (known != kNoNode && tree_.is_directory(known)) {
     unreadable(known, code);
   } else if (reported_.unreachable(place)) {
-    sink_.notice(UnreadableNotice{tree_.path(directory) + '/' + name, errno_name(code)});
+    sink_.notice(UnreadableNotice{join(tree_.path(directory), name), errno_name(code)});
   }
 }
 
@@ -48,7 +49,7 @@ void Reconciler::unreachable(const Place& place, int code) {
 // answers.
 void Reconciler::rules_unanswered(const Place& place, const RemoteMount& mount) {
   failed_names_.insert(place);
-  if (mount.code() == ETIMEDOUT) say_unanswered(tree_.path(place.first) + '/' + place.second);
+  if (mount.code() == ETIMEDOUT) say_unanswered(join(tree_.path(place.first), place.second));
 }
 
 // Checks again what was given up because of an error.

@@ -114,9 +114,11 @@ AccessAcl access_acl_of(int fd) {
   const std::string path = fd_link(fd);
   std::array<char, 4096> acl{};
   const ssize_t size = ::getxattr(path.c_str(), "system.posix_acl_access", acl.data(), acl.size());
-  // Without /proc (ENOENT) the file cannot be read either. An ACL that cannot be read may deny
-  // anything.
-  if (size < 0) return {errno != ENODATA && errno != ENOTSUP && errno != ENOENT, false};
+  // Without /proc (ENOENT) the file cannot be read either, and without the call (ENOSYS) the kernel
+  // has no ACLs. An ACL that cannot be read may deny anything.
+  if (size < 0) {
+    return {errno != ENODATA && errno != ENOTSUP && errno != ENOENT && errno != ENOSYS, false};
+  }
   posix_acl_xattr_entry entry{};
   for (std::size_t at = sizeof(posix_acl_xattr_header);
        at + sizeof entry <= static_cast<std::size_t>(size); at += sizeof entry) {
@@ -170,9 +172,7 @@ class Repository {
     std::string path = configured.value_or(user().excludes_file());
     const std::string& home = user().home();
     if (path.starts_with("~/") && !home.empty()) path = home + path.substr(1);
-    if (path.starts_with('/')) {
-      rules.excludes_file = read_file(AT_FDCWD, path, Links::all, failures_);
-    }
+    if (path.starts_with('/')) rules.excludes_file = read_trusted(path);
     return rules;
   }
 
@@ -237,6 +237,16 @@ class Repository {
   // followed: the result is the link itself, which then fails the check of its owner.
   SafePath open_trusted(int directory_fd, const std::string& path) {
     return open_path(directory_fd, path, [this](const SafePath& link) { return trusts(link); });
+  }
+
+  // A file outside the repository, by an absolute path.
+  RuleFile read_trusted(const std::string& path) {
+    const SafePath file = open_trusted(AT_FDCWD, path);
+    if (file.code == 0 && S_ISLNK(file.seen.st_mode)) {
+      failures_.push_back({path, kUntrusted});
+      return {path, {}};
+    }
+    return {path, read_opened(file, path, failures_)};
   }
 
   RuleFile read(const std::string& name) {

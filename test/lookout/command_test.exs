@@ -517,8 +517,8 @@ defmodule Lookout.CommandTest do
         Command.child_spec({["true"], :none})
       end
 
-      assert %{shutdown: 8_000, modules: [Command.Server]} = Command.child_spec(["true"])
-      assert %{shutdown: 3_100} = Command.child_spec({["true"], grace: 100})
+      assert %{shutdown: 10_000, modules: [Command.Server]} = Command.child_spec(["true"])
+      assert %{shutdown: 5_100} = Command.child_spec({["true"], grace: 100})
     end
 
     test "a daemon whose exit restarts it", %{dir: dir} do

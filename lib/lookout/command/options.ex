@@ -191,11 +191,14 @@ defmodule Lookout.Command.Options do
 
   defp gather(options, _function), do: options
 
-  @doc "The shutdown timeout of a command under a supervisor, in milliseconds: more than it takes to KILL a command after its grace."
+  @doc """
+  The shutdown timeout of a command under a supervisor, in milliseconds: its grace, the two seconds in which `lookout_port` must report
+  that KILL has ended the tree, and a margin for a busy machine.
+  """
   @spec shutdown!(term) :: pos_integer
   def shutdown!(options) do
     keyword!(options)
-    check!(:grace, Keyword.get(options, :grace, @grace)) + 3_000
+    check!(:grace, Keyword.get(options, :grace, @grace)) + 5_000
   end
 
   defp build(function, argv, limits, options) do

@@ -142,6 +142,20 @@ TEST_F(HostileRulesTest, LinksOfOthersOnThePathOfTheCommonDirectoryAreNotFollowe
   EXPECT_EQ(sorted(synced()), kNotTrusted);
 }
 
+// Whoever owns a link in a directory that others can write to decides which file is read.
+TEST_F(HostileRulesTest, LinksOfOthersOnThePathOfTheExcludesFileAreNotFollowed) {
+  make_repository("in");
+  home_.write("secret", "guess\n");
+  home_.directory("shared");
+  home_.symlink("../secret", "shared/ignore");
+  home_.write("in/.git/config", "[core]\nexcludesFile = " + home_.at("shared/ignore") + '\n');
+  if (!give_away("shared/ignore")) GTEST_SKIP() << "only root can change owners";
+  ASSERT_EQ(watcher_.watch({home_.at("in")}, options_), std::nullopt);
+  home_.write("in/guess");
+  EXPECT_EQ(sorted(synced()),
+            (Told{"created file in/guess", "unreadable shared/ignore untrusted"}));
+}
+
 TEST_F(HostileRulesTest, LinksOfTheUserToARepositoryAreFollowed) {
   make_repository("other");
   home_.directory("own");
