@@ -52,14 +52,17 @@ std::uint32_t to_epoll(short events) {
 // epoll_wait(2) ignores the limit of open files. EPOLL* events have the same bits as POLL*.
 int poll_by_epoll(std::span<pollfd> watched, int timeout) {
   const int epoll = kept_epoll();
+  bool added = true;
   for (std::size_t i = 0; i < watched.size(); ++i) {
     watched[i].revents = 0;
+    if (watched[i].fd < 0) continue;
     epoll_event event{to_epoll(watched[i].events), {}};
     event.data.u64 = i;
-    ::epoll_ctl(epoll, EPOLL_CTL_ADD, watched[i].fd, &event);
+    added = ::epoll_ctl(epoll, EPOLL_CTL_ADD, watched[i].fd, &event) == 0 && added;
   }
   std::array<epoll_event, 4> ready{};
-  const int count = ::epoll_wait(epoll, ready.data(), ready.size(), timeout);
+  // A descriptor that was not added (ENOMEM, ENOSPC) would be missed.
+  const int count = added ? ::epoll_wait(epoll, ready.data(), ready.size(), timeout) : -1;
   for (int i = 0; i < count; ++i) {
     const epoll_event& event = ready.at(static_cast<std::size_t>(i));
     watched[event.data.u64].revents = static_cast<short>(event.events);

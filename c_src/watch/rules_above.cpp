@@ -88,15 +88,19 @@ int RulesAbove::resolve(const RemoteMounts& mounts) {
 }
 
 // If a directory was replaced while the path was resolved, the path may have led elsewhere: the
-// files above that do not count. If the root itself is another directory now, its rules are read
-// again with that directory.
+// files above that do not count, and the files above the root are read again later. If the root
+// itself is another directory now, its rules are read again with that directory.
 int RulesAbove::compare(const RemoteMounts& mounts) {
   const auto answer =
       call_at(mounts, real_, "look", [real = real_] { return look_at(AT_FDCWD, real); });
   if (const int* code = std::get_if<int>(&answer)) return *code;
   const auto& seen = std::get<std::variant<Look, int>>(answer);
-  if (const int* code = std::get_if<int>(&seen)) return is_passing(*code) ? *code : finish();
-  if (std::get<Look>(seen).identity != identity_) return finish();
+  if (const int* code = std::get_if<int>(&seen); code != nullptr && is_passing(*code)) return *code;
+  const Look* found = std::get_if<Look>(&seen);
+  if (found == nullptr || found->identity != identity_) {
+    incomplete_ = true;
+    return finish();
+  }
   phase_ = Phase::search;
   return 0;
 }
