@@ -27,6 +27,7 @@
 #include "bridge/session.h"
 #include "bridge/standard_streams.h"
 #include "inotifywait/inotifywait.h"
+#include "node/serve.h"
 
 namespace {
 
@@ -111,7 +112,7 @@ int wait_until_unread() {
 int run_with(std::string_view argument) {
   if (argument == "--until-unread") return wait_until_unread();
   if (argument == "--help") {
-    say(stdout, {kAbout, kUsage});
+    say(stdout, {kAbout, kUsage, kNodeUsage});
     return EXIT_SUCCESS;
   }
   if (argument == "--version") {
@@ -164,6 +165,9 @@ int main(int argc, char** argv) {
   try {
     if (argc > 1 && argv[1] == std::string_view("inotifywait")) {
       return inotifywait::run({argv + 2, argv + argc});
+    }
+    if (argc > 1 && argv[1] == std::string_view("--node")) {
+      return serve_node({argv + 1, argv + argc});
     }
     if (argc > 2) {
       say(stderr, {"lookout_port: at most one argument is taken\n", kUsage});

@@ -45,6 +45,10 @@ void EngineWatching::grant(std::uint64_t batches) {
   if (!start()) engine_->grant(batches);
 }
 
+void EngineWatching::revoke() {
+  if (engine_) engine_->revoke();
+}
+
 void EngineWatching::set(const Settings& settings) {
   if (!start()) engine_->set(settings);
 }

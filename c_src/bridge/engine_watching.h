@@ -26,6 +26,8 @@ class EngineWatching : public Watching {
   void set(const Settings& settings) override;
   void resume() override;
   EngineInfo info() override;
+  // Takes back all credit that is left.
+  void revoke();
   bool is_stuck() const { return engine_ && engine_->is_stuck(); }
 
  private:

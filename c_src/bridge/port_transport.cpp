@@ -14,14 +14,6 @@ namespace {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
-// An output buffer with a larger capacity is freed after it is written.
-constexpr std::size_t kKeptCapacity = std::size_t{1024} * 1024;
-
-void clear(std::string& buffer) {
-  buffer.clear();
-  if (buffer.capacity() > kKeptCapacity) buffer.shrink_to_fit();
-}
-
 }  // namespace
 
 PortTransport::PortTransport(asio::io_context& io, UniqueFd input, UniqueFd output,
@@ -31,7 +23,13 @@ PortTransport::PortTransport(asio::io_context& io, UniqueFd input, UniqueFd outp
       output_(io, output.release()),
       flush_timer_(io),
       limits_(limits),
-      ended_(std::move(ended)) {
+      ended_(std::move(ended)),
+      queue_(io, output_, limits.room,
+             {[this] { on_written(); },
+              [this] {
+                if (receiver_ != nullptr && !finishing_) receiver_->on_room();
+              },
+              [this](const error_code& error) { on_output_error(error); }}) {
   output_.non_blocking(true);
 }
 
@@ -74,53 +72,12 @@ void PortTransport::break_stream(const Error& error) {
 void PortTransport::send(std::string_view payload) {
   if (finishing_) return;
   const auto header = frame_header(static_cast<std::uint32_t>(payload.size()));
-  waiting_.append(header.data(), header.size());
-  waiting_.append(payload);
-  write();
-  if (backlog() > limits_.backlog) return finish(StreamEnd::stalled);
-  if (!has_room()) was_full_ = true;
+  queue_.add({{header.data(), header.size()}, payload});
+  if (queue_.backlog() > limits_.backlog) finish(StreamEnd::stalled);
 }
 
-// Writes what the output accepts now, and the rest when it accepts more.
-void PortTransport::write() {
-  if (write_pending_) return;
-  error_code error;
-  while (!error && backlog() > 0) {
-    if (writing_.empty()) writing_.swap(waiting_);
-    const std::size_t size = output_.write_some(asio::buffer(writing_) + written_, error);
-    if (error == asio::error::interrupted) {
-      error.clear();
-    } else if (size == 0 && !error) {
-      error = asio::error::would_block;
-    }
-    written_ += size;
-    if (written_ < writing_.size()) continue;
-    clear(writing_);
-    written_ = 0;
-  }
-  if (!error) return;
-  write_pending_ = true;
-  if (error == asio::error::would_block) {
-    output_.async_wait(asio::posix::stream_descriptor::wait_write,
-                       [this](const error_code& failed) { on_writable(failed); });
-  } else {
-    asio::post(io_, [this, error] { on_writable(error); });
-  }
-}
-
-void PortTransport::on_writable(const error_code& error) {
-  write_pending_ = false;
-  if (over_) return;
-  if (error) return on_output_error(error);
-  write();
-  if (finishing_) {
-    if (!write_pending_) end_now();
-    return;
-  }
-  if (was_full_ && backlog() <= limits_.room / 2) {
-    was_full_ = false;
-    if (receiver_ != nullptr) receiver_->on_room();
-  }
+void PortTransport::on_written() {
+  if (finishing_ && !queue_.is_pending()) end_now();
 }
 
 // Drops the remaining output. A broken pipe means that the peer has closed the stream.
@@ -135,7 +92,7 @@ void PortTransport::finish(StreamEnd end) {
   if (finishing_) return;
   finishing_ = true;
   end_ = end;
-  if (!write_pending_ || end == StreamEnd::stalled) {
+  if (!queue_.is_pending() || end == StreamEnd::stalled) {
     asio::post(io_, [this] { end_now(); });
     return;
   }
@@ -148,6 +105,7 @@ void PortTransport::finish(StreamEnd end) {
 void PortTransport::end_now() {
   if (over_) return;
   over_ = true;
+  queue_.close();
   flush_timer_.cancel();
   error_code ignored;
   input_.close(ignored);

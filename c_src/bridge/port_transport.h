@@ -8,11 +8,11 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
-#include <string>
 #include <string_view>
 
 #include "bridge/frame.h"
 #include "bridge/transport.h"
+#include "bridge/write_queue.h"
 #include "support/unique_fd.h"
 
 namespace lookout {
@@ -49,18 +49,16 @@ class PortTransport : public Sink {
   void finish(StreamEnd end);
 
   void send(std::string_view payload) override;
-  bool has_room() const override { return backlog() <= limits_.room; }
+  bool has_room() const override { return queue_.has_room(); }
 
  private:
   void read();
   void on_chunk(std::string_view chunk);
   void on_input_end(const boost::system::error_code& error);
   void break_stream(const Error& error);
-  void write();
-  void on_writable(const boost::system::error_code& error);
+  void on_written();
   void on_output_error(const boost::system::error_code& error);
   void end_now();
-  std::size_t backlog() const { return writing_.size() - written_ + waiting_.size(); }
 
   boost::asio::io_context& io_;
   boost::asio::posix::stream_descriptor input_;
@@ -72,11 +70,7 @@ class PortTransport : public Sink {
 
   FrameReader frames_;
   std::array<char, 65536> chunk_;  // not zeroed: most requests are short
-  std::string writing_;            // to be written from written_ on
-  std::size_t written_ = 0;
-  std::string waiting_;         // frames added meanwhile; they go in one write
-  bool write_pending_ = false;  // waits until the output accepts more
-  bool was_full_ = false;
+  WriteQueue queue_;
   bool finishing_ = false;
   bool over_ = false;
   StreamEnd end_ = StreamEnd::closed;

@@ -31,6 +31,9 @@ class Session : public Receiver {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
+  // Whether no request waits for the engine or the command, so that no handler refers to it.
+  bool is_idle() const { return waiting_ == 0; }
+
   void on_payload(std::string_view payload) override;
   void on_room() override;
   void on_broken(const Error& error) override { outbox_.send(Fatal{error}); }

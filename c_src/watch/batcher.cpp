@@ -60,7 +60,8 @@ void Batcher::flush() {
     listener_.on_notice(std::move(*notice));
   }
   if (!batch_.empty()) {
-    if (credit_ != Engine::kUnlimited) --credit_;
+    // A batch that was begun before revoke() is sent without credit.
+    if (credit_ > 0 && credit_ != Engine::kUnlimited) --credit_;
     events_ += batch_.size();
     batch_bytes_ = 0;
     listener_.on_events(++seq_, batch_);

@@ -18,6 +18,7 @@ class Batcher {
   explicit Batcher(Listener& listener) : listener_(listener) { wanted_.set(); }
 
   void grant(std::uint64_t batches);
+  void revoke() { credit_ = 0; }
   bool has_credit() const { return credit_ > 0; }
   // The number of batches that may still be sent; nullopt is unlimited.
   std::optional<std::uint64_t> credit() const;

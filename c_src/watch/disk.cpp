@@ -12,6 +12,7 @@
 #include <cstring>
 #include <ctime>
 
+#include "watch/confinement.h"
 #include "watch/hash.h"
 
 namespace lookout {
@@ -95,8 +96,21 @@ std::variant<Look, int> look_at(int directory_fd, const std::string& name) {
   return look(directory_fd, name, AT_SYMLINK_NOFOLLOW);
 }
 
+namespace {
+
+// Where watching is confined, the target of a link that leads out may not be searched (EACCES).
+std::variant<Look, int> look_through_allowed(int directory_fd, const std::string& name) {
+  const UniqueFd target(::openat(directory_fd, name.c_str(), O_PATH | O_CLOEXEC));
+  if (!target) return errno;
+  if (!is_allowed(target.get())) return EACCES;
+  return look(target.get(), "", AT_EMPTY_PATH);
+}
+
+}  // namespace
+
 std::variant<Look, int> look_through(int directory_fd, const std::string& name) {
-  auto looked = look(directory_fd, name, 0);
+  auto looked =
+      is_confined() ? look_through_allowed(directory_fd, name) : look(directory_fd, name, 0);
   if (Look* seen = std::get_if<Look>(&looked)) {
     seen->linked = true;
   } else if (const int code = std::get<int>(looked); code == ELOOP || code == ENOTDIR) {

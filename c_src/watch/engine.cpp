@@ -140,6 +140,8 @@ class Engine::Impl : private ChangeSink {
     schedule();
   }
 
+  void revoke() { batcher_.revoke(); }
+
   void set(const Settings& settings) {
     if (settings.changes) batcher_.want(*settings.changes);
     if (settings.settle) settle_time_.set(milliseconds(*settings.settle));
@@ -525,6 +527,9 @@ void Engine::list(std::optional<std::string> under, bool with_stat, ChunkHandler
 }
 void Engine::grant(std::uint64_t batches) {
   impl_->grant(batches);
+}
+void Engine::revoke() {
+  impl_->revoke();
 }
 void Engine::set(const Settings& settings) {
   impl_->set(settings);

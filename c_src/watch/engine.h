@@ -101,6 +101,8 @@ class Engine {
   void list(std::optional<std::string> under, bool with_stat, ChunkHandler chunk, SeqHandler done);
   // Grants credit for `batches` more batches; kUnlimited removes the limit.
   void grant(std::uint64_t batches);
+  // Takes back all credit that is left: the subscriber is gone, and another may come.
+  void revoke();
   void set(const Settings& settings);
   // Must be called when the listener has room again.
   void resume();

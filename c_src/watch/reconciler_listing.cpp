@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "support/error.h"
+#include "watch/confinement.h"
 #include "watch/reconciler.h"
 
 namespace lookout {
@@ -14,6 +15,15 @@ constexpr int kItemsAStep = 16;
 constexpr int kSweptAStep = 512;
 // Longer than a remote file system keeps names that it has looked up (sshfs(1): 20 s).
 constexpr std::int64_t kNamesStay = 30'000'000'000;
+
+// The directory is reported without its entries. Returns whether it was reported with them before.
+bool make_opaque(Tree& tree, NodeId directory) {
+  if (tree.has(directory, DirMark::opaque)) return false;
+  tree.set(directory, DirMark::opaque);
+  tree.set(directory, DirMark::stale, false);
+  tree.set(directory, DirMark::suspect, false);
+  return true;
+}
 
 bool is_denied(int code) {
   return code == EACCES || code == EPERM;
@@ -265,6 +275,12 @@ void Reconciler::set_rules(RuleLoad load) {
 
 // Returns false if the directory cannot be listed now.
 bool Reconciler::watch_directory(NodeId directory, const DirectoryFd& fd) {
+  if (!is_allowed(fd->get())) {
+    if (make_opaque(tree_, directory)) {
+      sink_.notice(UnreadableNotice{tree_.path(directory), "not_allowed"});
+    }
+    return false;
+  }
   if (leave_out(directory, file_system(directory, fd).pseudo)) return false;
   if (is_to_be_polled(directory, fd)) {
     start_polling(directory);
@@ -335,10 +351,7 @@ bool Reconciler::leave_out(NodeId directory, std::string_view file_system) {
       tree_.identity(directory).device == tree_.identity(root).device) {
     return false;
   }
-  if (!tree_.has(directory, DirMark::opaque)) {
-    tree_.set(directory, DirMark::opaque);
-    tree_.set(directory, DirMark::stale, false);
-    tree_.set(directory, DirMark::suspect, false);
+  if (make_opaque(tree_, directory)) {
     sink_.notice(UnwatchedNotice{tree_.path(directory), std::string(file_system)});
   }
   return true;

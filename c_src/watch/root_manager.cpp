@@ -30,6 +30,11 @@ bool is_unanswered(const Error& error) {
   return error.reason == "eagain" || error.reason == "etimedout";
 }
 
+// Whether the path leads out of what may be watched.
+bool is_outside(const Error& error) {
+  return error.reason == "not_allowed";
+}
+
 bool is_polled(Backend backend) {
   return backend == Backend::poll || backend == Backend::fswatch;
 }
@@ -157,7 +162,8 @@ std::optional<Error> RootManager::add(const std::vector<std::string>& paths,
     }
     auto found = probe_at(path);
     const Error* error = std::get_if<Error>(&found);
-    if (error != nullptr && !options.wait_for_missing && !is_unanswered(*error)) return *error;
+    const bool waits = options.wait_for_missing && error != nullptr && !is_outside(*error);
+    if (error != nullptr && !waits && !is_unanswered(*error)) return *error;
     if (!given.insert(path).second) continue;
     Pointer root = make_root(path, kept, filter);
     root->tell = options.report_existing;
@@ -291,7 +297,9 @@ void RootManager::set_real(const Pointer& root, std::string real) {
 
 void RootManager::check_planted(const Pointer& root, const Result<Target>& found) {
   const Target* target = std::get_if<Target>(&found);
-  if (target == nullptr && !is_gone(std::get<Error>(found))) {
+  // A root whose path leads out of what may be watched is given up.
+  if (target == nullptr && !is_gone(std::get<Error>(found)) &&
+      !is_outside(std::get<Error>(found))) {
     not_checked(root, std::get<Error>(found));
   } else if (target == nullptr || target->identity != tree_.identity(root->node) ||
              !target->only.empty()) {

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <utility>
 
+#include "support/fd_link.h"
+#include "watch/confinement.h"
 #include "watch/way.h"
 
 namespace lookout {
@@ -28,7 +30,35 @@ std::vector<std::string_view> parts_below(std::string_view path, std::string_vie
 
 }  // namespace
 
+namespace {
+
+// As probe(), where watching is confined.
+Result<Target> probe_allowed(const std::string& path) {
+  const AllowedPath opened = open_allowed(path);
+  if (opened.outside) return not_allowed(path);
+  struct stat seen {};
+  if (opened.code != 0 || ::fstat(opened.fd.get(), &seen) != 0) {
+    return errno_error(opened.code != 0 ? opened.code : errno, "open", path);
+  }
+  if (!S_ISDIR(seen.st_mode)) {
+    const std::size_t slash = path.rfind('/');
+    auto above = probe_allowed(slash == 0 ? "/" : path.substr(0, slash));
+    if (auto* target = std::get_if<Target>(&above)) {
+      target->linked = ::lstat(path.c_str(), &seen) == 0 && S_ISLNK(seen.st_mode);
+      target->only = path.substr(slash + 1);
+    }
+    return above;
+  }
+  const UniqueFd readable(
+      ::open(fd_link(opened.fd.get()).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!readable) return errno_error(errno, "open", path);
+  return Target{path, {}, {seen.st_dev, seen.st_ino}, false};
+}
+
+}  // namespace
+
 Result<Target> probe(const std::string& path) {
+  if (is_confined()) return probe_allowed(path);
   struct stat seen {};
   if (::stat(path.c_str(), &seen) != 0) return errno_error(errno, "open", path);
   Target target{path, {}, {}, false};

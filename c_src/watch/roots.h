@@ -29,7 +29,7 @@ struct Target {
   bool linked = false;    // the single file is named by a symbolic link, which is followed
 };
 
-// Checks a path, symbolic links followed. Errors: those of stat(2) and open(2).
+// Checks a path, symbolic links followed. Errors: of stat(2), open(2), and not_allowed().
 Result<Target> probe(const std::string& path);
 
 struct Root;

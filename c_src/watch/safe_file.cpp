@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "support/fd_link.h"
+#include "watch/confinement.h"
 
 namespace lookout {
 namespace {
@@ -120,7 +121,7 @@ UniqueFd open_to_read(const SafePath& file) {
 
 SafeText read_text(const SafePath& file, std::size_t most) {
   if (file.code != 0) return {{}, file.code};
-  if (!S_ISREG(file.seen.st_mode)) return {};
+  if (!S_ISREG(file.seen.st_mode) || !is_allowed(file.fd.get())) return {};
   const UniqueFd fd = open_to_read(file);
   // Without /proc this fails with ENOENT, but the file is not missing.
   if (!fd) return {{}, errno == ENOENT ? ENOSYS : errno};

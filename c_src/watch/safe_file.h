@@ -45,7 +45,7 @@ std::string target_of(const SafePath& link);
 UniqueFd open_to_read(const SafePath& file);
 
 struct SafeText {
-  std::string text;  // empty unless it is a regular file
+  std::string text;  // empty unless it is a regular file that may be read (confinement.h)
   int code = 0;      // errno; EFBIG if the file has more than `most` bytes
 };
 

@@ -22,9 +22,9 @@ defmodule Lookout.Protocol do
     errno_unknown
 
     already_running already_watched bad_directory bad_group bad_limit bad_request bad_term bad_user closed enotsup frame_too_large
-    guardian_killed no_terminal not_found not_running not_watched overrun truncated_frame untrusted
+    guardian_killed in_use no_terminal not_allowed not_found not_running not_watched overrun port_died stalled truncated_frame untrusted
 
-    cgroup chdir close_stdin credit decode dup epoll_ctl exec group guard info inotify_init list nice open ping read redirect resize
+    allow cgroup chdir close_stdin credit decode dup epoll_ctl exec group guard info inotify_init list listen nice open ping pipe read redirect resize
     setrlimit setuid signal spawn stats stdin stop sync unwatch user watch write
 
     hup int quit ill trap abrt bus fpe kill usr1 segv usr2 pipe alrm term stkflt chld cont stop tstp ttin ttou urg xcpu
@@ -37,8 +37,8 @@ defmodule Lookout.Protocol do
     mqueue nfs nfsd nsfs proc pstore resctrl rpc_pipefs securityfs selinuxfs smackfs smb smb2 sysfs tracefs vboxsf vmhgfs
 
     attributes batches cgroup cpu_from cpu_system cpu_user created credit deleted directories directory dirty entries error events exit
-    fanotify fatal file files fswatch hello infinity inotify killed memory memory_from memory_peak modified nil notice ok other overflow
-    overflows poll polled proc renamed reply rescans root_created root_deleted roots signal stderr stdin_closed stdin_taken stdout symlink true unreadable unwatched watch_limit watches
+    fanotify fatal file files fswatch hello infinity inotify killed memory memory_from memory_peak modified new nil notice ok other overflow
+    overflows poll polled proc renamed reply rescans resumed root_created root_deleted roots session signal stderr stdin_closed stdin_taken stdout symlink true unreadable unwatched watch_limit watches
   )a
 
   @type id :: non_neg_integer

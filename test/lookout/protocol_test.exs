@@ -16,7 +16,7 @@ defmodule Lookout.ProtocolTest do
 
     for tag <-
           ~w(hello watch unwatch sync list info ping credit reply entries events notice fatal)a ++
-            ~w(spawn stdin close_stdin signal stop resize stats read stdout stderr stdin_taken stdin_closed exit)a do
+            ~w(spawn stdin close_stdin signal stop resize stats read stdout stderr stdin_taken stdin_closed exit session)a do
       assert tag in shown
     end
   end

@@ -1,0 +1,40 @@
+// The last payloads of a named session, for an owner that comes back: what it has not dealt with is
+// sent again. Pure.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace lookout {
+
+inline constexpr std::size_t kMaxKeptPayloads = 64;
+
+class KeptPayloads {
+ public:
+  void add_batch(std::uint64_t seq, std::string_view payload);
+  void add_notice(std::string_view payload);
+
+  // Whether everything that was sent after batch `seq` is kept. 0: before the first batch.
+  bool has_all_after(std::uint64_t seq) const { return seq <= last_ && seq >= needed_; }
+  // Calls `take` with each payload that was sent after batch `seq`, in order.
+  void after(std::uint64_t seq, const std::function<void(std::string_view)>& take) const;
+
+ private:
+  struct Kept {
+    std::uint64_t seq;  // of a notice: that of the batch before it
+    bool is_notice;
+    std::string payload;
+  };
+
+  void add(Kept kept);
+
+  std::deque<Kept> kept_;
+  std::uint64_t last_ = 0;    // the last batch
+  std::uint64_t needed_ = 0;  // an owner must have dealt with this batch
+};
+
+}  // namespace lookout

@@ -1,0 +1,138 @@
+#include "node/watch_session.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace lookout {
+namespace {
+
+const char* refusal(bool commands) {
+  return commands ? "a named session runs no commands; open one without a name for them"
+                  : "this node was started without --commands, so it runs none";
+}
+
+}  // namespace
+
+class WatchSession::Owner : public Sink {
+ public:
+  Owner(Channel& channel, Watching& watching, Commanding& commanding)
+      : channel_(&channel), outbox_(*this), session_(watching, commanding, outbox_) {}
+
+  void send(std::string_view payload) override {
+    if (channel_ != nullptr) channel_->send(payload);
+  }
+  bool has_room() const override { return channel_ != nullptr && channel_->has_room(); }
+
+  void leave() { channel_ = nullptr; }
+  bool is_idle() const { return session_.is_idle(); }
+  Outbox& outbox() { return outbox_; }
+  Session& session() { return session_; }
+
+ private:
+  Channel* channel_;
+  Outbox outbox_;
+  Session session_;
+};
+
+WatchSession::WatchSession(boost::asio::io_context& io, std::string name, std::uint64_t epoch,
+                           bool commands)
+    : io_(io),
+      name_(std::move(name)),
+      epoch_(epoch),
+      commands_(commands),
+      watching_(io, *this),
+      restricted_(watching_, commands),
+      commanding_(refusal(commands)) {}
+
+WatchSession::~WatchSession() = default;
+
+void WatchSession::attach(Channel& channel, std::optional<std::uint64_t> resumed,
+                          EndHandler ended) {
+  std::erase_if(former_, [](const auto& owner) { return owner->is_idle(); });
+  channel_ = &channel;
+  ended_ = std::move(ended);
+  owner_ = std::make_unique<Owner>(channel, restricted_, commanding_);
+  owner_->outbox().send(Hello{LOOKOUT_VERSION});
+  if (name_.empty()) return;
+  send_session(resumed);
+  if (!resumed) return;
+  kept_.after(*resumed, [&](std::string_view payload) { channel.send(payload); });
+  watching_.resume();
+}
+
+std::optional<std::uint64_t> WatchSession::resumable(std::uint64_t number) const {
+  if (number < epoch_ || !kept_.has_all_after(number - epoch_)) return std::nullopt;
+  return number - epoch_;
+}
+
+void WatchSession::send_session(std::optional<std::uint64_t> resumed) {
+  writer_.begin();
+  writer_.tuple(2);
+  writer_.atom("session");
+  writer_.tuple(resumed ? 3 : 2);
+  writer_.atom(resumed ? "resumed" : "new");
+  writer_.natural(epoch_);
+  if (resumed) writer_.natural(*resumed);
+  channel_->send(writer_.bytes());
+}
+
+void WatchSession::detach() {
+  if (channel_ == nullptr) return;
+  channel_ = nullptr;
+  ended_ = nullptr;
+  program_.reset();
+  watching_.revoke();
+  owner_->leave();
+  former_.push_back(std::move(owner_));
+}
+
+void WatchSession::on_payload(std::string_view payload) {
+  if (channel_ == nullptr) return;
+  if (!commands_ || !name_.empty() || !is_command_request(payload)) {
+    return owner_->session().on_payload(payload);
+  }
+  if (program_ == nullptr && !start_program()) return;
+  program_->send(payload);
+}
+
+bool WatchSession::start_program() {
+  auto started = ChildProgram::start(io_, *channel_, [this](const Error& error) {
+    if (channel_ == nullptr) return;
+    owner_->outbox().send(Fatal{error});
+    const EndHandler ended = ended_;  // the call resets it
+    if (ended) ended("command_lost");
+  });
+  if (auto* error = std::get_if<Error>(&started)) {
+    owner_->outbox().send(Reply{std::nullopt, std::move(*error)});
+    return false;
+  }
+  program_ = std::get<std::unique_ptr<ChildProgram>>(std::move(started));
+  return true;
+}
+
+void WatchSession::on_large(std::size_t size) {
+  if (channel_ == nullptr) return;
+  owner_->outbox().send(
+      Reply{std::nullopt, Error{"frame_too_large", "read", "",
+                                "a request of " + std::to_string(size) + " bytes came; at most " +
+                                    std::to_string(kMaxFrame) + " are taken"}});
+}
+
+void WatchSession::on_room() {
+  if (owner_) owner_->session().on_room();
+  if (program_) program_->on_room();
+}
+
+void WatchSession::on_events(std::uint64_t seq, const std::vector<Event>& events) {
+  encode(writer_, EventBatch{seq, events});
+  if (!name_.empty()) kept_.add_batch(seq, writer_.bytes());
+  if (channel_ != nullptr) channel_->send(writer_.bytes());
+}
+
+void WatchSession::on_notice(Notice notice) {
+  encode(writer_, notice);
+  if (!name_.empty()) kept_.add_notice(writer_.bytes());
+  if (channel_ != nullptr) channel_->send(writer_.bytes());
+}
+
+}  // namespace lookout

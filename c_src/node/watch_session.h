@@ -1,0 +1,80 @@
+// A session: one engine, and the requests of its owner. A named session outlives its owner. While
+// nobody reads, it merges changes as for a reader without credit.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bridge/engine_watching.h"
+#include "bridge/outbox.h"
+#include "bridge/session.h"
+#include "node/channel.h"
+#include "node/child_program.h"
+#include "node/kept_payloads.h"
+#include "node/rights.h"
+
+namespace lookout {
+
+class WatchSession : private Listener {
+ public:
+  // `name` is empty for a session that ends with its owner. `epoch` is different for each session:
+  // a batch of a named session has the number epoch + seq for its owners, so that no batch of
+  // another session of the same name is taken for it.
+  WatchSession(boost::asio::io_context& io, std::string name, std::uint64_t epoch, bool commands);
+  ~WatchSession() override;
+  WatchSession(const WatchSession&) = delete;
+  WatchSession& operator=(const WatchSession&) = delete;
+
+  const std::string& name() const { return name_; }
+  bool is_attached() const { return channel_ != nullptr; }
+
+  // Gives the session an owner. Sends hello and, in a named session, {session, {new, Epoch}} or
+  // {session, {resumed, Epoch, Batch}} with what was sent after that batch. `ended` is called from
+  // the loop if the session cannot go on, with the reason.
+  using EndHandler = std::function<void(std::string_view reason)>;
+  // The batch of this session that has the number epoch + seq, if all after it is kept.
+  std::optional<std::uint64_t> resumable(std::uint64_t number) const;
+  void attach(Channel& channel, std::optional<std::uint64_t> resumed, EndHandler ended);
+  // The owner is gone. Its credit is taken back, and its replies are dropped.
+  void detach();
+
+  void on_payload(std::string_view payload);
+  // The owner has sent a request that was too large to be read.
+  void on_large(std::size_t size);
+  void on_room();
+
+  // Whether destroying it would wait for a system call that does not return.
+  bool is_stuck() const { return watching_.is_stuck(); }
+
+ private:
+  // One owner's requests. It stays until its last request is answered, since the engine holds the
+  // handlers.
+  class Owner;
+
+  void on_events(std::uint64_t seq, const std::vector<Event>& events) override;
+  void on_notice(Notice notice) override;
+  bool has_room() const override { return channel_ != nullptr && channel_->has_room(); }
+  void send_session(std::optional<std::uint64_t> resumed);
+  bool start_program();
+
+  boost::asio::io_context& io_;
+  std::string name_;
+  std::uint64_t epoch_;
+  bool commands_;
+  EngineWatching watching_;
+  RestrictedWatching restricted_;
+  RefusedCommanding commanding_;
+  TermWriter writer_;
+  KeptPayloads kept_;
+  Channel* channel_ = nullptr;
+  EndHandler ended_;
+  std::unique_ptr<ChildProgram> program_;  // which runs commands
+  std::unique_ptr<Owner> owner_;
+  std::vector<std::unique_ptr<Owner>> former_;  // with requests that are not answered yet
+};
+
+}  // namespace lookout

@@ -1,0 +1,128 @@
+defmodule Lookout.NodeCase do
+  @moduledoc false
+  # A test with `lookout_port --node` and VMs that talk with it. All find it by its port instead of epmd. In the context are `root`, a directory
+  # that it allows to watch, and `cookie`, the file with its cookie.
+
+  use ExUnit.CaseTemplate
+
+  import ExUnit.Callbacks
+  import Lookout.Case, only: [eventually: 1]
+
+  alias Lookout.NodeClient
+
+  @cookie "a_cookie_of_these_tests"
+
+  using do
+    quote do
+      use Lookout.Case
+      import Lookout.NodeCase
+    end
+  end
+
+  setup do
+    number = System.unique_integer([:positive])
+    dir = Path.join(System.tmp_dir!(), "lookout-node-#{System.pid()}-#{number}")
+    root = Path.join(dir, "in")
+    File.mkdir_p!(root)
+    cookie = Path.join(dir, "cookie")
+    File.write!(cookie, @cookie <> "\n")
+    File.chmod!(cookie, 0o400)
+    on_exit(fn -> {_output, 0} = System.cmd("rm", ["-rf", dir]) end)
+    {:ok, node_dir: dir, root: root, cookie: cookie}
+  end
+
+  def cookie, do: @cookie
+
+  def free_port! do
+    {:ok, socket} = :gen_tcp.listen(0, [])
+    {:ok, port} = :inet.port(socket)
+    :gen_tcp.close(socket)
+    port
+  end
+
+  def start_node!(%{cookie: cookie, root: root}, options \\ []) do
+    port = options[:port] || free_port!()
+    address = options[:address] || "127.0.0.1"
+    allow = Enum.flat_map(options[:allow] || [root], &["--allow", &1])
+
+    arguments =
+      ["--node", "watch@127.0.0.1", "--listen", "#{address}:#{port}", "--no-epmd", "--cookie-file", cookie] ++
+        allow ++ (options[:arguments] || [])
+
+    program =
+      Port.open({:spawn_executable, Lookout.port_path()}, [
+        :binary,
+        :exit_status,
+        :stderr_to_stdout,
+        line: 1000,
+        args: arguments
+      ])
+
+    assert_receive {^program, {:data, {:eol, line}}}, 20_000
+    assert line =~ "node watch@127.0.0.1 listens on #{address}:#{port}"
+    {:os_pid, os_pid} = Port.info(program, :os_pid)
+    on_exit(fn -> System.cmd("kill", ["-KILL", "#{os_pid}"], stderr_to_stdout: true) end)
+    %{program: program, port: port, os_pid: os_pid, name: :"watch@127.0.0.1"}
+  end
+
+  def start_vm!(node, options \\ []) do
+    code_path = for dir <- :code.get_path(), argument <- [~c"-pa", dir], do: argument
+
+    arguments =
+      [~c"-start_epmd", ~c"false", ~c"-erl_epmd_port", Integer.to_charlist(node.port), ~c"-dist_listen", ~c"false"] ++
+        [~c"-setcookie", to_charlist(options[:cookie] || @cookie)] ++ (options[:arguments] || [])
+
+    {:ok, peer, _name} =
+      :peer.start(%{
+        name: options[:name] || :"app-#{System.pid()}-#{System.unique_integer([:positive])}",
+        host: ~c"127.0.0.1",
+        longnames: true,
+        connection: :standard_io,
+        args: arguments ++ code_path
+      })
+
+    on_exit(fn -> stop(peer) end)
+    {:ok, _started} = :peer.call(peer, :application, :ensure_all_started, [:elixir])
+    peer
+  end
+
+  # A VM that was killed is gone already.
+  defp stop(peer) do
+    :peer.stop(peer)
+  catch
+    :exit, _gone -> :ok
+  end
+
+  def on(peer, function, arguments), do: :peer.call(peer, NodeClient, function, arguments, 40_000)
+
+  def open!(peer, node, open \\ :open) do
+    client = on(peer, :open, [node.name, open])
+    assert {:data, {:hello, 1, version}} = on(peer, :next, [client])
+    assert version == Mix.Project.config()[:version]
+    client
+  end
+
+  def reply(peer, client, request) do
+    id = elem(request, 1)
+    on(peer, :request, [client, request])
+    messages = on(peer, :until, [client, :reply])
+    assert {:data, {:reply, ^id, result}} = List.last(messages)
+    {result, Enum.drop(messages, -1)}
+  end
+
+  def watch!(peer, client, root, options \\ [credit: :infinity]) do
+    assert {:ok, _before} = reply(peer, client, {:watch, 1, [root], options})
+  end
+
+  def events(messages), do: for({:data, {:events, _seq, events}} <- messages, event <- events, do: event)
+  def seqs(messages), do: for({:data, {:events, seq, _events}} <- messages, do: seq)
+
+  @doc "The status of the node, as its map."
+  def status(peer, node) do
+    {:ok, status} = on(peer, :genserver_call, [:lookout, node.name, :status])
+    status
+  end
+
+  @doc "Waits until the node has so many sessions."
+  def await_sessions(peer, node, number), do: eventually(fn -> status(peer, node).sessions == number end)
+end
