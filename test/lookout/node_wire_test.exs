@@ -109,11 +109,22 @@ defmodule Lookout.NodeWireTest do
       assert on(vm, :signal_of, [monitor]) == {:down, :shutdown}
     end
 
+    test "comes and goes for :net_kernel.monitor_nodes as a hidden node", context do
+      node = start_node!(context)
+      vm = start_vm!(node)
+      watcher = on(vm, :watch_node, [node.name])
+      assert on(vm, :signal_of, [watcher]) == {:nodeup, :hidden}
+      signal(node.os_pid, "KILL")
+      assert on(vm, :signal_of, [watcher]) == {:nodedown, :hidden}
+      again = start_node!(context, port: node.port)
+      assert :peer.call(vm, Node, :ping, [again.name]) == :pong
+      assert on(vm, :signal_of, [watcher]) == {:nodeup, :hidden}
+    end
+
     test "stays connected where nothing is sent but ticks", context do
       node = start_node!(context)
       # A tick each second; a node that answers none is away after five.
       vm = start_vm!(node, arguments: [~c"-kernel", ~c"net_ticktime", ~c"4"])
-      :ok = :peer.call(vm, :net_kernel, :monitor_nodes, [true, [node_type: :all]])
       client = open!(vm, node)
       Process.sleep(12_000)
       assert {:ok, []} = reply(vm, client, {:ping, 1})

@@ -33,6 +33,7 @@ defmodule Lookout.NodeCase do
 
   def cookie, do: @cookie
 
+  @doc "A TCP port that nothing listens on."
   def free_port! do
     {:ok, socket} = :gen_tcp.listen(0, [])
     {:ok, port} = :inet.port(socket)
@@ -40,14 +41,20 @@ defmodule Lookout.NodeCase do
     port
   end
 
+  @doc """
+  Starts the node and waits until it listens. Options: `address` (as for `--listen`), `host` (of its name), `port`, `allow`, `epmd` (the port of the epmd
+  that it registers with), `arguments`.
+  """
   def start_node!(%{cookie: cookie, root: root}, options \\ []) do
     port = options[:port] || free_port!()
     address = options[:address] || "127.0.0.1"
+    name = "watch@#{options[:host] || "127.0.0.1"}"
     allow = Enum.flat_map(options[:allow] || [root], &["--allow", &1])
+    epmd = if options[:epmd], do: [], else: ["--no-epmd"]
 
     arguments =
-      ["--node", "watch@127.0.0.1", "--listen", "#{address}:#{port}", "--no-epmd", "--cookie-file", cookie] ++
-        allow ++ (options[:arguments] || [])
+      ["--node", name, "--listen", "#{address}:#{port}", "--cookie-file", cookie] ++
+        epmd ++ allow ++ (options[:arguments] || [])
 
     program =
       Port.open({:spawn_executable, Lookout.port_path()}, [
@@ -55,30 +62,43 @@ defmodule Lookout.NodeCase do
         :exit_status,
         :stderr_to_stdout,
         line: 1000,
-        args: arguments
+        args: arguments,
+        env: [{~c"ERL_EPMD_PORT", to_charlist("#{options[:epmd]}")}]
       ])
 
     assert_receive {^program, {:data, {:eol, line}}}, 20_000
-    assert line =~ "node watch@127.0.0.1 listens on #{address}:#{port}"
+    assert line =~ "node #{name} listens on #{address}:#{port}"
     {:os_pid, os_pid} = Port.info(program, :os_pid)
-    on_exit(fn -> System.cmd("kill", ["-KILL", "#{os_pid}"], stderr_to_stdout: true) end)
-    %{program: program, port: port, os_pid: os_pid, name: :"watch@127.0.0.1"}
+
+    on_exit(fn ->
+      System.cmd("kill", ["-CONT", "#{os_pid}"], stderr_to_stdout: true)
+      System.cmd("kill", ["-KILL", "#{os_pid}"], stderr_to_stdout: true)
+    end)
+
+    %{program: program, port: port, os_pid: os_pid, name: String.to_atom(name)}
   end
 
+  @doc """
+  Starts a VM that finds the node. Options: `name`, `host`, `cookie`, `port` (where it connects, if not to the node's), `epmd` (the port of an epmd that it
+  asks instead), `arguments`.
+  """
   def start_vm!(node, options \\ []) do
     code_path = for dir <- :code.get_path(), argument <- [~c"-pa", dir], do: argument
+    port = Integer.to_charlist(options[:port] || node.port)
+    epmd = if options[:epmd], do: [], else: [~c"-erl_epmd_port", port]
 
     arguments =
-      [~c"-start_epmd", ~c"false", ~c"-erl_epmd_port", Integer.to_charlist(node.port), ~c"-dist_listen", ~c"false"] ++
-        [~c"-setcookie", to_charlist(options[:cookie] || @cookie)] ++ (options[:arguments] || [])
+      [~c"-start_epmd", ~c"false", ~c"-dist_listen", ~c"false"] ++
+        epmd ++ [~c"-setcookie", to_charlist(options[:cookie] || @cookie)] ++ (options[:arguments] || [])
 
     {:ok, peer, _name} =
       :peer.start(%{
         name: options[:name] || :"app-#{System.pid()}-#{System.unique_integer([:positive])}",
-        host: ~c"127.0.0.1",
+        host: to_charlist(options[:host] || "127.0.0.1"),
         longnames: true,
         connection: :standard_io,
-        args: arguments ++ code_path
+        args: arguments ++ code_path,
+        env: if(options[:epmd], do: [{~c"ERL_EPMD_PORT", Integer.to_charlist(options[:epmd])}], else: [])
       })
 
     on_exit(fn -> stop(peer) end)

@@ -99,6 +99,7 @@ defmodule Lookout.NodeClient do
     end)
   end
 
+  @doc "The next signal or message of such a process."
   def signal_of(process), do: call(process, :next)
 
   defp serve_signals(pid) do
@@ -111,6 +112,34 @@ defmodule Lookout.NodeClient do
     end
 
     serve_signals(pid)
+  end
+
+  @doc "A process that gets the messages of :net_kernel.monitor_nodes/2 about the node, which it connects to."
+  def watch_node(node) do
+    caller = self()
+
+    process =
+      spawn(fn ->
+        :ok = :net_kernel.monitor_nodes(true, node_type: :all)
+        true = Node.connect(node)
+        send(caller, {self(), :ready})
+        serve_node(node)
+      end)
+
+    receive do
+      {^process, :ready} -> process
+    end
+  end
+
+  defp serve_node(node) do
+    receive do
+      {:call, from, tag, :next} ->
+        receive do
+          {change, ^node, info} when change in [:nodeup, :nodedown] -> send(from, {tag, {change, info[:node_type]}})
+        end
+    end
+
+    serve_node(node)
   end
 
   @doc "What a monitor of a process by this name says, where there is none."
