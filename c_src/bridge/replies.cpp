@@ -222,6 +222,14 @@ void encode(TermWriter& out, const Notice& notice) {
   std::visit(NoticeEncoder{out}, notice);
 }
 
+void encode(TermWriter& out, const SessionBegin& begin) {
+  put_begin(out, 2, "session");
+  out.tuple(begin.resumed ? 3 : 2);
+  out.atom(begin.resumed ? "resumed" : "new");
+  out.natural(begin.epoch);
+  if (begin.resumed) out.natural(*begin.resumed);
+}
+
 void encode(TermWriter& out, const Fatal& fatal) {
   put_begin(out, 2, "fatal");
   put(out, fatal.error);

@@ -42,6 +42,12 @@ struct EventBatch {
   const std::vector<Event>& events;
 };
 
+// The beginning of a named session, or of a new owner's part of it. Over Erlang distribution only.
+struct SessionBegin {
+  std::uint64_t epoch;
+  std::optional<std::uint64_t> resumed;  // after this batch; none: the session is new
+};
+
 // The final message before an exit with a non-zero status.
 struct Fatal {
   Error error;
@@ -53,6 +59,7 @@ void encode(TermWriter& out, const Reply& reply);
 void encode(TermWriter& out, const Entries& chunk);
 void encode(TermWriter& out, const EventBatch& batch);
 void encode(TermWriter& out, const Notice& notice);
+void encode(TermWriter& out, const SessionBegin& begin);
 void encode(TermWriter& out, const Fatal& fatal);
 
 }  // namespace lookout

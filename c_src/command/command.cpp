@@ -97,19 +97,20 @@ bool Command::runs(pid_t id) const {
 
 void Command::watch_link() {
   running_->link.async_wait(
-      stream_descriptor::wait_read, [this, id = running_->id](const auto& error) {
+      stream_descriptor::wait_read, lifetime_.guard([this, id = running_->id](const auto& error) {
         if (error || !runs(id)) return;
         while (const auto report = receive_report(running_->link.native_handle()))
           on_report(*report);
         // After end of file on the link the guardian ends soon.
         if (errno != 0) watch_link();
-      });
+      }));
 }
 
 void Command::watch_guardian() {
-  running_->process.async_wait(stream_descriptor::wait_read, [this](const auto& error) {
-    if (!error) on_guardian_end();
-  });
+  running_->process.async_wait(stream_descriptor::wait_read,
+                               lifetime_.guard([this](const auto& error) {
+                                 if (!error) on_guardian_end();
+                               }));
 }
 
 void Command::oversee() {
@@ -119,7 +120,7 @@ void Command::oversee() {
 
 void Command::oversee(pid_t id) {
   running_->oversee_timer.expires_after(kOverseePause);
-  running_->oversee_timer.async_wait([this, id](const auto& error) {
+  running_->oversee_timer.async_wait(lifetime_.guard([this, id](const auto& error) {
     if (error || !runs(id)) return;
     if (auto failure = running_->stop_failure()) answer_stops(*failure);
     // Its processes cannot be killed; on_tree_gone() follows when they have ended.
@@ -128,7 +129,7 @@ void Command::oversee(pid_t id) {
     if (!running_->overseen) return;
     if (running_->guardian_fails()) running_->kill_guardian();
     oversee(id);
-  });
+  }));
 }
 
 void Command::on_report(const Report& report) {
@@ -191,9 +192,9 @@ void Command::sweep() {
   if (running_->sweep()) return on_tree_gone();
   running_->sweep_timer.expires_after(running_->sweep_pause);
   running_->sweep_pause = std::min(running_->sweep_pause * 2, kLongestSweepPause);
-  running_->sweep_timer.async_wait([this](const auto& error) {
+  running_->sweep_timer.async_wait(lifetime_.guard([this](const auto& error) {
     if (!error) sweep();
-  });
+  }));
 }
 
 void Command::on_tree_gone() {
@@ -215,7 +216,7 @@ void Command::fail() {
 
 void Command::on_stream_end() {
   // The stream that calls this must outlive the call.
-  boost::asio::post(io_, [this] { finish_if_over(); });
+  boost::asio::post(io_, lifetime_.guard([this] { finish_if_over(); }));
 }
 
 void Command::finish_if_over() {
@@ -341,9 +342,10 @@ bool Command::send_orders() {
     orders.clear();
     return false;
   }
-  running_->link.async_wait(stream_descriptor::wait_write, [this](const auto& error) {
-    if (!error && running_ && !send_orders()) end_link();
-  });
+  running_->link.async_wait(stream_descriptor::wait_write,
+                            lifetime_.guard([this](const auto& error) {
+                              if (!error && running_ && !send_orders()) end_link();
+                            }));
   return true;
 }
 

@@ -19,6 +19,7 @@
 #include "command/output_stream.h"
 #include "command/usage.h"
 #include "support/error.h"
+#include "support/lifetime.h"
 
 namespace lookout {
 
@@ -125,6 +126,7 @@ class Command {
   boost::asio::io_context& io_;
   CommandListener& listener_;
   std::unique_ptr<Running> running_;
+  Lifetime lifetime_;
 };
 
 }  // namespace lookout

@@ -61,11 +61,11 @@ void InputStream::step() {
 
 void InputStream::wait_writable() {
   if (std::exchange(wait_pending_, true)) return;
-  descriptor_->async_wait(stream_descriptor::wait_write, [this](const auto& error) {
+  descriptor_->async_wait(stream_descriptor::wait_write, lifetime_.guard([this](const auto& error) {
     if (error) return;
     wait_pending_ = false;
     step();
-  });
+  }));
 }
 
 void InputStream::on_broken() {

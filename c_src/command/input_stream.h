@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "command/byte_queue.h"
+#include "support/lifetime.h"
 #include "support/unique_fd.h"
 
 namespace lookout {
@@ -60,6 +61,7 @@ class InputStream {
   bool in_line_ = false;  // the last byte written does not end a line
   bool closing_ = false;
   bool wait_pending_ = false;
+  Lifetime lifetime_;
 };
 
 }  // namespace lookout

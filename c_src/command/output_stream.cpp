@@ -113,11 +113,11 @@ void OutputStream::look_for_the_end() {
 
 void OutputStream::wait_readable() {
   if (std::exchange(waiting_, true)) return;
-  descriptor_->async_wait(stream_descriptor::wait_read, [this](const auto& error) {
+  descriptor_->async_wait(stream_descriptor::wait_read, lifetime_.guard([this](const auto& error) {
     if (error) return;
     waiting_ = false;
     step();
-  });
+  }));
 }
 
 void OutputStream::end() {

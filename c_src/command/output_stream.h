@@ -14,6 +14,7 @@
 #include <optional>
 #include <string_view>
 
+#include "support/lifetime.h"
 #include "support/unique_fd.h"
 
 namespace lookout {
@@ -69,6 +70,7 @@ class OutputStream {
   std::uint64_t credit_ = 0;
   bool waiting_ = false;             // a wait for the descriptor to become readable is pending
   std::optional<std::size_t> left_;  // most bytes to come, after no_writer_left()
+  Lifetime lifetime_;
 };
 
 }  // namespace lookout

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <boost/asio/post.hpp>
+#include <boost/system/system_error.hpp>
 #include <cerrno>
 #include <memory>
 #include <string>
@@ -86,15 +87,19 @@ Result<std::unique_ptr<ChildProgram>> ChildProgram::start(asio::io_context& io, 
   auto& from = std::get<Pipe>(messages);
   const auto spawned = spawn_self(to.read.get(), from.write.get());
   if (spawned.code != 0) return errno_error(spawned.code, "spawn", kSelf);
-  reap_when_ended(io, spawned.pid);
-  return std::unique_ptr<ChildProgram>(
-      new ChildProgram(io, std::move(to.write), std::move(from.read), output, std::move(lost)));
+  try {
+    reap_when_ended(io, spawned.pid);
+    return std::unique_ptr<ChildProgram>(
+        new ChildProgram(io, std::move(to.write), std::move(from.read), output, std::move(lost)));
+  } catch (const boost::system::system_error& error) {
+    return errno_error(error.code().value(), "epoll_ctl", "");
+  }
 }
 
 ChildProgram::ChildProgram(asio::io_context& io, UniqueFd input, UniqueFd output, Sink& sink,
                            LostHandler lost)
-    : input_(io, input.release()),
-      output_(io, output.release()),
+    : input_(io),
+      output_(io),
       sink_(sink),
       lost_(std::move(lost)),
       frames_(kMaxPayload),
@@ -104,6 +109,10 @@ ChildProgram::ChildProgram(asio::io_context& io, UniqueFd input, UniqueFd output
               [this](const error_code& error) {
                 lose(errno_error(error.value(), "write", "lookout_port"));
               }}) {
+  input_.assign(input.get());
+  input.release();
+  output_.assign(output.get());
+  output.release();
   input_.non_blocking(true);
   output_.non_blocking(true);
   read();

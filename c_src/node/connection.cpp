@@ -49,14 +49,15 @@ std::uint32_t random_number() {
 Connection::Connection(asio::io_context& io, UniqueFd socket, const NodeIdentity& self,
                        ReadBuffer& buffer, ConnectionEvents& events)
     : io_(io),
-      socket_(io, socket.release()),
+      socket_(io),
       deadline_(io),
       buffer_(buffer),
       events_(events),
       handshake_(self, random_number()),
       queue_(io, socket_, kRoom,
              {[] {}, [this] { events_.on_room(*this); }, [this](const error_code&) { close(); }}) {
-  const int fd = socket_.native_handle();
+  socket_.assign(socket.get());
+  const int fd = socket.release();
   socket_.non_blocking(true);
   set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);

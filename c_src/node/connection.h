@@ -45,7 +45,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   static constexpr std::size_t kRoom = std::size_t{1024} * 1024;             // bytes
   static constexpr std::size_t kMaxBacklog = std::size_t{64} * 1024 * 1024;  // bytes
 
-  // `self`, `buffer` and `events` must outlive the connection.
+  // `self`, `buffer` and `events` must outlive the connection. Throws boost::system::system_error
+  // where the kernel refuses to watch the socket.
   Connection(boost::asio::io_context& io, UniqueFd socket, const NodeIdentity& self,
              ReadBuffer& buffer, ConnectionEvents& events);
   Connection(const Connection&) = delete;

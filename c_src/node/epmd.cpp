@@ -80,7 +80,10 @@ void EpmdClient::connect() {
   if (::connect(fd.get(), to, sizeof address) != 0 && errno != EINPROGRESS) {
     return fail(std::strerror(errno));
   }
-  socket_.assign(fd.release());
+  error_code refused;
+  socket_.assign(fd.get(), refused);
+  if (refused) return fail(refused.message());
+  fd.release();
   socket_.async_wait(asio::posix::stream_descriptor::wait_write, [this](const error_code& error) {
     if (!error && !stopped_) on_connected();
   });

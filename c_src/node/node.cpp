@@ -1,6 +1,7 @@
 #include "node/node.h"
 
 #include <algorithm>
+#include <boost/system/system_error.hpp>
 #include <utility>
 #include <variant>
 
@@ -76,9 +77,13 @@ Node::Node(boost::asio::io_context& io, const NodeIdentity& self, UniqueFd liste
 void Node::on_accepted(UniqueFd socket) {
   if (strangers_.size() >= kMaxStrangers) drop_oldest_stranger();
   ConnectionEvents& events = *this;
-  auto connection = std::make_shared<Connection>(io_, std::move(socket), self_, buffer_, events);
-  strangers_.push_back(connection);
-  connection->start();
+  try {
+    strangers_.push_back(
+        std::make_shared<Connection>(io_, std::move(socket), self_, buffer_, events));
+  } catch (const boost::system::system_error&) {
+    return drop_oldest_stranger();  // the kernel has no room for another one
+  }
+  strangers_.back()->start();
 }
 
 void Node::drop_oldest_stranger() {

@@ -54,7 +54,7 @@ void WatchSession::attach(Channel& channel, std::optional<std::uint64_t> resumed
   owner_ = std::make_unique<Owner>(channel, restricted_, commanding_);
   owner_->outbox().send(Hello{LOOKOUT_VERSION});
   if (name_.empty()) return;
-  send_session(resumed);
+  owner_->outbox().send(SessionBegin{epoch_, resumed});
   if (!resumed) return;
   kept_.after(*resumed, [&](std::string_view payload) { channel.send(payload); });
   watching_.resume();
@@ -63,17 +63,6 @@ void WatchSession::attach(Channel& channel, std::optional<std::uint64_t> resumed
 std::optional<std::uint64_t> WatchSession::resumable(std::uint64_t number) const {
   if (number < epoch_ || !kept_.has_all_after(number - epoch_)) return std::nullopt;
   return number - epoch_;
-}
-
-void WatchSession::send_session(std::optional<std::uint64_t> resumed) {
-  writer_.begin();
-  writer_.tuple(2);
-  writer_.atom("session");
-  writer_.tuple(resumed ? 3 : 2);
-  writer_.atom(resumed ? "resumed" : "new");
-  writer_.natural(epoch_);
-  if (resumed) writer_.natural(*resumed);
-  channel_->send(writer_.bytes());
 }
 
 void WatchSession::detach() {

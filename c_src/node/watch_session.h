@@ -58,7 +58,6 @@ class WatchSession : private Listener {
   void on_events(std::uint64_t seq, const std::vector<Event>& events) override;
   void on_notice(Notice notice) override;
   bool has_room() const override { return channel_ != nullptr && channel_->has_room(); }
-  void send_session(std::optional<std::uint64_t> resumed);
   bool start_program();
 
   boost::asio::io_context& io_;

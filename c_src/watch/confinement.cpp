@@ -175,6 +175,13 @@ bool is_allowed(int fd) {
   });
 }
 
+bool is_allowed_path(const std::string& path) {
+  const auto& directories = confinement().directories;
+  return !is_confined() ||
+         std::any_of(directories.begin(), directories.end(),
+                     [&](const Allowed& allowed) { return is_in(path, allowed.real); });
+}
+
 AllowedPath open_allowed(const std::string& path) {
   return Walk().run(path);
 }

@@ -25,6 +25,9 @@ bool is_confined();
 // confined. Makes no call that waits for a remote file system.
 bool is_allowed(int fd);
 
+// Whether a path without symbolic links is in an allowed directory, or is one.
+bool is_allowed_path(const std::string& path);
+
 // Opens a path with O_PATH, symbolic links followed. The result is in an allowed directory, and the
 // names of nothing else were looked up.
 struct AllowedPath {

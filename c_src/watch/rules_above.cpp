@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "watch/confinement.h"
 #include "watch/disk.h"
 #include "watch/remote_calls.h"
 #include "watch/way.h"
@@ -120,7 +121,7 @@ int RulesAbove::search(const RemoteMounts& mounts) {
   repository_ = std::move(answer.rules);
   if (repository_.begins) {
     phase_ = at_ == real_ ? Phase::done : Phase::read;
-  } else if (at_ == "/") {
+  } else if (at_ == "/" || !is_allowed_path(parent_of(at_))) {
     phase_ = Phase::done;
   } else {
     at_ = parent_of(at_);

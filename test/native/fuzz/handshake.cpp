@@ -14,7 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Handshake handshake(self, 0x12345678);
   std::string reply;
   // The input says by its first byte in which pieces it comes.
-  const std::size_t piece = size == 0 ? 1 : 1 + bytes[0] % 64;
+  const std::size_t piece = size == 0 ? 1 : 1 + static_cast<unsigned char>(bytes[0]) % 64;
   for (std::size_t at = 1; at < size && handshake.state() == Handshake::State::running;
        at += piece) {
     handshake.take(bytes.substr(at, piece), reply);
