@@ -1,16 +1,46 @@
 defmodule Lookout.Bridge do
   @moduledoc false
-  # The Erlang port of `lookout_port`: frames are sent at once or, while the port is busy, queued in the outbox. The
-  # calling process is never suspended by a busy port.
+  # The connection to a `lookout_port`: an Erlang port (`Lookout.Bridge.Port`), or a session of a `lookout_port` that runs as
+  # a node of the cluster (`Lookout.Bridge.Node`). The module is chosen once, by `open/1`. Requests are sent at once or,
+  # while the connection is busy, queued in the outbox. The calling process is never suspended by a busy connection.
+  #
+  # The owner receives `{port, {:data, data}}` and `{port, {:exit_status, status}}`, where `port` is the field of that name:
+  # a port, or the reference of a session. A port also sends `{:EXIT, port, reason}`, a session
+  # `{:DOWN, port, :process, {:lookout, node}, reason}`.
 
   alias Lookout.{Error, Protocol, Sealed}
 
-  @type t :: %__MODULE__{port: port, os_pid: nil | pos_integer, outbox: :queue.queue(Sealed.t(binary))}
+  @type transport :: Lookout.Bridge.Port | Lookout.Bridge.Node
+  @type t :: %__MODULE__{
+          transport: transport,
+          port: port | reference,
+          node: nil | node,
+          os_pid: nil | pos_integer,
+          outbox: :queue.queue(Sealed.t(term))
+        }
 
-  @enforce_keys [:port]
-  defstruct [:port, :os_pid, outbox: :queue.new()]
+  @typedoc "The path of a `lookout_port`; or a node, and the message that opens a session there (docs/protocol.md)."
+  @type target :: binary | {node, :open | {:open, binary, non_neg_integer, non_neg_integer}}
 
-  # Milliseconds between two attempts to send to a busy port, while `await/3` blocks.
+  @doc "Opens the connection for the calling process."
+  @callback open(target) :: {:ok, t} | {:error, Error.t()}
+  @doc "What `command/2` takes for a request."
+  @callback encode(term) :: term
+  @doc "Sends a frame; false if the connection is busy. The frame is lost if the connection is closed."
+  @callback command(t, frame :: term) :: boolean
+  @doc "Ends `lookout_port`, or the session, in good order."
+  @callback part(t, Protocol.id(), timeout) :: :ok
+  @doc "Closes the connection, which ends `lookout_port` or the session."
+  @callback close(t) :: :ok
+  @doc "Closes the connection. A session with a name stays, for its next owner."
+  @callback leave(t) :: :ok
+  @doc "Ends a `lookout_port` that does not answer."
+  @callback kill(t) :: :ok
+
+  @enforce_keys [:transport, :port]
+  defstruct [:transport, :port, :node, :os_pid, outbox: :queue.new()]
+
+  # Milliseconds between two attempts to send on a busy connection, while `await/3` blocks.
   @retry 10
 
   @doc "Where the build installs `lookout_port`."
@@ -26,30 +56,28 @@ defmodule Lookout.Bridge do
   end
 
   @doc """
-  Starts the `lookout_port` at `path`. The calling process owns the port and receives its messages: `{port, {:data, payload}}`,
-  `{port, {:exit_status, status}}` and `{:EXIT, port, reason}`.
+  Starts the `lookout_port` at a path, or opens a session on a node. The calling process owns the connection. A session is opened by the
+  first `flush/1`.
   """
-  @spec open(binary) :: {:ok, t} | {:error, Error.t()}
-  def open(path) do
-    options = [:binary, {:packet, 4}, :exit_status, :hide, args: []]
-    port = Port.open({:spawn_executable, path}, options)
-    {:ok, %__MODULE__{port: port, os_pid: os_pid(port)}}
-  catch
-    # `catch` instead of `rescue`: `rescue` turns :system_limit and :badarg into exceptions that do not hold the reason.
-    :error, reason -> {:error, not_opened(reason, path)}
-  end
+  @spec open(target) :: {:ok, t} | {:error, Error.t()}
+  def open(path) when is_binary(path), do: __MODULE__.Port.open(path)
+  def open({_node, _opening} = target), do: __MODULE__.Node.open(target)
 
-  @doc "Sends a request. `:busy`: the port is busy and the request waits in the outbox; call `flush/1` later."
+  @doc "Sends a request. `:busy`: the connection is busy and the request waits in the outbox; call `flush/1` later."
   @spec send(t, term) :: {:ok | :busy, t}
-  def send(%__MODULE__{} = bridge, request) do
-    flush(%{bridge | outbox: :queue.in(Sealed.seal(Protocol.encode(request)), bridge.outbox)})
+  def send(%__MODULE__{transport: transport} = bridge, request) do
+    bridge |> enqueue(transport.encode(request)) |> flush()
   end
 
-  @doc "Sends the frames in the outbox until it is empty (`:ok`) or the port is busy (`:busy`)."
+  @doc "Appends a frame to the outbox."
+  @spec enqueue(t, term) :: t
+  def enqueue(%__MODULE__{} = bridge, frame), do: %{bridge | outbox: :queue.in(Sealed.seal(frame), bridge.outbox)}
+
+  @doc "Sends the frames in the outbox until it is empty (`:ok`) or the connection is busy (`:busy`)."
   @spec flush(t) :: {:ok | :busy, t}
-  def flush(%__MODULE__{} = bridge) do
+  def flush(%__MODULE__{transport: transport} = bridge) do
     with {:value, frame} <- :queue.peek(bridge.outbox),
-         true <- command(bridge.port, Sealed.open(frame)) do
+         true <- transport.command(bridge, Sealed.open(frame)) do
       flush(%{bridge | outbox: :queue.drop(bridge.outbox)})
     else
       :empty -> {:ok, bridge}
@@ -59,62 +87,24 @@ defmodule Lookout.Bridge do
 
   @doc """
   Shuts `lookout_port` down by closing its standard input. Pings it first: a process that does not reply within `patience` milliseconds
-  (it is stopped or hangs) would not notice the end of its input either, so it is killed with SIGKILL.
+  (it is stopped or hangs) would not notice the end of its input either, so it is killed with SIGKILL. A session is closed at once.
   """
   @spec part(t, Protocol.id(), timeout) :: :ok
-  def part(%__MODULE__{} = bridge, ping_id, patience) do
-    bridge = %{bridge | outbox: :queue.new()}
-    command(bridge.port, Protocol.encode({:ping, ping_id}))
-    deadline = System.monotonic_time(:millisecond) + patience
-    open? = Port.info(bridge.port) != nil
-
-    if open? and not await(bridge, deadline, &match?({:reply, ^ping_id, _}, &1)),
-      do: kill(bridge),
-      else: close(bridge)
+  def part(%__MODULE__{transport: transport} = bridge, ping_id, patience) do
+    transport.part(%{bridge | outbox: :queue.new()}, ping_id, patience)
   end
 
-  @doc "Closes the port. No message from it remains in the mailbox of the caller."
+  @doc "Closes the connection. No message from it remains in the mailbox of the caller."
   @spec close(t) :: :ok
-  def close(%__MODULE__{port: port}) do
-    Process.unlink(port)
+  def close(%__MODULE__{transport: transport} = bridge), do: transport.close(bridge)
 
-    try do
-      Port.close(port)
-    rescue
-      # The port was already closed.
-      ArgumentError -> true
-    end
+  @doc "As `close/1`, but a session with a name stays on its node, for its next owner."
+  @spec leave(t) :: :ok
+  def leave(%__MODULE__{transport: transport} = bridge), do: transport.leave(bridge)
 
-    forget(port)
-  end
-
-  @doc """
-  Kills `lookout_port` with SIGKILL and closes the port.
-
-  While the port is open and no exit status has arrived, the process id still belongs to `lookout_port`, except in the instant between
-  its death and the message about it.
-  """
+  @doc "Kills `lookout_port` with SIGKILL, and closes the connection. The `lookout_port` of a node serves others: it is only left."
   @spec kill(t) :: :ok
-  def kill(%__MODULE__{} = bridge) do
-    # `kill` is a builtin of the shell, so no other program has to be installed.
-    if bridge.os_pid && Port.info(bridge.port), do: :os.cmd(~c"kill -KILL #{bridge.os_pid}")
-    close(bridge)
-  end
-
-  defp os_pid(port) do
-    case Port.info(port, :os_pid) do
-      {:os_pid, os_pid} -> os_pid
-      # `lookout_port` has already exited; its exit status is on the way to the mailbox.
-      nil -> nil
-    end
-  end
-
-  defp command(port, frame) do
-    Port.command(port, frame, [:nosuspend])
-  rescue
-    # The port is closed: its exit message is already in the mailbox. The frame is lost.
-    ArgumentError -> true
-  end
+  def kill(%__MODULE__{transport: transport} = bridge), do: transport.kill(bridge)
 
   @doc """
   Receives and drops messages of `lookout_port` until `awaited?` returns true for one, or until it ends. False if the deadline
@@ -123,13 +113,16 @@ defmodule Lookout.Bridge do
   @spec await(t, integer, (Protocol.message() -> boolean)) :: boolean
   def await(%__MODULE__{port: port} = bridge, deadline, awaited?) do
     receive do
-      {^port, {:data, payload}} ->
-        awaited?.(Protocol.decode(payload)) or await(bridge, deadline, awaited?)
+      {^port, {:data, data}} ->
+        awaited?.(Protocol.decode(data)) or await(bridge, deadline, awaited?)
 
       {^port, {:exit_status, _status}} ->
         true
 
       {:EXIT, ^port, _reason} ->
+        true
+
+      {:DOWN, ^port, :process, _lookout, _reason} ->
         true
     after
       patience(bridge, deadline) ->
@@ -145,7 +138,9 @@ defmodule Lookout.Bridge do
 
   defp left(deadline), do: max(deadline - System.monotonic_time(:millisecond), 0)
 
-  defp forget(port) do
+  @doc "Removes the messages of a closed connection from the mailbox of the caller."
+  @spec forget(port | reference) :: :ok
+  def forget(port) do
     receive do
       {^port, _message} -> forget(port)
       {:EXIT, ^port, _reason} -> forget(port)
@@ -153,23 +148,4 @@ defmodule Lookout.Bridge do
       0 -> :ok
     end
   end
-
-  defp not_opened(reason, path) do
-    %Error{reason: reason, operation: :open_port, path: path, detail: advice(reason)}
-  end
-
-  defp advice(:enoent) do
-    "the program lookout_port is not there; `mix compile` builds it " <>
-      "(in a project that depends on Lookout: `mix deps.compile lookout --force`)"
-  end
-
-  defp advice(:eacces) do
-    "the program lookout_port may not be executed; give it the right (chmod +x) or build it again with `mix compile`"
-  end
-
-  defp advice(reason) when reason in [:emfile, :enfile, :system_limit] do
-    "no more ports, files or processes are to be had; raise the limit (ulimit -n, or +Q of erl)"
-  end
-
-  defp advice(reason), do: "the program lookout_port could not be started: #{inspect(reason)}"
 end

@@ -93,17 +93,33 @@ defmodule Lookout.Client do
     end
   end
 
-  @doc "The absolute path for a watcher. Raises on a relative path, or `~`, for a watcher on another node, where it has no meaning."
+  @doc """
+  The absolute path for a watcher. Raises on a relative path, or `~`, for a watcher on another node, or of directories there, where it has
+  no meaning.
+  """
   @spec path!(GenServer.server(), term, operation) :: binary
   def path!(watcher, path, operation) do
     expanded = Options.path!(path)
 
-    if not Paths.absolute?(path) and remote?(watcher) do
-      raise ArgumentError,
-            "Lookout: #{operation}: expected an absolute path, since #{inspect(watcher)} is on another node, got: #{inspect(path)}"
+    cond do
+      Paths.absolute?(path) -> expanded
+      remote?(watcher) -> relative!(operation, "#{inspect(watcher)} is on another node", path)
+      node = watched_node(watcher) -> relative!(operation, "#{inspect(watcher)} watches paths of #{node}", path)
+      true -> expanded
     end
+  end
 
-    expanded
+  # The node of the option :node; nil if there is none, or no watcher.
+  defp watched_node(watcher) do
+    case call(watcher, :node, 5_000, :node) do
+      {:ok, node} -> node
+      {:error, _no_watcher} -> nil
+    end
+  end
+
+  @spec relative!(operation, binary, term) :: no_return
+  defp relative!(operation, why, path) do
+    raise ArgumentError, "Lookout: #{operation}: expected an absolute path, since #{why}, got: #{inspect(path)}"
   end
 
   @doc "Requests a listing, and assembles it from the chunks that the watcher forwards."

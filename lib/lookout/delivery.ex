@@ -25,7 +25,8 @@ defmodule Lookout.Delivery do
 
   @spec new(Options.t()) :: t
   def new(%Options{limits: limits} = options) do
-    flow = Flow.new(limits.window, limits.mailbox, options.initial)
+    # What follows a batch that was dealt with, as what exists, is for the first subscriber.
+    flow = Flow.new(limits.window, limits.mailbox, options.initial or options.position != nil)
 
     delivery = %__MODULE__{
       flow: flow,

@@ -52,6 +52,7 @@ defmodule Lookout.Discreet do
   def message({port, {:data, frame}}) when is_port(port) and is_binary(frame),
     do: {port, {:data, {:bytes, byte_size(frame)}}}
 
+  def message({session, {:data, _term}}) when is_reference(session), do: {session, {:data, :hidden}}
   def message({:until, deadline, request}), do: {:until, deadline, message(request)}
   def message({:write, bytes}) when is_binary(bytes), do: {:write, {:bytes, byte_size(bytes)}}
   def message({:EXIT, pid, reason}), do: {:EXIT, pid, state(reason)}

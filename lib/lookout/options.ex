@@ -26,7 +26,11 @@ defmodule Lookout.Options do
     missing: ":error or :wait",
     ready: ":wait or :async",
     max_lag: "milliseconds (0 or more) or :infinity",
-    subscribe: "a list of pids of this node (others call Lookout.subscribe/2 with active: n)"
+    subscribe: "a list of pids of this node (others call Lookout.subscribe/2 with active: n)",
+    node: "the name of a node, such as :\"watch@storage\"",
+    session:
+      "a name of 1 to 200 bytes, or {name, seq}, where seq is the number of the last batch (0 or more), nil, or a function that returns one",
+    linger: "milliseconds from 0 to 4_294_967_295"
   ]
 
   @subscribe_expected [active: "true, :once or a count of batches (0 or more)"]
@@ -61,6 +65,10 @@ defmodule Lookout.Options do
           ready: :wait | :async,
           max_lag: timeout,
           subscribe: [{pid, active}],
+          node: nil | node,
+          session: nil | binary,
+          position: nil | non_neg_integer,
+          linger: 0..4_294_967_295,
           tag: tag,
           limits: Limits.t()
         }
@@ -86,6 +94,13 @@ defmodule Lookout.Options do
     ready: :wait,
     max_lag: 5_000,
     subscribe: [],
+    # the node of its `lookout_port`; nil: a port program of this VM
+    node: nil,
+    # the name of the session there, the number of the last batch of it that was dealt with, and the milliseconds that it
+    # outlives its owner
+    session: nil,
+    position: nil,
+    linger: 300_000,
     tag: :lookout,
     limits: %Limits{}
   ]
@@ -93,13 +108,62 @@ defmodule Lookout.Options do
   @doc "The options of `Lookout.start_link/1`: a path alone, a keyword list or an Erlang proplist."
   @spec parse!(term) :: t
   def parse!(path_or_options) do
-    options = path_or_options |> to_pairs() |> check!(@expected, &value/2)
+    pairs = to_pairs(path_or_options)
+    options = pairs |> check!(@expected, &value/2) |> remote!(pairs)
 
     unless Map.has_key?(options, :dirs) do
       bad!("option :dirs is missing; expected #{@expected[:dirs]}, got: #{inspect(path_or_options)}")
     end
 
     struct!(__MODULE__, Map.new(options, &expand_patterns(&1, options.dirs)))
+  end
+
+  # What only a watcher with a node may have, and what it must not have.
+  defp remote!(%{node: node} = options, pairs) do
+    for dir <- given_dirs(pairs), not Paths.absolute?(dir) do
+      bad!("option :dirs: expected absolute paths, since they are those of #{node}, got: #{inspect(dir)}")
+    end
+
+    if is_map_key(options, :linger) and not is_map_key(options, :session),
+      do: bad!("option :linger is for a session with a name; give it one with :session")
+
+    Map.merge(options, Map.get(options, :session, %{}))
+  end
+
+  defp remote!(options, _pairs) do
+    for key <- [:session, :linger], is_map_key(options, key) do
+      bad!(
+        "option #{inspect(key)} is for a watcher with the option :node: a session is one of a lookout_port on a node"
+      )
+    end
+
+    options
+  end
+
+  defp given_dirs(pairs) do
+    case List.keyfind(pairs, :dirs, 0) do
+      {:dirs, [first | _] = dirs} when not is_integer(first) -> dirs
+      {:dirs, []} -> []
+      {:dirs, dir} -> [dir]
+      nil -> []
+    end
+  end
+
+  @doc """
+  The name and the linger of the session on the node; nil for a session that ends with its owner. The name has a hash of what the stream
+  depends on: a watcher with other directories or options does not resume the session.
+  """
+  @spec session(t) :: nil | {binary, non_neg_integer}
+  def session(%__MODULE__{session: nil}), do: nil
+
+  def session(%__MODULE__{session: name} = options) do
+    {"#{name}/#{String.downcase(Base.encode16(<<fingerprint(options)::32>>))}", options.linger}
+  end
+
+  @shape ~w(recursive changes follow_symlinks await backend gitignore ignore only)a
+
+  defp fingerprint(options) do
+    :erlang.phash2({Enum.sort(options.dirs), for(key <- @shape, do: Map.fetch!(options, key))}, 4_294_967_296)
   end
 
   # Replaces the patterns by the lines that `lookout_port` takes.
@@ -219,6 +283,19 @@ defmodule Lookout.Options do
   defp value(:name, {:global, _} = name), do: {:ok, name}
   defp value(:name, {:via, module, _} = name) when is_atom(module), do: {:ok, name}
   defp value(:name, name) when is_atom(name) and name not in [true, false, :undefined], do: {:ok, name}
+
+  defp value(:node, node) when is_atom(node) do
+    if Atom.to_string(node) =~ ~r/^[^@]+@[^@]+$/, do: {:ok, node}, else: :error
+  end
+
+  defp value(:linger, ms) when is_integer(ms) and ms in 0..4_294_967_295, do: {:ok, ms}
+  defp value(:session, {name, seq}) when is_function(seq, 0), do: value(:session, {name, seq.()})
+
+  defp value(:session, {name, seq}) when is_binary(name) and byte_size(name) in 1..200 do
+    if is_nil(seq) or (is_integer(seq) and seq >= 0), do: {:ok, %{session: name, position: seq}}, else: :error
+  end
+
+  defp value(:session, name) when is_binary(name), do: value(:session, {name, nil})
   defp value(:active, true), do: {:ok, :all}
   defp value(:active, :once), do: {:ok, 1}
   defp value(:active, n) when is_integer(n) and n >= 0, do: {:ok, n}

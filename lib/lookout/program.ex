@@ -8,6 +8,9 @@ defmodule Lookout.Program do
   # that do not depend on the watches (`early?/1`), which are also sent while :watching. Requests that `lookout_port`
   # leaves without a reply are sent to the restarted one.
   #
+  # With a node (`Lookout.Bridge.Node`) it is a session of a `lookout_port` that runs there. A session with a name has one
+  # more message after the hello, `:session`, and stays :opening until `joined/1`.
+  #
   # Timers run only while a reply, a hello, room in the port or a restart is awaited: an idle watcher has none.
 
   alias Lookout.{Bridge, Error, Limits, Platform, Protocol, Requests, Timers}
@@ -15,7 +18,9 @@ defmodule Lookout.Program do
   @type t :: %__MODULE__{
           limits: Limits.t(),
           operation: atom,
-          path: binary,
+          path: nil | binary,
+          node: nil | node,
+          session: nil | {binary, non_neg_integer},
           phase: :opening | :watching | :live | :down,
           bridge: nil | Bridge.t(),
           version: nil | binary,
@@ -24,6 +29,7 @@ defmodule Lookout.Program do
           failure: nil | Error.t(),
           restarts: non_neg_integer,
           deaths: [integer],
+          tries: non_neg_integer,
           timers: Timers.t(),
           expiries: Timers.t()
         }
@@ -31,7 +37,11 @@ defmodule Lookout.Program do
   @enforce_keys [:limits, :path]
   defstruct [
     :limits,
+    # nil with a node
     :path,
+    node: nil,
+    # the name of the session and its linger in milliseconds; nil for a session that ends with its owner
+    session: nil,
     # the `:operation` of its errors
     operation: :watch,
     phase: :down,
@@ -45,38 +55,69 @@ defmodule Lookout.Program do
     restarts: 0,
     # when it has ended: monotonic time in milliseconds, newest first
     deaths: [],
+    # how often its node was tried in vain since its watches were live
+    tries: 0,
     timers: Timers.new(:program),
     # one timer for each open request that has a timeout
     expiries: Timers.new(:request)
   ]
 
-  @spec new(Limits.t(), atom) :: t
-  def new(%Limits{} = limits, operation \\ :watch) do
+  @doc "`node`: nil for a `lookout_port` of this VM."
+  @spec new(Limits.t(), atom, nil | node, nil | {binary, non_neg_integer}) :: t
+  def new(limits, operation \\ :watch, node \\ nil, session \\ nil)
+
+  def new(%Limits{} = limits, operation, nil, nil) do
     %__MODULE__{limits: limits, operation: operation, path: limits.port_path || Bridge.default_path()}
+  end
+
+  def new(%Limits{} = limits, operation, node, session) do
+    %__MODULE__{limits: limits, operation: operation, path: nil, node: node, session: session}
   end
 
   ## Life
 
-  @doc "Starts `lookout_port`. Its hello message follows, or the timeout `:hello`."
-  @spec open(t) :: {:ok, t} | {:error, Error.t()}
-  def open(%__MODULE__{} = program) do
-    with :ok <- Platform.check(program.operation),
-         {:ok, bridge} <- Bridge.open(program.path) do
-      program = %{program | bridge: bridge, phase: :opening, failure: nil}
-      {:ok, start_timer(program, :hello, program.limits.hello)}
+  @doc """
+  Starts `lookout_port`, or opens a session on its node. Its hello message follows, or the timeout `:hello`. `last` is the number of the
+  last batch of a session with a name, 0 if there is none.
+  """
+  @spec open(t, non_neg_integer) :: {:ok, t} | {:error, Error.t()}
+  def open(%__MODULE__{} = program, last \\ 0) do
+    with :ok <- check(program),
+         {:ok, bridge} <- Bridge.open(target(program, last)) do
+      program = retry(program, Bridge.flush(bridge))
+      {:ok, start_timer(%{program | phase: :opening, failure: nil}, :hello, program.limits.hello)}
     end
   end
+
+  defp check(%{node: nil} = program), do: Platform.check(program.operation)
+  defp check(_with_node), do: :ok
+
+  defp target(%{node: nil, path: path}, _last), do: path
+  defp target(%{node: node, session: nil}, _last), do: {node, :open}
+  defp target(%{node: node, session: {name, linger}}, last), do: {node, {:open, name, linger, last}}
 
   @doc "Handles the hello of `lookout_port`; an error if it has another version of the protocol."
   @spec greet(t, integer, binary) :: {:ok, t} | {:error, Error.t()}
   def greet(%__MODULE__{} = program, protocol, version) do
     if protocol == Protocol.version() do
-      program = cancel_timer(%{program | version: version}, :hello)
+      program = %{program | version: version}
+      program = if program.session, do: program, else: cancel_timer(program, :hello)
       {:ok, if(Requests.empty?(program.requests), do: program, else: guard(program))}
     else
       detail = "speaks protocol #{protocol}, but #{Protocol.version()} is needed; build it again with `mix compile`"
       {:error, error(program, :wrong_protocol, detail)}
     end
+  end
+
+  @doc "A session with a name is opened: the message that says so has arrived."
+  @spec joined(t) :: t
+  def joined(%__MODULE__{} = program), do: cancel_timer(program, :hello)
+
+  @doc "Sends a request before the stored ones: the first one in a session whose watches exist already."
+  @spec first(t, Requests.kind(), (Protocol.id() -> tuple)) :: t
+  def first(%__MODULE__{} = program, kind, build) do
+    {_id, term, requests} = Requests.open(program.requests, kind, :infinity, build)
+    transmit(%{program | requests: requests}, term)
   end
 
   @doc """
@@ -93,7 +134,7 @@ defmodule Lookout.Program do
   @spec live(t) :: t
   def live(%__MODULE__{} = program) do
     kept = for {_kind, term} <- Requests.all(program.requests), not early?(term), do: term
-    transmit_all(%{program | phase: :live}, kept)
+    transmit_all(%{program | phase: :live, tries: 0}, kept)
   end
 
   # `lookout_port` replies to these requests during a crawl too, so they are sent right after the first watch request.
@@ -129,7 +170,34 @@ defmodule Lookout.Program do
 
   @doc "Starts `lookout_port` again."
   @spec reopen(t) :: {:ok, t} | {:error, Error.t()}
-  def reopen(%__MODULE__{} = program), do: open(%{program | restarts: program.restarts + 1})
+  def reopen(%__MODULE__{} = program), do: program |> replaced() |> open()
+
+  @doc "Counts a `lookout_port`, or a session, that replaces another one."
+  @spec replaced(t) :: t
+  def replaced(%__MODULE__{} = program), do: %{program | restarts: program.restarts + 1}
+
+  @doc """
+  The session on a node is lost, and is to be opened again when `timeout/3` returns `:restart`, however often that has failed. Closes
+  the open requests and returns their ids and kinds.
+  """
+  @spec away(t) :: {[{Protocol.id(), Requests.kind()}], pos_integer, t}
+  def away(%__MODULE__{} = program) do
+    {first, longest} = program.limits.backoff
+    pause = min(first * Integer.pow(2, min(program.tries, 20)), longest)
+    {open, requests} = Requests.abandon(program.requests)
+    expiries = Timers.cancel_all(program.expiries)
+    program = %{program | requests: requests, expiries: expiries, tries: program.tries + 1}
+    {open, pause, start_timer(program, :restart, pause)}
+  end
+
+  @doc "Leaves `lookout_port`, if it is running, and cancels all timers. A session with a name stays, for its next owner."
+  @spec leave(t) :: t
+  def leave(%__MODULE__{bridge: nil} = program), do: forget_life(program)
+
+  def leave(%__MODULE__{} = program) do
+    Bridge.leave(program.bridge)
+    forget_life(program)
+  end
 
   @doc "Shuts `lookout_port` down, if it is running, and cancels all timers."
   @spec part(t) :: t
@@ -149,7 +217,16 @@ defmodule Lookout.Program do
 
   @doc "Interprets a message of the port: a decoded message of `lookout_port`, or the error with which it ended."
   @spec port_message(t, tuple) :: {:said, Protocol.message()} | {:ended, Error.t()}
-  def port_message(_program, {_port, {:data, payload}}), do: {:said, Protocol.decode(payload)}
+  def port_message(_program, {_port, {:data, data}}), do: {:said, Protocol.decode(data)}
+  # The node has ended the session, or the connection to it is lost.
+  def port_message(%{node: node} = program, {_session, {:exit_status, reason}}) when node != nil,
+    do: {:ended, program.failure || Bridge.Node.ended(node, reason, program.operation)}
+
+  def port_message(%{node: node} = program, {:DOWN, _session, :process, _lookout, reason}) do
+    first? = program.version == nil and program.tries == 0
+    {:ended, program.failure || Bridge.Node.lost(node, reason, first?, program.operation)}
+  end
+
   # `lookout_port` exited, or was killed by a signal.
   def port_message(program, {_port, {:exit_status, status}}), do: {:ended, exited(program, status)}
 
@@ -300,8 +377,12 @@ defmodule Lookout.Program do
     %{program | phase: :down, bridge: nil, requests: requests, timers: timers}
   end
 
-  defp error(program, reason, what) do
+  defp error(%{node: nil} = program, reason, what) do
     %Error{reason: reason, operation: program.operation, path: program.path, detail: "the program #{what}"}
+  end
+
+  defp error(program, reason, what) do
+    %Error{reason: reason, operation: program.operation, detail: "the lookout_port of #{program.node} #{what}"}
   end
 
   defp start_timer(program, tag, ms), do: %{program | timers: Timers.start(program.timers, tag, ms)}

@@ -2,7 +2,7 @@ defmodule Lookout.Protocol do
   @moduledoc false
   # Encodes and decodes the messages of docs/protocol.md. Pure.
 
-  alias Lookout.{Entry, Error, Event}
+  alias Lookout.{Entry, Error, Event, Sealed}
 
   @version 1
   @event struct(Event)
@@ -54,6 +54,8 @@ defmodule Lookout.Protocol do
           | {:stdin_closed, atom}
           | {:exit, 0..255 | {:signal, atom, pos_integer}}
           | {:exit, 0..255 | {:signal, atom, pos_integer}, [killed: true]}
+          | {:session,
+             {:new, epoch :: non_neg_integer} | {:resumed, epoch :: non_neg_integer, batch :: non_neg_integer}}
           | {:fatal, Error.t()}
           | {:garbage, binary}
 
@@ -70,14 +72,21 @@ defmodule Lookout.Protocol do
   def atoms, do: @atoms
 
   @doc """
-  Decodes the payload of a frame from `lookout_port`. Returns `{:garbage, detail}` for anything that is no message of the protocol, such
+  Decodes what has come from `lookout_port`: the payload of a frame, or the term that a node has sent. Returns `{:garbage, detail}` for anything that is no message of the protocol, such
   as a frame with an atom that does not exist in this VM. Decoding creates no atoms.
   """
-  @spec decode(binary) :: message
-  def decode(payload) do
+  @spec decode(binary | term) :: message
+  def decode(payload) when is_binary(payload) do
     payload |> :erlang.binary_to_term([:safe]) |> message()
   rescue
     _not_a_message in [ArgumentError, FunctionClauseError] -> {:garbage, shown(payload)}
+  end
+
+  def decode(term) do
+    message(term)
+  rescue
+    _not_a_message in [ArgumentError, FunctionClauseError] ->
+      {:garbage, "#{Sealed.describe(term)} that is no message of the protocol"}
   end
 
   @doc "An entry of a listing."
@@ -101,6 +110,10 @@ defmodule Lookout.Protocol do
   defp message({:exit, {:signal, name, number}} = exit) when is_atom(name) and is_integer(number), do: exit
   defp message({:exit, status, [killed: true]}), do: {:exit, elem(message({:exit, status}), 1), [killed: true]}
   defp message({:hello, protocol, version}) when is_integer(protocol), do: {:hello, protocol, version}
+  defp message({:session, :new}), do: {:session, {:new, 0}}
+  defp message({:session, {:resumed, batch}}) when is_integer(batch), do: {:session, {:resumed, 0, batch}}
+  defp message({:session, {:new, epoch}} = session) when is_integer(epoch), do: session
+  defp message({:session, {:resumed, epoch, batch}} = session) when is_integer(epoch) and is_integer(batch), do: session
   defp message({:fatal, error}), do: {:fatal, error(error)}
 
   defp events([]), do: []

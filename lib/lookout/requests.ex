@@ -66,6 +66,12 @@ defmodule Lookout.Requests do
     %{requests | open: kept}
   end
 
+  @doc "Closes all open requests, and returns the id and kind of each, oldest first."
+  @spec abandon(t) :: {[{Protocol.id(), kind}], t}
+  def abandon(%__MODULE__{open: open} = requests) do
+    {for({id, {kind, _term, _deadline}} <- Enum.sort_by(open, &elem(&1, 0)), do: {id, kind}), %{requests | open: %{}}}
+  end
+
   @doc "Kind and term of each open request, oldest first."
   @spec all(t) :: [{kind, tuple}]
   def all(%__MODULE__{open: open}) do

@@ -151,11 +151,12 @@ defmodule Lookout.Runner do
          do: Server.start_link(options)
   end
 
-  # With a watcher on another node, a function can run on any operating system.
+  # With a watcher, or directories, on another node, a function can run on any operating system.
   defp supported(%{watcher: {:named, watcher}, task: {:function, _function}}) do
     if Client.remote?(watcher), do: :ok, else: Platform.check(:watch)
   end
 
+  defp supported(%{watcher: {:own, %{node: node}}, task: {:function, _function}}) when node != nil, do: :ok
   defp supported(_options), do: Platform.check(:watch)
 
   @doc "A child specification; its id is the `:name`, or `Lookout.Runner`."

@@ -7,7 +7,7 @@ defmodule Lookout.Watcher do
 
   import Lookout.Watcher.State, only: [deliver: 2, label: 1, push: 2, request: 4]
   alias Lookout.{Client, Delivery, Discreet, Error, LogMetadata, Options, Program, Start}
-  alias Lookout.Watcher.{Life, Replies, State}
+  alias Lookout.Watcher.{Away, Life, Replies, State}
 
   @doc "As `Lookout.start_link/1`, with checked options."
   @spec start_link(Options.t()) :: GenServer.on_start()
@@ -29,9 +29,9 @@ defmodule Lookout.Watcher do
 
   @impl true
   def handle_continue(:open, state) do
-    case Program.open(state.program) do
+    case Program.open(state.program, Away.last(state)) do
       {:ok, program} -> {:noreply, %{state | program: program}}
-      {:error, error} -> Life.fail(state, error)
+      {:error, error} -> Life.died(state, error)
     end
   end
 
@@ -79,6 +79,14 @@ defmodule Lookout.Watcher do
     end
   end
 
+  defp serve(:node, _timeout, _from, state), do: {:reply, {:ok, state.options.node}, state}
+  defp serve(:dirs, _timeout, _from, state), do: {:reply, {:ok, state.dirs}, state}
+
+  # The requests below need `lookout_port`.
+  defp serve(_request, _timeout, _from, %{away: %Error{} = error} = state) do
+    {:reply, {:error, Away.error(error)}, state}
+  end
+
   # The timer of a sync belongs to the delivery, which knows what holds the sync up. The request itself has no timeout.
   defp serve(:sync, timeout, from, state) do
     {id, program} = Program.request(state.program, :sync, :infinity, &{:sync, &1})
@@ -99,9 +107,12 @@ defmodule Lookout.Watcher do
     {:noreply, request(state, {:info, from}, timeout, &{:info, &1})}
   end
 
-  defp serve(:dirs, _timeout, _from, state), do: {:reply, {:ok, state.dirs}, state}
-
   @impl true
+  def handle_cast({:list, ref, _options, _deadline}, %{away: %Error{} = error} = state) do
+    send(ref, {ref, {:error, Away.error(error)}})
+    {:noreply, state}
+  end
+
   def handle_cast({:list, ref, options, deadline}, state) do
     case Client.left(deadline) do
       0 -> {:noreply, state}
@@ -136,6 +147,10 @@ defmodule Lookout.Watcher do
       do: from_port(message, state)
 
   def handle_info({:EXIT, port, _reason} = message, %{program: %{bridge: %{port: port}}} = state),
+    do: from_port(message, state)
+
+  # The session on a node has ended with its connection.
+  def handle_info({:DOWN, port, :process, _lookout, _reason} = message, %{program: %{bridge: %{port: port}}} = state),
     do: from_port(message, state)
 
   # The exit of a process that linked itself to the watcher. gen_server handles the exit of the parent itself.
@@ -195,7 +210,7 @@ defmodule Lookout.Watcher do
       seq != state.seq - state.seq_base + 1 ->
         Life.broken(state, :port_garbled, "sent batch #{seq} after batch #{state.seq - state.seq_base}")
 
-      Delivery.granted(state.delivery) == 0 ->
+      Delivery.granted(state.delivery) == 0 and not state.replays ->
         Life.broken(state, :port_garbled, "sent batch #{seq} without credit")
 
       true ->
@@ -212,12 +227,19 @@ defmodule Lookout.Watcher do
 
   defp heard({:hello, protocol, version}, %{program: %{phase: :opening}} = state) do
     case Program.greet(state.program, protocol, version) do
-      {:ok, program} -> {:noreply, Life.watch(%{state | program: program})}
+      {:ok, %{node: nil} = program} -> {:noreply, Life.watch(%{state | program: program})}
+      {:ok, program} -> {:noreply, Away.greeted(%{state | program: program})}
       {:error, error} -> Life.fail(state, error)
     end
   end
 
   defp heard({:hello, _protocol, _version}, state), do: Life.broken(state, :port_garbled, "said hello twice")
+
+  defp heard({:session, session}, %{program: %{phase: :opening, session: {_name, _linger}}} = state),
+    do: Away.joined(state, session)
+
+  defp heard({:session, _session}, state),
+    do: Life.broken(state, :port_garbled, "opened a session that nobody asked for")
 
   # `lookout_port` exits after this message; the error is returned when the exit status arrives.
   defp heard({:fatal, error}, state), do: {:noreply, put_in(state.program.failure, error)}
@@ -228,7 +250,11 @@ defmodule Lookout.Watcher do
 
   @impl true
   def terminate(reason, state) do
-    Program.part(state.program)
+    # A session with a name outlives its watcher, unless that was stopped on purpose.
+    if reason == :normal or is_nil(state.program.session),
+      do: Program.part(state.program),
+      else: Program.leave(state.program)
+
     # If the start failed, its caller has the error. Only processes that subscribed by the name of the watcher get the
     # final message then, not those of the option :subscribe.
     if is_nil(state.start.failure) or state.start.caller == :answered,

@@ -23,7 +23,8 @@ defmodule Lookout.Runner.Options do
     name: "an atom, {:global, term} or {:via, module, term}"
   ]
 
-  @of_watcher ~w(dirs recursive follow_symlinks await backend poll_interval gitignore ignore only changes missing ready)a
+  @of_watcher ~w(dirs recursive follow_symlinks await backend poll_interval gitignore ignore only changes missing ready
+                node session linger)a
   @of_command ~w(cd env clear_env stdout stderr pty shell rlimits nice user group groups linger cgroup stop_signal)a
 
   @type t :: %__MODULE__{

@@ -5,7 +5,7 @@ defmodule Lookout.Watcher.Life do
 
   import Lookout.Watcher.State, only: [deliver: 2, label: 1, push: 2, watch_options: 1]
   alias Lookout.{Delivery, Error, Paths, Program, Start, Telemetry}
-  alias Lookout.Watcher.State
+  alias Lookout.Watcher.{Away, State}
 
   @type result :: {:noreply, State.t()} | {:stop, term, State.t()}
 
@@ -40,13 +40,15 @@ defmodule Lookout.Watcher.Life do
   def watched(%{unwatched: []} = state), do: live(state)
   def watched(state), do: watch_portion(state, [])
 
-  defp live(%{was_live: true} = state) do
+  @doc "The watches are live."
+  @spec live(State.t()) :: State.t()
+  def live(%{was_live: true} = state) do
     state = announce(%{state | program: Program.live(state.program)})
     deliver(state, state.delivery)
   end
 
-  defp live(state) do
-    state = %{state | program: Program.live(state.program), was_live: true, start: Start.done(state.start)}
+  def live(state) do
+    state = announce(%{state | program: Program.live(state.program), was_live: true, start: Start.done(state.start)})
     if state.options.ready == :async, do: push(state, {:notice, :ready}), else: state
   end
 
@@ -70,7 +72,10 @@ defmodule Lookout.Watcher.Life do
 
   @doc "A restarted `lookout_port` cannot watch directories that could be watched before: restarts it again after a pause."
   @spec unwatchable(State.t(), Error.t()) :: result
-  def unwatchable(state, error), do: restart_later(%{state | program: Program.part(state.program)}, error)
+  def unwatchable(state, error) do
+    state = %{state | program: Program.part(state.program)}
+    if Away.away?(state, error), do: Away.begin(state, error), else: restart_later(state, error)
+  end
 
   @doc """
   `lookout_port` has ended. It is restarted after a pause if its watches were live once. Otherwise the start of the watcher fails, and the
@@ -78,12 +83,22 @@ defmodule Lookout.Watcher.Life do
   """
   @spec died(State.t(), Error.t()) :: result
   def died(state, error) do
-    state = %{state | program: Program.close(state.program)}
-    if state.was_live, do: restart_later(state, error), else: fail(state, error)
+    cond do
+      Away.away?(state, error) -> Away.begin(state, error)
+      state.was_live -> restart_later(%{state | program: Program.close(state.program)}, error)
+      true -> fail(%{state | program: Program.close(state.program)}, error)
+    end
   end
 
   @doc "Starts `lookout_port` again."
   @spec restart(State.t()) :: result
+  def restart(%{options: %{node: node}} = state) when node != nil do
+    case Program.open(state.program, Away.last(state)) do
+      {:ok, program} -> {:noreply, %{state | program: program}}
+      {:error, error} -> Away.begin(state, error)
+    end
+  end
+
   def restart(state) do
     case Program.reopen(state.program) do
       {:ok, program} -> {:noreply, %{state | program: program, successor: true}}
@@ -97,7 +112,9 @@ defmodule Lookout.Watcher.Life do
         :logger.warning("#{label(state)} starts its program again in #{pause} ms: #{Exception.message(error)}")
         emit_restart(state, pause, error)
         for {:list, ref} <- Program.open_kinds(program), do: send(ref, {ref, :again})
-        {:noreply, %{state | program: program, seq_base: state.seq}}
+        # The next session tells whether its batches are numbered on.
+        base = if program.session, do: state.seq_base, else: state.seq
+        {:noreply, %{state | program: program, seq_base: base}}
 
       {:too_many, program} ->
         {:stop, error, %{state | program: program}}

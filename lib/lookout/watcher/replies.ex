@@ -4,7 +4,7 @@ defmodule Lookout.Watcher.Replies do
 
   import Lookout.Watcher.State, only: [deliver: 2, label: 1, push: 2, request: 4]
   alias Lookout.{Delivery, Error, Program, Sealed}
-  alias Lookout.Watcher.{Life, State}
+  alias Lookout.Watcher.{Away, Life, State}
 
   @doc "Handles a reply, or the reply that ends a listing."
   @spec reply(State.t(), term, Lookout.Protocol.reply()) :: Life.result()
@@ -56,6 +56,8 @@ defmodule Lookout.Watcher.Replies do
   defp answer(:watch, {:error, error}, _id, state) do
     if state.was_live, do: Life.unwatchable(state, error), else: Life.fail(state, error)
   end
+
+  defp answer(:roots, {:ok, %{roots: %{} = roots}}, _id, state), do: {:noreply, Away.resumed(state, roots)}
 
   defp answer(:sync, {:ok, _seq}, id, state), do: {:noreply, push(state, {:marker, id})}
 
@@ -119,6 +121,7 @@ defmodule Lookout.Watcher.Replies do
       subscribers: Delivery.count(state.delivery),
       held: Delivery.held(state.delivery),
       os_pid: state.program.bridge.os_pid,
+      node: state.options.node,
       restarts: state.program.restarts,
       version: state.program.version
     }

@@ -16,7 +16,10 @@ defmodule Lookout.Watcher.State do
           seq_base: non_neg_integer,
           was_live: boolean,
           successor: boolean,
-          missing: [binary]
+          missing: [binary],
+          away: nil | Lookout.Error.t(),
+          epoch: non_neg_integer,
+          replays: boolean
         }
 
   @watch_options ~w(recursive changes settle max_settle follow_symlinks await backend poll_interval gitignore ignore only)a
@@ -39,7 +42,13 @@ defmodule Lookout.Watcher.State do
     # whether `lookout_port` was restarted and the notice :restarted is still to come
     successor: false,
     # the watched directories whose last notice was :root_deleted
-    missing: []
+    missing: [],
+    # the error with which the session on the node ended, while there is none
+    away: nil,
+    # of a session with a name: what the number of a batch is added to, to name it to the node
+    epoch: 0,
+    # whether the node is sending batches of a resumed session again
+    replays: false
   ]
 
   @spec new(Options.t(), pid) :: t
@@ -47,7 +56,7 @@ defmodule Lookout.Watcher.State do
     %__MODULE__{
       options: options,
       start: Start.new(parent),
-      program: Program.new(options.limits),
+      program: Program.new(options.limits, :watch, options.node, Options.session(options)),
       delivery: Delivery.new(options),
       dirs: options.dirs
     }
@@ -67,7 +76,8 @@ defmodule Lookout.Watcher.State do
   @spec lasting(t) :: [Lookout.notice()]
   def lasting(%__MODULE__{} = state) do
     ready = if state.options.ready == :async and state.was_live, do: [:ready], else: []
-    ready ++ Enum.map(state.missing, &{:root_deleted, &1})
+    away = if state.away, do: [{:away, state.options.node}], else: []
+    ready ++ away ++ Enum.map(state.missing, &{:root_deleted, &1})
   end
 
   @doc "Stores the delivery in the state, and grants `lookout_port` the credit that has become free."
