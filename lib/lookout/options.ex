@@ -41,6 +41,8 @@ defmodule Lookout.Options do
     timeout: "milliseconds (0 or more) or :infinity"
   ]
 
+  import Kernel, except: [node: 1]
+
   @type active :: :all | non_neg_integer
 
   @typedoc "The first element of the messages to subscribers. Not an option: `Lookout.FileSystem` sets it."
@@ -147,6 +149,12 @@ defmodule Lookout.Options do
       {:dirs, dir} -> [dir]
       nil -> []
     end
+  end
+
+  @doc "The name of a node."
+  @spec node(term) :: {:ok, node} | :error
+  def node(node) do
+    if is_atom(node) and Atom.to_string(node) =~ ~r/^[^@]+@[^@]+$/, do: {:ok, node}, else: :error
   end
 
   @doc """
@@ -284,10 +292,7 @@ defmodule Lookout.Options do
   defp value(:name, {:via, module, _} = name) when is_atom(module), do: {:ok, name}
   defp value(:name, name) when is_atom(name) and name not in [true, false, :undefined], do: {:ok, name}
 
-  defp value(:node, node) when is_atom(node) do
-    if Atom.to_string(node) =~ ~r/^[^@]+@[^@]+$/, do: {:ok, node}, else: :error
-  end
-
+  defp value(:node, node), do: node(node)
   defp value(:linger, ms) when is_integer(ms) and ms in 0..4_294_967_295, do: {:ok, ms}
   defp value(:session, {name, seq}) when is_function(seq, 0), do: value(:session, {name, seq.()})
 
@@ -313,7 +318,7 @@ defmodule Lookout.Options do
   end
 
   defp value(:subscribe, pids) when is_list(pids) do
-    if List.improper?(pids) == false and Enum.all?(pids, &(is_pid(&1) and node(&1) == node())) do
+    if List.improper?(pids) == false and Enum.all?(pids, &(is_pid(&1) and Kernel.node(&1) == node())) do
       {:ok, pids |> Enum.uniq() |> Enum.map(&{&1, :all})}
     else
       :error

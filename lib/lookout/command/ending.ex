@@ -181,6 +181,7 @@ defmodule Lookout.Command.Ending do
     receive do
       {^port, _word} = message -> heard(state, message, deadline)
       {:EXIT, ^port, _reason} = message -> heard(state, message, deadline)
+      {:DOWN, ^port, :process, _lookout, _reason} = message -> heard(state, message, deadline)
     after
       Bridge.patience(bridge, deadline) ->
         if now() < deadline do

@@ -39,6 +39,7 @@ defmodule Lookout.Command.Options do
     wait_for: "a path, or a function without arguments",
     start_timeout: "milliseconds from 0 to 4_294_967_295, or :infinity",
     timeout: "milliseconds from 0 to 4_294_967_295, or :infinity",
+    node: "the name of a node, such as :\"watch@storage\"",
     into: "a collectable"
   ]
 
@@ -53,9 +54,9 @@ defmodule Lookout.Command.Options do
 
   # Options that are not part of the request :spawn.
   @own ~w(input active owner name grace exit_details success exit_reason log_output wait_for start_timeout exit_status gather timeout
-          into shell rlimits)a
+          into shell rlimits node)a
 
-  @common ~w(env clear_env cd stdin stdout stderr input pty shell rlimits nice user group groups cgroup linger grace stop_signal)a
+  @common ~w(env clear_env cd stdin stdout stderr input pty shell rlimits nice user group groups cgroup linger grace stop_signal node)a
 
   # The greatest id is one less than 2^32 - 1, since setresuid(2) takes that value (-1) as "no change".
   @most_id 4_294_967_294
@@ -103,6 +104,7 @@ defmodule Lookout.Command.Options do
           gather: nil | :separate | :tagged,
           timeout: timeout,
           into: Collectable.t(),
+          node: nil | node,
           limits: Limits.t()
         }
 
@@ -130,13 +132,15 @@ defmodule Lookout.Command.Options do
     gather: nil,
     timeout: :infinity,
     into: "",
+    # the node that the command runs on; nil: this one
+    node: nil,
     limits: %Limits{}
   ]
 
   @doc "Checks the command and the options that the calling process gave to `function`."
   @spec parse(atom, term, term) :: {:ok, t} | {:error, Error.t()}
   def parse(function, command, options) do
-    options = function |> checked(options) |> consistent!() |> gather(function)
+    options = function |> checked(options) |> remote!(options) |> consistent!() |> gather(function)
 
     with {:ok, options} <- with_directory(options),
          {:ok, argv} <- argv(command, Map.get(options, :shell, false)),
@@ -145,6 +149,24 @@ defmodule Lookout.Command.Options do
       {:ok, function |> build(argv, limits, options) |> sensible!()}
     end
   end
+
+  # On another node a path has to be absolute, and nothing of this machine is there.
+  defp remote!(%{node: node} = options, given) do
+    for {key, value} <- given, path = path(value, key), not Paths.absolute?(path) do
+      bad!("option #{inspect(key)}: expected an absolute path, since it is one of #{node}, got: #{inspect(path)}")
+    end
+
+    if match?(%{wait_for: {:path, _path}}, options),
+      do: bad!("option :wait_for: with :node expected a function; a path would be one of this machine")
+
+    options
+  end
+
+  defp remote!(options, _given), do: options
+
+  defp path(path, :cd), do: path
+  defp path({kind, path}, key) when key in [:stdout, :stderr] and kind in [:file, :append], do: path
+  defp path(_value, _key), do: nil
 
   # Raises on options that contradict each other.
   defp consistent!(%{linger: :infinity, cgroup: cgroup}) when cgroup != false do
@@ -236,6 +258,8 @@ defmodule Lookout.Command.Options do
   defp with_input(request, _own), do: request
 
   defp with_directory(%{cd: _directory} = options), do: {:ok, options}
+  # The default of a node: its root directory.
+  defp with_directory(%{node: _node} = options), do: {:ok, options}
 
   defp with_directory(options) do
     case File.cwd() do
@@ -368,6 +392,7 @@ defmodule Lookout.Command.Options do
     do: {:ok, value}
 
   defp value(key, sealed) when key in [:env, :input] and is_function(sealed, 0), do: value(key, Sealed.open(sealed))
+  defp value(:node, node), do: Lookout.Options.node(node)
   defp value(:env, env) when (is_map(env) and not is_struct(env)) or is_list(env), do: env(Enum.to_list(env), [])
   defp value(:cd, path), do: Paths.expand(path)
   defp value(:stdin, value) when value in [:null, :pipe], do: {:ok, value}

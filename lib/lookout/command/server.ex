@@ -163,6 +163,10 @@ defmodule Lookout.Command.Server do
   def handle_info({:EXIT, port, _reason} = message, %{program: %{bridge: %{port: port}}} = state),
     do: from_port(message, state)
 
+  # The session on a node has ended with its connection.
+  def handle_info({:DOWN, port, :process, _lookout, _reason} = message, %{program: %{bridge: %{port: port}}} = state),
+    do: from_port(message, state)
+
   def handle_info({:EXIT, feeder, reason}, %{feeder: feeder} = state) when is_pid(feeder) do
     case Feeder.outcome(reason) do
       :ok -> {:noreply, %{state | feeder: nil}}

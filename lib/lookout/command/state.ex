@@ -77,7 +77,7 @@ defmodule Lookout.Command.State do
     %__MODULE__{
       options: options,
       start: Start.new(parent),
-      program: Program.new(options.limits, :run),
+      program: Program.new(options.limits, :run, options.node),
       flow: Flow.new(@window, options.limits.mailbox, want(options)),
       journal: Journal.new(options.log_output),
       input: Input.new(if(input?(options), do: :open, else: :closed)),

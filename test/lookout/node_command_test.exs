@@ -1,0 +1,73 @@
+defmodule Lookout.NodeCommandTest do
+  # Makes the VM of the tests a node.
+  use Lookout.Case, async: false
+
+  alias Lookout.{Command, Error, NodeDouble}
+
+  setup_all do
+    :ok = NodeDouble.distribute()
+    {:ok, storage: NodeDouble.start!()}
+  end
+
+  setup %{storage: storage} do
+    NodeDouble.call(storage, {:refuse, nil})
+    {:ok, node: storage.node}
+  end
+
+  defp sessions(storage, counts), do: eventually(fn -> NodeDouble.call(storage, :sessions) == counts end)
+
+  test "a command runs on a node as it does here", %{dir: dir, storage: storage, node: node} do
+    assert Command.run(["pwd"], node: node) == {:ok, "/\n", 0}
+    assert Command.run(["pwd"], node: node, cd: dir) == {:ok, dir <> "\n", 0}
+    assert Command.run("cat; exit 3", node: node, shell: true, input: "hello") == {:ok, "hello", 3}
+    assert {:ok, "a\n", :timeout} = Command.run("echo a; exec sleep 1000", node: node, shell: true, timeout: 2_000)
+    assert [node: node] |> then(&Command.stream(["yes"], &1)) |> Enum.take(1) |> hd() =~ "y\n"
+
+    {:ok, pid} = Command.start_link(["cat"], node: node, stdin: :pipe)
+    assert {:ok, os_pid} = Command.os_pid(pid)
+    assert Command.write(pid, "bytes") == :ok
+    assert_receive {:lookout_command, ^pid, {:stdout, "bytes"}}
+    assert Command.signal(pid, :hup) == :ok
+    assert_receive {:lookout_command, ^pid, {:exit, {:signal, :hup}}}
+    assert gone?(os_pid)
+    sessions(storage, {0, 0})
+  end
+
+  test "P6: a command ends with its process here, and with the connection", %{storage: storage, node: node} do
+    for ending <- [
+          &Process.exit(&1, :kill),
+          &Command.stop/1,
+          &GenServer.stop(&1, :shutdown),
+          fn _ -> :erlang.disconnect_node(node) end
+        ] do
+      {:ok, pid} = Command.start_link("sleep 1000 & wait", node: node, shell: true)
+      {:ok, os_pid} = Command.os_pid(pid)
+      Process.unlink(pid)
+      ending.(pid)
+      eventually(fn -> gone?(os_pid) and not Process.alive?(pid) end)
+      sessions(storage, {0, 0})
+    end
+
+    assert_receive {:lookout_command, _pid, {:error, %Error{reason: :nodedown, operation: :run} = error}}
+    assert Exception.message(error) =~ "the connection to #{node} was lost"
+  end
+
+  test "P8: a command that the node does not allow, or cannot start, is an error", %{storage: storage, node: node} do
+    assert {:error, %Error{reason: :enoent}} = Command.run(["no-such-program"], node: node)
+    assert {:error, %Error{reason: :nodedown}} = Command.run(["true"], node: NodeDouble.name())
+    NodeDouble.call(storage, {:refuse, {:not_allowed, "needs --commands"}})
+    assert {:error, %Error{reason: :not_allowed, detail: "needs --commands"}} = Command.run(["true"], node: node)
+  end
+
+  test "P7: a command on a node takes no path that depends on something of this one", %{node: node} do
+    for option <- [cd: "lib", cd: "~", stdout: {:file, "out"}, stderr: {:append, "~/err"}] do
+      assert_raise ArgumentError, ~r/expected an absolute path, since it is one of lookout-double/, fn ->
+        Command.run(["true"], [{:node, node}, option])
+      end
+    end
+
+    assert_raise ArgumentError, ~r/:wait_for: with :node expected a function/, fn ->
+      Command.start_link(["true"], node: node, wait_for: "/run/ready")
+    end
+  end
+end
