@@ -5,7 +5,7 @@ defmodule Lookout.Start do
   # The server does the work of its start after init/1, in handle_continue/2. An init/1 that fails affects a linked
   # caller differently in different releases of OTP. The server keeps a `t` in its state.
 
-  alias Lookout.{Client, Error}
+  alias Lookout.{Client, Error, Group}
 
   @enforce_keys [:parent]
   defstruct [:parent, caller: :unasked, failure: nil]
@@ -27,9 +27,8 @@ defmodule Lookout.Start do
   @spec start_link(module, %{:name => nil | GenServer.name(), optional(atom) => term}, (pid -> term)) ::
           {:ok, pid} | {:error, Error.t() | {:already_started, pid}}
   def start_link(module, %{name: name} = options, failed \\ fn _pid -> :ok end) do
-    named = if name, do: [name: name], else: []
-
-    with {:ok, pid} <- GenServer.start_link(module, {options, self()}, named),
+    with {:ok, name} <- Group.start_name(name),
+         {:ok, pid} <- GenServer.start_link(module, {options, self()}, if(name, do: [name: name], else: [])),
          {:error, error} <- await(pid) do
       failed.(pid)
       {:error, error}

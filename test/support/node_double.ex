@@ -23,7 +23,8 @@ defmodule Lookout.NodeDouble do
     name = Keyword.get_lazy(options, :name, &name/0)
     code_path = for dir <- :code.get_path(), argument <- [~c"-pa", dir], do: argument
     cookie = Keyword.get(options, :cookie, :erlang.get_cookie())
-    args = [~c"-hidden", ~c"-setcookie", Atom.to_charlist(cookie) | code_path]
+    hidden = if Keyword.get(options, :hidden, true), do: [~c"-hidden"], else: []
+    args = hidden ++ [~c"-setcookie", Atom.to_charlist(cookie) | code_path]
     [short, _host] = name |> Atom.to_string() |> String.split("@")
 
     {:ok, peer, ^name} =

@@ -9,6 +9,13 @@ defmodule Lookout.Remote do
     {:ok, watcher}
   end
 
+  @doc "Starts a watcher with a name of `Lookout.Group`, and the scope of that, which outlive their caller."
+  def start_in_group(scope, options) do
+    {:ok, pg} = Lookout.Group.start_link(scope)
+    Process.unlink(pg)
+    start(options)
+  end
+
   @doc "Uses a watcher of another node, and tells what came of it."
   def use(watcher, dir) do
     refused = Lookout.subscribe(watcher)
