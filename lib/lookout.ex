@@ -38,6 +38,8 @@ defmodule Lookout do
     * `:ready` - the watches are live (only with `ready: :async`, once for each subscriber)
     * `:restarted` - the native program ended and was restarted
     * `:lagged` - the subscriber was too slow for others and has missed batches
+    * `{:away, node}` - the connection to the node of the option `:node` was lost. The watcher tries again without end; `:restarted` follows
+      when it is back, unless its session is resumed (then the changes made meanwhile follow)
 
   After `:restarted` and `:lagged` a new epoch begins: the changes in between are not reported. Call `list/2` again.
 
@@ -98,9 +100,15 @@ defmodule Lookout do
   ## Errors
 
   Every call returns its result or `{:error, %Lookout.Error{}}`, and never exits. The reason is `:noproc` for a watcher that does not
-  exist, `:timeout` for one that does not reply in time, and `:nodedown` for one on a node that cannot be reached. After `:timeout` the
+  exist, `:timeout` for one that does not reply in time, and `:nodedown` for one on a node that cannot be reached, or whose own `:node` cannot. After `:timeout` the
   call has had no effect and will have none (`remove/3` and `stop/2` may still be carried out). Invalid options and arguments raise
   `ArgumentError`.
+
+  ## Another machine
+
+  With `node: :"watch@storage"` the directories are those of another machine, which runs `lookout_port --node watch@storage` and needs no
+  Erlang. The watcher is a process here, with the same messages, functions and options; paths are absolute. See "Watching another machine"
+  (docs/watching-another-machine.md). `Lookout.Group` finds the nearest of several watchers of one name.
 
   ## Other systems
 
@@ -139,6 +147,12 @@ defmodule Lookout do
           | {:ready, :wait | :async}
           | {:max_lag, timeout}
           | {:subscribe, [pid]}
+          | {:node, node}
+          | {:session, binary | {binary, nil | seq | (() -> nil | seq)}}
+          | {:linger, 0..4_294_967_295}
+
+  @typedoc "The number of a batch."
+  @type seq :: non_neg_integer
 
   @type notice ::
           {:overflow, binary}
@@ -151,6 +165,7 @@ defmodule Lookout do
           | :ready
           | :restarted
           | :lagged
+          | {:away, node}
 
   @typedoc "A message to a subscriber."
   @type message ::
@@ -200,6 +215,15 @@ defmodule Lookout do
     * `:ready` - with `:async`, return at once; a `:ready` notice follows, or the watcher stops. Default `:wait`
     * `:max_lag` - the most milliseconds that a slow subscriber may hold up others, or `:infinity`; default 5,000
     * `:subscribe` - processes of this node that are subscribers (`active: true`) from the start
+    * `:node` - the name of a `lookout_port --node`, on whose machine the directories are; `:dirs` are absolute paths there. With
+      `ready: :async` a node that cannot be reached at the start is waited for
+    * `:session` - with `:node`, a name: the node keeps the session for `:linger` milliseconds when the connection is lost, or the watcher ends
+      (not by `stop/2` or with the reason `:normal`), merges changes meanwhile, and a watcher with the same name, directories and options
+      resumes it: the same watcher after the last batch that it got; another one after the batch `seq` with `{name, seq}`, where `seq` may be
+      a function that is called at each start. What follows that batch waits for the first subscriber. Where it cannot be resumed, a new
+      session begins: the watcher that had one, or named a batch, reports `:restarted`. `seq` goes on from one session of a name to the next, by
+      more than 1 after `:restarted`. A session that has a watcher gives the error `:in_use`
+    * `:linger` - milliseconds; default 300,000
 
   FIFOs, sockets and devices, also as `:dirs`, are reported with the type `:other`, and never opened. A directory that cannot be watched
   returns `{:error, %Lookout.Error{}}`; the caller survives even if it does not trap exits.
@@ -312,8 +336,8 @@ defmodule Lookout do
   def dirs(watcher), do: Client.call(watcher, :dirs, 5_000, :dirs)
 
   @doc """
-  Statistics. Of the watcher: `:seq`, `:dirs`, `:subscribers`, `:held` (batches that wait for a subscriber), `:restarts`. Of its
-  `lookout_port`: `:os_pid`, `:version`, `:memory` (resident bytes), `:credit` (batches it may send), `:directories`, `:files`, `:watches`
+  Statistics. Of the watcher: `:seq`, `:dirs`, `:subscribers`, `:held` (batches that wait for a subscriber), `:restarts`, `:node`. Of its
+  `lookout_port`: `:os_pid` (`nil` on a `:node`), `:version`, `:memory` (resident bytes), `:credit` (batches it may send), `:directories`, `:files`, `:watches`
   (of directories and of files that are mount points), `:polled` (those of them that are polled), `:roots` (a map of each path to its hint
   source: `:inotify`, `:fanotify`, `:poll`, `:fswatch`, or `nil`), `:batches`, `:events`, `:overflows`, `:rescans`, `:dirty` (entries that
   are still to be checked).

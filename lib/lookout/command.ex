@@ -93,6 +93,7 @@ defmodule Lookout.Command do
     * `:grace` - milliseconds between `:stop_signal` and KILL, however the command is ended; default 5,000 for `stop/2` and when a supervisor
       stops it, else 500
     * `:stop_signal` - the signal that asks the processes of the command to end, by name (`:int`) or number; default `:term`
+    * `:node` - the name of a `lookout_port --node` that was started with `--commands`: the command runs on its machine, see "Another machine"
     * `:cgroup` - with `false`, the command gets no cgroup of its own. Otherwise it gets one where cgroup v2 is writable, which makes the end
       of the tree atomic, even for a fork bomb. A list sets limits of the tree, see "Limits of a tree"
 
@@ -186,6 +187,16 @@ defmodule Lookout.Command do
   is then a sibling of that of the VM). A command that runs as root, or as the user of the VM, can lift its limits: give an untrusted one a
   `:user`.
 
+  ## Another machine
+
+      {:ok, output, 0} = Lookout.Command.run(["sha256sum", "in/file"], node: :"watch@storage", cd: "/srv")
+
+  The process of the command is here, the command runs as the user of that `lookout_port`, with its environment and the working directory
+  `/` unless `:cd` is given. Paths are absolute and of that machine, `:inherit` is the standard error of that `lookout_port`, and `:wait_for`
+  takes a function only. When the connection is lost, the command ends with its tree, as soon as the node notices that, and the final message
+  here is the error `:nodedown`. Nothing is encrypted on the way, environment and input included, unless the cluster uses TLS. See
+  docs/watching-another-machine.md.
+
   ## Secrets
 
   No log, crash report, supervisor report or status shows the values of `:env` and `:input`, or the bytes passed to `write/3`. The process of
@@ -205,7 +216,7 @@ defmodule Lookout.Command do
   Functions return `{:error, %Lookout.Error{}}`. The reason is one of `:enoent` (no such program), `:eacces` (it may not be executed),
   `:enoexec`, `:bad_directory`, `:nul_byte`, `:empty_argv`, `:e2big`, `:bad_limit`, `:bad_user`, `:bad_group`, `:eperm` (another user),
   `:enotsup` (limits of a cgroup), `:closed` (a write after the end of the input), `:epipe` (the command does not read its input),
-  `:input_failed`, `:not_running` (after the exit), `:timeout`, `:etimedout` (a start without a result for 30 s), `:unsupported_system` (not
+  `:input_failed`, `:not_running` (after the exit), `:nodedown` and `:not_allowed` (with `:node`), `:timeout`, `:etimedout` (a start without a result for 30 s), `:unsupported_system` (not
   Linux), or the errno of another failed system call. Invalid options raise `ArgumentError`.
   """
 
@@ -254,6 +265,7 @@ defmodule Lookout.Command do
           | {:grace, non_neg_integer}
           | {:stop_signal, atom | 1..64}
           | {:cgroup, boolean | [cgroup_limit, ...]}
+          | {:node, node}
 
   @type start_option ::
           common_option

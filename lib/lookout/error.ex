@@ -4,7 +4,7 @@ defmodule Lookout.Error do
 
     * `:reason` - an atom to match on: an errno in lower case (`:enoent`, `:eacces`, `:enotdir`, ...) or one of `:timeout`,
       `:lagging`, `:noproc`, `:nodedown`, `:stopped`, `:not_watched`, `:not_found`, `:not_subscribed`, `:active`, `:remote`, `:restarted`, `:already_started`,
-      `:port_exited`, `:port_hung`, `:port_garbled`, `:wrong_protocol`, `:bad_request`, `:unsupported_system` (not Linux)
+      `:port_exited`, `:port_hung`, `:port_garbled`, `:in_use`, `:not_allowed`, `:shutdown`, `:wrong_protocol`, `:bad_request`, `:unsupported_system` (not Linux)
     * `:operation` - the operation that failed
     * `:path` - the path that the error is about, or `nil`
     * `:detail` - a sentence that explains the error and what to do about it

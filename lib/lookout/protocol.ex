@@ -110,8 +110,6 @@ defmodule Lookout.Protocol do
   defp message({:exit, {:signal, name, number}} = exit) when is_atom(name) and is_integer(number), do: exit
   defp message({:exit, status, [killed: true]}), do: {:exit, elem(message({:exit, status}), 1), [killed: true]}
   defp message({:hello, protocol, version}) when is_integer(protocol), do: {:hello, protocol, version}
-  defp message({:session, :new}), do: {:session, {:new, 0}}
-  defp message({:session, {:resumed, batch}}) when is_integer(batch), do: {:session, {:resumed, 0, batch}}
   defp message({:session, {:new, epoch}} = session) when is_integer(epoch), do: session
   defp message({:session, {:resumed, epoch, batch}} = session) when is_integer(epoch) and is_integer(batch), do: session
   defp message({:fatal, error}), do: {:fatal, error(error)}

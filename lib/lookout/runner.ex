@@ -22,7 +22,8 @@ defmodule Lookout.Runner do
     * `:watcher` - a watcher: its pid or its name. A watcher of another node is `{name, node}`, `{:global, name}` or a pid; the changed paths
       are paths on that node
     * `:dirs` - a path or a list of paths, for the runner's own watcher. Then `:recursive`, `:ignore`, `:only`, `:gitignore`, `:changes`,
-      `:follow_symlinks`, `:await`, `:backend`, `:poll_interval`, `:missing` and `:ready` are those of `Lookout.start_link/1`
+      `:follow_symlinks`, `:await`, `:backend`, `:poll_interval`, `:missing`, `:ready`, `:node`, `:session` and `:linger` are those of
+      `Lookout.start_link/1`. With `:node` the directories are on that node, and the command or function runs here
 
   One of these selects what is run:
 

@@ -84,6 +84,7 @@ defmodule Lookout.Bridge.Node do
   defp why(:in_use), do: "has an owner for this session already; stop that one, or take another name (option :session)"
   defp why(:not_allowed), do: "does not allow this; its options --allow and --commands say what it does"
   defp why(:eagain), do: "has no room for one more session; raise its option --max-sessions"
+  defp why(:command_lost), do: "has lost the program that ran the command, which was killed; the command was ended"
   defp why(:shutdown), do: "is being shut down"
   defp why(:stalled), do: "has ended the session, because too much that it had sent was not taken"
   defp why(reason), do: "has ended the session: #{inspect(reason)}"

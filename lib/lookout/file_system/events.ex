@@ -42,6 +42,7 @@ defmodule Lookout.FileSystem.Events do
     do: "#{shown(dir)} is on a pseudo file system (#{type}); its changes are not reported"
 
   defp warning(:restarted), do: "lookout_port was restarted; what changed meanwhile is not reported"
+  defp warning({:away, node}), do: "the connection to #{node} is lost; changes are reported when it is back"
   defp warning(:lagged), do: "a subscriber did not read its messages and has missed changes"
   # The other notices report no loss.
   defp warning(_notice), do: nil
