@@ -83,9 +83,9 @@ defmodule Lookout.Watcher do
   defp serve(:dirs, _timeout, _from, state), do: {:reply, {:ok, state.dirs}, state}
 
   # The requests below need `lookout_port`.
-  defp serve(_request, _timeout, _from, %{away: %Error{} = error} = state) do
-    {:reply, {:error, Away.error(error)}, state}
-  end
+  defp serve(_request, _timeout, _from, %{away: %Error{} = error, program: %{phase: phase}} = state)
+       when phase in [:down, :opening],
+       do: {:reply, {:error, Away.error(error)}, state}
 
   # The timer of a sync belongs to the delivery, which knows what holds the sync up. The request itself has no timeout.
   defp serve(:sync, timeout, from, state) do
@@ -108,7 +108,8 @@ defmodule Lookout.Watcher do
   end
 
   @impl true
-  def handle_cast({:list, ref, _options, _deadline}, %{away: %Error{} = error} = state) do
+  def handle_cast({:list, ref, _options, _deadline}, %{away: %Error{} = error, program: %{phase: phase}} = state)
+      when phase in [:down, :opening] do
     send(ref, {ref, {:error, Away.error(error)}})
     {:noreply, state}
   end

@@ -19,7 +19,7 @@ defmodule Lookout.NodeSessionTest do
     assert_receive {:lookout, ^watcher, {:notice, {:away, _node}}}, 20_000
     result = fun.()
     NodeDouble.call(storage, {:refuse, nil})
-    eventually(fn -> match?({:ok, _info}, Lookout.info(watcher)) end)
+    eventually(fn -> :sys.get_state(watcher).away == nil end)
     result
   end
 

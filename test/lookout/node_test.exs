@@ -2,7 +2,7 @@ defmodule Lookout.NodeTest do
   # Makes the VM of the tests a node.
   use Lookout.Case, async: false
 
-  alias Lookout.{Entry, Error, NodeDouble}
+  alias Lookout.{Bridge, Entry, Error, NodeDouble}
 
   @quick [backoff: {1, 20}]
 
@@ -133,6 +133,44 @@ defmodule Lookout.NodeTest do
           Lookout.start_link(Keyword.merge([dirs: "/", node: :a@b, session: "a"], [{key, value}]))
         end
       end
+    end
+  end
+
+  test "P3: who sends to a node that does not read is not suspended, and all is sent, in order, when it does" do
+    storage = NodeDouble.start!(lookout: false)
+    true = Node.connect(storage.node)
+    :peer.call(storage.peer, Lookout.Remote, :forward_to, [self()])
+    assert_receive :forwarding
+    vm = :peer.call(storage.peer, System, :pid, [])
+    signal(vm, "STOP")
+    {:ok, bridge} = Bridge.open({storage.node, :open})
+    requests = for number <- 1..32, do: {:request, number, String.duplicate("x", 262_144)}
+
+    {result, bridge} =
+      Enum.reduce(requests, {:ok, bridge}, fn request, {_result, bridge} -> Bridge.send(bridge, request) end)
+
+    assert result == :busy
+    signal(vm, "CONT")
+    %{port: ref} = bridge = flushed(bridge)
+    assert_receive {^ref, :open}
+
+    for request <- requests do
+      assert_receive {^ref, {:command, sent}}
+      assert sent == request
+    end
+
+    assert Bridge.close(bridge) == :ok
+    assert_receive {^ref, :close}
+  end
+
+  defp flushed(bridge) do
+    case Bridge.flush(bridge) do
+      {:ok, bridge} ->
+        bridge
+
+      {:busy, bridge} ->
+        Process.sleep(1)
+        flushed(bridge)
     end
   end
 

@@ -16,6 +16,23 @@ defmodule Lookout.Remote do
     start(options)
   end
 
+  @doc "Lets a process of the name lookout, as which a node is known, send all that it gets to another one."
+  def forward_to(pid) do
+    spawn(fn ->
+      Process.register(self(), :lookout)
+      send(pid, :forwarding)
+      forward(pid)
+    end)
+  end
+
+  defp forward(pid) do
+    receive do
+      message -> send(pid, message)
+    end
+
+    forward(pid)
+  end
+
   @doc "Uses a watcher of another node, and tells what came of it."
   def use(watcher, dir) do
     refused = Lookout.subscribe(watcher)

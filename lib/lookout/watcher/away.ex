@@ -2,8 +2,9 @@ defmodule Lookout.Watcher.Away do
   @moduledoc false
   # A watcher with a `lookout_port` on another node (option `:node`): the loss of the connection, and the session after it.
   #
-  # The watcher is away from the loss until the next hello. Meanwhile it tries again without end, and answers each call
-  # that needs the node with the error of the loss. The end of a session is no death of a program.
+  # The watcher is away from the loss until its watches are live again. Meanwhile it tries again without end, and until
+  # there is a session it answers each call that needs the node with the error of the loss. The end of a session is no
+  # death of a program.
 
   import Lookout.Watcher.State, only: [deliver: 2, label: 1, push: 2, request: 4]
   alias Lookout.{Delivery, Error, Program}
@@ -74,7 +75,7 @@ defmodule Lookout.Watcher.Away do
 
   @doc "The node has said hello: a session without a name is a new one, whose watches are to be set up."
   @spec greeted(State.t()) :: State.t()
-  def greeted(%State{program: %{session: nil}} = state), do: renew(%{state | away: nil, seq_base: state.seq})
+  def greeted(%State{program: %{session: nil}} = state), do: renew(%{state | seq_base: state.seq})
   # Whether it is resumed, the next message tells.
   def greeted(state), do: state
 
@@ -82,7 +83,7 @@ defmodule Lookout.Watcher.Away do
   @spec joined(State.t(), {:new, non_neg_integer} | {:resumed, non_neg_integer, non_neg_integer}) :: Life.result()
   def joined(%State{} = state, {:new, epoch}) do
     base = max(epoch, state.seq)
-    state = %{state | epoch: epoch, seq: base, seq_base: base, away: nil, program: Program.joined(state.program)}
+    state = %{state | epoch: epoch, seq: base, seq_base: base, program: Program.joined(state.program)}
     {:noreply, renew(state)}
   end
 
@@ -95,7 +96,7 @@ defmodule Lookout.Watcher.Away do
     else
       {seq, base} = if state.was_live, do: {state.seq, state.seq_base}, else: {last, epoch}
       program = Program.first(Program.joined(state.program), :roots, &{:info, &1})
-      {:noreply, %{state | epoch: epoch, seq: seq, seq_base: base, away: nil, replays: true, program: program}}
+      {:noreply, %{state | epoch: epoch, seq: seq, seq_base: base, replays: true, program: program}}
     end
   end
 

@@ -43,7 +43,7 @@ defmodule Lookout.Watcher.State do
     successor: false,
     # the watched directories whose last notice was :root_deleted
     missing: [],
-    # the error with which the session on the node ended, while there is none
+    # the error with which the session on the node ended, until the watches of the next one are live
     away: nil,
     # of a session with a name: what the number of a batch is added to, to name it to the node
     epoch: 0,
