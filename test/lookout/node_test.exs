@@ -143,6 +143,7 @@ defmodule Lookout.NodeTest do
     assert_receive :forwarding
     vm = :peer.call(storage.peer, System, :pid, [])
     signal(vm, "STOP")
+    on_exit(fn -> System.cmd("kill", ["-CONT", vm], stderr_to_stdout: true) end)
     {:ok, bridge} = Bridge.open({storage.node, :open})
     requests = for number <- 1..32, do: {:request, number, String.duplicate("x", 262_144)}
 
