@@ -1,20 +1,17 @@
 defmodule Lookout.NodeCommandTest do
-  # Makes the VM of the tests a node.
+  # Commands of a real `lookout_port --node`. Makes the VM of the tests a node.
   use Lookout.Case, async: false
 
-  alias Lookout.{Command, Error, NodeDouble}
+  alias Lookout.{Command, Error, NodeDouble, NodeProgram}
 
-  setup_all do
-    :ok = NodeDouble.distribute()
-    {:ok, storage: NodeDouble.start!()}
+  setup_all do: NodeDouble.distribute()
+
+  setup %{dir: dir} do
+    storage = NodeProgram.start!(dir, arguments: ["--commands"])
+    {:ok, storage: storage, node: storage.node}
   end
 
-  setup %{storage: storage} do
-    NodeDouble.call(storage, {:refuse, nil})
-    {:ok, node: storage.node}
-  end
-
-  defp sessions(storage, counts), do: eventually(fn -> NodeDouble.call(storage, :sessions) == counts end)
+  defp await_sessions(storage, count), do: eventually(fn -> NodeProgram.sessions(storage) == count end)
 
   test "a command runs on a node as it does here", %{dir: dir, storage: storage, node: node} do
     assert Command.run(["pwd"], node: node) == {:ok, "/\n", 0}
@@ -30,7 +27,7 @@ defmodule Lookout.NodeCommandTest do
     assert Command.signal(pid, :hup) == :ok
     assert_receive {:lookout_command, ^pid, {:exit, {:signal, :hup}}}
     assert gone?(os_pid)
-    sessions(storage, {0, 0})
+    await_sessions(storage, 0)
   end
 
   test "P6: a command ends with its process here, and with the connection", %{storage: storage, node: node} do
@@ -45,18 +42,16 @@ defmodule Lookout.NodeCommandTest do
       Process.unlink(pid)
       ending.(pid)
       eventually(fn -> gone?(os_pid) and not Process.alive?(pid) end)
-      sessions(storage, {0, 0})
+      await_sessions(storage, 0)
     end
 
     assert_receive {:lookout_command, _pid, {:error, %Error{reason: :nodedown, operation: :run} = error}}
     assert Exception.message(error) =~ "the connection to #{node} was lost"
   end
 
-  test "P8: a command that the node does not allow, or cannot start, is an error", %{storage: storage, node: node} do
+  test "P8: a command that cannot be started is an error", %{node: node} do
     assert {:error, %Error{reason: :enoent}} = Command.run(["no-such-program"], node: node)
     assert {:error, %Error{reason: :nodedown}} = Command.run(["true"], node: NodeDouble.name())
-    NodeDouble.call(storage, {:refuse, {:not_allowed, "needs --commands"}})
-    assert {:error, %Error{reason: :not_allowed, detail: "needs --commands"}} = Command.run(["true"], node: node)
   end
 
   test "P7: a command on a node takes no path that depends on something of this one", %{node: node} do

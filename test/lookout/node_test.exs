@@ -2,7 +2,7 @@ defmodule Lookout.NodeTest do
   # Makes the VM of the tests a node.
   use Lookout.Case, async: false
 
-  alias Lookout.{Bridge, Entry, Error, NodeDouble}
+  alias Lookout.{Bridge, Entry, Error, NodeDouble, NodeProgram}
 
   @quick [backoff: {1, 20}]
 
@@ -59,15 +59,15 @@ defmodule Lookout.NodeTest do
       assert {:ok, %{node: ^node, os_pid: nil, dirs: [^root], roots: %{^root => _source}}} = Lookout.info(watcher)
       assert Lookout.stop(watcher) == :ok
       assert_receive {:lookout, ^watcher, {:stopped, :normal}}
-      sessions(storage, {0, 0})
+      sessions(storage, 0)
       assert Process.info(self(), :messages) == {:messages, []}
     end
 
     test "is ended with its session, in whatever way it ends", %{dir: dir, storage: storage} do
       watcher = watch!(storage, dirs: dir)
-      sessions(storage, {1, 1})
+      sessions(storage, 1)
       Process.exit(watcher, :kill)
-      sessions(storage, {0, 0})
+      sessions(storage, 0)
     end
 
     test "has streams and runners", %{dir: dir, storage: storage} do
@@ -209,7 +209,7 @@ defmodule Lookout.NodeTest do
     test "where the directory cannot be watched", %{dir: dir, storage: storage} do
       missing = Path.join(dir, "missing")
       assert {:error, %Error{reason: :enoent, path: ^missing}} = Lookout.start_link(dirs: missing, node: storage.node)
-      sessions(storage, {0, 0})
+      sessions(storage, 0)
     end
   end
 
@@ -226,7 +226,7 @@ defmodule Lookout.NodeTest do
       :ok = Lookout.sync(watcher)
       assert [{:events, 2, [%{change: :created}]}] = taken(watcher)
       assert {:ok, %{restarts: 1}} = Lookout.info(watcher)
-      sessions(storage, {1, 1})
+      sessions(storage, 1)
     end
 
     test "however often is no death of the program", %{dir: dir, storage: storage} do
@@ -298,18 +298,17 @@ defmodule Lookout.NodeTest do
       await_notice(watcher, :restarted)
     end
 
-    test "without a sign (the node hangs) is noticed while a request is open", %{dir: dir, storage: storage} do
-      watcher = watch!(storage, [dirs: dir], quiet: 600_000, answer: 600_000, hello: 600_000)
-      NodeDouble.call(storage, {:deaf, true})
+    test "without a sign (the node hangs) is noticed while a request is open", %{dir: dir} do
+      storage = NodeProgram.start!(dir)
+      watcher = watch!(storage, [dirs: dir], quiet: 600_000, answer: 600_000)
+      signal(storage.os_pid, "STOP")
       task = Task.async(fn -> Lookout.sync(watcher, :infinity) end)
       for timer <- [:watchdog, :watchdog], do: time_is_up(watcher, timer)
       assert {:error, %Error{reason: :nodedown}} = Task.await(task)
       await_notice(watcher, {:away, storage.node})
-      hello = eventually(fn -> timer(watcher, :hello) end)
-      NodeDouble.call(storage, {:deaf, false})
-      send(watcher, {:timeout, hello, {:program, :hello}})
+      signal(storage.os_pid, "CONT")
       await_notice(watcher, :restarted)
-      sessions(storage, {1, 1})
+      eventually(fn -> NodeProgram.sessions(storage) == 1 end)
     end
 
     test "before the start is waited for with ready: :async", %{dir: dir} do
