@@ -128,6 +128,7 @@ defmodule Lookout do
   @typedoc "A path: a binary of raw bytes, or a charlist, as in Erlang. `~` is expanded."
   @type path :: binary | charlist
 
+  @typedoc "An option of `start_link/1`, of a child specification and of `stream/1`."
   @type option ::
           {:dirs, path | [path]}
           | {:name, GenServer.name()}
@@ -154,6 +155,7 @@ defmodule Lookout do
   @typedoc "The number of a batch."
   @type seq :: non_neg_integer
 
+  @typedoc "A notice, see \"Messages\" above."
   @type notice ::
           {:overflow, binary}
           | {:unreadable, binary, atom}
@@ -173,6 +175,13 @@ defmodule Lookout do
 
   @doc """
   Starts a watcher, linked to the caller, and returns when its watches are live: no change after it is missed.
+
+      iex> {:ok, watcher} = Lookout.start_link(dirs: ["lib"], ignore: ["*.tmp"])
+      iex> Lookout.dirs(watcher) == {:ok, [Path.expand("lib")]}
+      true
+      iex> {:error, error} = Lookout.start_link("no such directory")
+      iex> error.reason
+      :enoent
 
   Takes a path, or options:
 
@@ -232,7 +241,14 @@ defmodule Lookout do
           {:ok, pid} | {:error, Error.t() | {:already_started, pid}}
   def start_link(path_or_options), do: path_or_options |> Options.parse!() |> Watcher.start_link()
 
-  @doc "A child specification; its id is the `:name`, or `Lookout`."
+  @doc """
+  A child specification; its id is the `:name`, or `Lookout`.
+
+      iex> children = [{Lookout, dirs: ["lib"], name: MyApp.Watcher}]
+      iex> {:ok, _supervisor} = Supervisor.start_link(children, strategy: :one_for_one)
+      iex> Lookout.dirs(MyApp.Watcher) == {:ok, [Path.expand("lib")]}
+      true
+  """
   @spec child_spec(path | [option]) :: Supervisor.child_spec()
   def child_spec(path_or_options) do
     %{
@@ -245,6 +261,14 @@ defmodule Lookout do
 
   @doc """
   Makes the caller a subscriber. Returns the pid that the messages contain.
+
+      iex> {:ok, watcher} = Lookout.start_link("lib")
+      iex> {:ok, ^watcher} = Lookout.subscribe(watcher)
+      iex> File.mkdir!("lib/web")
+      iex> receive do
+      ...>   {:lookout, ^watcher, {:events, 1, [event]}} -> {event.change, event.type, Path.relative_to_cwd(event.path)}
+      ...> end
+      {:created, :directory, "lib/web"}
 
   With `active: true` (default) batches are sent without `ask/2`; this is only for processes on the node of the watcher. With `active: n`
   and `active: :once` at most `n` batches, or one, are sent; `ask/2` allows more. A subscriber that calls again gets nothing twice: the new
@@ -270,13 +294,29 @@ defmodule Lookout do
     Client.call(watcher, {:subscribe, Options.parse_subscribe!(options)}, 5_000, :subscribe)
   end
 
-  @doc "Ends the subscription of the caller, if there is one. Messages that are already in its mailbox stay there."
+  @doc """
+  Ends the subscription of the caller, if there is one. Messages that are already in its mailbox stay there.
+
+      iex> {:ok, watcher} = Lookout.start_link("lib")
+      iex> {:ok, ^watcher} = Lookout.subscribe(watcher)
+      iex> Lookout.unsubscribe(watcher)
+      :ok
+  """
   @spec unsubscribe(watcher) :: :ok | {:error, Error.t()}
   def unsubscribe(watcher), do: Client.call(watcher, :unsubscribe, 5_000, :unsubscribe)
 
   @doc """
   Allows the caller, a subscriber with `active: n` or `:once`, `n` more batches. Notices are not counted, but they are sent only while
   more batches are allowed.
+
+      iex> {:ok, watcher} = Lookout.start_link("lib")
+      iex> {:ok, ^watcher} = Lookout.subscribe(watcher, active: 0)
+      iex> File.mkdir!("lib/web")
+      iex> :ok = Lookout.ask(watcher, 1)
+      iex> receive do
+      ...>   {:lookout, ^watcher, {:events, 1, [%Lookout.Event{change: change}]}} -> change
+      ...> end
+      :created
   """
   @spec ask(watcher, pos_integer) :: :ok | {:error, Error.t()}
   def ask(watcher, n) when is_integer(n) and n > 0, do: Client.call(watcher, {:ask, n}, 5_000, :ask)
@@ -290,6 +330,13 @@ defmodule Lookout do
 
   A caller that is a subscriber gets all of these changes, even beyond the count that it asked for. If another subscriber holds the sync
   up, the error is `:lagging`.
+
+      iex> {:ok, watcher} = Lookout.start_link(dirs: ["lib"], subscribe: [self()])
+      iex> File.mkdir!("lib/web")
+      iex> :ok = Lookout.sync(watcher)
+      iex> {:messages, [{:lookout, ^watcher, {:events, 1, [event]}}]} = Process.info(self(), :messages)
+      iex> event.change
+      :created
   """
   @spec sync(watcher, timeout) :: :ok | {:error, Error.t()}
   def sync(watcher, timeout \\ 5_000), do: Client.call(watcher, :sync, timeout, :sync)
@@ -300,6 +347,14 @@ defmodule Lookout do
     * `:under` - only the entries below this directory
     * `:stat` - with `true`, also size, mtime and mode; default `false`
     * `:timeout` - milliseconds or `:infinity`; default 60,000
+
+  For example:
+
+      iex> File.write!("lib/a.ex", "hello")
+      iex> {:ok, watcher} = Lookout.start_link("lib")
+      iex> {:ok, 0, [entry]} = Lookout.list(watcher, stat: true)
+      iex> {Path.relative_to_cwd(entry.path), entry.type, entry.size}
+      {"lib/a.ex", :file, 5}
   """
   @spec list(watcher, under: path, stat: boolean, timeout: timeout) ::
           {:ok, non_neg_integer, [Entry.t()]} | {:error, Error.t()}
@@ -318,6 +373,12 @@ defmodule Lookout do
 
   The path is one on the node of the watcher. If that is another node, a relative path or `~` raises `ArgumentError`, here and in
   `remove/3` and `list/2`.
+
+      iex> {:ok, watcher} = Lookout.start_link("lib")
+      iex> File.mkdir!("test")
+      iex> :ok = Lookout.add(watcher, "test")
+      iex> Lookout.dirs(watcher) == {:ok, [Path.expand("lib"), Path.expand("test")]}
+      true
   """
   @spec add(watcher, path, timeout | [missing: :error | :wait, timeout: timeout]) :: :ok | {:error, Error.t()}
   def add(watcher, dir, options \\ []) do
@@ -325,13 +386,26 @@ defmodule Lookout do
     Client.call(watcher, {:add, Client.path!(watcher, dir, :add), missing}, timeout, :add)
   end
 
-  @doc "Stops watching a directory; its entries are reported as `:deleted`."
+  @doc """
+  Stops watching a directory; its entries are reported as `:deleted`.
+
+      iex> {:ok, watcher} = Lookout.start_link("lib")
+      iex> :ok = Lookout.remove(watcher, "lib")
+      iex> Lookout.dirs(watcher)
+      {:ok, []}
+  """
   @spec remove(watcher, path, timeout) :: :ok | {:error, Error.t()}
   def remove(watcher, dir, timeout \\ 5_000) do
     Client.call(watcher, {:remove, Client.path!(watcher, dir, :remove)}, timeout, :remove)
   end
 
-  @doc "The absolute paths of the watched directories, in the order in which they were given."
+  @doc """
+  The absolute paths of the watched directories, in the order in which they were given.
+
+      iex> {:ok, watcher} = Lookout.start_link("lib")
+      iex> Lookout.dirs(watcher) == {:ok, [Path.expand("lib")]}
+      true
+  """
   @spec dirs(watcher) :: {:ok, [binary]} | {:error, Error.t()}
   def dirs(watcher), do: Client.call(watcher, :dirs, 5_000, :dirs)
 
@@ -341,11 +415,25 @@ defmodule Lookout do
   (of directories and of files that are mount points), `:polled` (those of them that are polled), `:roots` (a map of each path to its hint
   source: `:inotify`, `:fanotify`, `:poll`, `:fswatch`, or `nil`), `:batches`, `:events`, `:overflows`, `:rescans`, `:dirty` (entries that
   are still to be checked).
+
+      iex> File.write!("lib/a.ex", "")
+      iex> {:ok, watcher} = Lookout.start_link("lib")
+      iex> {:ok, %{directories: 1, files: 1, restarts: 0}} = Lookout.info(watcher)
   """
   @spec info(watcher, timeout) :: {:ok, map} | {:error, Error.t()}
   def info(watcher, timeout \\ 5_000), do: Client.call(watcher, :info, timeout, :info)
 
-  @doc "Stops the watcher and its `lookout_port`. Subscribers get `{:stopped, :normal}`. After the error `:timeout` the watcher still stops, but later."
+  @doc """
+  Stops the watcher and its `lookout_port`. Subscribers get `{:stopped, :normal}`. After the error `:timeout` the watcher still stops, but
+  later.
+
+      iex> {:ok, watcher} = Lookout.start_link("lib")
+      iex> Lookout.stop(watcher)
+      :ok
+      iex> {:error, error} = Lookout.stop(watcher)
+      iex> error.reason
+      :noproc
+  """
   @spec stop(watcher, timeout) :: :ok | {:error, Error.t()}
   def stop(watcher, timeout \\ 5_000), do: Client.stop(watcher, timeout)
 
@@ -354,6 +442,11 @@ defmodule Lookout do
 
       Lookout.stream("lib") |> Stream.filter(&(&1.change == :modified)) |> Enum.take(1)
 
+      iex> File.write!("lib/a.ex", "")
+      iex> [event] = Lookout.stream(dirs: ["lib"], initial: true) |> Enum.take(1)
+      iex> {event.change, Path.basename(event.path)}
+      {:created, "a.ex"}
+
   Takes the arguments of `start_link/1`. Runs no faster than it is consumed. Raises `Lookout.Error` if the directory cannot be watched, and
   if changes may have been missed: because `lookout_port` had to be restarted (`:restarted`), or because the stream was consumed too slowly
   for other subscribers of its watcher (`:lagging`; see `:max_lag`). Other notices are logged.
@@ -361,11 +454,21 @@ defmodule Lookout do
   @spec stream(path | [option]) :: Enumerable.t()
   def stream(path_or_options), do: path_or_options |> Options.parse!() |> EventStream.new()
 
-  @doc "The path of `lookout_port`, for programs that call `Port.open/2` themselves (`docs/protocol.md` documents its protocol)."
+  @doc """
+  The path of `lookout_port`, for programs that call `Port.open/2` themselves (`docs/protocol.md` documents its protocol).
+
+      iex> Path.basename(Lookout.port_path())
+      "lookout_port"
+  """
   @spec port_path() :: binary
   def port_path, do: Bridge.default_path()
 
-  @doc "Whether Lookout works on this operating system, which is Linux. On others each start returns the error `:unsupported_system`."
+  @doc """
+  Whether Lookout works on this operating system, which is Linux. On others each start returns the error `:unsupported_system`.
+
+      iex> Lookout.supported?() == (:os.type() == {:unix, :linux})
+      true
+  """
   @spec supported?() :: boolean
   def supported?, do: Platform.supported?()
 end

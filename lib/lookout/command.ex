@@ -229,12 +229,15 @@ defmodule Lookout.Command do
   @typedoc "How the command ended. Names of signals are as in `kill -l`, in lower case."
   @type status :: 0..255 | {:signal, atom}
 
+  @typedoc "Where a stream of output goes."
   @type target :: :pipe | :null | :inherit | {:file | :append, Path.t()}
+  @typedoc "A limit of a resource, as in setrlimit(2)."
   @type limit :: non_neg_integer | :infinity
 
   @typedoc "A user or a group: a name or a number."
   @type account :: binary | 0..4_294_967_294
 
+  @typedoc "A limit of the whole tree, see \"Limits of a tree\"."
   @type cgroup_limit :: {:memory_max, pos_integer} | {:cpu_max, number} | {:pids_max, pos_integer}
 
   @typedoc "See `stats/1`."
@@ -246,6 +249,7 @@ defmodule Lookout.Command do
           memory_from: :cgroup | :proc
         }
 
+  @typedoc "An option of every function that starts a command."
   @type common_option ::
           {:cd, Path.t()}
           | {:env, Enumerable.t() | (() -> Enumerable.t())}
@@ -267,6 +271,7 @@ defmodule Lookout.Command do
           | {:cgroup, boolean | [cgroup_limit, ...]}
           | {:node, node}
 
+  @typedoc "An option of `start_link/2` and of a child specification."
   @type start_option ::
           common_option
           | {:owner, nil | pid | atom}
@@ -279,9 +284,12 @@ defmodule Lookout.Command do
           | {:wait_for, Path.t() | (() -> term)}
           | {:start_timeout, timeout}
 
+  @typedoc "An option of `:log_output`."
   @type log_option :: {:prefix, binary} | {:metadata, keyword} | {:transform, (binary -> nil | binary)}
 
+  @typedoc "An option of `run/2` and `run!/2`."
   @type run_option :: common_option | {:timeout, timeout} | {:into, Collectable.t()} | {:stderr, :separate}
+  @typedoc "An option of `stream/2`."
   @type stream_option :: common_option | {:exit_status, boolean} | {:stderr, :separate | :tagged}
 
   @typedoc "The output that `run/2` returns; with `stderr: :separate` both streams."
@@ -306,8 +314,10 @@ defmodule Lookout.Command do
 
   Standard error goes to that of the VM, as with `System.cmd/3`; `stderr: :stdout` merges it into the output.
 
-      {:ok, "started\\n", :timeout} = Lookout.Command.run("echo started; sleep 60", shell: true, timeout: 500)
-      {:ok, %{stdout: "", stderr: "no\\n"}, 3} = Lookout.Command.run("echo no >&2; exit 3", shell: true, stderr: :separate)
+      iex> Lookout.Command.run("echo no >&2; exit 3", shell: true, stderr: :separate)
+      {:ok, %{stdout: "", stderr: "no\\n"}, 3}
+      iex> Lookout.Command.run(["sleep", "60"], timeout: 50)
+      {:ok, "", :timeout}
   """
   @spec run(command, [run_option]) :: {:ok, output, status | :timeout} | {:error, Error.t()}
   def run(command, options \\ []) do
@@ -320,6 +330,9 @@ defmodule Lookout.Command do
   @doc """
   As `run/2`, but returns `{output, status}` as `System.cmd/3` does, where the status of a signal is 128 plus its number, and raises
   `Lookout.Error` on an error. After the `:timeout` it returns `{output, :timeout}`.
+
+      iex> Lookout.Command.run!(["sh", "-c", "echo hello; kill -KILL $$"])
+      {"hello\\n", 137}
   """
   @spec run!(command, [run_option]) :: {output, 0..255 | :timeout}
   def run!(command, options \\ []) do
@@ -350,6 +363,11 @@ defmodule Lookout.Command do
       the stream. With both the error has the last 4 KiB of standard error as `:stderr`
 
         for {:stderr, line} <- Lookout.Command.stream(["make"], stderr: :tagged, exit_status: true), do: Logger.warning(line)
+
+  For example:
+
+      iex> Lookout.Command.stream(["sort"], input: Stream.map(["b\\n", "a\\n"], & &1)) |> Enum.join()
+      "a\\nb\\n"
   """
   @spec stream(command, [stream_option]) :: Enumerable.t()
   def stream(command, options \\ []) do
@@ -358,7 +376,19 @@ defmodule Lookout.Command do
     Once.stream(fn -> Options.parse(:stream, command, options) end)
   end
 
-  @doc "Starts a command, linked to the caller, and returns when its program is running."
+  @doc """
+  Starts a command, linked to the caller, and returns when its program is running.
+
+      iex> {:ok, pid} = Lookout.Command.start_link(["echo", "hello"])
+      iex> receive do
+      ...>   {:lookout_command, ^pid, {:stdout, bytes}} -> bytes
+      ...> end
+      "hello\\n"
+      iex> receive do
+      ...>   {:lookout_command, ^pid, {:exit, status}} -> status
+      ...> end
+      0
+  """
   @spec start_link(command, [start_option]) :: {:ok, pid} | {:error, Error.t() | {:already_started, pid}}
   def start_link(command, options \\ []) do
     with {:ok, options} <- Options.parse(:start_link, command, options), do: Server.start_link(options)
@@ -397,7 +427,16 @@ defmodule Lookout.Command do
     end
   end
 
-  @doc "A child specification for a command or `{command, options}`. Its id is the `:name`, or `Lookout.Command`."
+  @doc """
+  A child specification for a command or `{command, options}`. Its id is the `:name`, or `Lookout.Command`.
+
+      iex> children = [{Lookout.Command, {["cat"], stdin: :pipe, name: MyApp.Cat, log_output: :info}}]
+      iex> {:ok, supervisor} = Supervisor.start_link(children, strategy: :one_for_one)
+      iex> Lookout.Command.write(MyApp.Cat, "a line of the log\\n")
+      :ok
+      iex> Supervisor.stop(supervisor)
+      :ok
+  """
   @spec child_spec(command | {command, [start_option]}) :: Supervisor.child_spec()
   def child_spec({command, options}) do
     shutdown = Options.shutdown!(options)
@@ -418,6 +457,13 @@ defmodule Lookout.Command do
   Writes to standard input. Returns when all bytes are sent: at most 256 KiB are buffered for a command that does not read. After `timeout`
   milliseconds the rest is dropped, and the error is `:timeout`; its `detail` states how many bytes the command has read and what blocks the
   others: a command that does not read its input, or an owner that does not take its output.
+
+      iex> {:ok, pid} = Lookout.Command.start_link(["cat"], stdin: :pipe)
+      iex> :ok = Lookout.Command.write(pid, ["hel", "lo"])
+      iex> receive do
+      ...>   {:lookout_command, ^pid, {:stdout, bytes}} -> bytes
+      ...> end
+      "hello"
   """
   @spec write(GenServer.server(), iodata, timeout) :: :ok | {:error, Error.t()}
   def write(command, iodata, timeout \\ 5_000) do
@@ -433,6 +479,11 @@ defmodule Lookout.Command do
 
   @doc """
   Closes standard input after the bytes that were written. A terminal gets its end-of-file character: ^D, and two of them within a line.
+
+      iex> {:ok, pid} = Lookout.Command.start_link(["cat"], stdin: :pipe)
+      iex> :ok = Lookout.Command.close_stdin(pid)
+      iex> Lookout.Command.await(pid)
+      {:ok, 0}
   """
   @spec close_stdin(GenServer.server(), timeout) :: :ok | {:error, Error.t()}
   def close_stdin(command, timeout \\ 5_000), do: Calls.close_stdin(command, timeout)
@@ -441,6 +492,11 @@ defmodule Lookout.Command do
   Sends a signal, by name (`:term`) or number, to the process group of the command. With `:pty`, the signals that the keys of a terminal send
   (`:int`, `:quit`, `:tstp`) go to the foreground process group of the terminal, as with Ctrl-C. The error is `:not_running` once the command
   has exited, and `:eperm` if it runs as another user (`sudo`) that may not be signalled.
+
+      iex> {:ok, pid} = Lookout.Command.start_link(["sleep", "60"])
+      iex> :ok = Lookout.Command.signal(pid, :int)
+      iex> Lookout.Command.await(pid)
+      {:ok, {:signal, :int}}
   """
   @spec signal(GenServer.server(), atom | 1..64) :: :ok | {:error, Error.t()}
   def signal(command, signal) when is_atom(signal) or signal in 1..64 do
@@ -449,7 +505,13 @@ defmodule Lookout.Command do
 
   def signal(_command, other), do: bad!("signal", "the name of a signal, as :term, or its number from 1 to 64", other)
 
-  @doc "Sets the window size of the terminal of a command with `:pty`."
+  @doc """
+  Sets the window size of the terminal of a command with `:pty`.
+
+      iex> {:ok, pid} = Lookout.Command.start_link(["cat"], pty: {24, 80})
+      iex> Lookout.Command.resize(pid, {40, 120})
+      :ok
+  """
   @spec resize(GenServer.server(), {pos_integer, pos_integer}) :: :ok | {:error, Error.t()}
   def resize(command, {rows, columns}) when rows in 1..65_535 and columns in 1..65_535 do
     Calls.call(command, {:resize, {rows, columns}}, 5_000, :resize)
@@ -465,6 +527,14 @@ defmodule Lookout.Command do
   The errors name a process that is still running. `:eperm`, a second after KILL: it runs as another user and may not be signalled.
   `:etimedout`, after three seconds: it has not ended, for example in an uninterruptible system call, or thousands of cgroups that the
   command has created are still being removed. `:emfile`: a process has set the limit of open files of `lookout_port` to 0 (`prlimit(2)`).
+
+      iex> {:ok, pid} = Lookout.Command.start_link(["sleep", "60"])
+      iex> Lookout.Command.stop(pid)
+      :ok
+      iex> receive do
+      ...>   {:lookout_command, ^pid, {:exit, status}} -> status
+      ...> end
+      {:signal, :term}
   """
   @spec stop(GenServer.server(), nil | non_neg_integer) :: :ok | {:error, Error.t()}
   def stop(command, grace \\ nil)
@@ -475,7 +545,14 @@ defmodule Lookout.Command do
 
   def stop(_command, other), do: bad!("stop", "milliseconds from 0 to 3_600_000, or nil", other)
 
-  @doc "The process id of the command."
+  @doc """
+  The process id of the command.
+
+      iex> {:ok, pid} = Lookout.Command.start_link(["sleep", "60"])
+      iex> {:ok, os_pid} = Lookout.Command.os_pid(pid)
+      iex> File.read!("/proc/\#{os_pid}/comm")
+      "sleep\\n"
+  """
   @spec os_pid(GenServer.server()) :: {:ok, pos_integer} | {:error, Error.t()}
   def os_pid(command), do: Calls.call(command, :os_pid, 5_000, :os_pid)
 
@@ -485,6 +562,10 @@ defmodule Lookout.Command do
 
   The exit is sent after the output, and an owner that waits here takes no output. If a command may print more than some 64 pieces, send its
   output elsewhere (`stdout: :null`, a file), or use `run/2`.
+
+      iex> {:ok, pid} = Lookout.Command.start_link(["sh", "-c", "exit 3"])
+      iex> Lookout.Command.await(pid)
+      {:ok, 3}
   """
   @spec await(GenServer.server(), timeout) :: {:ok, status} | {:error, Error.t()}
   def await(command, timeout \\ :infinity), do: Calls.await(command, timeout)
@@ -508,7 +589,16 @@ defmodule Lookout.Command do
   @spec stats(GenServer.server()) :: {:ok, stats} | {:error, Error.t()}
   def stats(command), do: Calls.call(command, :stats, 5_000, :stats)
 
-  @doc "Allows an owner with `active: n`, `:once` or `false` that many more bytes, or with `:once` the next piece."
+  @doc """
+  Allows an owner with `active: n`, `:once` or `false` that many more bytes, or with `:once` the next piece.
+
+      iex> {:ok, pid} = Lookout.Command.start_link(["echo", "hello"], active: false)
+      iex> :ok = Lookout.Command.ask(pid, 3)
+      iex> receive do
+      ...>   {:lookout_command, ^pid, {:stdout, bytes}} -> bytes
+      ...> end
+      "hel"
+  """
   @spec ask(GenServer.server(), pos_integer | :once) :: :ok | {:error, Error.t()}
   def ask(command, more) when more == :once or (is_integer(more) and more > 0) do
     Calls.call(command, {:ask, more}, 5_000, :ask)

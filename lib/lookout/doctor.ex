@@ -42,6 +42,8 @@ defmodule Lookout.Doctor do
   Prints a line for each check to the group leader. Returns `:ok`, or `:error` if something is missing.
 
   `dirs` are the directories whose mounts are checked.
+
+      :ok = Lookout.Doctor.print(["/srv/app", "/data"])
   """
   @spec print([Lookout.path()]) :: :ok | :error
   def print(dirs \\ ["."]) do

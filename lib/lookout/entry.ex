@@ -9,9 +9,12 @@ defmodule Lookout.Entry do
     * `:mtime` - nanoseconds since the epoch
     * `:mode` - permission bits and type, as in inode(7)
 
-  The last three are `nil` without the option `stat: true`, and also if the entry could no longer be stat'ed.
+  The last three are `nil` without the option `stat: true`, and also if the entry could no longer be stat'ed. For example:
+
+      %Lookout.Entry{path: "/srv/app/lib/a.ex", type: :file, inode: 1234, size: 5, mtime: 1_700_000_000_000_000_000, mode: 0o100644}
   """
 
+  @typedoc "An entry of a listing."
   @type t :: %__MODULE__{
           path: binary,
           type: Lookout.Event.type(),

@@ -11,7 +11,7 @@ defmodule Lookout.FileSystem do
       end
 
   For a package that calls `FileSystem` itself, such as `phoenix_live_reload`, there are `Lookout.FileSystemBackend` and `lookout_port
-  inotifywait`: see `docs/coming-from-file-system.md`.
+  inotifywait`: see `guides/coming-from-file-system.md`.
 
   ## Messages
 
@@ -81,6 +81,10 @@ defmodule Lookout.FileSystem do
 
   and every option of `Lookout.start_link/1`, such as `:ignore` and `:settle`. The default of `:missing` is `:wait`. An unknown option, or an
   invalid value, raises `ArgumentError`.
+
+      iex> {:ok, pid} = Lookout.FileSystem.start_link(dirs: ["lib"])
+      iex> Lookout.dirs(pid) == {:ok, [Path.expand("lib")]}
+      true
   """
   @spec start_link(keyword) :: {:ok, pid} | :ignore | {:error, Error.t() | {:already_started, pid}}
   def start_link(options) do
@@ -89,7 +93,14 @@ defmodule Lookout.FileSystem do
       else: with({:ok, options} <- Options.parse!(options), do: Watcher.start_link(%{options | tag: :file_event}))
   end
 
-  @doc "A child specification; its id is the `:name`, or `Lookout.FileSystem`."
+  @doc """
+  A child specification; its id is the `:name`, or `Lookout.FileSystem`.
+
+      iex> children = [{Lookout.FileSystem, dirs: ["lib"], name: MyApp.Files}]
+      iex> {:ok, _supervisor} = Supervisor.start_link(children, strategy: :one_for_one)
+      iex> Lookout.FileSystem.subscribe(MyApp.Files)
+      :ok
+  """
   @spec child_spec(keyword) :: Supervisor.child_spec()
   def child_spec(options) do
     %{
@@ -105,6 +116,14 @@ defmodule Lookout.FileSystem do
 
   Exits if there is no such watcher, as `FileSystem.subscribe/1` does. A process of another node cannot subscribe: the call raises
   `Lookout.Error` with the reason `:remote`. Use `Lookout.subscribe/2` with a watcher of `Lookout` there.
+
+      iex> {:ok, pid} = Lookout.FileSystem.start_link(dirs: ["lib"])
+      iex> :ok = Lookout.FileSystem.subscribe(pid)
+      iex> File.mkdir!("lib/web")
+      iex> receive do
+      ...>   {:file_event, ^pid, {path, events}} -> {Path.relative_to_cwd(path), events}
+      ...> end
+      {"lib/web", [:created, :isdir]}
   """
   @spec subscribe(GenServer.server()) :: :ok
   def subscribe(watcher), do: if(Fallback.use?(), do: Fallback.subscribe(watcher), else: subscribe_here(watcher))

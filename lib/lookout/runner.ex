@@ -108,8 +108,10 @@ defmodule Lookout.Runner do
   alias Lookout.{Client, Command, Error, Platform, Sealed}
   alias Lookout.Runner.{Options, Server}
 
+  @typedoc "The effect of a change during a run."
   @type on_busy :: :queue | :restart | :ignore | :signal
 
+  @typedoc "An option of `start_link/1` and of a child specification."
   @type option ::
           {:watcher, Lookout.watcher()}
           | Lookout.option()
@@ -144,6 +146,14 @@ defmodule Lookout.Runner do
   Starts a runner, linked to the caller, and returns when the watches are live: no change after it is missed.
 
   If the watcher is not running, or a directory cannot be watched, returns `{:error, %Lookout.Error{}}`; the caller survives.
+
+      iex> test = self()
+      iex> {:ok, _runner} = Lookout.Runner.start_link(dirs: "lib", run: fn paths -> send(test, {:ran, paths}) end)
+      iex> File.mkdir!("lib/web")
+      iex> receive do
+      ...>   {:ran, paths} -> Enum.map(paths, &Path.relative_to_cwd/1)
+      ...> end
+      ["lib/web"]
   """
   @spec start_link([option]) :: {:ok, pid} | {:error, Error.t() | {:already_started, pid}}
   def start_link(options) do
@@ -160,7 +170,14 @@ defmodule Lookout.Runner do
   defp supported(%{watcher: {:own, %{node: node}}, task: {:function, _function}}) when node != nil, do: :ok
   defp supported(_options), do: Platform.check(:watch)
 
-  @doc "A child specification; its id is the `:name`, or `Lookout.Runner`."
+  @doc """
+  A child specification; its id is the `:name`, or `Lookout.Runner`.
+
+      iex> children = [{Lookout.Runner, dirs: ["lib"], command: ["true"], name: MyApp.Runner}]
+      iex> {:ok, _supervisor} = Supervisor.start_link(children, strategy: :one_for_one)
+      iex> Lookout.Runner.run(MyApp.Runner)
+      :ok
+  """
   @spec child_spec([option]) :: Supervisor.child_spec()
   def child_spec(options) do
     shutdown = Options.shutdown!(options)
@@ -174,13 +191,26 @@ defmodule Lookout.Runner do
     }
   end
 
-  @doc "Stops the runner and its current run. Returns when no process of the command is left."
+  @doc """
+  Stops the runner and its current run. Returns when no process of the command is left.
+
+      iex> {:ok, runner} = Lookout.Runner.start_link(dirs: "lib", command: ["sleep", "60"], run_at_start: true)
+      iex> Lookout.Runner.stop(runner)
+      :ok
+  """
   @spec stop(GenServer.server(), timeout) :: :ok | {:error, Error.t()}
   def stop(runner, timeout \\ :infinity), do: Client.stop(runner, timeout)
 
   @doc """
   Makes a run due at once, without a change and without waiting for quiet. During a run it has the effect that `:on_busy` defines for a
   change, except that with `:ignore` one more run follows.
+
+      iex> {:ok, runner} = Lookout.Runner.start_link(dirs: "lib", command: ["true"], notify: self())
+      iex> :ok = Lookout.Runner.run(runner)
+      iex> receive do
+      ...>   {:lookout_runner, ^runner, {:finished, status}} -> status
+      ...> end
+      0
   """
   @spec run(GenServer.server(), timeout) :: :ok | {:error, Error.t()}
   def run(runner, timeout \\ 5_000), do: Client.call(runner, :run, timeout, :run)
@@ -190,6 +220,11 @@ defmodule Lookout.Runner do
   command is running.
 
       with {:ok, command} <- Lookout.Runner.command(runner), do: Lookout.Command.signal(command, :usr1)
+
+      iex> {:ok, runner} = Lookout.Runner.start_link(dirs: "lib", command: ["true"])
+      iex> {:error, error} = Lookout.Runner.command(runner)
+      iex> error.reason
+      :not_running
   """
   @spec command(GenServer.server(), timeout) :: {:ok, pid} | {:error, Error.t()}
   def command(runner, timeout \\ 5_000), do: Client.call(runner, :command, timeout, :command)
@@ -197,6 +232,10 @@ defmodule Lookout.Runner do
   @doc """
   Sets the size of the terminal (`:pty`) of the running command, if there is one, and of the following ones. The error is `:no_terminal` if
   they have no terminal.
+
+      iex> {:ok, runner} = Lookout.Runner.start_link(dirs: "lib", command: ["true"], pty: true)
+      iex> Lookout.Runner.resize(runner, {40, 120})
+      :ok
   """
   @spec resize(GenServer.server(), {rows :: pos_integer, columns :: pos_integer}) :: :ok | {:error, Error.t()}
   def resize(runner, {rows, columns} = size) when rows in 1..65_535 and columns in 1..65_535 do

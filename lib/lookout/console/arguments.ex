@@ -146,7 +146,7 @@ defmodule Lookout.Console.Arguments do
   defp milliseconds(name, options, most) do
     case options[name] do
       nil -> :ok
-      ms when ms in 0..most -> :ok
+      ms when ms in 0..most//1 -> :ok
       ms -> {:error, "option #{shown(name)}: expected milliseconds from 0 to #{most}, got #{ms}"}
     end
   end
