@@ -1,10 +1,15 @@
 defmodule Lookout.MixProject do
   use Mix.Project
 
+  @version "VERSION" |> Path.expand(__DIR__) |> File.read!() |> String.trim()
+
+  # The public address of the repository, or nil while there is none. All links to it are made from this.
+  @source_url nil
+
   def project do
     [
       app: :lookout,
-      version: "VERSION" |> Path.expand(__DIR__) |> File.read!() |> String.trim(),
+      version: @version,
       elixir: "~> 1.14",
       # Appended: the compiler stands in lib/ and has to be compiled first.
       compilers: Mix.compilers() ++ [:lookout_native],
@@ -12,8 +17,12 @@ defmodule Lookout.MixProject do
       test_ignore_filters: [&String.starts_with?(&1, ["test/consumer/", "test/support/"])],
       start_permanent: Mix.env() == :prod,
       deps: [],
-      description: "Watches directories natively and sends their changes as terms",
+      name: "Lookout",
+      description:
+        "Watches directories natively and sends their changes as terms; runs commands and leaves nothing of them behind",
+      source_url: @source_url,
       package: package(),
+      docs: docs(),
       test_coverage: [summary: [threshold: 0]]
     ]
   end
@@ -24,12 +33,49 @@ defmodule Lookout.MixProject do
   defp elixirc_paths(:bench), do: ["lib", "bench"]
   defp elixirc_paths(_), do: ["lib"]
 
+  # The files of the package: what a build needs, and each page to which README.md leads. A test expands them.
   defp package do
     [
       licenses: ["Apache-2.0"],
-      links: %{},
-      files: ~w(bin c_src cmake lib src CMakeLists.txt VERSION mix.exs rebar.config
-                .formatter.exs README.md CHANGELOG.md SECURITY.md LICENSE)
+      links: links(@source_url),
+      files: ~w(bin/build-native bin/rebar3-build bin/setup bin/watch c_src cmake lib src guides docs examples
+                CMakeLists.txt VERSION mix.exs rebar.config .formatter.exs
+                README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE)
     ]
+  end
+
+  defp links(nil), do: %{}
+  defp links(url), do: %{"Source" => url, "Changes" => url <> "/blob/main/CHANGELOG.md"}
+
+  # Read by ex_doc (bin/docs), which is no dependency.
+  defp docs do
+    [
+      main: "readme",
+      source_ref: "v#{@version}",
+      formatters: ["html"],
+      extras: extras(),
+      assets: %{"docs/benchmarks" => "benchmarks", "examples" => "examples"},
+      # A module of Erlang, which has no page.
+      skip_code_autolink_to: ["Lookout.FileSystemBackend"],
+      groups_for_extras: [
+        Guides: ~r"^guides/",
+        "How it works": ~r"^docs/",
+        "The project": ~r"^(CHANGELOG|CONTRIBUTING|SECURITY|LICENSE)"
+      ],
+      groups_for_modules: [
+        Watching: [Lookout, Lookout.Entry, Lookout.Event, Lookout.FileSystem],
+        Commands: [Lookout.Command],
+        "Running on change": [Lookout.Runner],
+        Operation: [Lookout.Doctor, Lookout.Error, Lookout.Telemetry]
+      ]
+    ]
+  end
+
+  defp extras do
+    ["README.md"] ++
+      ~w(guides/getting-started.md guides/cheatsheet.cheatmd guides/phoenix.md guides/coming-from-file-system.md
+         guides/coming-from-system-cmd.md guides/containers-and-kubernetes.md guides/nerves.md guides/troubleshooting.md) ++
+      ~w(docs/guarantees.md docs/design.md docs/protocol.md docs/benchmarks.md docs/performance-notes.md docs/test-log.md) ++
+      ~w(CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE)
   end
 end

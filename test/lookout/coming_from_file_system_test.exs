@@ -1,11 +1,11 @@
 defmodule Lookout.ComingFromFileSystemTest do
-  # Each example of docs/coming-from-file-system.md, as it is printed there.
+  # Each example of guides/coming-from-file-system.md, as it is printed there.
   use Lookout.Case, async: true
 
   alias Lookout.{FileSystemBackend, FileSystemDouble}
   alias Lookout.FileSystemDouble.Worker
 
-  @document "docs/coming-from-file-system.md"
+  @document "guides/coming-from-file-system.md"
   @external_resource @document
   @blocks ~r/^```(elixir|sh)\n(.*?)^```/ms
           |> Regex.scan(File.read!(@document), capture: :all_but_first)

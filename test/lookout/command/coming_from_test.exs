@@ -1,10 +1,10 @@
 defmodule Lookout.Command.ComingFromTest do
-  # docs/commands.md says what a call of another library is called here: each such call works.
+  # guides/coming-from-system-cmd.md says what a call of another library is called here: each such call works.
   use Lookout.Case
 
   alias Lookout.Command
 
-  @page Path.expand("../../../docs/commands.md", __DIR__)
+  @page Path.expand("../../../guides/coming-from-system-cmd.md", __DIR__)
   @external_resource @page
 
   rows =
