@@ -16,11 +16,13 @@ enable_language(CXX)
 
 find_package(Threads REQUIRED)
 
-# Boost: only headers (Asio). The package configuration where there is one, else the headers alone.
-add_library(lookout_boost INTERFACE)
+# Boost: only headers (Asio), whose functions without templates are compiled once, in c_src/boost_asio.cpp. The package configuration where there is one, else the headers alone.
+add_library(lookout_boost_headers INTERFACE)
+target_compile_definitions(lookout_boost_headers INTERFACE BOOST_ASIO_SEPARATE_COMPILATION)
+target_link_libraries(lookout_boost_headers INTERFACE Threads::Threads)
 find_package(Boost 1.81 CONFIG QUIET)
 if(Boost_FOUND)
-  target_link_libraries(lookout_boost INTERFACE Boost::headers)
+  target_link_libraries(lookout_boost_headers INTERFACE Boost::headers)
 else()
   find_path(LOOKOUT_BOOST_INCLUDE_DIR boost/version.hpp
     HINTS "${BOOST_ROOT}" "$ENV{BOOST_ROOT}" PATH_SUFFIXES include)
@@ -38,8 +40,13 @@ else()
       "on Debian 12, libboost-dev on newer Debian, boost-dev on Alpine, boost with Homebrew; or "
       "set BOOST_ROOT.")
   endif()
-  target_include_directories(lookout_boost SYSTEM INTERFACE "${LOOKOUT_BOOST_INCLUDE_DIR}")
+  target_include_directories(lookout_boost_headers SYSTEM INTERFACE "${LOOKOUT_BOOST_INCLUDE_DIR}")
 endif()
+
+add_library(lookout_boost_asio STATIC c_src/boost_asio.cpp)
+target_link_libraries(lookout_boost_asio PRIVATE lookout_options PUBLIC lookout_boost_headers)
+add_library(lookout_boost INTERFACE)
+target_link_libraries(lookout_boost INTERFACE lookout_boost_asio)
 
 # ei: where ERL_EI_INCLUDE_DIR and ERL_EI_LIBDIR say (variables of CMake or of the environment, as
 # Nerves sets them), else where `erl` says that it stands.

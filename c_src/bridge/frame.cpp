@@ -7,7 +7,7 @@ namespace lookout {
 namespace {
 
 // A buffer with a larger capacity is freed after the frame is processed.
-constexpr std::size_t kKeptCapacity = std::size_t{64} * 1024;
+constexpr std::size_t kKeptPayload = std::size_t{64} * 1024;
 
 std::string_view take(std::string_view& chunk, std::size_t size) {
   const std::string_view taken = chunk.substr(0, size);
@@ -65,7 +65,7 @@ void FrameReader::forget_frame() {
   delivered_ = false;
   header_size_ = 0;
   payload_.clear();
-  if (payload_.capacity() > kKeptCapacity) payload_.shrink_to_fit();
+  if (payload_.capacity() > kKeptPayload) payload_.shrink_to_fit();
 }
 
 std::array<char, kFrameHeaderSize> frame_header(std::uint32_t size) {

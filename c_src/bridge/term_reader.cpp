@@ -11,7 +11,7 @@ namespace lookout {
 namespace {
 
 // ei returns an atom without its length, so an atom with a NUL byte would be read as its prefix.
-bool holds_nul(std::string_view atom) {
+bool atom_holds_nul(std::string_view atom) {
   const auto tag = static_cast<std::uint8_t>(atom.front());
   const bool is_short = tag == etf::kSmallAtom || tag == etf::kSmallAtomUtf8;
   return atom.substr(is_short ? 2 : 3).find('\0') != std::string_view::npos;
@@ -64,7 +64,8 @@ std::optional<std::string> TermReader::atom() {
                         ERLANG_UTF8, &encoding, nullptr) != 0) {
     return std::nullopt;
   }
-  if (holds_nul(rest().substr(0, static_cast<std::size_t>(index - index_)))) return std::nullopt;
+  if (atom_holds_nul(rest().substr(0, static_cast<std::size_t>(index - index_))))
+    return std::nullopt;
   index_ = index;
   return std::string(text.data());
 }

@@ -15,7 +15,7 @@ constexpr int kMostPauses = 500;
 
 // Repeats a system call while its failure is transient.
 template <class SystemCall>
-ssize_t persist(SystemCall call) {
+ssize_t retry_transient(SystemCall call) {
   for (int pauses = 0;;) {
     const ssize_t result = call();
     if (result >= 0) return result;
@@ -27,7 +27,7 @@ ssize_t persist(SystemCall call) {
 
 template <class Message>
 bool send_message(int link, const Message& message) {
-  return persist([&] { return ::send(link, &message, sizeof message, MSG_NOSIGNAL); }) ==
+  return retry_transient([&] { return ::send(link, &message, sizeof message, MSG_NOSIGNAL); }) ==
          static_cast<ssize_t>(sizeof message);
 }
 
@@ -35,7 +35,7 @@ template <class Message>
 std::optional<Message> receive_message(int link) {
   Message message;
   const ssize_t size =
-      persist([&] { return ::recv(link, &message, sizeof message, MSG_DONTWAIT); });
+      retry_transient([&] { return ::recv(link, &message, sizeof message, MSG_DONTWAIT); });
   if (size == static_cast<ssize_t>(sizeof message)) return message;
   // ECONNRESET: the peer died with unread messages.
   if (size >= 0 || errno == ECONNRESET) errno = 0;

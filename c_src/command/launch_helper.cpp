@@ -26,7 +26,7 @@ struct CloneArguments {
 constexpr std::uint64_t kCloneIntoCgroup = 0x200000000ULL;  // CLONE_INTO_CGROUP (Linux 5.7)
 
 template <class SystemCall>
-ssize_t persist(SystemCall call) {
+ssize_t retry_interrupted(SystemCall call) {
   ssize_t result = 0;
   do {
     result = call();
@@ -65,7 +65,7 @@ std::optional<LaunchHelper> start_helper(const LaunchPlan& plan) {
     inside.dies_with_parent = false;
     const Launched launched = try_launch(inside);
     const ssize_t size =
-        persist([&] { return ::write(writing.get(), &launched, sizeof launched); });
+        retry_interrupted([&] { return ::write(writing.get(), &launched, sizeof launched); });
     ::_exit(size < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
   }
   return LaunchHelper{static_cast<pid_t>(pid), std::move(reading)};
@@ -74,7 +74,7 @@ std::optional<LaunchHelper> start_helper(const LaunchPlan& plan) {
 std::optional<Launched> read_outcome(const LaunchHelper& helper) {
   Launched launched;
   const ssize_t size =
-      persist([&] { return ::read(helper.outcome.get(), &launched, sizeof launched); });
+      retry_interrupted([&] { return ::read(helper.outcome.get(), &launched, sizeof launched); });
   if (size != static_cast<ssize_t>(sizeof launched)) return std::nullopt;
   return launched;
 }

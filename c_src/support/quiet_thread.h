@@ -10,19 +10,19 @@ namespace lookout {
 // Throws std::system_error if there are too many threads.
 template <class Work>
 std::thread quiet_thread(Work work) {
-  struct Blocked {
-    Blocked() {
+  struct AllBlocked {
+    AllBlocked() {
       sigset_t all;
       ::sigfillset(&all);
       ::pthread_sigmask(SIG_SETMASK, &all, &before);
     }
-    ~Blocked() { ::pthread_sigmask(SIG_SETMASK, &before, nullptr); }
-    Blocked(const Blocked&) = delete;
-    Blocked& operator=(const Blocked&) = delete;
+    ~AllBlocked() { ::pthread_sigmask(SIG_SETMASK, &before, nullptr); }
+    AllBlocked(const AllBlocked&) = delete;
+    AllBlocked& operator=(const AllBlocked&) = delete;
 
     sigset_t before;
   };
-  const Blocked blocked;  // a thread inherits the signal mask of its creator
+  const AllBlocked blocked;  // a thread inherits the signal mask of its creator
   return std::thread(std::move(work));
 }
 

@@ -15,7 +15,7 @@
 namespace lookout {
 namespace {
 
-constexpr std::size_t kLargestMessage = 4096;
+constexpr std::size_t kLargestFanotifyEvent = 4096;
 
 // FAN_REPORT_TARGET_FID adds the handle of the entry itself, so that the kernel does not merge
 // events of different files under one name. FAN_UNLIMITED_MARKS requires the same capability as
@@ -46,12 +46,12 @@ std::uint64_t system_key(const Id& id) {
 }
 
 // The directory and the name in one information record of an event.
-struct Place {
+struct NamedEntry {
   std::uint64_t key;
   std::string_view name;  // "." for the directory itself
 };
 
-Place read_place(const char* info) {
+NamedEntry read_named_entry(const char* info) {
   fanotify_event_info_fid fid;
   std::memcpy(&fid, info, sizeof fid);
   const char* const handle = info + sizeof fid;
@@ -79,7 +79,7 @@ Hints translate(std::uint64_t mask) {
 }  // namespace
 
 FanotifySource::FanotifySource()
-    : queue_(UniqueFd(::fanotify_init(kFlags, O_RDONLY)), kLargestMessage) {
+    : queue_(UniqueFd(::fanotify_init(kFlags, O_RDONLY)), kLargestFanotifyEvent) {
   if (queue_.fd() < 0) throw std::system_error(errno, std::generic_category(), "fanotify_init");
 }
 
@@ -169,11 +169,11 @@ std::size_t FanotifySource::tell(const char* event, const std::function<void(con
       default:
         continue;  // the handle of the entry itself
     }
-    const Place place = read_place(part);
-    hint.watch = find(place.key);
+    const NamedEntry entry = read_named_entry(part);
+    hint.watch = find(entry.key);
     if (hint.watch < 0) continue;  // a directory that is not watched
-    const bool itself = place.name == ".";
-    hint.name = itself ? std::string_view() : place.name;
+    const bool itself = entry.name == ".";
+    hint.name = itself ? std::string_view() : entry.name;
     hint.alone = itself;
     // After a deletion, another directory may get the same inode number.
     hint.ended = itself && (meta.mask & FAN_DELETE_SELF) != 0;

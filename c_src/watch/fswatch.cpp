@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::uint64_t kWindow = 256 * 1024;  // bytes of output credit
 constexpr std::size_t kLongestPath = 1024 * 1024;
-constexpr std::chrono::milliseconds kPause{1000};
+constexpr std::chrono::milliseconds kRestartPause{1000};
 constexpr const char* kName = "fswatch";
 
 LaunchSpec spec_for(const std::vector<Fswatch::Place>& places) {
@@ -80,7 +80,7 @@ void Fswatch::end() {
 void Fswatch::failed() {
   state_ = State::ended;
   if (!std::exchange(end_told_, true)) ended_();
-  again_.set(kPause, [this] {
+  again_.set(kRestartPause, [this] {
     if (state_ == State::ended) start();
   });
 }

@@ -8,7 +8,7 @@ namespace {
 
 // Minimum time between two reads of the mount table, which may be long and changes all the time on
 // a host that starts and stops containers.
-constexpr std::chrono::milliseconds kPause{200};
+constexpr std::chrono::milliseconds kAlertPause{200};
 
 }  // namespace
 
@@ -47,7 +47,7 @@ void MountAlert::wait() {
 void MountAlert::take_in_time() {
   if (pause_.is_set()) return;
   take();
-  pause_.set(kPause, [this] {
+  pause_.set(kAlertPause, [this] {
     if (changed_) take_in_time();
   });
 }

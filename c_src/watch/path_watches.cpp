@@ -7,7 +7,7 @@ namespace lookout {
 namespace {
 
 // How often to resolve a path that keeps changing before a timer tries again.
-constexpr int kMostAttempts = 4;
+constexpr int kMostPathAttempts = 4;
 
 std::string name_of(const std::string& path) {
   return path.substr(path.rfind('/') + 1);
@@ -23,7 +23,7 @@ PathWatches::Resolution PathWatches::follow(PathFollower& follower, const std::s
                                             bool watch_end) {
   Walk walk;
   std::vector<StepKey> tried;
-  for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
+  for (int attempt = 0; attempt < kMostPathAttempts; ++attempt) {
     walk = resolve(path, watch_end);
     if (!walk.again) break;
     tried.insert(tried.end(), walk.steps.begin(), walk.steps.end());

@@ -12,7 +12,7 @@ namespace lookout {
 namespace {
 
 // How often to resolve a root that comes and goes before a timer tries again.
-constexpr int kMostAttempts = 3;
+constexpr int kMostRootAttempts = 3;
 
 // Whether nothing exists at a path, as opposed to a path that cannot be checked now.
 bool is_gone(const Error& error) {
@@ -270,7 +270,7 @@ Result<Target> RootManager::resolve(const Pointer& root) {
     Result<Target> found = probe_at(root->path);
     const Error* error = std::get_if<Error>(&found);
     const bool changed = error != nullptr && is_gone(*error) && resolution.whole;
-    if (changed && attempt < kMostAttempts) continue;
+    if (changed && attempt < kMostRootAttempts) continue;
     if (const Target* target = std::get_if<Target>(&found);
         target != nullptr && root->node == kNoNode &&
         !tree_.has_room(target->directory, target->identity.device)) {

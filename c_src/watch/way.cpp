@@ -11,7 +11,7 @@
 namespace lookout {
 namespace {
 
-constexpr int kMostLinks = 40;  // as in path_resolution(7); then ELOOP
+constexpr int kMostWayLinks = 40;  // as in path_resolution(7); then ELOOP
 
 std::deque<std::string> components(const std::string& path) {
   std::deque<std::string> parts;
@@ -59,7 +59,7 @@ WayEnd walk(const std::string& path,
         at = join(at, name);
         break;
       case WayStep::Kind::link: {
-        if (step.leads.empty() || ++links > kMostLinks) return {at, false};
+        if (step.leads.empty() || ++links > kMostWayLinks) return {at, false};
         if (step.leads.front() == '/') at = "/";
         const std::deque<std::string> steps = components(step.leads);
         rest.insert(rest.begin(), steps.begin(), steps.end());
