@@ -5,7 +5,8 @@ set -euo pipefail
 . "$(dirname "$0")/common.sh"
 
 export LOOKOUT_SOURCE="$scratch/look out" WATCHED="$scratch/watched"
-unset MIX_ENV
+# In batches, as a user's build is.
+unset MIX_ENV LOOKOUT_UNITY
 copy_sources "$LOOKOUT_SOURCE"
 cp -r "$repository/test/consumer/mix" "$scratch/consumer"
 mkdir "$WATCHED"

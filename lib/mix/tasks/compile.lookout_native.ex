@@ -11,9 +11,11 @@ defmodule Mix.Tasks.Compile.LookoutNative do
   (`~/.cache/lookout`), so it is built once for all environments and projects, those of rebar3 included. The cache keeps ten programs; one that belongs to
   another user, or that others may write to, is not used. `LOOKOUT_CACHE=0` turns it off; a build for another machine does not use it.
 
-  The build uses these environment variables, as CMake and Nerves define them: `CC`, `CXX`, `CFLAGS`, `CXXFLAGS`, `LDFLAGS`,
-  `CMAKE_TOOLCHAIN_FILE`, `CMAKE_GENERATOR`, `CMAKE_PREFIX_PATH`, `BOOST_ROOT`, `ERL_EI_INCLUDE_DIR`, `ERL_EI_LIBDIR` and `MIX_TARGET`.
-  When one of them changes, the old program is removed before the new one is built, so that no program for another machine remains.
+  `LOOKOUT_PORT=/path` uses a copy of that program, which must be of this version, and builds nothing.
+
+  The build uses the environment variables of CMake and Nerves: `CC`, `CXX`, `CFLAGS`, `CXXFLAGS`, `LDFLAGS`, `CMAKE_TOOLCHAIN_FILE`, `BOOST_ROOT`,
+  `ERL_EI_INCLUDE_DIR`, `ERL_EI_LIBDIR`, `MIX_TARGET` and others (`bin/build-native`). When one of them changes, the old program is removed
+  before the new one is built, so that no program for another machine remains.
 
   On macOS, BSD and Windows, where Lookout does not work, the task builds nothing, needs no tools, and prints one warning. A build for
   another machine (`CMAKE_TOOLCHAIN_FILE`, or a `MIX_TARGET` other than `host`) also works there.
@@ -27,9 +29,7 @@ defmodule Mix.Tasks.Compile.LookoutNative do
 
   @manifest "compile.lookout_native"
   @program "lookout_port"
-  @sources ["CMakeLists.txt", "VERSION", "bin/build-native", "cmake/*.cmake", "c_src/**/*.{h,cpp,sh}"]
-  @environment ~w(CC CXX CFLAGS CXXFLAGS LDFLAGS CMAKE_TOOLCHAIN_FILE CMAKE_GENERATOR
-                  CMAKE_PREFIX_PATH BOOST_ROOT ERL_EI_INCLUDE_DIR ERL_EI_LIBDIR MIX_TARGET)
+  @script "bin/build-native"
 
   # A build must not outlive the VM: the next one would meet it in the same folder. A port program
   # leads its process group and sees the end of its standard input when the VM is gone.
@@ -66,39 +66,36 @@ defmodule Mix.Tasks.Compile.LookoutNative do
     end
   end
 
+  # The script decides whether something is to be done, from sources, environment and tools.
   defp build_if_stale(opts) do
-    settings = settings()
-    sources = sources()
     if opts[:force], do: clean()
-    built? = read_manifest() == {settings, sources} and File.exists?(program()) and File.exists?(inotifywait())
-    if built?, do: {:noop, []}, else: build(settings, sources, opts)
+    if up_to_date?(opts), do: {:noop, []}, else: build(opts)
+  end
+
+  defp up_to_date?(opts) do
+    match?({_output, 0}, System.cmd("/bin/sh", [@script, "--check" | places()], env: environment(opts)))
   end
 
   @impl true
-  def manifests, do: [manifest(), skipped()]
+  def manifests, do: [Path.join(build_dir(), "built"), skipped()]
 
   @impl true
   def clean do
     File.rm_rf!(build_dir())
-    File.rm(program())
-    File.rm(inotifywait())
-    File.rm(manifest())
+    for name <- [@program, "inotifywait"], do: File.rm(Path.join(priv(), name))
     File.rm(skipped())
     :ok
   end
 
-  defp build(settings, sources, opts) do
+  defp build(opts) do
     Mix.shell().info("Compiling #{@program} (CMake)")
-    File.rm(manifest())
-    script = ["/bin/sh", "bin/build-native", build_dir(), Path.dirname(program())]
-    command = ["-c", @tied_to_vm, "sh" | script]
+    command = ["-c", @tied_to_vm, "sh", "/bin/sh", @script | places()]
 
     case System.cmd("/bin/sh", command, stderr_to_stdout: true, into: output(), env: environment(opts)) do
       {_output, 0} -> if opts[:verbose], do: show_log()
       {_output, _status} -> Mix.raise("#{@program} could not be built, for the reason above.")
     end
 
-    write_manifest({settings, sources})
     {:ok, []}
   end
 
@@ -128,53 +125,8 @@ defmodule Mix.Tasks.Compile.LookoutNative do
      System.get_env("ERL_EI_LIBDIR") || Path.join(own, "lib")}
   end
 
-  # All that decides what a build comes out as, beside the sources.
-  defp settings do
-    %{
-      environment: Map.new(@environment, &{&1, System.get_env(&1)}),
-      toolchain: toolchain_text(System.get_env("CMAKE_TOOLCHAIN_FILE")),
-      ei: ei_dirs(),
-      architecture: :erlang.system_info(:system_architecture),
-      source: File.cwd!(),
-      build: build_dir()
-    }
-  end
-
-  defp toolchain_text(nil), do: nil
-
-  defp toolchain_text(path) do
-    case File.read(path) do
-      {:ok, text} -> text
-      {:error, reason} -> reason
-    end
-  end
-
-  defp sources do
-    for pattern <- @sources, path <- Enum.sort(Path.wildcard(pattern)) do
-      %File.Stat{mtime: mtime, size: size} = File.stat!(path)
-      {path, mtime, size}
-    end
-  end
-
-  defp read_manifest do
-    with {:ok, bytes} <- File.read(manifest()),
-         {_settings, _sources} = built <- :erlang.binary_to_term(bytes) do
-      built
-    else
-      _ -> {nil, nil}
-    end
-  rescue
-    ArgumentError -> {nil, nil}
-  end
-
-  defp write_manifest(built) do
-    File.mkdir_p!(Path.dirname(manifest()))
-    File.write!(manifest(), :erlang.term_to_binary(built))
-  end
-
+  defp places, do: [build_dir(), priv()]
   defp skipped, do: Path.join(Mix.Project.manifest_path(), @manifest <> ".skipped")
-  defp manifest, do: Path.join(Mix.Project.manifest_path(), @manifest)
   defp build_dir, do: Path.join(Mix.Project.app_path(), "native")
-  defp program, do: Path.join([Mix.Project.app_path(), "priv", @program])
-  defp inotifywait, do: Path.join([Mix.Project.app_path(), "priv", "inotifywait"])
+  defp priv, do: Path.join(Mix.Project.app_path(), "priv")
 end
