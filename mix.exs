@@ -39,7 +39,7 @@ defmodule Lookout.MixProject do
       licenses: ["Apache-2.0"],
       links: links(@source_url),
       files: ~w(bin/build-native bin/rebar3-build bin/setup bin/watch c_src cmake lib src guides docs examples
-                CMakeLists.txt VERSION mix.exs rebar.config .formatter.exs
+                CMakeLists.txt VERSION precompiled.sha256 mix.exs rebar.config .formatter.exs
                 README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE)
     ]
   end
@@ -75,7 +75,7 @@ defmodule Lookout.MixProject do
     ["README.md"] ++
       ~w(guides/getting-started.md guides/cheatsheet.cheatmd guides/phoenix.md guides/coming-from-file-system.md
          guides/coming-from-system-cmd.md guides/containers-and-kubernetes.md guides/nerves.md guides/troubleshooting.md) ++
-      ~w(docs/guarantees.md docs/design.md docs/protocol.md docs/benchmarks.md docs/performance-notes.md docs/test-log.md) ++
+      ~w(docs/guarantees.md docs/design.md docs/protocol.md docs/benchmarks.md docs/performance-notes.md docs/test-log.md docs/releasing.md) ++
       ~w(CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE)
   end
 end

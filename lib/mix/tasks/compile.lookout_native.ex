@@ -11,7 +11,9 @@ defmodule Mix.Tasks.Compile.LookoutNative do
   (`~/.cache/lookout`), so it is built once for all environments and projects, those of rebar3 included. The cache keeps ten programs; one that belongs to
   another user, or that others may write to, is not used. `LOOKOUT_CACHE=0` turns it off; a build for another machine does not use it.
 
-  `LOOKOUT_PORT=/path` uses a copy of that program, which must be of this version, and builds nothing.
+  `LOOKOUT_PORT=/path` uses a copy of that program, which must be of this version, and builds nothing. `LOOKOUT_PRECOMPILED` is a folder or an
+  address with archives of built programs: one for this version and machine is verified and used, else the task says why not, and builds
+  (docs/releasing.md).
 
   The build uses the environment variables of CMake and Nerves: `CC`, `CXX`, `CFLAGS`, `CXXFLAGS`, `LDFLAGS`, `CMAKE_TOOLCHAIN_FILE`, `BOOST_ROOT`,
   `ERL_EI_INCLUDE_DIR`, `ERL_EI_LIBDIR`, `MIX_TARGET` and others (`bin/build-native`). When one of them changes, the old program is removed
