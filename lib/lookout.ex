@@ -108,7 +108,7 @@ defmodule Lookout do
 
   With `node: :"watch@storage"` the directories are those of another machine, which runs `lookout_port --node watch@storage` and needs no
   Erlang. The watcher is a process here, with the same messages, functions and options; paths are absolute. See "Watching another machine"
-  (docs/watching-another-machine.md). `Lookout.Group` finds the nearest of several watchers of one name.
+  (guides/watching-another-machine.md). `Lookout.Group` finds the nearest of several watchers of one name.
 
   ## Other systems
 

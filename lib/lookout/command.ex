@@ -195,7 +195,7 @@ defmodule Lookout.Command do
   `/` unless `:cd` is given. Paths are absolute and of that machine, `:inherit` is the standard error of that `lookout_port`, and `:wait_for`
   takes a function only. When the connection is lost, the command ends with its tree, as soon as the node notices that, and the final message
   here is the error `:nodedown`. Nothing is encrypted on the way, environment and input included, unless the cluster uses TLS. See
-  docs/watching-another-machine.md.
+  guides/watching-another-machine.md.
 
   ## Secrets
 
