@@ -17,6 +17,8 @@ class Batcher {
  public:
   explicit Batcher(Listener& listener) : listener_(listener) { wanted_.set(); }
 
+  // The number of the last batch of an earlier run, which this one continues.
+  void continue_after(std::uint64_t seq) { seq_ = seq; }
   void grant(std::uint64_t batches);
   void revoke() { credit_ = 0; }
   bool has_credit() const { return credit_ > 0; }

@@ -16,7 +16,38 @@ bool may_have_been_written_unseen(const KnownFile& known, const Look& seen) {
   return seen.ctime >= *known.without_events - (checked ? 0 : grain(seen.ctime));
 }
 
+StampDifference compared_with_saved(const SavedFile& saved, const Look& seen) {
+  return difference(saved.stamp, stamp_of(seen, saved.salt));
+}
+
+// For a file that an earlier run of the program has reported.
+bool was_written_since_saved(const KnownFile& known, const Look& seen, Hints hints) {
+  const StampDifference differs = compared_with_saved(*known.saved, seen);
+  const bool left = (hints & (hint::kDeleted | hint::kMovedFrom)) != 0;
+  const bool arrived_unseen = (hints & hint::kUnpaired) != 0;
+  const bool suspect = (hints & hint::kSuspect) != 0;
+  if ((hints & hint::kWritten) != 0) return true;
+  if (differs.size || differs.birth) return true;
+  if (left && !was_born_before(known, seen)) return true;
+  if ((hints & hint::kCreated) != 0 && left) return true;
+  if (arrived_unseen && (hints & hint::kMovedTo) != 0) return true;
+  // A time that utimes(2) has set is no write, if an event shows that.
+  if ((hints & hint::kAttributes) != 0 && !suspect) return false;
+  if (differs.mtime) return true;
+  if (!suspect && !arrived_unseen) return false;
+  // Size, mtime and mode may have been set back after a write, which the ctime shows. A rename, a
+  // link or a change of mode explains another ctime.
+  if (differs.ctime) return !arrived_unseen && !differs.links && !differs.mode;
+  // It may have been written again within the tick of the clock in which it was reported.
+  const std::int64_t complete = known.without_events.value_or(known.handled - grain(seen.ctime));
+  return seen.ctime >= complete;
+}
+
 }  // namespace
+
+bool has_other_mode(const KnownFile& known, const Look& seen) {
+  return known.saved && compared_with_saved(*known.saved, seen).mode;
+}
 
 bool was_born_before(const KnownFile& known, const Look& seen) {
   return seen.birth &&
@@ -24,10 +55,16 @@ bool was_born_before(const KnownFile& known, const Look& seen) {
 }
 
 bool is_same_file(const KnownFile& known, const Look& seen) {
+  if (known.saved) {
+    const StampDifference differs = compared_with_saved(*known.saved, seen);
+    if (differs.birth || (!seen.birth && (differs.size || differs.mtime))) return false;
+    if (!seen.birth) return true;
+  }
   return seen.birth ? was_born_before(known, seen) : known.signature == seen.signature();
 }
 
 bool was_written(const KnownFile& known, const Look& seen, Hints hints) {
+  if (known.saved) return was_written_since_saved(known, seen, hints);
   const bool checked = known.signature != 0;
   const bool differs = known.signature != seen.signature();  // also if it was never checked
   const bool left = (hints & (hint::kDeleted | hint::kMovedFrom)) != 0;

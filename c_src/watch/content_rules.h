@@ -13,8 +13,15 @@
 
 #include "watch/disk.h"
 #include "watch/hint.h"
+#include "watch/stamp.h"
 
 namespace lookout {
+
+// A stamp, and the salt with which to make another one.
+struct SavedFile {
+  Stamp stamp;
+  std::uint64_t salt;
+};
 
 // The tree's record of a file.
 struct KnownFile {
@@ -25,6 +32,10 @@ struct KnownFile {
   std::optional<std::int64_t> without_events;
   // When the crawl that found the file began; used only for a file that was never checked.
   std::int64_t crawled;
+  // What an earlier run of the program recorded, if this one has not checked the file yet. It
+  // counts beside the moments: a clock may have been behind, and a file system may have been
+  // restored.
+  std::optional<SavedFile> saved = std::nullopt;
 };
 
 // Whether the inode was created before the time up to which the tree is known to be correct. If so,
@@ -34,6 +45,9 @@ bool was_born_before(const KnownFile& known, const Look& seen);
 
 // Whether this is certainly the file that the tree recorded under this inode number.
 bool is_same_file(const KnownFile& known, const Look& seen);
+
+// Whether a saved file has another mode now, which is reported unless it was written.
+bool has_other_mode(const KnownFile& known, const Look& seen);
 
 // Whether to report the content as modified.
 bool was_written(const KnownFile& known, const Look& seen, Hints hints);

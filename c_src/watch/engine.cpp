@@ -14,7 +14,9 @@
 
 #include "support/free_memory.h"
 #include "support/lifetime.h"
+#include "watch/alarm.h"
 #include "watch/batcher.h"
+#include "watch/cursor.h"
 #include "watch/disk.h"
 #include "watch/fswatch.h"
 #include "watch/hint_source.h"
@@ -46,6 +48,9 @@ constexpr int kChecksAStep = 4;
 // current round, one for the events that the kernel had queued, and the others for the entries that
 // these two put off.
 constexpr std::uint64_t kSyncRounds = 6;
+// How long nothing must have changed before a snapshot is saved: longer than a tick of the clock of
+// inodes.
+constexpr milliseconds kCalm{20};
 // Memory is returned to the kernel only if it is at least this much, in bytes.
 constexpr std::size_t kNoticeableMemory = std::size_t{4} << 20;
 
@@ -69,6 +74,7 @@ class Engine::Impl : private ChangeSink {
         visibility_(tree_),
         reconciler_(tree_, visibility_, *source_, paths_, remotes_, *this),
         roots_(tree_, visibility_, paths_, reconciler_, remotes_, *this),
+        cursor_(io, tree_, reconciler_, roots_, remotes_, [this] { schedule(); }),
         queue_(io),
         mounts_(io, roots_, reconciler_, remotes_,
                 [this] {
@@ -81,7 +87,8 @@ class Engine::Impl : private ChangeSink {
         batcher_(listener),
         settle_time_(io, [this] { schedule(); }),
         wakeups_(
-            io, reconciler_, roots_, [this] { observe(); }, [this] { schedule(); }) {
+            io, reconciler_, roots_, [this] { observe(); }, [this] { schedule(); }),
+        calm_(io) {
     follow_queue();
     const auto answered = lifetime_.guard([this] {
       reconciler_.answered();
@@ -99,12 +106,37 @@ class Engine::Impl : private ChangeSink {
   Impl& operator=(const Impl&) = delete;
 
   void watch(const std::vector<std::string>& paths, const WatchOptions& options, DoneHandler done) {
+    if (cursor_.loads()) {
+      Error error{"eagain", "watch", "", "a snapshot is being loaded; watch when that is answered"};
+      asio::post(io_, [done = std::move(done), error] { done(error); });
+      return;
+    }
     mounts_.take();  // read changes of the mount table before the paths are listed
-    if (auto error = roots_.add(paths, options)) {
+    auto prepared = roots_.prepare(paths, options, {},
+                                   [this](const Root& root) { return cursor_.refusal(root); });
+    if (Error* error = std::get_if<Error>(&prepared)) {
       asio::post(io_, [done = std::move(done), failed = std::move(*error)] { done(failed); });
       return;
     }
+    roots_.begin(std::get<RootManager::Prepared>(prepared));
     starts_.push_back(std::move(done));
+    schedule();
+  }
+
+  void resume(const std::vector<std::string>& paths, const WatchOptions& options,
+              const CursorStart& start, SeqHandler done) {
+    mounts_.take();
+    cursor_.resume(paths, options, start, [this, done](Result<std::uint64_t> result) {
+      if (const auto* error = std::get_if<Error>(&result)) return done(*error);
+      const std::uint64_t seq = std::get<std::uint64_t>(result);
+      batcher_.continue_after(seq);
+      starts_.push_back([done, seq](const Result<Done>& /*live*/) { done(seq); });
+    });
+    schedule();
+  }
+
+  void save(const std::string& name, SeqHandler done) {
+    cursor_.save(name, reconciler_.round() + kSyncRounds, std::move(done));
     schedule();
   }
 
@@ -152,7 +184,7 @@ class Engine::Impl : private ChangeSink {
 
   void resume() { schedule(); }
 
-  bool is_stuck() const { return remotes_.wait(); }
+  bool is_stuck() const { return remotes_.wait() || cursor_.is_stuck(); }
 
   EngineInfo info() const {
     EngineInfo info;
@@ -316,8 +348,16 @@ class Engine::Impl : private ChangeSink {
   // Does one piece of work, the most urgent first. False when there is nothing to do for now.
   bool step() {
     if (batcher_.is_due()) batcher_.flush();
+    if (cursor_.loads()) {
+      cursor_.load_step();
+      return true;
+    }
     if (!listings_.empty()) return list_step();
-    if (roots_.learn()) return true;
+    if (cursor_.saves()) return cursor_.save_step();
+    if (roots_.learn()) {
+      last_work_ = Clock::now();
+      return true;
+    }
     // The checks and deletions of roots alternate with other work.
     turn_ = !turn_;
     if (roots_.check_due() && (turn_ || roots_.check_urgent())) return check_roots();
@@ -327,6 +367,10 @@ class Engine::Impl : private ChangeSink {
     }
     if (!syncs_.empty() && !in_round_ && is_settled() && !batcher_.withholds()) {
       return answer_at_rest();
+    }
+    if (cursor_.is_save_due() && may_save()) {
+      cursor_.begin_save(batcher_.seq());
+      return true;
     }
     if (reconciler_.departing() && !reconciler_.departure_reports()) {
       reconciler_.depart();
@@ -358,6 +402,25 @@ class Engine::Impl : private ChangeSink {
       if (roots_.roots().any(Root::Phase::crawling)) break;
     }
     return true;
+  }
+
+  // Whether the tree is what was reported. At best it is what is on the disk, too, and the last
+  // change is older than a tick of the clock: a file of the last tick would be reported again.
+  bool may_save() {
+    if (in_round_) return false;
+    batcher_.flush();
+    if (batcher_.withholds()) return false;
+    if (is_settled()) {
+      const auto calm = Clock::now() - last_work_;
+      if (calm < kCalm) {
+        calm_.set(kCalm, [this] { schedule(); });
+        return false;
+      }
+      observe();
+      if (is_settled()) return true;
+    }
+    return cursor_.is_save_overdue() && !roots_.has_untold() && !reconciler_.departing() &&
+           !roots_.roots().any(Root::Phase::leaving);
   }
 
   // Closes cached descriptors and reads the queue again before it answers the syncs: the kernel
@@ -409,12 +472,13 @@ class Engine::Impl : private ChangeSink {
   // Whether all known changes have been reported.
   bool is_settled() const { return is_reconciled() && !roots_.check_due(); }
   bool is_reconciled() const {
-    return !reconciler_.unsettled() && !wakeups_.must_retry() && !roots_.has_untold() &&
-           !mounts_.unchecked();
+    return !cursor_.loads() && !reconciler_.unsettled() && !wakeups_.must_retry() &&
+           !roots_.has_untold() && !mounts_.unchecked();
   }
 
   void end_round() {
     in_round_ = false;
+    last_work_ = Clock::now();
     if (!wakeups_.must_retry() && !reconciler_.departing()) {
       answer_syncs([this](const Sync& sync) {
         return sync.round <= reconciler_.round() && roots_.is_checked(sync.check);
@@ -422,8 +486,12 @@ class Engine::Impl : private ChangeSink {
     }
   }
 
-  // Whether a round may begin: neither a sync nor work without a hint waits for the settle time.
-  bool is_quiet() { return !syncs_.empty() || !reconciler_.hinted() || settle_time_.is_over(); }
+  // Whether a round may begin: neither a sync, a save nor work without a hint waits for the settle
+  // time.
+  bool is_quiet() {
+    return !syncs_.empty() || cursor_.is_save_due() || !reconciler_.hinted() ||
+           settle_time_.is_over();
+  }
 
   // --- reports ---------------------------------------------------------------------------------
 
@@ -483,6 +551,7 @@ class Engine::Impl : private ChangeSink {
   Visibility visibility_;
   Reconciler reconciler_;
   RootManager roots_;
+  Cursor cursor_;
   asio::posix::stream_descriptor queue_;
   MountAlert mounts_;
   Fswatch fswatch_;
@@ -491,6 +560,8 @@ class Engine::Impl : private ChangeSink {
   Wakeups wakeups_;
   Lifetime lifetime_;
 
+  Alarm calm_;
+  Clock::time_point last_work_{};  // the end of the last round, or when a root was loaded
   bool scheduled_ = false;
   bool turn_ = false;  // the next step prefers roots to other changes
   bool in_round_ = false;
@@ -514,6 +585,13 @@ Engine::~Engine() = default;
 void Engine::watch(const std::vector<std::string>& paths, const WatchOptions& options,
                    DoneHandler done) {
   impl_->watch(paths, options, std::move(done));
+}
+void Engine::resume(const std::vector<std::string>& paths, const WatchOptions& options,
+                    const CursorStart& start, SeqHandler done) {
+  impl_->resume(paths, options, start, std::move(done));
+}
+void Engine::save(const std::string& name, SeqHandler done) {
+  impl_->save(name, std::move(done));
 }
 void Engine::unwatch(const std::string& path, DoneHandler done) {
   impl_->unwatch(path, std::move(done));

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "support/error.h"
+#include "watch/cursor_start.h"
 #include "watch/entry.h"
 #include "watch/watch_options.h"
 
@@ -89,6 +90,14 @@ class Engine {
   // Watches directories and single files: all of them or, on an error, none. The engine calls
   // `done` when every watch has been added and the tree below has been loaded.
   void watch(const std::vector<std::string>& paths, const WatchOptions& options, DoneHandler done);
+  // The same, going on from a snapshot: its entries are what was reported, and the differences from
+  // them are reported as changes, also those of options and of paths. Batches continue its numbers.
+  // It must be the first watch. Calls `done` with the number of the last batch of the snapshot.
+  void resume(const std::vector<std::string>& paths, const WatchOptions& options,
+              const CursorStart& start, SeqHandler done);
+  // Saves what has been reported as a snapshot with this name. Waits for a time without changes,
+  // but not for long. Nothing is reported between the batch whose number `done` gets and that call.
+  void save(const std::string& name, SeqHandler done);
   // Stops watching a path, which must be spelled as it was given to `watch`. Its entries are
   // reported as deleted.
   void unwatch(const std::string& path, DoneHandler done);

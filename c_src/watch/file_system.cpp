@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <utility>
 
 namespace lookout {
@@ -106,14 +107,20 @@ std::optional<FileSystem> file_system_of(int directory_fd) {
   struct statfs system {};
   if (::fstatfs(directory_fd, &system) != 0) return std::nullopt;
   // The type is a signed number on some architectures.
-  return file_system_of_type(static_cast<std::uint64_t>(system.f_type) & 0xffffffffU);
+  FileSystem found = file_system_of_type(static_cast<std::uint64_t>(system.f_type) & 0xffffffffU);
+  found.type = static_cast<std::uint64_t>(system.f_type) & 0xffffffffU;
+  static_assert(sizeof system.f_fsid == sizeof found.id);
+  std::memcpy(&found.id, &system.f_fsid, sizeof found.id);
+  return found;
 }
 
 const FileSystem& FileSystems::of(int directory_fd, std::uint64_t device) {
   static constexpr FileSystem kUnknown{};
   if (const auto known = known_.find(device); known != known_.end()) return known->second;
   const auto system = file_system_of(directory_fd);
-  return system ? known_.emplace(device, *system).first->second : kUnknown;
+  if (!system) return kUnknown;
+  last_[device] = *system;
+  return known_.emplace(device, *system).first->second;
 }
 
 }  // namespace lookout

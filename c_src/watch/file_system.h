@@ -22,6 +22,9 @@ struct FileSystem {
   std::string_view remote;
   // The name of the type if the kernel generates the contents when they are read; empty otherwise.
   std::string_view pseudo;
+  // f_fsid and f_type of statfs(2); set by file_system_of() alone.
+  std::uint64_t id = 0;
+  std::uint64_t type = 0;
 };
 // The name of the file system whose directories are mount triggers: opening one mounts another file
 // system there.
@@ -39,9 +42,15 @@ class FileSystems {
  public:
   const FileSystem& of(int directory_fd, std::uint64_t device);
   void forget() { known_.clear(); }  // the kernel may reuse a device number
+  // What was last found to have this device number, also after forget(); nullptr: nothing was.
+  const FileSystem* last(std::uint64_t device) const {
+    const auto found = last_.find(device);
+    return found == last_.end() ? nullptr : &found->second;
+  }
 
  private:
   std::unordered_map<std::uint64_t, FileSystem> known_;
+  std::unordered_map<std::uint64_t, FileSystem> last_;
 };
 
 }  // namespace lookout

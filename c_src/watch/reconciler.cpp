@@ -158,6 +158,9 @@ void Reconciler::look(DirtyName dirty) {
   const auto looked = look_in(directory, std::get<DirectoryFd>(opened), dirty.name);
   if (std::holds_alternative<Look>(looked)) reported_.reachable(directory, dirty.name);
   const NodeId known = tree_.child(directory, dirty.name);
+  if (const Look* seen = std::get_if<Look>(&looked); seen != nullptr && known != kNoNode) {
+    adopt_identity(known, seen->type, seen->identity);
+  }
   if (const int* code = std::get_if<int>(&looked)) {
     if (*code == ENOENT) {
       stray(dirty);
@@ -243,6 +246,7 @@ void Reconciler::unchanged(NodeId node, const Look& seen, Hints hints) {
   // An attribute change reported earlier in this round for a file with several links may have
   // hidden a change of content.
   const bool written = was_written(known(node), seen, hints) || (told_attributes && compared);
+  if (has_other_mode(known(node), seen)) hints |= hint::kAttributes;
   const bool changed = written || (hints & hint::kAttributes) != 0;
   if (changed && awaiting_) {
     const Hints kept = hints | (written ? hint::kWritten : 0);
@@ -268,8 +272,12 @@ void Reconciler::unchanged(NodeId node, const Look& seen, Hints hints) {
 KnownFile Reconciler::known(NodeId node) const {
   const std::uint32_t signature = tree_.signature(node);
   const auto blind = blind_.find(tree_.parent(node));
+  std::optional<SavedFile> saved;
+  if (signature == 0 && tree_.salt()) {
+    if (const Stamp* stamp = tree_.stamp(node)) saved = {*stamp, *tree_.salt()};
+  }
   return {signature, clean_, blind == blind_.end() ? std::nullopt : std::optional(blind->second),
-          signature == 0 ? crawled(node) : 0};
+          signature == 0 ? crawled(node) : 0, saved};
 }
 
 // When the crawl of the root of `node` began (inode_clock()).

@@ -108,6 +108,8 @@ class Reconciler {
 
   // --- roots ---
   NodeId plant(const std::string& path, Identity identity, RootOptions options);
+  // Takes over a root of a snapshot, with the entries that the tree has of it.
+  void adopt(NodeId root, RootOptions options, bool was_recursive);
   // Replaces the rules of git's files above a root. Call it after all of the root has been
   // reported.
   void set_rules_above(NodeId root, const ScopePtr& above);
@@ -140,6 +142,24 @@ class Reconciler {
   bool crawl();
   // Lists again what could not be read at or below a directory.
   void revive(NodeId directory);
+
+  // --- snapshots ---
+  // What a snapshot has beside the tree: the clean moment; that of a directory in which events do
+  // not show all changes; the entries whose changes wait for their writers; and the file system
+  // with a device number.
+  std::int64_t clean_moment() const { return clean_; }
+  std::optional<std::int64_t> moment_of(NodeId directory) const;
+  std::unordered_set<NodeId> held_entries() const;
+  const FileSystem* last_file_system(std::uint64_t device) const {
+    return file_systems_.last(device);
+  }
+  // Compares everything in the tree, which is that of a snapshot with this clean moment. `moments`
+  // has the directories with a moment of their own. Call it after all roots are adopted.
+  void compare_since(std::int64_t moment,
+                     const std::vector<std::pair<NodeId, std::int64_t>>& moments);
+  // Gives an entry with Mark::adopts the identity of what is at its place. Returns false for any
+  // other entry.
+  bool adopt_identity(NodeId node, EntryType type, Identity identity);
 
   // --- work ---
   // Does a small piece of work, which may report changes. Returns false when the round is over.

@@ -361,7 +361,8 @@ void Reconciler::start_polling(NodeId directory) {
   tree_.set_watch(directory, -1);
   tree_.set(directory, DirMark::polled);
   polled_.insert(directory);
-  blind_.try_emplace(directory, inode_clock());
+  // A listing that compares the directory finds what has changed since the clean moment.
+  blind_.try_emplace(directory, tree_.has(directory, DirMark::suspect) ? clean_ : inode_clock());
 }
 
 void Reconciler::listing_failed(NodeId directory, int code) {
@@ -513,7 +514,7 @@ void Reconciler::learn(NodeId directory, const std::string& name) {
     if (tree_.has(made, DirMark::opaque)) watch_opaque(made);
     queue_listing(made, false);
   } else {
-    tree_.set_signature(made, seen->signature());
+    set_signature(made, *seen);
   }
 }
 

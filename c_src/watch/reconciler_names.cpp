@@ -128,6 +128,7 @@ bool Reconciler::are_compared(const Look& seen) {
 
 void Reconciler::set_signature(NodeId node, const Look& seen) {
   tree_.set_signature(node, seen.signature());
+  if (const auto salt = tree_.salt()) tree_.set_stamp(node, stamp_of(seen, *salt));
   const auto compared = compared_.find(seen.identity);
   if (compared != compared_.end() && compared->second != seen.signature()) {
     compared_.erase(compared);

@@ -139,8 +139,18 @@ RootManager::Pointer RootManager::make_root(const std::string& path, const Watch
 
 std::optional<Error> RootManager::add(const std::vector<std::string>& paths,
                                       const WatchOptions& options) {
+  auto prepared = prepare(paths, options, {}, nullptr);
+  if (Error* error = std::get_if<Error>(&prepared)) return std::move(*error);
+  begin(std::get<Prepared>(prepared));
+  return std::nullopt;
+}
+
+Result<RootManager::Prepared> RootManager::prepare(const std::vector<std::string>& paths,
+                                                   const WatchOptions& options,
+                                                   const std::set<std::string>& saved,
+                                                   const Allows& allows) {
   if (options.backend == Backend::fswatch) {
-    if (auto error = Fswatch::missing()) return error;
+    if (auto error = Fswatch::missing()) return std::move(*error);
   }
   if (const int code = reconciler_.refusal(options.backend); code != 0) {
     Error error = errno_error(code, "watch", paths.empty() ? "" : paths.front());
@@ -154,7 +164,7 @@ std::optional<Error> RootManager::add(const std::vector<std::string>& paths,
   WatchOptions kept = options;
   kept.ignore.clear();  // the filter has the rules
   kept.only.clear();
-  std::vector<Pointer> added;
+  Prepared added;
   std::unordered_set<std::string> given;
   for (const std::string& path : paths) {
     if (roots_.find(path) != nullptr) {
@@ -162,20 +172,27 @@ std::optional<Error> RootManager::add(const std::vector<std::string>& paths,
     }
     auto found = probe_at(path);
     const Error* error = std::get_if<Error>(&found);
-    const bool waits = options.wait_for_missing && error != nullptr && !is_outside(*error);
+    const bool may_fail = options.wait_for_missing || saved.contains(path);
+    const bool waits = may_fail && error != nullptr && !is_outside(*error);
     if (error != nullptr && !waits && !is_unanswered(*error)) return *error;
     if (!given.insert(path).second) continue;
     Pointer root = make_root(path, kept, filter);
     root->tell = options.report_existing;
     if (error == nullptr) root->target = std::get<Target>(std::move(found));
+    if (allows) {
+      if (auto refused = allows(*root)) return std::move(*refused);
+    }
     added.push_back(std::move(root));
   }
-  for (const Pointer& root : added) {
+  return added;
+}
+
+void RootManager::begin(const Prepared& prepared) {
+  for (const Pointer& root : prepared) {
     roots_.add(root);
     doubt(root);
+    uses_fswatch_ = uses_fswatch_ || root->options.backend == Backend::fswatch;
   }
-  uses_fswatch_ = uses_fswatch_ || options.backend == Backend::fswatch;
-  return std::nullopt;
 }
 
 bool RootManager::remove(const std::string& path) {
@@ -301,8 +318,9 @@ void RootManager::check_planted(const Pointer& root, const Result<Target>& found
   if (target == nullptr && !is_gone(std::get<Error>(found)) &&
       !is_outside(std::get<Error>(found))) {
     not_checked(root, std::get<Error>(found));
-  } else if (target == nullptr || target->identity != tree_.identity(root->node) ||
-             !target->only.empty()) {
+  } else if (target == nullptr || !target->only.empty() ||
+             (target->identity != tree_.identity(root->node) &&
+              !reconciler_.adopt_identity(root->node, EntryType::directory, target->identity))) {
     leave(root);
   } else if (!root->is_base && is_covered(*root)) {
     root->moved = true;
@@ -310,6 +328,10 @@ void RootManager::check_planted(const Pointer& root, const Result<Target>& found
   } else {
     if (std::exchange(root->denied, false)) tree_.set(root->node, DirMark::unreadable, false);
     reconciler_.revive(root->node);
+    // It may have taken the identity of what is there only now.
+    if (root->above && !root->above->is_of(target->directory, target->identity)) {
+      root->above = std::make_unique<RulesAbove>(target->directory, target->identity);
+    }
     if (root->above) complete_rules_above(root);
   }
 }
@@ -371,6 +393,12 @@ void RootManager::not_checked(const Pointer& root, const Error& error) {
   sink_.notice(UnreadableNotice{root->path, error.reason});
 }
 
+RootOptions RootManager::root_options(const Root& root, ScopePtr above) const {
+  const WatchOptions& options = root.options;
+  return {options.recursive, options.follow_symlinks, options.backend, options.await, root.is_base,
+          root.filter,       std::move(above)};
+}
+
 // Starts to load a root that has no node.
 void RootManager::plant(const Pointer& root) {
   ScopePtr above;
@@ -394,11 +422,8 @@ void RootManager::plant(const Pointer& root) {
   find_again(*root);
   root->denied = false;
   roots_.enter(root, Root::Phase::crawling);
-  const WatchOptions& options = root->options;
-  roots_.set_node(
-      root, reconciler_.plant(root->target.directory, root->target.identity,
-                              {options.recursive, options.follow_symlinks, options.backend,
-                               options.await, root->is_base, root->filter, std::move(above)}));
+  roots_.set_node(root, reconciler_.plant(root->target.directory, root->target.identity,
+                                          root_options(*root, std::move(above))));
   if (root->is_base) return;
   if (may_be_told_elsewhere(*root)) root->tell = true;
   take_over(root);

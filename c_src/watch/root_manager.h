@@ -7,12 +7,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "snapshot/format.h"
 #include "support/error.h"
 #include "watch/fswatch.h"
 #include "watch/path_watches.h"
@@ -45,6 +47,17 @@ class RootManager {
   // the reason. A path that is given twice is added once. With `wait_for_missing` a path that does
   // not exist, or cannot be checked, is no error.
   std::optional<Error> add(const std::vector<std::string>& paths, const WatchOptions& options);
+  // The two halves of add(). Paths in `saved` may be missing; `allows` may refuse what is found at
+  // a path.
+  using Prepared = std::vector<Roots::Pointer>;
+  using Allows = std::function<std::optional<Error>(const Root&)>;
+  Result<Prepared> prepare(const std::vector<std::string>& paths, const WatchOptions& options,
+                           const std::set<std::string>& saved, const Allows& allows);
+  void begin(const Prepared& prepared);
+  // Takes over the roots of a snapshot, whose nodes the tree has. Entries of a root that is not in
+  // `prepared` are reported as deleted, those of one that is not in the snapshot as created.
+  void resume(const Prepared& prepared, const WatchOptions& options, const SnapshotHeader& header,
+              const std::vector<NodeId>& nodes);
   // Stops watching a path that was added; returns false if there is none.
   bool remove(const std::string& path);
 
@@ -131,6 +144,13 @@ class RootManager {
   void join_base(const Pointer& root);
   void leave_base(const Pointer& root);
   void hand_over(const Root& root);
+
+  // roots of a snapshot (root_manager_cursor.cpp)
+  void adopt_directory(const Pointer& root, const SnapshotHeader& header, const SnapshotRoot& saved,
+                       NodeId node);
+  void adopt_files(const SnapshotHeader& header, const SnapshotRoot& saved, NodeId node,
+                   const WatchOptions& options, std::map<std::string, Pointer>& asked);
+  RootOptions root_options(const Root& root, ScopePtr above) const;
 
   // Roots whose entries another root reports, or a base: those at and below a path.
   std::vector<Pointer> tracked(const std::string& path) const;

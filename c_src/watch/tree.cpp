@@ -78,6 +78,7 @@ void Tree::remove(NodeId node) {
     --directories_;
   } else {
     --others_;
+    stamps_.erase(node);
   }
   names_.remove(gone.name);
   nodes_.remove(node);
@@ -140,6 +141,12 @@ void Tree::set_identity(NodeId node, Identity identity) {
   nodes_[node].device = use_device(identity.device);
   nodes_[node].inode = identity.inode;
   index_identity(node);
+}
+
+std::vector<std::uint64_t> Tree::devices() const {
+  std::vector<std::uint64_t> numbers;
+  for (const auto& [number, index] : device_indexes_) numbers.push_back(number);
+  return numbers;
 }
 
 std::vector<NodeId> Tree::with_identity(Identity identity) const {
@@ -320,7 +327,7 @@ NodeId Tree::watch_holder(int watch) const {
 
 std::size_t Tree::memory() const {
   return nodes_.memory() + dirs_.memory() + names_.memory() + by_name_.memory() +
-         by_identity_.memory() + by_watch_.memory();
+         by_identity_.memory() + by_watch_.memory() + stamps_.memory();
 }
 
 bool Tree::compact() {

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -17,6 +18,7 @@
 #include "watch/link_group.h"
 #include "watch/name_arena.h"
 #include "watch/slot_pool.h"
+#include "watch/stamp_table.h"
 
 namespace lookout {
 
@@ -41,6 +43,7 @@ enum class Mark : std::uint8_t {
   altered = 8,  // the same for its attributes
   doomed = 16,  // queued for deletion, with everything below it
   missed = 32,  // a listing that had to compare it did not meet it: compare it where it is found
+  adopts = 64,  // its identity, from a snapshot, says nothing: the first check replaces it
 };
 
 // Marks on a directory.
@@ -102,6 +105,8 @@ class Tree {
 
   Identity identity(NodeId node) const;
   void set_identity(NodeId node, Identity identity);
+  // The device numbers of all nodes.
+  std::vector<std::uint64_t> devices() const;
   // All nodes with this identity: several for hard links and directories mounted twice.
   std::vector<NodeId> with_identity(Identity identity) const;
   bool knows(Identity identity) const { return head(identity) != kNoNode; }
@@ -122,6 +127,13 @@ class Tree {
   // For an entry that is no directory: a hash of size, mtime and mode, 0 while unknown.
   std::uint32_t signature(NodeId node) const { return nodes_[node].extra; }
   void set_signature(NodeId node, std::uint32_t signature) { nodes_[node].extra = signature; }
+
+  // Stamps are kept beside the signatures if they may be saved. The stamp of a node without a
+  // signature comes from a snapshot.
+  void keep_stamps(std::uint64_t salt) { salt_ = salt; }
+  std::optional<std::uint64_t> salt() const { return salt_; }
+  const Stamp* stamp(NodeId node) const { return stamps_.find(node); }  // nullptr: unknown
+  void set_stamp(NodeId node, const Stamp& stamp) { stamps_.set(node, stamp); }
 
   std::uint16_t mode(NodeId directory) const { return dir(directory).mode; }
   void set_mode(NodeId directory, std::uint16_t mode) { dir(directory).mode = mode & 07777; }
@@ -224,6 +236,8 @@ class Tree {
   IndexTable<WatchHash> by_watch_;        // one directory for each watch
   // The other nodes of an identity that has several nodes, keyed by the head.
   std::unordered_map<NodeId, LinkGroup<NodeId>> links_;
+  StampTable stamps_;
+  std::optional<std::uint64_t> salt_;  // of the stamps, if they are kept
   std::uint64_t directories_ = 0;
   std::uint64_t others_ = 0;
 };

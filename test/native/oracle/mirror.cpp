@@ -22,6 +22,21 @@ std::optional<std::string> compare(const MirrorNode& one, const MirrorNode& othe
   return std::nullopt;
 }
 
+std::unique_ptr<MirrorNode> copy_of(const MirrorNode& node, MirrorNode* parent) {
+  auto made = std::make_unique<MirrorNode>();
+  made->type = node.type;
+  made->parent = parent;
+  made->created = node.created;
+  made->modified = node.modified;
+  made->attributes = node.attributes;
+  made->renamed = node.renamed;
+  made->before = node.before;
+  for (const auto& [name, child] : node.children) {
+    made->children.emplace(name, copy_of(*child, made.get()));
+  }
+  return made;
+}
+
 }  // namespace
 
 Mirror::Mirror(std::vector<std::string> roots) {
@@ -88,6 +103,12 @@ std::optional<std::string> Mirror::create(const std::string& path, EntryType typ
   node->created = news;
   at.parent->children.emplace(at.name, std::move(node));
   return std::nullopt;
+}
+
+Mirror Mirror::copy() const {
+  Mirror made{std::vector<std::string>{}};
+  for (const auto& [path, root] : roots_) made.roots_.emplace(path, copy_of(*root, nullptr));
+  return made;
 }
 
 std::optional<std::string> Mirror::insert(const Entry& entry) {

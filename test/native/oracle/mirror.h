@@ -33,6 +33,9 @@ class Mirror {
   // Absolute paths; one may lie in another (it is a directory of that one then).
   explicit Mirror(std::vector<std::string> roots);
 
+  // The same entries, with the same marks.
+  Mirror copy() const;
+
   // Each returns what is wrong, in words; nullopt when the entry or the event could be applied.
   std::optional<std::string> insert(const Entry& entry);
   std::optional<std::string> apply(const Event& event);

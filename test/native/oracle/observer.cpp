@@ -21,8 +21,14 @@ constexpr std::chrono::seconds kPatience{60};
 
 }  // namespace
 
-Observer::Observer(boost::asio::io_context& io, Fault fault, WatchOptions base, std::uint64_t seed)
-    : io_(io), timer_(io), fault_(fault), base_(std::move(base)), random_(seed) {
+Observer::Observer(boost::asio::io_context& io, Fault fault, WatchOptions base, std::uint64_t seed,
+                   std::string cursor)
+    : io_(io),
+      timer_(io),
+      fault_(fault),
+      base_(std::move(base)),
+      random_(seed),
+      cursor_(std::move(cursor)) {
   ::getrlimit(RLIMIT_NOFILE, &descriptors_);
   renew();
   tick();
@@ -175,7 +181,14 @@ void Observer::start(const std::vector<std::string>& roots,
   watched_ = roots;
   mirrored_ = mirrored;
   if (report_existing) mirror_.emplace(mirrored_);
-  await("watch", [&](auto done) { engine_->watch(roots, options(report_existing), done); });
+  await("watch", [&](auto done) {
+    if (fault_ != Fault::away) return engine_->watch(roots, options(report_existing), done);
+    engine_->resume(roots, options(report_existing), {cursor_, ""},
+                    [done](const Result<std::uint64_t>& result) {
+                      const Error* error = std::get_if<Error>(&result);
+                      done(error != nullptr ? Result<Done>(*error) : Result<Done>(Done{}));
+                    });
+  });
   std::vector<Entry> entries;
   if (!report_existing) mirror_.emplace(listing(false, entries));
 }
@@ -189,12 +202,87 @@ WatchOptions Observer::options(bool report_existing) const {
 }
 
 void Observer::restart() {
+  if (fault_ == Fault::away) {
+    engine_.reset();
+    // The mutators go on.
+    if (random_.one_in(2)) std::this_thread::sleep_for(milliseconds(random_.below(30)));
+    return come_back();
+  }
   renew();
   start(std::vector<std::string>(watched_), std::vector<std::string>(mirrored_),
         base_.report_existing);
 }
 
+void Observer::save(const std::function<void()>& saved) {
+  const std::string name = "snapshot-" + std::to_string(++saves_);
+  saving_ = true;
+  engine_->save(name, [this, name, saved](const Result<std::uint64_t>& result) {
+    saving_ = false;
+    if (const Error* error = std::get_if<Error>(&result)) return complain(text_of("save", *error));
+    const std::uint64_t seq = std::get<std::uint64_t>(result);
+    if (seq != last_seq_)
+      complain("save answered with batch " + std::to_string(seq) + ", the last that came was " +
+               std::to_string(last_seq_));
+    if (saved_) ::unlink((cursor_ + '/' + saved_->name).c_str());
+    saved_.emplace(Saved{name, seq, mirror_->copy()});
+    saved();
+  });
+}
+
+void Observer::leave() {
+  bool saved = false;
+  save([&] { saved = true; });
+  pump_awake("save", [&] { return saved; });
+  engine_.reset();
+  mirror_.reset();
+}
+
+void Observer::change_unwatched(const std::string& root, bool added) {
+  if (added) {
+    watched_.push_back(root);
+    mirrored_.push_back(root);
+    saved_->mirror.add_root(root);
+  } else {
+    std::erase(watched_, root);
+    std::erase(mirrored_, root);
+  }
+}
+
+void Observer::come_back() {
+  const Saved saved{saved_->name, saved_->seq, saved_->mirror.copy()};
+  engine_.reset();
+  saving_ = false;
+  renew();
+  mirror_.emplace(saved.mirror.copy());
+  last_seq_ = saved.seq;
+  await("resume", [&](auto done) {
+    engine_->resume(watched_, options(false), {cursor_, saved.name},
+                    [this, done, seq = saved.seq](const Result<std::uint64_t>& result) {
+                      if (const Error* error = std::get_if<Error>(&result)) return done(*error);
+                      if (std::get<std::uint64_t>(result) != seq)
+                        complain("a snapshot goes on with another batch");
+                      done(Done{});
+                    });
+  });
+}
+
+void Observer::forget(const std::string& root) {
+  if (auto wrong = mirror_->drop_root(root)) throw Broken(*wrong);
+}
+
+// Saves at random moments, and dies at others: also while a snapshot is saved or compared.
+void Observer::act_away() {
+  if (awake_ || !mirror_) return;
+  if (saved_ && random_.one_in(12)) {
+    dying_ = true;
+  } else if (!saving_ && random_.one_in(10)) {
+    const bool at_once = random_.one_in(2);
+    save([this, at_once] { dying_ = dying_ || (at_once && !awake_); });
+  }
+}
+
 void Observer::watch(const std::string& root, bool mirrored) {
+  saved_.reset();  // the mirror in it lacks the root
   watched_.push_back(root);
   if (mirrored) {
     mirrored_.push_back(root);
@@ -204,6 +292,7 @@ void Observer::watch(const std::string& root, bool mirrored) {
 }
 
 void Observer::unwatch(const std::string& root, bool mirrored) {
+  saved_.reset();
   await("unwatch", [&](auto done) { engine_->unwatch(root, done); });
   std::erase(watched_, root);
   if (!mirrored) return;
@@ -290,12 +379,14 @@ void Observer::tick() {
 }
 
 void Observer::act() {
+  if (!engine_) return;
   room_ = fault_ != Fault::credit || !random_.one_in(3);
   if (room_) engine_->resume();
   if (fault_ == Fault::credit || (fault_ == Fault::asleep && awake_)) grant(random_.between(1, 2));
   if (fault_ == Fault::stall && random_.one_in(2))
     std::this_thread::sleep_for(milliseconds(random_.below(30)));
   if (fault_ == Fault::descriptors) take_descriptors(random_.one_in(2));
+  if (fault_ == Fault::away) act_away();
   if (fault_ == Fault::killed && !awake_ && mirror_) dying_ = random_.one_in(30);
   if (random_.one_in(4) && fault_ != Fault::asleep)
     engine_->sync([this](const Result<std::uint64_t>& result) { check_seq("sync", result); });

@@ -33,8 +33,10 @@ struct Batch {
 
 class Observer : public Listener {
  public:
-  // `base`: how it watches, but for what the fault changes of it.
-  Observer(boost::asio::io_context& io, Fault fault, WatchOptions base, std::uint64_t seed);
+  // `base`: how it watches, but for what the fault changes of it. `cursor`: the directory for
+  // snapshots, with Fault::away.
+  Observer(boost::asio::io_context& io, Fault fault, WatchOptions base, std::uint64_t seed,
+           std::string cursor);
   ~Observer() override;
 
   // Begins to watch; the mirror is complete when this returns. `mirrored` are those of the roots
@@ -46,6 +48,15 @@ class Observer : public Listener {
   void sync();
   // Waits until no event of a file waits for its writers.
   void await_writers();
+  // Saves a snapshot, and throws the engine away; another goes on from the snapshot. In between a
+  // root may be taken out, or in.
+  void leave();
+  void change_unwatched(const std::string& root, bool added);
+  void come_back();
+  // The mirror must be empty below a root that is no longer watched.
+  void forget(const std::string& root);
+  // The states of entries that saved mirrors point to are about to go.
+  void forget_saved() { saved_.reset(); }
   // A mirror made from a listing and the batches after it, and the listing itself.
   Mirror listing(bool with_stat, std::vector<Entry>& entries);
   std::vector<Entry> listing_below(const std::string& directory);
@@ -61,7 +72,7 @@ class Observer : public Listener {
 
   Mirror& mirror() { return *mirror_; }
   std::uint64_t last_seq() const { return last_seq_; }
-  EngineInfo info() const { return engine_->info(); }
+  EngineInfo info() const { return engine_ ? engine_->info() : EngineInfo{}; }
   // The batches since this was last called.
   std::vector<Batch> take_batches() { return std::exchange(batches_, {}); }
   std::uint64_t events() const { return events_; }
@@ -81,6 +92,15 @@ class Observer : public Listener {
   std::string work_since(const EngineInfo& before) const;
   void grant(std::uint64_t batches);
   bool expects(const Notice& notice) const;
+  // What a consumer has stored in one transaction: the cursor and its own state.
+  struct Saved {
+    std::string name;
+    std::uint64_t seq;
+    Mirror mirror;
+  };
+  void save(const std::function<void()>& saved);
+  void act_away();
+
   void renew();
   void take_descriptors(bool all);
   void tick();
@@ -96,6 +116,10 @@ class Observer : public Listener {
   std::vector<std::string> watched_;
   std::vector<std::string> mirrored_;
   std::optional<Mirror> mirror_;
+  std::string cursor_;
+  std::optional<Saved> saved_;
+  std::uint64_t saves_ = 0;  // so far; for names
+  bool saving_ = false;
   bool room_ = true;
   bool dying_ = false;  // the engine is to be thrown away
   bool awake_ = false;  // an answer is due, which may need credit

@@ -31,7 +31,7 @@ constexpr const char* kUsage =
     "[--keep-on]\n"
     "  --seeds A..B    these seeds, both included; LOOKOUT_ORACLE_SEEDS=N makes it 1..N\n"
     "  --fault FAULT   none, overflow, credit, asleep, settle, stall, killed, watches,\n"
-    "                  descriptors, denied, lost_roots, poll, mounts; or mix (the default):\n"
+    "                  descriptors, denied, lost_roots, poll, mounts, away; or mix (the default):\n"
     "                  drawn from the seed\n"
     "  --filter FILTER none (the default), ignore, only, gitignore, links, flat, await, initial,\n"
     "                  or several with commas between; or mix: one to three, drawn from the seed\n"

@@ -33,8 +33,8 @@ namespace lookout::oracle {
 namespace {
 
 constexpr std::array<std::string_view, kFaults> kFaultNames{
-    "none",    "overflow",    "credit", "asleep",     "settle", "stall", "killed",
-    "watches", "descriptors", "denied", "lost_roots", "poll",   "mounts"};
+    "none",    "overflow",    "credit", "asleep",     "settle", "stall",  "killed",
+    "watches", "descriptors", "denied", "lost_roots", "poll",   "mounts", "away"};
 
 constexpr uid_t kNobody = 65534;
 
@@ -242,7 +242,11 @@ class Trial {
     start_writers();
     std::optional<Unprivileged> unprivileged;
     if (is(Fault::denied)) unprivileged.emplace();
-    observer_ = std::make_unique<Observer>(io_, options_.fault, watching_, options_.seed * 8 + 5);
+    const std::string cursor = workspace_.path() + "/cursor";
+    if (is(Fault::away) && ::mkdir(cursor.c_str(), 0700) != 0)
+      throw std::runtime_error("cannot make " + cursor);
+    observer_ =
+        std::make_unique<Observer>(io_, options_.fault, watching_, options_.seed * 8 + 5, cursor);
     const bool resting = options_.script || random_.one_in(2);
     if (!resting) go();
     std::vector<std::string> watched = roots_;
@@ -268,8 +272,39 @@ class Trial {
       change_roots();
       take_batches();
       batches_.clear();
-      go();
+      if (is(Fault::away) && random_.one_in(2)) {
+        change_unwatched();
+      } else {
+        go();
+      }
     }
+  }
+
+  // An interval in which nobody watches, from a rest to a rest.
+  void change_unwatched() {
+    observer_->leave();
+    if (changing_ && random_.one_in(2)) change_roots_unwatched();
+    go();
+    while (!writers_at({Writer::State::resting, Writer::State::done})) {
+      io_.restart();
+      io_.run_one_for(std::chrono::milliseconds(100));
+    }
+    observer_->come_back();
+    if (dropped_.empty()) return;
+    observer_->sync();
+    observer_->forget(std::exchange(dropped_, {}));
+  }
+
+  void change_roots_unwatched() {
+    const std::string& root = roots_.back();
+    const bool watched = active_.size() == roots_.size();
+    if (watched) {
+      active_.pop_back();
+      dropped_ = root;
+    } else {
+      active_.push_back(root);
+    }
+    observer_->change_unwatched(root, !watched);
   }
 
   // While something else is in the place of the roots' parent, syncs are answered and the engine
@@ -337,6 +372,7 @@ class Trial {
     outcome_.false_reports += judgement.false_reports;
     std::string all;
     for (const std::string& each : wrong_links) all += (all.empty() ? "" : "\n  ") + each;
+    observer_->forget_saved();
     for (const std::string& each : judgement.violations) all += (all.empty() ? "" : "\n  ") + each;
     if (!all.empty()) throw Broken(all);
     before_ = std::move(disk);
@@ -490,6 +526,7 @@ class Trial {
   bool nested_ = false;
   bool changing_ = false;
   bool inner_active_ = true;
+  std::string dropped_;  // a root that was taken out while nobody watched
   std::vector<std::unique_ptr<Writer>> writers_;
   std::unique_ptr<Observer> observer_;
   Disk before_;

@@ -29,9 +29,10 @@ enum class Fault : std::uint8_t {
   lost_roots,   // roots are removed, made again, renamed away and back
   poll,         // without the kernel's hints
   mounts,       // file systems are mounted over directories and roots, and unmounted
+  away,  // it saves snapshots, is thrown away, and another goes on from one while changes go on
 };
 
-constexpr std::uint64_t kFaults = 13;  // how many there are, `none` among them
+constexpr std::uint64_t kFaults = 14;  // how many there are, `none` among them
 
 std::optional<Fault> fault_named(const std::string& name);
 std::string_view fault_name(Fault fault);

@@ -55,6 +55,35 @@ std::optional<Error> Watcher::watch(const std::vector<std::string>& paths,
   return error == nullptr ? std::nullopt : std::optional(*error);
 }
 
+std::optional<Error> Watcher::resume(const std::vector<std::string>& paths,
+                                     const CursorStart& start, const WatchOptions& options) {
+  for (const std::string& path : paths) options_[path] = options;
+  std::optional<Result<std::uint64_t>> answer;
+  engine_.resume(paths, options, start, [&](Result<std::uint64_t> result) {
+    answer = result;
+    if (const auto* seq = std::get_if<std::uint64_t>(&result)) last_seq_ = *seq;
+  });
+  until("the snapshot was loaded", [&] { return answer.has_value(); });
+  const Error* error = std::get_if<Error>(&*answer);
+  return error == nullptr ? std::nullopt : std::optional(*error);
+}
+
+std::optional<Error> Watcher::save(const std::string& name) {
+  std::optional<Result<std::uint64_t>> answer;
+  engine_.save(name, [&](Result<std::uint64_t> result) {
+    answer = result;
+    if (const auto* seq = std::get_if<std::uint64_t>(&result)) EXPECT_EQ(*seq, last_seq_);
+  });
+  until("the snapshot was saved", [&] { return answer.has_value(); });
+  const Error* error = std::get_if<Error>(&*answer);
+  return error == nullptr ? std::nullopt : std::optional(*error);
+}
+
+void Watcher::go_on_from(Watcher& other) {
+  disk_ = std::move(other.disk_);
+  mirror_ = std::move(other.mirror_);
+}
+
 std::optional<Error> Watcher::unwatch(const std::string& path) {
   std::optional<Result<Done>> answer;
   engine_.unwatch(path, [&](Result<Done> result) { answer = std::move(result); });

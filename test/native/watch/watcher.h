@@ -36,6 +36,12 @@ class Watcher : public Listener {
   // Each runs the loop until the answer came, and throws std::runtime_error where none comes.
   std::optional<Error> watch(const std::vector<std::string>& paths,
                              const WatchOptions& options = {});
+  // Goes on from a snapshot, or with an empty name from nothing; saves one.
+  std::optional<Error> resume(const std::vector<std::string>& paths, const CursorStart& start,
+                              const WatchOptions& options = {});
+  std::optional<Error> save(const std::string& name);
+  // Takes over what another watcher has replayed, which is not used any more.
+  void go_on_from(Watcher& other);
   std::optional<Error> unwatch(const std::string& path);
   std::uint64_t sync();
   Listed list(std::optional<std::string> under = {}, bool with_stat = false);

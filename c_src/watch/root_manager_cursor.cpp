@@ -1,0 +1,95 @@
+// Takes over the roots of a snapshot: each gets the node and the identity that it had, and is then
+// checked as any other. So one that is gone, or that another directory has replaced, is reported.
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "watch/root_manager.h"
+#include "watch/way.h"
+
+namespace lookout {
+
+void RootManager::resume(const Prepared& prepared, const WatchOptions& options,
+                         const SnapshotHeader& header, const std::vector<NodeId>& nodes) {
+  std::map<std::string, Pointer> asked;  // and not taken over yet
+  for (const Pointer& root : prepared) asked.emplace(root->path, root);
+  WatchOptions kept = options;
+  kept.ignore.clear();  // the filters have the rules
+  kept.only.clear();
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const SnapshotRoot& saved = header.roots[i];
+    if (saved.single) {
+      adopt_files(header, saved, nodes[i], kept, asked);
+      continue;
+    }
+    auto found = asked.extract(saved.path);
+    const bool wanted = !found.empty();
+    const Pointer root = wanted ? found.mapped() : make_root(saved.path, kept, Filter(options));
+    root->removed = !wanted;
+    adopt_directory(root, header, saved, nodes[i]);
+  }
+  Prepared created;
+  for (const auto& [path, root] : asked) {
+    root->tell = true;
+    // Roots in their base are known already.
+    if (!root->joined) created.push_back(root);
+  }
+  begin(created);
+  uses_fswatch_ = uses_fswatch_ || options.backend == Backend::fswatch;
+}
+
+void RootManager::adopt_directory(const Pointer& root, const SnapshotHeader& header,
+                                  const SnapshotRoot& saved, NodeId node) {
+  if (tree_.has(node, Mark::adopts)) {
+    const Result<Target> found = probe_at(saved.path);
+    const Target* target = std::get_if<Target>(&found);
+    if (target != nullptr && target->only.empty()) {
+      reconciler_.adopt_identity(node, EntryType::directory, target->identity);
+    }
+  }
+  root->target = {saved.path, {}, tree_.identity(node), false};
+  root->phase = Root::Phase::told;
+  root->node = node;
+  root->tell = true;
+  ScopePtr above;
+  if (root->filter.gitignore && !root->is_base && !root->removed) {
+    root->above = std::make_unique<RulesAbove>(saved.path, root->target.identity);
+    while (!root->above->done() && root->above->step(mounts_, visibility_) == 0) continue;
+    if (root->above->done()) above = root->above->scope();
+    // complete_rules_above() reads the others later.
+    if (root->above->done() && !root->above->incomplete()) root->above.reset();
+  }
+  RootOptions options = root_options(*root, std::move(above));
+  options.planted = header.moment;
+  reconciler_.adopt(node, std::move(options), saved.recursive);
+  roots_.add(root);
+  doubt(root);
+}
+
+// Single files: those in one directory share a base.
+void RootManager::adopt_files(const SnapshotHeader& header, const SnapshotRoot& saved, NodeId node,
+                              const WatchOptions& options, std::map<std::string, Pointer>& asked) {
+  const Pointer base = make_root(saved.path, options, {});
+  base->is_base = true;
+  adopt_directory(base, header, saved, node);
+  for (const std::string& name : saved.names) {
+    const auto found = asked.find(join(saved.path, name));
+    if (found == asked.end() || found->second->base) {
+      const NodeId entry = tree_.child(node, name);
+      if (entry != kNoNode) reconciler_.uproot(entry, {});
+      continue;
+    }
+    const Pointer root = found->second;
+    root->tell = true;
+    root->base = base;
+    root->joined = true;
+    base->members[name] = root.get();
+    visibility_.show_single(node, name);
+    roots_.add(root);
+    tracked_[root->path] = root;
+    doubt(root);
+  }
+  base->removed = base->members.empty();
+}
+
+}  // namespace lookout
