@@ -24,6 +24,17 @@ void EngineWatching::watch(const std::vector<std::string>& paths, const WatchOpt
   engine_->watch(paths, options, std::move(done));
 }
 
+void EngineWatching::resume(const std::vector<std::string>& paths, const WatchOptions& options,
+                            const CursorStart& from, Engine::SeqHandler done) {
+  if (auto error = start()) return done(std::move(*error));
+  engine_->resume(paths, options, from, std::move(done));
+}
+
+void EngineWatching::save(const std::string& name, Engine::SeqHandler done) {
+  if (auto error = start()) return done(std::move(*error));
+  engine_->save(name, std::move(done));
+}
+
 void EngineWatching::unwatch(const std::string& path, Engine::DoneHandler done) {
   if (auto error = start()) return done(std::move(*error));
   engine_->unwatch(path, std::move(done));

@@ -18,6 +18,9 @@ class EngineWatching : public Watching {
 
   void watch(const std::vector<std::string>& paths, const WatchOptions& options,
              Engine::DoneHandler done) override;
+  void resume(const std::vector<std::string>& paths, const WatchOptions& options,
+              const CursorStart& start, Engine::SeqHandler done) override;
+  void save(const std::string& name, Engine::SeqHandler done) override;
   void unwatch(const std::string& path, Engine::DoneHandler done) override;
   void sync(Engine::SeqHandler done) override;
   void list(std::optional<std::string> under, bool with_stat, Engine::ChunkHandler chunk,

@@ -13,6 +13,7 @@
 #include "bridge/term_print.h"
 #include "bridge/term_reader.h"
 #include "bridge/wire_path.h"
+#include "snapshot/directory.h"
 
 namespace lookout {
 namespace {
@@ -74,7 +75,25 @@ bool read_changes(TermReader& reader, std::optional<ChangeSet>& changes) {
   return reader.empty_list();
 }
 
-constexpr std::array<OptionRule<WatchRequest>, 14> kWatchOptions{{
+constexpr std::string_view kSnapshotNameExpected =
+    "the name of a snapshot, a binary of 1 to 200 bytes without a slash or a NUL byte, other than "
+    "\"lock\" and without \".new\" at its end";
+
+// {directory, name}, or {directory, nil}.
+bool read_cursor(TermReader& reader, std::optional<CursorStart>& cursor) {
+  if (reader.tuple() != 2) return false;
+  const auto raw = reader.binary();
+  if (!raw) return false;
+  Result<std::string> path = take_path(*raw, "watch");
+  if (std::holds_alternative<Error>(path)) return false;
+  cursor.emplace().directory = std::get<std::string>(std::move(path));
+  auto name = reader.binary();
+  if (!name) return reader.atom() == "nil";
+  cursor->from = std::move(*name);
+  return is_snapshot_name(cursor->from);
+}
+
+constexpr std::array<OptionRule<WatchRequest>, 15> kWatchOptions{{
     {"recursive", "true or false",
      [](TermReader& in, WatchRequest& out) { return read_boolean(in, out.options.recursive); }},
     {"initial", "true or false",
@@ -145,6 +164,8 @@ constexpr std::array<OptionRule<WatchRequest>, 14> kWatchOptions{{
        out.credit = value.value_or(0);
        return value.has_value();
      }},
+    {"cursor", "{directory, snapshot} with an absolute path and the name of a file in it, or nil,",
+     [](TermReader& in, WatchRequest& out) { return read_cursor(in, out.cursor); }},
 }};
 
 constexpr std::array<OptionRule<ListRequest>, 2> kListOptions{{
@@ -164,7 +185,7 @@ constexpr std::array<OptionRule<ListRequest>, 2> kListOptions{{
 std::optional<Request> read_watch(Fields& fields, RequestId id) {
   auto paths = fields.paths();
   if (!paths) return std::nullopt;
-  WatchRequest request{id, std::move(*paths), {}, {}, 0};
+  WatchRequest request{id, std::move(*paths), {}, {}, 0, {}};
   if (!read_options(fields, kWatchOptions, request)) return std::nullopt;
   return request;
 }
@@ -173,6 +194,13 @@ std::optional<Request> read_unwatch(Fields& fields, RequestId id) {
   auto path = fields.path();
   if (!path) return std::nullopt;
   return UnwatchRequest{id, std::move(*path)};
+}
+
+std::optional<Request> read_save(Fields& fields, RequestId id) {
+  const std::string_view at = fields.reader().rest();
+  auto name = fields.reader().binary();
+  if (!name || !is_snapshot_name(*name)) return fields.refuse(kSnapshotNameExpected, at);
+  return SaveRequest{id, std::move(*name)};
 }
 
 std::optional<Request> read_list(Fields& fields, RequestId id) {
@@ -212,10 +240,11 @@ struct RequestRule {
   std::optional<Request> (*read)(Fields&, RequestId);
 };
 
-constexpr std::array<RequestRule, 15> kRequests{{
+constexpr std::array<RequestRule, 16> kRequests{{
     {"watch", "{:watch, id, paths, options}", 4, true, read_watch},
     {"unwatch", "{:unwatch, id, path}", 3, true, read_unwatch},
     {"sync", "{:sync, id}", 2, true, read_nothing_more<SyncRequest>},
+    {"save", "{:save, id, name}", 3, true, read_save},
     {"list", "{:list, id, options}", 3, true, read_list},
     {"info", "{:info, id}", 2, true, read_nothing_more<InfoRequest>},
     {"ping", "{:ping, id}", 2, true, read_nothing_more<PingRequest>},

@@ -32,6 +32,7 @@ struct WatchRequest {
   WatchOptions options;
   Settings settings;
   std::uint64_t credit = 0;  // batches; Engine::kUnlimited removes the limit
+  std::optional<CursorStart> cursor = {};
 };
 
 struct UnwatchRequest {
@@ -41,6 +42,11 @@ struct UnwatchRequest {
 
 struct SyncRequest {
   RequestId id = 0;
+};
+
+struct SaveRequest {
+  RequestId id = 0;
+  std::string name;  // of the snapshot
 };
 
 struct ListRequest {
@@ -62,9 +68,9 @@ struct CreditRequest {
 };
 
 using Request =
-    std::variant<WatchRequest, UnwatchRequest, SyncRequest, ListRequest, InfoRequest, PingRequest,
-                 CreditRequest, SpawnRequest, InputRequest, CloseInputRequest, SignalRequest,
-                 StopRequest, ResizeRequest, StatsRequest, ReadRequest>;
+    std::variant<WatchRequest, UnwatchRequest, SyncRequest, SaveRequest, ListRequest, InfoRequest,
+                 PingRequest, CreditRequest, SpawnRequest, InputRequest, CloseInputRequest,
+                 SignalRequest, StopRequest, ResizeRequest, StatsRequest, ReadRequest>;
 
 // A payload that is not a request. The reason is `bad_term` if it is not an accepted term, else
 // `bad_request` with a detail of what was expected and what was found.

@@ -18,19 +18,29 @@ void Session::on_payload(std::string_view payload) {
       std::get<Request>(std::move(decoded)));
 }
 
-// A watch that fails applies neither its settings nor its credit.
 void Session::serve(const WatchRequest& request, std::size_t cost) {
   if (!admit(request.id, "watch", cost)) return;
-  auto reply = done_handler(request.id, cost);
-  auto done = [this, reply = std::move(reply), settings = request.settings,
-               credit = request.credit](Result<Done> result) {
-    const bool succeeded = std::holds_alternative<Done>(result);
-    reply(std::move(result));
+  if (request.cursor) {
+    watching_.resume(request.paths, request.options, *request.cursor,
+                     watch_handler<std::uint64_t>(request, cost));
+  } else {
+    watching_.watch(request.paths, request.options, watch_handler<Done>(request, cost));
+  }
+}
+
+// A watch that fails applies neither its settings nor its credit.
+template <class T>
+std::function<void(Result<T>)> Session::watch_handler(const WatchRequest& request,
+                                                      std::size_t cost) {
+  return [this, id = request.id, cost, settings = request.settings,
+          credit = request.credit](Result<T> result) {
+    waiting_ -= cost;
+    const bool succeeded = std::holds_alternative<T>(result);
+    reply(id, std::move(result));
     if (!succeeded) return;
     watching_.set(settings);
     if (credit > 0) watching_.grant(credit);
   };
-  watching_.watch(request.paths, request.options, std::move(done));
 }
 
 void Session::serve(const UnwatchRequest& request, std::size_t cost) {
@@ -41,6 +51,11 @@ void Session::serve(const UnwatchRequest& request, std::size_t cost) {
 void Session::serve(const SyncRequest& request, std::size_t cost) {
   if (!admit(request.id, "sync", cost)) return;
   watching_.sync(seq_handler(request.id, cost));
+}
+
+void Session::serve(const SaveRequest& request, std::size_t cost) {
+  if (!admit(request.id, "save", cost)) return;
+  watching_.save(request.name, seq_handler(request.id, cost));
 }
 
 void Session::serve(ListRequest request, std::size_t cost) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <string_view>
 
@@ -43,6 +44,7 @@ class Session : public Receiver {
   void serve(const WatchRequest& request, std::size_t cost);
   void serve(const UnwatchRequest& request, std::size_t cost);
   void serve(const SyncRequest& request, std::size_t cost);
+  void serve(const SaveRequest& request, std::size_t cost);
   void serve(ListRequest request, std::size_t cost);
   void serve(const InfoRequest& request, std::size_t cost);
   void serve(const PingRequest& request, std::size_t cost);
@@ -59,6 +61,8 @@ class Session : public Receiver {
   bool admit(RequestId id, std::string_view operation, std::size_t cost);
   template <class T>
   void reply(std::optional<RequestId> id, Result<T> result);
+  template <class T>
+  std::function<void(Result<T>)> watch_handler(const WatchRequest& request, std::size_t cost);
   Engine::DoneHandler done_handler(RequestId id, std::size_t cost);
   Engine::SeqHandler seq_handler(RequestId id, std::size_t cost);
 

@@ -16,6 +16,9 @@ class Watching {
   virtual ~Watching() = default;
   virtual void watch(const std::vector<std::string>& paths, const WatchOptions& options,
                      Engine::DoneHandler done) = 0;
+  virtual void resume(const std::vector<std::string>& paths, const WatchOptions& options,
+                      const CursorStart& start, Engine::SeqHandler done) = 0;
+  virtual void save(const std::string& name, Engine::SeqHandler done) = 0;
   virtual void unwatch(const std::string& path, Engine::DoneHandler done) = 0;
   virtual void sync(Engine::SeqHandler done) = 0;
   virtual void list(std::optional<std::string> under, bool with_stat, Engine::ChunkHandler chunk,

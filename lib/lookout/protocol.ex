@@ -21,11 +21,13 @@ defmodule Lookout.Protocol do
     esrch esrmnt estale estrpipe etime etimedout etoomanyrefs etxtbsy euclean eunatch eusers exdev exfull
     errno_unknown
 
-    already_running already_watched bad_directory bad_group bad_limit bad_request bad_term bad_user closed enotsup frame_too_large
-    guardian_killed in_use no_terminal not_allowed not_found not_running not_watched overrun port_died stalled truncated_frame untrusted
+    already_running already_watched bad_directory bad_group bad_limit bad_request bad_snapshot bad_term bad_user closed
+    cursor_inside enotsup frame_too_large guardian_killed in_use locked newer_snapshot no_cursor no_terminal not_allowed
+    not_found not_running not_watched overrun port_died stalled truncated_frame unknown_cursor untrusted
 
-    allow cgroup chdir close_stdin credit decode dup epoll_ctl exec group guard info inotify_init list listen nice open ping pipe read redirect resize
-    setrlimit setuid signal spawn stats stdin stop sync unwatch user watch write
+    allow cgroup chdir close_stdin credit decode dup epoll_ctl exec flock group guard info inotify_init list listen load
+    nice open ping pipe read redirect resize save setrlimit setuid signal spawn stats stdin stop sync unwatch user watch
+    write
 
     hup int quit ill trap abrt bus fpe kill usr1 segv usr2 pipe alrm term stkflt chld cont stop tstp ttin ttou urg xcpu
     xfsz vtalrm prof winch io pwr sys

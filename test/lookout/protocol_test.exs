@@ -15,7 +15,7 @@ defmodule Lookout.ProtocolTest do
     shown = for {term, _frame} <- @examples, uniq: true, do: term |> Code.eval_string() |> elem(0) |> elem(0)
 
     for tag <-
-          ~w(hello watch unwatch sync list info ping credit reply entries events notice fatal)a ++
+          ~w(hello watch unwatch sync save list info ping credit reply entries events notice fatal)a ++
             ~w(spawn stdin close_stdin signal stop resize stats read stdout stderr stdin_taken stdin_closed exit session)a do
       assert tag in shown
     end

@@ -17,6 +17,16 @@ class FakeWatching : public Watching {
     WatchOptions options;
     Engine::DoneHandler done;
   };
+  struct ResumeCall {
+    std::vector<std::string> paths;
+    WatchOptions options;
+    CursorStart start;
+    Engine::SeqHandler done;
+  };
+  struct SaveCall {
+    std::string name;
+    Engine::SeqHandler done;
+  };
   struct UnwatchCall {
     std::string path;
     Engine::DoneHandler done;
@@ -32,6 +42,13 @@ class FakeWatching : public Watching {
              Engine::DoneHandler done) override {
     watches.push_back({paths, options, std::move(done)});
   }
+  void resume(const std::vector<std::string>& paths, const WatchOptions& options,
+              const CursorStart& start, Engine::SeqHandler done) override {
+    resumes_from.push_back({paths, options, start, std::move(done)});
+  }
+  void save(const std::string& name, Engine::SeqHandler done) override {
+    saves.push_back({name, std::move(done)});
+  }
   void unwatch(const std::string& path, Engine::DoneHandler done) override {
     unwatches.push_back({path, std::move(done)});
   }
@@ -46,6 +63,8 @@ class FakeWatching : public Watching {
   EngineInfo info() override { return told_info; }
 
   std::vector<WatchCall> watches;
+  std::vector<ResumeCall> resumes_from;
+  std::vector<SaveCall> saves;
   std::vector<UnwatchCall> unwatches;
   std::vector<Engine::SeqHandler> syncs;
   std::vector<ListCall> lists;

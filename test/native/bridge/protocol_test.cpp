@@ -77,6 +77,16 @@ const std::map<std::string, RequestCheck>& watch_request_table() {
                                           .ignore = {"*.o", "build/", "!kept.o"},
                                           .only = {"*.c", "*.h"}};
        })},
+      {R"({:watch, 1, ["/srv/in"], [cursor: {"/var/lib/app/in", nil}, initial: true]})",
+       expect<WatchRequest>([](const auto& r) {
+         return r.cursor == CursorStart{"/var/lib/app/in", ""} && r.options.report_existing;
+       })},
+      {R"({:watch, 1, ["/srv/in"], [cursor: {"/var/lib/app/in", "snapshot-17"}]})",
+       expect<WatchRequest>([](const auto& r) {
+         return r.cursor == CursorStart{"/var/lib/app/in", "snapshot-17"};
+       })},
+      {R"({:save, 22, "snapshot-18"})",
+       expect<SaveRequest>([](const auto& r) { return r.id == 22 && r.name == "snapshot-18"; })},
       {R"({:unwatch, 4, "/srv/in"})",
        expect<UnwatchRequest>([](const auto& r) { return r.id == 4 && r.path == "/srv/in"; })},
       {R"({:sync, 5})", expect<SyncRequest>([](const auto& r) { return r.id == 5; })},
@@ -221,7 +231,7 @@ const std::map<std::string, std::string>& refused_table() {
        "\x83h\4w\5watcha\1l\0\0\0\1m\0\0\0\6srv/injj"s},
       {R"({:reply, 3, {:error, {:bad_request, :watch, nil, "expected milliseconds, 0 to 3600000 for the option :settle, got -1"}}})",
        "\x83h\4w\5watcha\3jl\0\0\0\1h\2w\6settleb\xFF\xFF\xFF\xFFj"s},
-      {R"({:reply, 10, {:error, {:bad_request, :decode, nil, "expected a request of :watch, :unwatch, :sync, :list, :info, :ping, :credit, :spawn, :stdin, :close_stdin, :signal, :stop, :resize, :stats, :read, got {:halt, 10}"}}})",
+      {R"({:reply, 10, {:error, {:bad_request, :decode, nil, "expected a request of :watch, :unwatch, :sync, :save, :list, :info, :ping, :credit, :spawn, :stdin, :close_stdin, :signal, :stop, :resize, :stats, :read, got {:halt, 10}"}}})",
        "\x83h\2w\4halta\x0A"s},
       {R"({:reply, nil, {:error, {:bad_request, :credit, nil, "expected a number of batches, 0 or more, or :infinity, got :many"}}})",
        "\x83h\2w\6creditw\4many"s},

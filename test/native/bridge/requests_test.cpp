@@ -118,7 +118,7 @@ TEST(WatchRequest, RefusesUnknownOptionsByName) {
   EXPECT_EQ(option_objection(list({option("recursiv", atom("true"))})),
             "expected an option of :recursive, :initial, :missing, :changes, :settle, "
             ":max_settle, :backend, :poll_interval, :follow_symlinks, :await, :gitignore, :ignore, "
-            ":only, :credit, got "
+            ":only, :credit, :cursor, got "
             ":recursiv");
 }
 

@@ -83,6 +83,36 @@ TEST_F(SessionTest, WatchThatFailsGrantsNothing) {
   EXPECT_TRUE(engine.settings.empty());
 }
 
+TEST_F(SessionTest, AWatchWithACursorGoesOnFromItAndIsAnsweredWithTheLastBatch) {
+  ask(watch(list({option("cursor", tuple({binary("/c"), binary("snapshot-1")})),
+                  option("credit", integer(3))})));
+  EXPECT_TRUE(engine.watches.empty());
+  ASSERT_EQ(engine.resumes_from.size(), 1U);
+  EXPECT_EQ(engine.resumes_from[0].start, (CursorStart{"/c", "snapshot-1"}));
+  EXPECT_TRUE(engine.grants.empty());
+  engine.resumes_from[0].done(std::uint64_t{17});
+  EXPECT_EQ(said(), Replies{reply(1, ok(17))});
+  EXPECT_EQ(engine.grants, std::vector<std::uint64_t>{3});
+}
+
+TEST_F(SessionTest, SaveIsAnsweredWithTheLastBatch) {
+  ask(tuple({atom("save"), integer(2), binary("snapshot-2")}));
+  ASSERT_EQ(engine.saves.size(), 1U);
+  EXPECT_EQ(engine.saves[0].name, "snapshot-2");
+  engine.saves[0].done(std::uint64_t{18});
+  EXPECT_EQ(said(), Replies{reply(2, ok(18))});
+}
+
+TEST_F(SessionTest, NoSnapshotIsSavedOutsideOfItsDirectory) {
+  for (const char* name : {"", "../x", "/etc/passwd", "a/b", "..", "lock", "x.new"}) {
+    ask(tuple({atom("save"), integer(2), binary(name)}));
+    ask(watch(list({option("cursor", tuple({binary("/c"), binary(name)}))})));
+    EXPECT_EQ(said().size(), 2U) << name;
+  }
+  EXPECT_TRUE(engine.saves.empty());
+  EXPECT_TRUE(engine.resumes_from.empty());
+}
+
 TEST_F(SessionTest, UnwatchIsAnsweredWithItsOutcome) {
   ask(tuple({atom("unwatch"), integer(2), binary("/a")}));
   EXPECT_EQ(engine.unwatches[0].path, "/a");
