@@ -18,6 +18,7 @@ defmodule Lookout do
 
     * `{:lookout, pid, {:events, seq, [%Lookout.Event{}, ...]}}` - a batch of changes, never empty; `seq` increases by 1
     * `{:lookout, pid, {:notice, notice}}` - a notice, in order between the batches
+    * `{:lookout, pid, {:checkpoint, cursor}}` - with the option `:cursor`: a snapshot was saved at this point of the stream, see `checkpoint/2`
     * `{:lookout, pid, {:stopped, reason}}` - the final message. A watcher that is killed does not send it: monitor the watcher to detect
       that
 
@@ -40,6 +41,7 @@ defmodule Lookout do
     * `:lagged` - the subscriber was too slow for others and has missed batches
     * `{:away, node}` - the connection to the node of the option `:node` was lost. The watcher tries again without end; `:restarted` follows
       when it is back, unless its session is resumed (then the changes made meanwhile follow)
+    * `{:cursor_lost, reason}` - with `on_bad_cursor: :restart`: the snapshot could not be used, and everything follows as `:created`
 
   After `:restarted` and `:lagged` a new epoch begins: the changes in between are not reported. Call `list/2` again.
 
@@ -147,6 +149,9 @@ defmodule Lookout do
           | {:missing, :error | :wait}
           | {:ready, :wait | :async}
           | {:max_lag, timeout}
+          | {:cursor, path | {path, nil | binary}}
+          | {:on_bad_cursor, :error | :restart}
+          | {:checkpoint_every, 100..86_400_000}
           | {:subscribe, [pid]}
           | {:node, node}
           | {:session, binary | {binary, nil | seq | (() -> nil | seq)}}
@@ -168,10 +173,12 @@ defmodule Lookout do
           | :restarted
           | :lagged
           | {:away, node}
+          | {:cursor_lost, :bad_snapshot | :newer_snapshot | :unknown_cursor}
 
   @typedoc "A message to a subscriber."
   @type message ::
-          {:lookout, pid, {:events, pos_integer, [Event.t(), ...]} | {:notice, notice} | {:stopped, term}}
+          {:lookout, pid,
+           {:events, pos_integer, [Event.t(), ...]} | {:notice, notice} | {:checkpoint, binary} | {:stopped, term}}
 
   @doc """
   Starts a watcher, linked to the caller, and returns when its watches are live: no change after it is missed.
@@ -223,6 +230,16 @@ defmodule Lookout do
       either case. Default `:error`
     * `:ready` - with `:async`, return at once; a `:ready` notice follows, or the watcher stops. Default `:wait`
     * `:max_lag` - the most milliseconds that a slow subscriber may hold up others, or `:infinity`; default 5,000
+    * `:cursor` - a directory for snapshots, outside the watched directories; it is created if it is missing, and locked as long as the
+      watcher lives. The watcher continues from the last commit (`commit/2`) and reports what has changed since, so that changes made while
+      nobody was running are in the stream. `{path, cursor}` continues from exactly this cursor of `checkpoint/2`, or from nothing if it is
+      `nil`. From nothing everything is reported as `:created`. What is to be reported waits for the first subscriber, as with `:initial`, and
+      `seq` continues. With a cursor a watcher whose `lookout_port` ends stops with the error of that, and its supervisor starts it again
+      from the last commit. Cannot be combined with `:changes`
+    * `:on_bad_cursor` - what to do if the snapshot is damaged, missing or of a later version. With `:restart`, a notice
+      `{:cursor_lost, reason}` and everything as `:created`; default `:error`
+    * `:checkpoint_every` - milliseconds after a change until a checkpoint is made, as by `checkpoint/2`. While 16 cursors wait for a commit
+      there is none
     * `:subscribe` - processes of this node that are subscribers (`active: true`) from the start
     * `:node` - the name of a `lookout_port --node`, on whose machine the directories are; `:dirs` are absolute paths there. With
       `ready: :async` a node that cannot be reached at the start is waited for
@@ -288,10 +305,17 @@ defmodule Lookout do
 
   After `:noconnection` the watcher may still be alive, but it has removed the subscription, and the changes in between are not reported: a
   new subscription is a new epoch, as after `:restarted`.
+
+  With `since: seq` the caller, which has handled every batch up to `seq`, first gets the batches after that one, at once and whatever
+  `:active` is. The watcher keeps about 1 MiB of recent batches. If one of them is missing, the error is `:too_old`. Notices are not repeated.
   """
-  @spec subscribe(watcher, active: true | :once | non_neg_integer) :: {:ok, pid} | {:error, Error.t()}
+  @spec subscribe(watcher, active: true | :once | non_neg_integer, since: non_neg_integer) ::
+          {:ok, pid} | {:error, Error.t()}
   def subscribe(watcher, options \\ []) do
-    Client.call(watcher, {:subscribe, Options.parse_subscribe!(options)}, 5_000, :subscribe)
+    case Options.parse_subscribe!(options) do
+      {active, nil} -> Client.call(watcher, {:subscribe, active}, 5_000, :subscribe)
+      {active, since} -> Client.call(watcher, {:subscribe, active, since}, 5_000, :subscribe)
+    end
   end
 
   @doc """
@@ -455,6 +479,33 @@ defmodule Lookout do
   def stream(path_or_options), do: path_or_options |> Options.parse!() |> EventStream.new()
 
   @doc """
+  Saves what has been reported up to now, and returns the cursor of that point. Needs the option `:cursor`.
+
+  Every subscriber gets `{:lookout, pid, {:checkpoint, cursor}}` at that point of the stream: all batches before it are in the snapshot,
+  none after it. A subscriber that gets it stores the cursor together with its own state, in one transaction if it has them, and then calls
+  `commit/2`. A watcher that is started with this cursor continues after that point.
+
+  The checkpoint waits for a time without changes, for half a second at most, and changes are reported again when the snapshot is on the
+  disk. Errors: `:no_cursor`, `:enospc` and other errnos of writing, `:timeout` (the checkpoint may still be made).
+  """
+  @spec checkpoint(watcher, timeout) :: {:ok, binary} | {:error, Error.t()}
+  def checkpoint(watcher, timeout \\ 60_000), do: Client.call(watcher, :checkpoint, timeout, :checkpoint)
+
+  @doc """
+  Makes a cursor the one from which the next start with `cursor: path` continues, and deletes the snapshots before it.
+
+      receive do
+        {:lookout, ^watcher, {:checkpoint, cursor}} ->
+          :ok = MyApp.Index.store(state, cursor)
+          :ok = Lookout.commit(watcher, cursor)
+      end
+
+  Call it after the cursor is stored. Errors: `:unknown_cursor` for one that this watcher has not made, or from before the last commit,
+  `:no_cursor`, and errnos of writing.
+  """
+  @spec commit(watcher, binary) :: :ok | {:error, Error.t()}
+  def commit(watcher, cursor), do: Client.call(watcher, {:commit, Options.cursor!(cursor)}, 30_000, :commit)
+
   The path of `lookout_port`, for programs that call `Port.open/2` themselves (`docs/protocol.md` documents its protocol).
 
       iex> Path.basename(Lookout.port_path())

@@ -26,7 +26,8 @@ defmodule Lookout.Delivery do
   @spec new(Options.t()) :: t
   def new(%Options{limits: limits} = options) do
     # What follows a batch that was dealt with, as what exists, is for the first subscriber.
-    flow = Flow.new(limits.window, limits.mailbox, options.initial or options.position != nil)
+    waits? = options.initial or options.position != nil or options.cursor != nil
+    flow = Flow.new(limits.window, limits.mailbox, waits?)
 
     delivery = %__MODULE__{
       flow: flow,
@@ -41,14 +42,19 @@ defmodule Lookout.Delivery do
 
   ## Subscribers
 
-  @doc "Adds a subscriber, or changes what a subscriber wants."
-  @spec subscribe(t, pid, Flow.want()) :: {:ok, t} | {:error, Error.t()}
-  def subscribe(_delivery, pid, :all) when node(pid) != node() do
+  @doc "Adds a subscriber, or changes what a subscriber wants. First sends it `batches`, which it has missed."
+  @spec subscribe(t, pid, Flow.want(), [{pos_integer, [Lookout.Event.t()]}]) :: {:ok, t} | {:error, Error.t()}
+  def subscribe(delivery, pid, want, batches \\ [])
+
+  def subscribe(_delivery, pid, :all, _batches) when node(pid) != node() do
     detail = "active: true is for processes of the watcher's node; subscribe with active: n and Lookout.ask/2"
     {:error, %Error{reason: :remote, operation: :subscribe, detail: detail}}
   end
 
-  def subscribe(%__MODULE__{} = delivery, pid, want), do: {:ok, attach(delivery, pid, want)}
+  def subscribe(%__MODULE__{} = delivery, pid, want, batches) do
+    for {seq, events} <- batches, do: tell(delivery, [pid], {:events, seq, events})
+    {:ok, attach(delivery, pid, want)}
+  end
 
   defp attach(delivery, pid, want) do
     {actions, flow} = Flow.subscribe(delivery.flow, pid, want)
@@ -133,6 +139,7 @@ defmodule Lookout.Delivery do
   end
 
   defp emit(delivery, {:notice, notice}), do: emit_notice(delivery, notice, nil)
+  defp emit(delivery, {:checkpoint, _cursor}), do: delivery
   defp emit(delivery, {:marker, _sync}), do: delivery
 
   defp emit_notice(delivery, notice, subscriber) do

@@ -67,6 +67,18 @@ defmodule Lookout.Error do
   | `:wait_failed` | the function of `:wait_for` raised, exited or threw |
   | `:guardian_killed` | the process that guards the command was killed, and the command with it |
 
+  of a watcher with `:cursor`:
+
+  | reason | meaning |
+  |---|---|
+  | `:bad_snapshot` | the snapshot is damaged, or no snapshot |
+  | `:newer_snapshot` | a later version of Lookout has written it |
+  | `:unknown_cursor` | there is no snapshot of this cursor |
+  | `:locked` | another watcher has this directory of snapshots |
+  | `:cursor_inside` | the directory of snapshots is below a watched directory |
+  | `:no_cursor` | the watcher has no `:cursor` |
+  | `:too_old` | a batch after `since:` is no longer kept (of any watcher) |
+
   of a watcher or a command with `:node`:
 
   | reason | meaning |

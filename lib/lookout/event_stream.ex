@@ -91,6 +91,7 @@ defmodule Lookout.EventStream do
   end
 
   defp heard({:notice, :ready}, state), do: state
+  defp heard({:checkpoint, _cursor}, state), do: state
 
   # A stream cannot contain notices, so they are logged.
   defp heard({:notice, notice}, state) do

@@ -19,7 +19,7 @@ defmodule Lookout.Flow do
   @type want :: Subscribers.want()
   @type look :: Subscribers.look()
   @type sync_id :: term
-  @type item :: {:events, pos_integer, [Event.t()]} | {:notice, term} | {:marker, sync_id}
+  @type item :: {:events, pos_integer, [Event.t()]} | {:notice, term} | {:checkpoint, binary} | {:marker, sync_id}
   @type action :: {:tell, [pid], term} | {:reached, sync_id}
   # `:clear`: the queue is empty. `:all_slow`: no subscriber is ready. `:contended`: ready subscribers wait for slow
   # ones. `:unheard`: the initial listing (`initial: true`) waits for the first subscriber.

@@ -3,6 +3,7 @@ defmodule Lookout.Options do
   # Checks the options of a watcher, in the calling process.
 
   alias Lookout.{Limits, Paths, Patterns}
+  alias Lookout.Watcher.Cursor
 
   @patterns "a list of gitignore patterns: binaries of at most 4096 bytes without a NUL byte, at most 4096 of them, 1 MiB together"
 
@@ -26,6 +27,9 @@ defmodule Lookout.Options do
     missing: ":error or :wait",
     ready: ":wait or :async",
     max_lag: "milliseconds (0 or more) or :infinity",
+    cursor: "a path, or {path, cursor} with a cursor of Lookout.checkpoint/1 or nil",
+    on_bad_cursor: ":error or :restart",
+    checkpoint_every: "milliseconds from 100 to 86_400_000",
     subscribe: "a list of pids of this node (others call Lookout.subscribe/2 with active: n)",
     node: "the name of a node, such as :\"watch@storage\"",
     session:
@@ -33,7 +37,10 @@ defmodule Lookout.Options do
     linger: "milliseconds from 0 to 4_294_967_295"
   ]
 
-  @subscribe_expected [active: "true, :once or a count of batches (0 or more)"]
+  @subscribe_expected [
+    active: "true, :once or a count of batches (0 or more)",
+    since: "the number of a batch (0 or more)"
+  ]
 
   @list_expected [
     under: "a path",
@@ -66,6 +73,9 @@ defmodule Lookout.Options do
           missing: :error | :wait,
           ready: :wait | :async,
           max_lag: timeout,
+          cursor: nil | {binary, :committed | nil | binary},
+          on_bad_cursor: :error | :restart,
+          checkpoint_every: nil | 100..86_400_000,
           subscribe: [{pid, active}],
           node: nil | node,
           session: nil | binary,
@@ -95,6 +105,10 @@ defmodule Lookout.Options do
     missing: :error,
     ready: :wait,
     max_lag: 5_000,
+    # the directory of the snapshots, and the cursor to go on from; nil: from nothing
+    cursor: nil,
+    on_bad_cursor: :error,
+    checkpoint_every: nil,
     subscribe: [],
     # the node of its `lookout_port`; nil: a port program of this VM
     node: nil,
@@ -117,6 +131,7 @@ defmodule Lookout.Options do
       bad!("option :dirs is missing; expected #{@expected[:dirs]}, got: #{inspect(path_or_options)}")
     end
 
+    check_cursor!(options)
     struct!(__MODULE__, Map.new(options, &expand_patterns(&1, options.dirs)))
   end
 
@@ -174,6 +189,27 @@ defmodule Lookout.Options do
     :erlang.phash2({Enum.sort(options.dirs), for(key <- @shape, do: Map.fetch!(options, key))}, 4_294_967_296)
   end
 
+  defp check_cursor!(%{cursor: _cursor, node: _node}) do
+    bad!(
+      "option :cursor cannot be combined with :node: a snapshot is written by lookout_port; use :session, which goes on too"
+    )
+  end
+
+  # Without some changes the stream cannot be replayed, so there is nothing to go on with.
+  defp check_cursor!(%{cursor: _cursor, changes: _changes}) do
+    bad!("option :cursor cannot be combined with :changes; leave :changes out and pick the changes in the subscriber")
+  end
+
+  defp check_cursor!(%{cursor: _cursor}), do: :ok
+
+  defp check_cursor!(options) do
+    for key <- [:on_bad_cursor, :checkpoint_every], Map.has_key?(options, key) do
+      bad!("option #{inspect(key)} needs the option :cursor")
+    end
+
+    :ok
+  end
+
   # Replaces the patterns by the lines that `lookout_port` takes.
   defp expand_patterns({key, patterns}, dirs) when key in [:ignore, :only] do
     case Patterns.expand(key, patterns, dirs) do
@@ -204,10 +240,19 @@ defmodule Lookout.Options do
 
   def parse_add!(timeout), do: {nil, timeout!(timeout)}
 
-  @doc "The options of `Lookout.subscribe/2`: how many batches to send; `:all` for no limit."
-  @spec parse_subscribe!(term) :: active
+  @doc "The options of `Lookout.subscribe/2`: how many batches to send, `:all` for no limit, and after which batch; nil: those to come."
+  @spec parse_subscribe!(term) :: {active, nil | non_neg_integer}
   def parse_subscribe!(options) do
-    options |> to_pairs() |> check!(@subscribe_expected, &value/2) |> Map.get(:active, :all)
+    options = options |> to_pairs() |> check!(@subscribe_expected, &value/2)
+    {Map.get(options, :active, :all), options[:since]}
+  end
+
+  @doc "A cursor of `Lookout.commit/2`."
+  @spec cursor!(term) :: binary
+  def cursor!(cursor) do
+    if Cursor.cursor?(cursor),
+      do: cursor,
+      else: bad!("expected a cursor of Lookout.checkpoint/1, got: #{inspect(cursor)}")
   end
 
   @doc "The options of `Lookout.list/2`: those of the request, and the timeout."
@@ -304,6 +349,11 @@ defmodule Lookout.Options do
   defp value(:active, true), do: {:ok, :all}
   defp value(:active, :once), do: {:ok, 1}
   defp value(:active, n) when is_integer(n) and n >= 0, do: {:ok, n}
+  defp value(:since, seq) when is_integer(seq) and seq >= 0, do: {:ok, seq}
+  defp value(:on_bad_cursor, what) when what in [:error, :restart], do: {:ok, what}
+  defp value(:checkpoint_every, ms) when is_integer(ms) and ms in 100..86_400_000, do: {:ok, ms}
+  defp value(:cursor, {path, cursor}), do: cursor(path, cursor, is_nil(cursor) or Cursor.cursor?(cursor))
+  defp value(:cursor, path), do: cursor(path, :committed, true)
   defp value(:under, path), do: Paths.expand(path)
   defp value(:dirs, dirs), do: dirs(dirs)
 
@@ -326,6 +376,12 @@ defmodule Lookout.Options do
   end
 
   defp value(_key, _value), do: :error
+
+  defp cursor(path, cursor, true) do
+    with {:ok, dir} <- Paths.expand(path), do: {:ok, {dir, cursor}}
+  end
+
+  defp cursor(_path, _cursor, false), do: :error
 
   defp patterns?(patterns) do
     List.improper?(patterns) == false and length(patterns) <= 4096 and Enum.all?(patterns, &pattern?/1) and

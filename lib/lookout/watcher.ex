@@ -7,7 +7,7 @@ defmodule Lookout.Watcher do
 
   import Lookout.Watcher.State, only: [deliver: 2, label: 1, push: 2, request: 4]
   alias Lookout.{Client, Delivery, Discreet, Error, LogMetadata, Options, Program, Start}
-  alias Lookout.Watcher.{Away, Life, Replies, State}
+  alias Lookout.Watcher.{Away, Checkpoints, Life, Recent, Replies, State}
 
   @doc "As `Lookout.start_link/1`, with checked options."
   @spec start_link(Options.t()) :: GenServer.on_start()
@@ -55,16 +55,17 @@ defmodule Lookout.Watcher do
     {:reply, {:error, %Error{reason: :bad_request, operation: :call, detail: detail}}, state}
   end
 
-  defp serve({:subscribe, want}, _timeout, {pid, _tag}, state) do
+  defp serve({:subscribe, want}, timeout, from, state), do: serve({:subscribe, want, nil}, timeout, from, state)
+
+  defp serve({:subscribe, want, since}, _timeout, {pid, _tag}, state) do
     missed = missed(state, pid)
 
-    case Delivery.subscribe(state.delivery, pid, want) do
-      {:ok, delivery} ->
-        for notice <- missed, do: Delivery.tell(delivery, [pid], {:notice, notice})
-        {:reply, {:ok, self()}, deliver(state, delivery)}
-
-      {:error, error} ->
-        {:reply, {:error, error}, state}
+    with {:ok, batches} <- since(state, since),
+         {:ok, delivery} <- Delivery.subscribe(state.delivery, pid, want, batches) do
+      for notice <- missed, do: Delivery.tell(delivery, [pid], {:notice, notice})
+      {:reply, {:ok, self()}, deliver(state, delivery)}
+    else
+      {:error, error} -> {:reply, {:error, error}, state}
     end
   end
 
@@ -103,6 +104,20 @@ defmodule Lookout.Watcher do
     {:noreply, request(state, {:remove, dir, from}, timeout, &{:unwatch, &1, dir})}
   end
 
+  defp serve(:checkpoint, timeout, from, state) do
+    case Checkpoints.request(state, from, timeout) do
+      {:ok, state} -> {:noreply, state}
+      {:error, error} -> {:reply, {:error, error}, state}
+    end
+  end
+
+  defp serve({:commit, cursor}, _timeout, _from, state) do
+    case Checkpoints.commit(state, cursor) do
+      {:ok, state} -> {:reply, :ok, state}
+      {:error, error} -> {:reply, {:error, error}, state}
+    end
+  end
+
   defp serve(:info, timeout, from, state) do
     {:noreply, request(state, {:info, from}, timeout, &{:info, &1})}
   end
@@ -131,6 +146,18 @@ defmodule Lookout.Watcher do
   def handle_cast(other, state) do
     :logger.warning("#{label(state)} got a cast that it does not know: #{inspect(other)}")
     {:noreply, state}
+  end
+
+  # The batches after `seq` that were sent already. Those that still wait are sent to every subscriber.
+  defp since(_state, nil), do: {:ok, []}
+
+  defp since(state, seq) do
+    with :too_old <- Recent.since(state.recent, seq, state.seq - Delivery.held(state.delivery)) do
+      detail =
+        "batch #{seq} is none of the recent batches of this watcher; subscribe without :since and call Lookout.list/2"
+
+      {:error, %Error{reason: :too_old, operation: :subscribe, detail: detail}}
+    end
   end
 
   # The still valid notices that were sent before this subscriber came, and that nothing will send again.
@@ -182,6 +209,8 @@ defmodule Lookout.Watcher do
     end
   end
 
+  def handle_info({:timeout, ref, {:cursor, tag}}, state), do: {:noreply, Checkpoints.timeout(state, tag, ref)}
+
   def handle_info({:timeout, ref, {:program, tag}}, state) do
     case Program.timeout(state.program, tag, ref) do
       {:ok, program} -> {:noreply, %{state | program: program}}
@@ -201,12 +230,15 @@ defmodule Lookout.Watcher do
 
   defp from_port(message, state) do
     case Program.port_message(state.program, message) do
+      {:said, {:events, seq, events}} -> batch(seq, events, size(message), state)
       {:said, said} -> heard(said, state)
       {:ended, error} -> Life.died(state, error)
     end
   end
 
-  defp heard({:events, seq, events}, state) do
+  defp size({_port, {:data, payload}}), do: byte_size(payload)
+
+  defp batch(seq, events, bytes, state) do
     cond do
       seq != state.seq - state.seq_base + 1 ->
         Life.broken(state, :port_garbled, "sent batch #{seq} after batch #{state.seq - state.seq_base}")
@@ -215,8 +247,10 @@ defmodule Lookout.Watcher do
         Life.broken(state, :port_garbled, "sent batch #{seq} without credit")
 
       true ->
-        state = Life.announce(%{state | seq: state.seq + 1})
-        {:noreply, push(state, {:events, state.seq, events})}
+        state = Life.announce(state)
+        seq = state.seq + 1
+        state = %{state | seq: seq, recent: Recent.add(state.recent, {seq, events}, bytes)}
+        {:noreply, state |> Checkpoints.changed() |> push({:events, seq, events})}
     end
   end
 
@@ -228,7 +262,7 @@ defmodule Lookout.Watcher do
 
   defp heard({:hello, protocol, version}, %{program: %{phase: :opening}} = state) do
     case Program.greet(state.program, protocol, version) do
-      {:ok, %{node: nil} = program} -> {:noreply, Life.watch(%{state | program: program})}
+      {:ok, %{node: nil} = program} -> Life.greeted(%{state | program: program})
       {:ok, program} -> {:noreply, Away.greeted(%{state | program: program})}
       {:error, error} -> Life.fail(state, error)
     end

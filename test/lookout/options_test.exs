@@ -146,11 +146,12 @@ defmodule Lookout.OptionsTest do
     assert_raise ArgumentError, ~r/option :dirs is missing/, fn -> Options.parse!(name: :a) end
   end
 
-  test "the options of subscribe say how many batches" do
-    assert Options.parse_subscribe!([]) == :all
-    assert Options.parse_subscribe!(active: true) == :all
-    assert Options.parse_subscribe!(active: :once) == 1
-    assert Options.parse_subscribe!(active: 0) == 0
+  test "the options of subscribe say how many batches, and after which one" do
+    assert Options.parse_subscribe!([]) == {:all, nil}
+    assert Options.parse_subscribe!(active: true) == {:all, nil}
+    assert Options.parse_subscribe!(active: :once) == {1, nil}
+    assert Options.parse_subscribe!(active: 0, since: 7) == {0, 7}
+    assert_raise ArgumentError, ~r/option :since: expected/, fn -> Options.parse_subscribe!(since: -1) end
 
     for bad <- [false, -1, 1.0, :twice] do
       assert_raise ArgumentError, ~r/option :active: expected/, fn -> Options.parse_subscribe!(active: bad) end

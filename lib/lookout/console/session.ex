@@ -244,6 +244,7 @@ defmodule Lookout.Console.Session do
 
   defp watched({:notice, :ready}, state), do: live(state)
   defp watched({:notice, notice}, state), do: tell_notice(state, notice)
+  defp watched({:checkpoint, _cursor}, state), do: state
   defp watched({:stopped, reason}, state), do: ended(state, reason)
   defp watched({:events, _seq, _events}, %{arguments: %{command: [_ | _]}} = state), do: state
 

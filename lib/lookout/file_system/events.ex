@@ -7,13 +7,17 @@ defmodule Lookout.FileSystem.Events do
   @type file_event :: {binary, [Lookout.FileSystem.event(), ...]} | :stop
 
   @doc "The messages to send for a message of a watcher. Logs a notice that reports a loss, since file_system has no message for it."
-  @spec of({:events, pos_integer, [Event.t()]} | {:notice, term} | {:stopped, term}) :: [file_event]
+  @spec of({:events, pos_integer, [Event.t()]} | {:notice, term} | {:checkpoint, binary} | {:stopped, term}) :: [
+          file_event
+        ]
   def of({:events, _seq, events}), do: Enum.flat_map(events, &file_events/1)
 
   def of({:notice, notice}) do
     if text = warning(notice), do: :logger.warning("Lookout.FileSystem: #{text}")
     []
   end
+
+  def of({:checkpoint, _cursor}), do: []
 
   # As in file_system, a worker that its supervisor shuts down sends no :stop.
   def of({:stopped, :shutdown}), do: []

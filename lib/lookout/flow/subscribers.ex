@@ -144,12 +144,13 @@ defmodule Lookout.Flow.Subscribers do
   end
 
   @doc "Advances the clocks for an item that is sent to all attached subscribers."
-  @spec count(t, :events | :notice) :: t
+  @spec count(t, :events | :notice | :checkpoint) :: t
   def count(%__MODULE__{} = subscribers, :events) do
     %{subscribers | batches: subscribers.batches + 1, messages: subscribers.messages + 1}
   end
 
-  def count(%__MODULE__{} = subscribers, :notice), do: %{subscribers | messages: subscribers.messages + 1}
+  def count(%__MODULE__{} = subscribers, kind) when kind in [:notice, :checkpoint],
+    do: %{subscribers | messages: subscribers.messages + 1}
 
   @doc "Records that all counted messages have been sent, so that the length of a mailbox includes them from now on."
   @spec all_sent(t) :: t

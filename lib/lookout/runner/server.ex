@@ -174,6 +174,8 @@ defmodule Lookout.Runner.Server do
       else: state
   end
 
+  # The runner has no state that a cursor belongs to.
+  defp heard({:checkpoint, _cursor}, state), do: state
   defp heard({:stopped, reason}, state), do: %{state | stopped: {:reason, reason}}
 
   defp watcher_gone(_reason, %{stopped: {:reason, reason}} = state), do: {:stop, reason, state}

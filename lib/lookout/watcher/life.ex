@@ -5,11 +5,31 @@ defmodule Lookout.Watcher.Life do
 
   import Lookout.Watcher.State, only: [deliver: 2, label: 1, push: 2, watch_options: 1]
   alias Lookout.{Delivery, Error, Paths, Program, Start, Telemetry}
-  alias Lookout.Watcher.{Away, State}
+  alias Lookout.Watcher.{Away, Checkpoints, Recent, State}
 
   @type result :: {:noreply, State.t()} | {:stop, term, State.t()}
 
   ## Start
+
+  @doc "`lookout_port` has sent its hello: sets up its watches."
+  @spec greeted(State.t()) :: result
+  def greeted(%{was_live: false} = state) do
+    case Checkpoints.open(state) do
+      {:ok, state} -> {:noreply, watch(state)}
+      {:error, error} -> fail(state, error)
+    end
+  end
+
+  def greeted(state), do: {:noreply, watch(state)}
+
+  @doc "The watches of the first `lookout_port` cannot be set up."
+  @spec refused(State.t(), Error.t()) :: result
+  def refused(state, error) do
+    case Checkpoints.lost(state, error) do
+      {:ok, state} -> {:noreply, watch(state)}
+      {:error, error} -> fail(state, error)
+    end
+  end
 
   @doc """
   Sets up the watches of a `lookout_port` that has sent its hello. The first `lookout_port` gets all directories in one request, so that
@@ -29,9 +49,12 @@ defmodule Lookout.Watcher.Life do
     options =
       if state.was_live,
         do: [initial: false, missing: :wait],
-        else: [initial: state.options.initial, missing: state.options.missing]
+        else: [
+          initial: state.options.initial or Checkpoints.from_nothing?(state),
+          missing: state.options.missing
+        ]
 
-    options = watch_options(state.options) ++ options ++ credit
+    options = watch_options(state.options) ++ options ++ Checkpoints.watch_options(state) ++ credit
     %{state | program: Program.watch(state.program, &{:watch, &1, dirs, options}), unwatched: rest}
   end
 
@@ -56,7 +79,10 @@ defmodule Lookout.Watcher.Life do
   @doc "Pushes the notice `:restarted` before the first message of a restarted `lookout_port`."
   @spec announce(State.t()) :: State.t()
   def announce(%{successor: false} = state), do: state
-  def announce(state), do: push(%{state | successor: false, missing: []}, {:notice, :restarted})
+
+  def announce(state) do
+    push(%{state | successor: false, missing: [], recent: Recent.new(state.seq)}, {:notice, :restarted})
+  end
 
   @doc "`lookout_port` cannot be started, and a retry would not help: the start of the watcher fails."
   @spec fail(State.t(), Error.t()) :: result
@@ -80,14 +106,21 @@ defmodule Lookout.Watcher.Life do
 
   @doc """
   `lookout_port` has ended. It is restarted after a pause if its watches were live once. Otherwise the start of the watcher fails, and the
-  caller or the supervisor decides about a retry.
+  caller or the supervisor decides about a retry. A watcher with a cursor stops: its next start goes on from the last commit, so that no
+  change is left out, as it would be in a new epoch.
   """
   @spec died(State.t(), Error.t()) :: result
   def died(state, error) do
+    if Away.away?(state, error), do: Away.begin(state, error), else: ended(state, error)
+  end
+
+  defp ended(state, error) do
+    state = %{state | program: Program.close(state.program)}
+
     cond do
-      Away.away?(state, error) -> Away.begin(state, error)
-      state.was_live -> restart_later(%{state | program: Program.close(state.program)}, error)
-      true -> fail(%{state | program: Program.close(state.program)}, error)
+      not state.was_live -> fail(state, error)
+      state.cursor != nil -> {:stop, error, state}
+      true -> restart_later(state, error)
     end
   end
 

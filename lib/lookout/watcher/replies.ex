@@ -4,7 +4,7 @@ defmodule Lookout.Watcher.Replies do
 
   import Lookout.Watcher.State, only: [deliver: 2, label: 1, push: 2, request: 4]
   alias Lookout.{Delivery, Error, Program, Sealed}
-  alias Lookout.Watcher.{Away, Life, State}
+  alias Lookout.Watcher.{Away, Checkpoints, Life, Recent, State}
 
   @doc "Handles a reply, or the reply that ends a listing."
   @spec reply(State.t(), term, Lookout.Protocol.reply()) :: Life.result()
@@ -43,6 +43,11 @@ defmodule Lookout.Watcher.Replies do
     %{state | program: Program.forget(state.program, id)}
   end
 
+  def expired(%State{} = state, id, {:checkpoint, cursor, from}) do
+    GenServer.reply(from, {:error, :timeout})
+    Checkpoints.expired(state, id, cursor)
+  end
+
   # The caller of a listing has its own timer and needs no reply.
   def expired(%State{} = state, id, {:list, _ref}), do: %{state | program: Program.forget(state.program, id)}
 
@@ -53,8 +58,22 @@ defmodule Lookout.Watcher.Replies do
 
   defp answer(:watch, :ok, _id, state), do: {:noreply, Life.watched(state)}
 
+  # The number of the last batch of the snapshot, from which `lookout_port` goes on.
+  defp answer(:watch, {:ok, seq}, _id, %{cursor: %{}} = state) when is_integer(seq) do
+    {:noreply, Life.watched(%{state | seq: seq, recent: Recent.new(seq)})}
+  end
+
   defp answer(:watch, {:error, error}, _id, state) do
-    if state.was_live, do: Life.unwatchable(state, error), else: Life.fail(state, error)
+    if state.was_live, do: Life.unwatchable(state, error), else: Life.refused(state, error)
+  end
+
+  defp answer({:checkpoint, cursor, from}, {:ok, seq}, _id, %{seq: last, seq_base: base} = state)
+       when seq + base == last do
+    {:noreply, Checkpoints.saved(state, cursor, from)}
+  end
+
+  defp answer({:checkpoint, _cursor, from}, {:error, error}, _id, state) do
+    {:noreply, Checkpoints.failed(state, from, error)}
   end
 
   defp answer(:roots, {:ok, %{roots: %{} = roots}}, _id, state), do: {:noreply, Away.resumed(state, roots)}

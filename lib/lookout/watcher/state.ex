@@ -3,7 +3,8 @@ defmodule Lookout.Watcher.State do
   # The state of the GenServer of a watcher, and what its modules share: delivery, requests to `lookout_port`, and the
   # name for the log.
 
-  alias Lookout.{Delivery, Options, Program, Start}
+  alias Lookout.{Delivery, Options, Program, Start, Timers}
+  alias Lookout.Watcher.{Cursor, Recent}
 
   @type t :: %__MODULE__{
           options: Options.t(),
@@ -19,7 +20,10 @@ defmodule Lookout.Watcher.State do
           missing: [binary],
           away: nil | Lookout.Error.t(),
           epoch: non_neg_integer,
-          replays: boolean
+          replays: boolean,
+          recent: Recent.t(),
+          cursor: nil | Cursor.t(),
+          cursor_timers: Timers.t()
         }
 
   @watch_options ~w(recursive changes settle max_settle follow_symlinks await backend poll_interval gitignore ignore only)a
@@ -48,7 +52,12 @@ defmodule Lookout.Watcher.State do
     # of a session with a name: what the number of a batch is added to, to name it to the node
     epoch: 0,
     # whether the node is sending batches of a resumed session again
-    replays: false
+    replays: false,
+    # the last batches, for subscribers that continue
+    recent: Recent.new(),
+    # with the option :cursor, once the start has begun; and the timer of the next automatic checkpoint
+    cursor: nil,
+    cursor_timers: Timers.new(:cursor)
   ]
 
   @spec new(Options.t(), pid) :: t
