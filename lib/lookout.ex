@@ -235,7 +235,7 @@ defmodule Lookout do
       nobody was running are in the stream. `{path, cursor}` continues from exactly this cursor of `checkpoint/2`, or from nothing if it is
       `nil`. From nothing everything is reported as `:created`. What is to be reported waits for the first subscriber, as with `:initial`, and
       `seq` continues. With a cursor a watcher whose `lookout_port` ends stops with the error of that, and its supervisor starts it again
-      from the last commit. Cannot be combined with `:changes`
+      from the last commit. Cannot be combined with `:changes` or `:node`
     * `:on_bad_cursor` - what to do if the snapshot is damaged, missing or of a later version. With `:restart`, a notice
       `{:cursor_lost, reason}` and everything as `:created`; default `:error`
     * `:checkpoint_every` - milliseconds after a change until a checkpoint is made, as by `checkpoint/2`. While 16 cursors wait for a commit
@@ -506,6 +506,7 @@ defmodule Lookout do
   @spec commit(watcher, binary) :: :ok | {:error, Error.t()}
   def commit(watcher, cursor), do: Client.call(watcher, {:commit, Options.cursor!(cursor)}, 30_000, :commit)
 
+  @doc """
   The path of `lookout_port`, for programs that call `Port.open/2` themselves (`docs/protocol.md` documents its protocol).
 
       iex> Path.basename(Lookout.port_path())

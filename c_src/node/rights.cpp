@@ -11,6 +11,11 @@ namespace {
 constexpr std::array<std::string_view, 8> kCommandRequests{
     "spawn", "stdin", "close_stdin", "signal", "stop", "resize", "stats", "read"};
 
+Error no_cursor(const char* operation) {
+  return Error{"not_allowed", operation, "",
+               "a node writes no snapshots; open a session with a name, which is resumed"};
+}
+
 }  // namespace
 
 bool is_command_request(std::string_view payload) {
@@ -29,6 +34,16 @@ void RestrictedWatching::watch(const std::vector<std::string>& paths, const Watc
                       "--commands; use another :backend"});
   }
   engine_.watch(paths, options, std::move(done));
+}
+
+void RestrictedWatching::resume(const std::vector<std::string>& /*paths*/,
+                                const WatchOptions& /*options*/, const CursorStart& /*start*/,
+                                Engine::SeqHandler done) {
+  done(no_cursor("watch"));
+}
+
+void RestrictedWatching::save(const std::string& /*name*/, Engine::SeqHandler done) {
+  done(no_cursor("save"));
 }
 
 Error RefusedCommanding::none(const char* operation) const {

@@ -16,7 +16,8 @@ namespace lookout {
 // Whether a payload is one of the requests that concern a command (`spawn`, `stdin`, `read`, ...).
 bool is_command_request(std::string_view payload);
 
-// Passes everything on to the engine but `backend: :fswatch`, where commands are off.
+// Passes everything on to the engine but cursors, which write files on the node's host, and, where
+// commands are off, `backend: :fswatch`.
 class RestrictedWatching : public Watching {
  public:
   RestrictedWatching(EngineWatching& engine, bool commands)
@@ -24,6 +25,9 @@ class RestrictedWatching : public Watching {
 
   void watch(const std::vector<std::string>& paths, const WatchOptions& options,
              Engine::DoneHandler done) override;
+  void resume(const std::vector<std::string>& paths, const WatchOptions& options,
+              const CursorStart& start, Engine::SeqHandler done) override;
+  void save(const std::string& name, Engine::SeqHandler done) override;
   void unwatch(const std::string& path, Engine::DoneHandler done) override {
     engine_.unwatch(path, std::move(done));
   }

@@ -31,6 +31,14 @@ defmodule Lookout.NodeSafetyTest do
       assert {:error, {:enoent, :open, _path, _detail}} = watch(vm, client, 90, Path.join(root, "missing"))
     end
 
+    test "no snapshot is written or read on the host of the node", context do
+      %{vm: vm, client: client, root: root, outside: outside} = context
+      cursor = {Path.join(outside, "cursors"), nil}
+      assert {:error, {:not_allowed, :watch, "", _detail}} = watch(vm, client, 1, root, cursor: cursor)
+      assert {{:error, {:not_allowed, :save, "", _detail}}, _messages} = reply(vm, client, {:save, 2, "snapshot-1"})
+      assert File.ls!(outside) == ["secret"]
+    end
+
     test "links that stay inside are followed", context do
       %{vm: vm, client: client, root: root} = context
       File.mkdir_p!(Path.join(root, "releases/5"))

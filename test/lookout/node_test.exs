@@ -119,6 +119,12 @@ defmodule Lookout.NodeTest do
       end
     end
 
+    test "P7: takes no cursor, whose snapshots would be files of the node" do
+      assert_raise ArgumentError, ~r/:cursor cannot be combined with :node/, fn ->
+        Lookout.start_link(dirs: "/", node: :a@b, cursor: "/c")
+      end
+    end
+
     test "P7: takes no option of a session without a session" do
       assert_raise ArgumentError, ~r/option :session is for a watcher with the option :node/, fn ->
         Lookout.start_link(dirs: "/", session: "a")
