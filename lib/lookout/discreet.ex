@@ -30,7 +30,7 @@ defmodule Lookout.Discreet do
 
   @doc "Replaces frames and bytes in a state by their counts."
   @spec state(term) :: term
-  def state(%Bridge{} = bridge), do: %{bridge | outbox: {:frames, :queue.len(bridge.outbox)}}
+  def state(%Bridge.Connection{} = bridge), do: %{bridge | outbox: {:frames, :queue.len(bridge.outbox)}}
   def state(%Requests{} = requests), do: %{requests | open: for({kind, _term} <- Requests.all(requests), do: kind)}
   def state(%Input{} = input), do: %{input | queue: {:writes, :queue.len(input.queue)}}
   def state(%Flow{} = flow), do: %{flow | queue: {:items, :queue.len(flow.queue)}}

@@ -7,7 +7,7 @@ defmodule Lookout.Watcher do
 
   import Lookout.Watcher.State, only: [deliver: 2, label: 1, push: 2, request: 4]
   alias Lookout.{Client, Delivery, Discreet, Error, LogMetadata, Options, Program, Start}
-  alias Lookout.Watcher.{Away, Checkpoints, Life, Recent, Replies, State}
+  alias Lookout.Watcher.{Away, Checkpoints, Life, Recent, Replies, Session, State}
 
   @doc "As `Lookout.start_link/1`, with checked options."
   @spec start_link(Options.t()) :: GenServer.on_start()
@@ -263,7 +263,7 @@ defmodule Lookout.Watcher do
   defp heard({:hello, protocol, version}, %{program: %{phase: :opening}} = state) do
     case Program.greet(state.program, protocol, version) do
       {:ok, %{node: nil} = program} -> Life.greeted(%{state | program: program})
-      {:ok, program} -> {:noreply, Away.greeted(%{state | program: program})}
+      {:ok, program} -> {:noreply, Session.greeted(%{state | program: program})}
       {:error, error} -> Life.fail(state, error)
     end
   end
@@ -271,7 +271,7 @@ defmodule Lookout.Watcher do
   defp heard({:hello, _protocol, _version}, state), do: Life.broken(state, :port_garbled, "said hello twice")
 
   defp heard({:session, session}, %{program: %{phase: :opening, session: {_name, _linger}}} = state),
-    do: Away.joined(state, session)
+    do: Session.joined(state, session)
 
   defp heard({:session, _session}, state),
     do: Life.broken(state, :port_garbled, "opened a session that nobody asked for")

@@ -45,7 +45,7 @@ defmodule Lookout.BridgeTest do
 
     assert {:busy, bridge} = Bridge.flush(bridge)
     File.write!(Path.join(dir, "go"), "")
-    assert %Bridge{} = flushed(bridge)
+    assert %Bridge.Connection{} = flushed(bridge)
 
     frames =
       for request <- requests, payload = Protocol.encode(request), do: <<byte_size(payload)::32, payload::binary>>

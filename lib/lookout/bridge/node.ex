@@ -7,9 +7,10 @@ defmodule Lookout.Bridge.Node do
   # Nothing here waits for the node: the VM connects in the background, keeps what is sent meanwhile, and reports a
   # connection that fails or is lost as a :DOWN message with the reason :noconnection.
 
-  @behaviour Lookout.Bridge
+  @behaviour Lookout.Bridge.Connection
 
-  alias Lookout.{Bridge, Error}
+  alias Lookout.Bridge.Connection
+  alias Lookout.Error
 
   # Milliseconds within which the cause of a connection that could not be made is looked for.
   @diagnosis 2_000
@@ -21,7 +22,7 @@ defmodule Lookout.Bridge.Node do
 
   defp begin(node, opening) do
     ref = :erlang.monitor(:process, {:lookout, node}, alias: :explicit_unalias)
-    Bridge.enqueue(%Bridge{transport: __MODULE__, port: ref, node: node}, opening)
+    Connection.enqueue(%Connection{transport: __MODULE__, port: ref, node: node}, opening)
   end
 
   @impl true
@@ -29,7 +30,7 @@ defmodule Lookout.Bridge.Node do
 
   # The connection is made by the monitor. Without one (:noconnect) the frame is lost, and the :DOWN message is on its way.
   @impl true
-  def command(%Bridge{port: ref, node: node}, frame) do
+  def command(%Connection{port: ref, node: node}, frame) do
     :erlang.send({:lookout, node}, {ref, frame}, [:noconnect, :nosuspend]) != :nosuspend
   end
 
@@ -44,10 +45,10 @@ defmodule Lookout.Bridge.Node do
 
   # The end of the monitor tells the node that this session has no owner any more.
   @impl true
-  def leave(%Bridge{port: ref}) do
+  def leave(%Connection{port: ref}) do
     :erlang.unalias(ref)
     :erlang.demonitor(ref, [:flush])
-    Bridge.forget(ref)
+    Connection.forget(ref)
   end
 
   @impl true

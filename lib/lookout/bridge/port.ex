@@ -2,15 +2,16 @@ defmodule Lookout.Bridge.Port do
   @moduledoc false
   # A `lookout_port` that is a port program of this VM.
 
-  @behaviour Lookout.Bridge
+  @behaviour Lookout.Bridge.Connection
 
-  alias Lookout.{Bridge, Error, Protocol}
+  alias Lookout.Bridge.Connection
+  alias Lookout.{Error, Protocol}
 
   @impl true
   def open(path) do
     options = [:binary, {:packet, 4}, :exit_status, :hide, args: []]
     port = Port.open({:spawn_executable, path}, options)
-    {:ok, %Bridge{transport: __MODULE__, port: port, os_pid: os_pid(port)}}
+    {:ok, %Connection{transport: __MODULE__, port: port, os_pid: os_pid(port)}}
   catch
     # `catch` instead of `rescue`: `rescue` turns :system_limit and :badarg into exceptions that do not hold the reason.
     :error, reason -> {:error, not_opened(reason, path)}
@@ -20,7 +21,7 @@ defmodule Lookout.Bridge.Port do
   def encode(request), do: Protocol.encode(request)
 
   @impl true
-  def command(%Bridge{port: port}, frame) do
+  def command(%Connection{port: port}, frame) do
     Port.command(port, frame, [:nosuspend])
   rescue
     # The port is closed: its exit message is already in the mailbox. The frame is lost.
@@ -33,13 +34,13 @@ defmodule Lookout.Bridge.Port do
     deadline = System.monotonic_time(:millisecond) + patience
     open? = Port.info(bridge.port) != nil
 
-    if open? and not Bridge.await(bridge, deadline, &match?({:reply, ^ping_id, _}, &1)),
+    if open? and not Connection.await(bridge, deadline, &match?({:reply, ^ping_id, _}, &1)),
       do: kill(bridge),
       else: close(bridge)
   end
 
   @impl true
-  def close(%Bridge{port: port}) do
+  def close(%Connection{port: port}) do
     Process.unlink(port)
 
     try do
@@ -49,7 +50,7 @@ defmodule Lookout.Bridge.Port do
       ArgumentError -> true
     end
 
-    Bridge.forget(port)
+    Connection.forget(port)
   end
 
   @impl true
@@ -58,7 +59,7 @@ defmodule Lookout.Bridge.Port do
   # While the port is open and no exit status has arrived, the process id still belongs to `lookout_port`, except in the
   # instant between its death and the message about it.
   @impl true
-  def kill(%Bridge{} = bridge) do
+  def kill(%Connection{} = bridge) do
     # `kill` is a builtin of the shell, so no other program has to be installed.
     if bridge.os_pid && Port.info(bridge.port), do: :os.cmd(~c"kill -KILL #{bridge.os_pid}")
     close(bridge)

@@ -1,16 +1,14 @@
 defmodule Lookout.Watcher.Away do
   @moduledoc false
-  # A watcher with a `lookout_port` on another node (option `:node`): the loss of the connection, and the session after it.
+  # A watcher with a `lookout_port` on another node (option `:node`): the loss of the connection.
   #
   # The watcher is away from the loss until its watches are live again. Meanwhile it tries again without end, and until
   # there is a session it answers each call that needs the node with the error of the loss. The end of a session is no
   # death of a program.
 
-  import Lookout.Watcher.State, only: [deliver: 2, label: 1, push: 2, request: 4]
+  import Lookout.Watcher.State, only: [deliver: 2, label: 1, push: 2]
   alias Lookout.{Delivery, Error, Program}
-  alias Lookout.Watcher.{Life, State}
-
-  ## The loss
+  alias Lookout.Watcher.State
 
   # Why a node cannot be reached that may be reached later.
   @transient [:nodedown, :noproc, :port_hung, :shutdown, :eagain]
@@ -25,7 +23,7 @@ defmodule Lookout.Watcher.Away do
   def away?(_state, _error), do: false
 
   @doc "The session is lost: answers the open requests, and schedules the next attempt."
-  @spec begin(State.t(), Error.t()) :: Life.result()
+  @spec begin(State.t(), Error.t()) :: {:noreply, State.t()}
   def begin(%State{} = state, error) do
     {open, pause, program} = Program.away(Program.leave(state.program))
     state = Enum.reduce(open, %{state | program: program}, &answer(&2, &1, error(error)))
@@ -66,67 +64,8 @@ defmodule Lookout.Watcher.Away do
     }
   end
 
-  ## The next session
-
   @doc "The number that names the last batch to the node, for a session with a name; 0 if there is none."
   @spec last(State.t()) :: non_neg_integer
   def last(%State{was_live: false} = state), do: state.options.position || 0
   def last(%State{} = state), do: state.epoch + state.seq - state.seq_base
-
-  @doc "The node has said hello: a session without a name is a new one, whose watches are to be set up."
-  @spec greeted(State.t()) :: State.t()
-  def greeted(%State{program: %{session: nil}} = state), do: renew(%{state | seq_base: state.seq})
-  # Whether it is resumed, the next message tells.
-  def greeted(state), do: state
-
-  @doc "A session with a name is opened."
-  @spec joined(State.t(), {:new, non_neg_integer} | {:resumed, non_neg_integer, non_neg_integer}) :: Life.result()
-  def joined(%State{} = state, {:new, epoch}) do
-    base = max(epoch, state.seq)
-    state = %{state | epoch: epoch, seq: base, seq_base: base, program: Program.joined(state.program)}
-    {:noreply, renew(state)}
-  end
-
-  # The node sends the batches that it has kept again, which take no credit; then it replies.
-  def joined(state, {:resumed, epoch, batch}) do
-    last = epoch + batch
-
-    if state.was_live and last != last(state) do
-      Life.broken(state, :port_garbled, "resumed the session after batch #{last}, not after #{last(state)}")
-    else
-      {seq, base} = if state.was_live, do: {state.seq, state.seq_base}, else: {last, epoch}
-      program = Program.first(Program.joined(state.program), :roots, &{:info, &1})
-      {:noreply, %{state | epoch: epoch, seq: seq, seq_base: base, replays: true, program: program}}
-    end
-  end
-
-  # A subscriber that has a listing, or dealt with batches, of an earlier session has missed changes.
-  defp renew(%{was_live: true} = state),
-    do: Life.watch(%{state | successor: true, program: Program.replaced(state.program)})
-
-  defp renew(state), do: Life.watch(%{state | successor: state.options.position != nil})
-
-  @doc """
-  The node has replied which paths the resumed session watches. What was asked for when the connection was lost may have been carried
-  out: its caller got an error, so a directory that was added is removed, and one that was removed is forgotten. A watcher that has
-  taken over the session watches what its session watches.
-  """
-  @spec resumed(State.t(), %{binary => nil | atom}) :: State.t()
-  def resumed(%State{was_live: true} = state, roots) do
-    surplus = Map.keys(roots) -- state.dirs
-    state = resume(%{state | dirs: Enum.filter(state.dirs, &is_map_key(roots, &1))})
-    Enum.reduce(surplus, state, &request(&2, {:remove, &1, nil}, :infinity, fn id -> {:unwatch, id, &1} end))
-  end
-
-  def resumed(state, roots) do
-    mine = Enum.filter(state.dirs, &is_map_key(roots, &1))
-    missing = for {dir, nil} <- roots, do: dir
-    resume(%{state | dirs: mine ++ (Map.keys(roots) -- mine), missing: missing})
-  end
-
-  defp resume(state) do
-    {credit, delivery} = Delivery.first_credit(state.delivery)
-    state = Life.live(%{state | replays: false, delivery: delivery})
-    %{state | program: Program.credit(state.program, credit)}
-  end
 end

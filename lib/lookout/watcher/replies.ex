@@ -4,7 +4,7 @@ defmodule Lookout.Watcher.Replies do
 
   import Lookout.Watcher.State, only: [deliver: 2, label: 1, push: 2, request: 4]
   alias Lookout.{Delivery, Error, Program, Sealed}
-  alias Lookout.Watcher.{Away, Checkpoints, Life, Recent, State}
+  alias Lookout.Watcher.{Checkpoints, Life, Recent, Session, State}
 
   @doc "Handles a reply, or the reply that ends a listing."
   @spec reply(State.t(), term, Lookout.Protocol.reply()) :: Life.result()
@@ -76,7 +76,7 @@ defmodule Lookout.Watcher.Replies do
     {:noreply, Checkpoints.failed(state, from, error)}
   end
 
-  defp answer(:roots, {:ok, %{roots: %{} = roots}}, _id, state), do: {:noreply, Away.resumed(state, roots)}
+  defp answer(:roots, {:ok, %{roots: %{} = roots}}, _id, state), do: {:noreply, Session.resumed(state, roots)}
 
   defp answer(:sync, {:ok, _seq}, id, state), do: {:noreply, push(state, {:marker, id})}
 

@@ -1,0 +1,65 @@
+defmodule Lookout.Watcher.Session do
+  @moduledoc false
+  # A watcher with a `lookout_port` on another node (option `:node`): a session that begins, or is resumed.
+
+  import Lookout.Watcher.State, only: [request: 4]
+  alias Lookout.{Delivery, Program}
+  alias Lookout.Watcher.{Away, Life, State}
+
+  @doc "The node has said hello: a session without a name is a new one, whose watches are to be set up."
+  @spec greeted(State.t()) :: State.t()
+  def greeted(%State{program: %{session: nil}} = state), do: renew(%{state | seq_base: state.seq})
+  # Whether it is resumed, the next message tells.
+  def greeted(state), do: state
+
+  @doc "A session with a name is opened."
+  @spec joined(State.t(), {:new, non_neg_integer} | {:resumed, non_neg_integer, non_neg_integer}) :: Life.result()
+  def joined(%State{} = state, {:new, epoch}) do
+    base = max(epoch, state.seq)
+    state = %{state | epoch: epoch, seq: base, seq_base: base, program: Program.joined(state.program)}
+    {:noreply, renew(state)}
+  end
+
+  # The node sends the batches that it has kept again, which take no credit; then it replies.
+  def joined(state, {:resumed, epoch, batch}) do
+    last = epoch + batch
+
+    if state.was_live and last != Away.last(state) do
+      Life.broken(state, :port_garbled, "resumed the session after batch #{last}, not after #{Away.last(state)}")
+    else
+      {seq, base} = if state.was_live, do: {state.seq, state.seq_base}, else: {last, epoch}
+      program = Program.first(Program.joined(state.program), :roots, &{:info, &1})
+      {:noreply, %{state | epoch: epoch, seq: seq, seq_base: base, replays: true, program: program}}
+    end
+  end
+
+  # A subscriber that has a listing, or dealt with batches, of an earlier session has missed changes.
+  defp renew(%{was_live: true} = state),
+    do: Life.watch(%{state | successor: true, program: Program.replaced(state.program)})
+
+  defp renew(state), do: Life.watch(%{state | successor: state.options.position != nil})
+
+  @doc """
+  The node has replied which paths the resumed session watches. What was asked for when the connection was lost may have been carried
+  out: its caller got an error, so a directory that was added is removed, and one that was removed is forgotten. A watcher that has
+  taken over the session watches what its session watches.
+  """
+  @spec resumed(State.t(), %{binary => nil | atom}) :: State.t()
+  def resumed(%State{was_live: true} = state, roots) do
+    surplus = Map.keys(roots) -- state.dirs
+    state = resume(%{state | dirs: Enum.filter(state.dirs, &is_map_key(roots, &1))})
+    Enum.reduce(surplus, state, &request(&2, {:remove, &1, nil}, :infinity, fn id -> {:unwatch, id, &1} end))
+  end
+
+  def resumed(state, roots) do
+    mine = Enum.filter(state.dirs, &is_map_key(roots, &1))
+    missing = for {dir, nil} <- roots, do: dir
+    resume(%{state | dirs: mine ++ (Map.keys(roots) -- mine), missing: missing})
+  end
+
+  defp resume(state) do
+    {credit, delivery} = Delivery.first_credit(state.delivery)
+    state = Life.live(%{state | replays: false, delivery: delivery})
+    %{state | program: Program.credit(state.program, credit)}
+  end
+end
