@@ -34,8 +34,8 @@ defmodule Lookout.NodeSafetyTest do
     test "no snapshot is written or read on the host of the node", context do
       %{vm: vm, client: client, root: root, outside: outside} = context
       cursor = {Path.join(outside, "cursors"), nil}
-      assert {:error, {:not_allowed, :watch, "", _detail}} = watch(vm, client, 1, root, cursor: cursor)
-      assert {{:error, {:not_allowed, :save, "", _detail}}, _messages} = reply(vm, client, {:save, 2, "snapshot-1"})
+      assert {:error, {:not_allowed, :watch, nil, _detail}} = watch(vm, client, 1, root, cursor: cursor)
+      assert {{:error, {:not_allowed, :save, nil, _detail}}, _messages} = reply(vm, client, {:save, 2, "snapshot-1"})
       assert File.ls!(outside) == ["secret"]
     end
 
