@@ -485,6 +485,8 @@ defmodule Lookout do
   none after it. A subscriber that gets it stores the cursor together with its own state, in one transaction if it has them, and then calls
   `commit/2`. A watcher that is started with this cursor continues after that point.
 
+      {:ok, cursor} = Lookout.checkpoint(watcher)
+
   The checkpoint waits for a time without changes, for half a second at most, and changes are reported again when the snapshot is on the
   disk. Errors: `:no_cursor`, `:enospc` and other errnos of writing, `:timeout` (the checkpoint may still be made).
   """

@@ -51,19 +51,38 @@ defmodule Lookout.Group do
 
   alias Lookout.Error
 
+  @typedoc "A scope of `:pg`, and the name of a group in it, which may be any term."
   @type name :: {scope :: atom, group :: term}
 
-  @doc "A child specification of a scope: `:pg.start_link/1`."
+  @doc """
+  A child specification of a scope: `:pg.start_link/1`.
+
+      iex> Lookout.Group.child_spec(MyApp.Watchers).id
+      {Lookout.Group, MyApp.Watchers}
+  """
   @spec child_spec(atom) :: Supervisor.child_spec()
   def child_spec(scope) when is_atom(scope) do
     %{id: {__MODULE__, scope}, start: {__MODULE__, :start_link, [scope]}}
   end
 
-  @doc "Starts the scope on this node, linked to the caller."
+  @doc """
+  Starts the scope on this node, linked to the caller.
+
+      iex> {:ok, scope} = Lookout.Group.start_link(MyApp.Scope)
+      iex> Process.alive?(scope)
+      true
+  """
   @spec start_link(atom) :: {:ok, pid} | {:error, term}
   def start_link(scope) when is_atom(scope), do: :pg.start_link(scope)
 
-  @doc "All processes of a name, the nearest first."
+  @doc """
+  All processes of a name, the nearest first; none where the scope does not run.
+
+      iex> {:ok, _scope} = Lookout.Group.start_link(MyApp.Watchers)
+      iex> {:ok, watcher} = Lookout.start_link(dirs: "lib", name: {:via, Lookout.Group, {MyApp.Watchers, :lib}})
+      iex> Lookout.Group.members({MyApp.Watchers, :lib}) == [watcher]
+      true
+  """
   @spec members(name) :: [pid]
   def members({scope, group}) do
     if running?(scope) do
@@ -84,11 +103,24 @@ defmodule Lookout.Group do
 
   ## The functions of a :via module
 
-  @doc "The nearest process of a name, or `:undefined`."
+  @doc """
+  The nearest process of a name, or `:undefined`.
+
+      iex> Lookout.Group.whereis_name({MyApp.Watchers, :none})
+      :undefined
+  """
   @spec whereis_name(name) :: pid | :undefined
   def whereis_name(name), do: List.first(members(name)) || :undefined
 
-  @doc "Makes a process of this node the one of the name here; `:no` if there is one."
+  @doc """
+  Makes a process of this node the one of the name here; `:no` if there is one, or the scope does not run.
+
+      iex> {:ok, _scope} = Lookout.Group.start_link(MyApp.Workers)
+      iex> Lookout.Group.register_name({MyApp.Workers, :me}, self())
+      :yes
+      iex> Lookout.Group.register_name({MyApp.Workers, :me}, self())
+      :no
+  """
   @spec register_name(name, pid) :: :yes | :no
   def register_name({scope, group}, pid) do
     if running?(scope) and local(scope, group) == [] do
@@ -99,14 +131,28 @@ defmodule Lookout.Group do
     end
   end
 
-  @doc "Removes the process of this node from the name."
+  @doc """
+  Removes the process of this node from the name.
+
+      iex> Lookout.Group.unregister_name({MyApp.Watchers, :me})
+      :ok
+  """
   @spec unregister_name(name) :: :ok
   def unregister_name({scope, group}) do
     if running?(scope), do: for(pid <- :pg.get_local_members(scope, group), do: :pg.leave(scope, group, pid))
     :ok
   end
 
-  @doc "Sends a message to the nearest process; exits if there is none."
+  @doc """
+  Sends a message to the nearest process; exits if there is none.
+
+      iex> {:ok, _scope} = Lookout.Group.start_link(MyApp.Listeners)
+      iex> :yes = Lookout.Group.register_name({MyApp.Listeners, :me}, self())
+      iex> Lookout.Group.send({MyApp.Listeners, :me}, :hello) == self()
+      true
+      iex> receive do: (:hello -> :received)
+      :received
+  """
   @spec send(name, term) :: pid
   def send(name, message) do
     case whereis_name(name) do

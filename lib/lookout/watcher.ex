@@ -236,7 +236,9 @@ defmodule Lookout.Watcher do
     end
   end
 
-  defp size({_port, {:data, payload}}), do: byte_size(payload)
+  # A node sends terms.
+  defp size({_port, {:data, payload}}) when is_binary(payload), do: byte_size(payload)
+  defp size({_session, {:data, term}}), do: :erlang.external_size(term)
 
   defp batch(seq, events, bytes, state) do
     cond do

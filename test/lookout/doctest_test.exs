@@ -14,5 +14,6 @@ defmodule Lookout.DoctestTest do
   doctest Lookout.Command
   doctest Lookout.Runner
   doctest Lookout.FileSystem
+  doctest Lookout.Group
   doctest Lookout.Error
 end

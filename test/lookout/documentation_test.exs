@@ -65,7 +65,7 @@ defmodule Lookout.DocumentationTest do
     defp reason?(term), do: is_atom(term) and term not in [nil, true, false] and Atom.to_string(term) =~ ~r/^[a-z_]+$/
 
     # Operations, which `error` has as its second argument.
-    @operations ~w(ask command call run write watch spawn resize stream list stop subscribe path wait_for)a
+    @operations ~w(ask command call commit connect load open run write watch spawn resize stream list stop subscribe path wait_for)a
 
     test "are all that the sources have" do
       in_elixir =

@@ -20,7 +20,7 @@ defmodule Lookout.ReadmeTest do
 
   test "every block is run by a test of this module" do
     assert Enum.frequencies_by(@blocks, &elem(&1, 0)) ==
-             %{"elixir" => 11, "erlang" => 1, "sh" => 3, "text" => 3, "yaml" => 2}
+             %{"elixir" => 12, "erlang" => 1, "sh" => 3, "text" => 3, "yaml" => 2}
   end
 
   test "the trial in iex prints the message that is shown", %{dir: dir} do
@@ -135,6 +135,13 @@ defmodule Lookout.ReadmeTest do
     path = path <> "/new"
     assert_receive {:took, ^path}
     :ok = Runner.stop(runner)
+  end
+
+  test "a watcher of another machine has the options that are shown" do
+    {{Lookout, options} = child, _binding} = Code.eval_string(elixir("node: :"))
+    assert %{id: MyApp.Watcher} = Supervisor.child_spec(child, [])
+    # This VM is no node, or there is none of that name.
+    assert {:error, %Lookout.Error{reason: :nodedown}} = Lookout.start_link(options)
   end
 
   test "the command lines are understood" do
