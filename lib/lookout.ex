@@ -308,6 +308,7 @@ defmodule Lookout do
 
   With `since: seq` the caller, which has handled every batch up to `seq`, first gets the batches after that one, at once and whatever
   `:active` is. The watcher keeps about 1 MiB of recent batches. If one of them is missing, the error is `:too_old`. Notices are not repeated.
+  The number is one of a batch from this watcher, the pid that its messages carry: a watcher that was started again numbers other batches.
   """
   @spec subscribe(watcher, active: true | :once | non_neg_integer, since: non_neg_integer) ::
           {:ok, pid} | {:error, Error.t()}
@@ -487,7 +488,8 @@ defmodule Lookout do
 
       {:ok, cursor} = Lookout.checkpoint(watcher)
 
-  The checkpoint waits for a time without changes, for half a second at most, and changes are reported again when the snapshot is on the
+  The checkpoint waits for a time without changes, or half a second later for the end of the work at hand. That may need credit: a
+  subscriber that calls it while many batches wait for it gets `:timeout`; let another process call it, or use `:checkpoint_every`. Changes are reported again when the snapshot is on the
   disk. Errors: `:no_cursor`, `:enospc` and other errnos of writing, `:timeout` (the checkpoint may still be made).
   """
   @spec checkpoint(watcher, timeout) :: {:ok, binary} | {:error, Error.t()}
@@ -502,8 +504,9 @@ defmodule Lookout do
           :ok = Lookout.commit(watcher, cursor)
       end
 
-  Call it after the cursor is stored. Errors: `:unknown_cursor` for one that this watcher has not made, or from before the last commit,
-  `:no_cursor`, and errnos of writing.
+  Call it after the cursor is stored. One commit counts for all subscribers: with several, commit what the slowest has stored. Errors:
+  `:lagging` if a subscriber has not got its message of the checkpoint yet, or there is none, `:unknown_cursor` for one that this watcher has
+  not made, or from before the last commit, `:no_cursor`, and errnos of writing.
   """
   @spec commit(watcher, binary) :: :ok | {:error, Error.t()}
   def commit(watcher, cursor), do: Client.call(watcher, {:commit, Options.cursor!(cursor)}, 30_000, :commit)

@@ -37,7 +37,7 @@ std::function<void(Result<T>)> Session::watch_handler(const WatchRequest& reques
     waiting_ -= cost;
     const bool succeeded = std::holds_alternative<T>(result);
     reply(id, std::move(result));
-    if (!succeeded) return;
+    if (!succeeded || left_) return;
     watching_.set(settings);
     if (credit > 0) watching_.grant(credit);
   };

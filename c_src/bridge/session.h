@@ -34,6 +34,8 @@ class Session : public Receiver {
 
   // Whether no request waits for the engine or the command, so that no handler refers to it.
   bool is_idle() const { return waiting_ == 0; }
+  // Its owner is gone: what still waits changes neither settings nor credit.
+  void leave() { left_ = true; }
 
   void on_payload(std::string_view payload) override;
   void on_room() override;
@@ -70,6 +72,7 @@ class Session : public Receiver {
   Commanding& commanding_;
   Outbox& outbox_;
   std::size_t waiting_ = 0;  // bytes, counted as for kMaxWaiting
+  bool left_ = false;
 };
 
 }  // namespace lookout

@@ -24,6 +24,14 @@ bool is_atom(std::uint8_t tag) {
          tag == etf::kSmallAtomUtf8;
 }
 
+// A node name has at most 255 characters. A peer that sends longer pids would be remembered at any
+// size.
+constexpr std::size_t kMostIdentifier = 1'100;  // bytes
+
+std::optional<std::string_view> short_enough(std::optional<std::string_view> identifier) {
+  return identifier && identifier->size() <= kMostIdentifier ? identifier : std::nullopt;
+}
+
 }  // namespace
 
 std::uint8_t DistReader::next_tag() const {
@@ -61,11 +69,11 @@ std::optional<std::string_view> DistReader::tagged(std::uint8_t tag) {
 }
 
 std::optional<std::string_view> DistReader::pid() {
-  return tagged(kNewPid);
+  return short_enough(tagged(kNewPid));
 }
 
 std::optional<std::string_view> DistReader::reference() {
-  return tagged(kNewerReference);
+  return short_enough(tagged(kNewerReference));
 }
 
 std::optional<std::string_view> DistReader::binary() {

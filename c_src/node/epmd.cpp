@@ -26,8 +26,6 @@ constexpr std::chrono::milliseconds kLongestPause{10'000};
 constexpr char kAlive2Request = 120;
 constexpr unsigned char kAlive2Response = 121;
 constexpr unsigned char kAlive2XResponse = 118;
-constexpr char kHidden = 72;
-constexpr std::uint16_t kDistVersion = 6;
 
 }  // namespace
 

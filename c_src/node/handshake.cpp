@@ -13,12 +13,10 @@ namespace {
 constexpr std::size_t kMaxName = 255;  // bytes
 constexpr std::size_t kDigestSize = 16;
 
-// epmd's requests and what it says of a node: hidden, TCP over IPv4 or 6, distribution version 6.
+// Requests to epmd.
 constexpr char kPortPlease2 = 122;
 constexpr char kPort2Response = 119;
 constexpr char kNames = 110;
-constexpr char kHidden = 72;
-constexpr std::uint16_t kDistVersion = 6;
 
 // Takes as long whatever the bytes are.
 bool equal(std::string_view a, std::string_view b) {

@@ -11,6 +11,10 @@
 
 namespace lookout {
 
+// What epmd is told, and tells, of this node: hidden, and the version of the distribution protocol.
+inline constexpr char kHidden = 72;
+inline constexpr std::uint16_t kDistVersion = 6;
+
 // The largest packet that is taken before the peer is authenticated, in bytes.
 inline constexpr std::size_t kMaxHandshakePacket = 272;
 

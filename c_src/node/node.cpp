@@ -13,6 +13,7 @@ namespace {
 
 // Connections that are not authenticated. At one more, the oldest is dropped.
 constexpr std::size_t kMaxStrangers = 64;
+constexpr std::size_t kMaxPeers = 1'024;
 // Monitors and links together that a node may have here. One more is answered as for a process that
 // does not exist.
 constexpr std::size_t kMaxObservers = 65'536;
@@ -102,6 +103,7 @@ void Node::on_established(Connection& connection) {
     older->close();
     sessions_.on_closed(*older);
   }
+  if (peers_.size() >= kMaxPeers) return connection.close();
   const auto found = std::find_if(strangers_.begin(), strangers_.end(),
                                   [&](const auto& other) { return other.get() == &connection; });
   peers_[&connection].connection = connection.shared_from_this();

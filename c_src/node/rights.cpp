@@ -11,6 +11,11 @@ namespace {
 constexpr std::array<std::string_view, 8> kCommandRequests{
     "spawn", "stdin", "close_stdin", "signal", "stop", "resize", "stats", "read"};
 
+std::optional<std::string_view> name_of(std::string_view payload) {
+  DistReader reader(payload);
+  return reader.version() && reader.tuple() ? reader.atom() : std::nullopt;
+}
+
 Error no_cursor(const char* operation) {
   return Error{"not_allowed", operation, "",
                "a node writes no snapshots; open a session with a name, which is resumed"};
@@ -19,11 +24,13 @@ Error no_cursor(const char* operation) {
 }  // namespace
 
 bool is_command_request(std::string_view payload) {
-  DistReader reader(payload);
-  if (!reader.version() || !reader.tuple()) return false;
-  const auto name = reader.atom();
+  const auto name = name_of(payload);
   return name && std::find(kCommandRequests.begin(), kCommandRequests.end(), *name) !=
                      kCommandRequests.end();
+}
+
+bool is_ping(std::string_view payload) {
+  return name_of(payload) == "ping";
 }
 
 void RestrictedWatching::watch(const std::vector<std::string>& paths, const WatchOptions& options,

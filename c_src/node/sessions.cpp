@@ -45,8 +45,7 @@ void Sessions::open(const ConnectionPointer& connection, std::string_view owner,
       return attach(*known, std::make_unique<Channel>(connection, pid_, owner, reference), batch);
     }
     end(*known, "superseded");  // a new epoch
-  }
-  if (sessions_.size() + retired_.size() >= limits_.sessions) {
+  } else if (sessions_.size() + retired_.size() >= limits_.sessions) {
     return refuse(connection, owner, reference, "eagain",
                   "this node has as many sessions as --max-sessions allows (" +
                       std::to_string(limits_.sessions) + "); try again when one has ended");

@@ -1,10 +1,14 @@
 #include "node/watch_session.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <utility>
 
 namespace lookout {
 namespace {
+
+// Owners that have left while requests of theirs waited for the engine.
+constexpr std::ptrdiff_t kMostFormer = 8;
 
 const char* refusal(bool commands) {
   return commands ? "a named session runs no commands; open one without a name for them"
@@ -23,7 +27,10 @@ class WatchSession::Owner : public Sink {
   }
   bool has_room() const override { return channel_ != nullptr && channel_->has_room(); }
 
-  void leave() { channel_ = nullptr; }
+  void leave() {
+    channel_ = nullptr;
+    session_.leave();
+  }
   bool is_idle() const { return session_.is_idle(); }
   Outbox& outbox() { return outbox_; }
   Session& session() { return session_; }
@@ -62,6 +69,9 @@ void WatchSession::attach(Channel& channel, std::optional<std::uint64_t> resumed
 
 std::optional<std::uint64_t> WatchSession::resumable(std::uint64_t number) const {
   if (number < epoch_ || !kept_.has_all_after(number - epoch_)) return std::nullopt;
+  const auto waiting = std::count_if(former_.begin(), former_.end(),
+                                     [](const auto& owner) { return !owner->is_idle(); });
+  if (waiting >= kMostFormer) return std::nullopt;
   return number - epoch_;
 }
 
@@ -77,9 +87,9 @@ void WatchSession::detach() {
 
 void WatchSession::on_payload(std::string_view payload) {
   if (channel_ == nullptr) return;
-  if (!commands_ || !name_.empty() || !is_command_request(payload)) {
-    return owner_->session().on_payload(payload);
-  }
+  // A ping asks whether the program of the command answers, if there is one.
+  const bool for_program = is_command_request(payload) || (program_ && is_ping(payload));
+  if (!commands_ || !name_.empty() || !for_program) return owner_->session().on_payload(payload);
   if (program_ == nullptr && !start_program()) return;
   program_->send(payload);
 }
@@ -92,7 +102,9 @@ bool WatchSession::start_program() {
     if (ended) ended("command_lost");
   });
   if (auto* error = std::get_if<Error>(&started)) {
-    owner_->outbox().send(Reply{std::nullopt, std::move(*error)});
+    owner_->outbox().send(Fatal{*error});
+    const EndHandler ended = ended_;  // the call resets it
+    if (ended) ended(error->reason);
     return false;
   }
   program_ = std::get<std::unique_ptr<ChildProgram>>(std::move(started));

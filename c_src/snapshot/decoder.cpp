@@ -233,7 +233,7 @@ Result<std::optional<SnapshotRecord>> SnapshotDecoder::next() {
   record.root = root_;
   record.levels_up = first >> kLevelsShift;
   if (record.levels_up == kManyLevels) {
-    record.levels_up += static_cast<std::uint32_t>(fields.number(kMostFrame * 4096));
+    record.levels_up += static_cast<std::uint32_t>(fields.number(UINT32_MAX - kManyLevels));
   }
   if ((first & kOtherDevice) != 0) {
     device_ = static_cast<std::uint32_t>(fields.number(kMostSnapshotDevices));

@@ -58,9 +58,23 @@ void put(std::string& out, const SnapshotRoot& root) {
   for (const std::string& name : root.names) put_text(out, name);
 }
 
+bool fit(const SnapshotHeader& header) {
+  const auto path_fits = [](const auto& one) { return one.path.size() <= kMostSnapshotPath; };
+  const auto names_fit = [](const SnapshotRoot& root) {
+    return std::all_of(root.names.begin(), root.names.end(),
+                       [](const auto& name) { return name.size() <= kMostSnapshotName; });
+  };
+  const auto& [moment, seq, salt, devices, roots] = header;
+  return devices.size() <= kMostSnapshotDevices && roots.size() <= kMostSnapshotRoots &&
+         std::all_of(devices.begin(), devices.end(), path_fits) &&
+         std::all_of(roots.begin(), roots.end(), path_fits) &&
+         std::all_of(roots.begin(), roots.end(), names_fit);
+}
+
 }  // namespace
 
 SnapshotEncoder::SnapshotEncoder(const SnapshotHeader& header) : header_(header) {
+  fits_ = fit(header);
   out_ = kSnapshotMagic;
   put_fixed(out_, kSnapshotVersion);
   put_fixed(out_, crc32c(out_));
@@ -114,6 +128,7 @@ void SnapshotEncoder::add(const SnapshotRecord& record) {
     for (const std::uint8_t byte : *record.stamp) frame_ += static_cast<char>(byte);
   }
   put_text(frame_, record.name);
+  fits_ = fits_ && record.name.size() <= kMostSnapshotName;
   device_ = record.device;
   inode_ = record.inode;
 }
@@ -126,6 +141,7 @@ void SnapshotEncoder::finish() {
 }
 
 void SnapshotEncoder::end_frame() {
+  fits_ = fits_ && frame_.size() <= kMostFrame;
   const std::size_t begin = out_.size();
   put_fixed(out_, static_cast<std::uint32_t>(frame_.size()));
   out_ += frame_;

@@ -18,6 +18,9 @@ class SnapshotEncoder {
   // The bytes since the last call.
   std::string take();
   std::size_t pending() const { return out_.size() + frame_.size(); }
+  // Whether all that was added is within the limits of a file (format.h). Otherwise the file could
+  // not be read.
+  bool fits() const { return fits_; }
 
  private:
   void begin_records(std::uint32_t root);
@@ -26,6 +29,7 @@ class SnapshotEncoder {
   const SnapshotHeader& header_;
   std::string out_;
   std::string frame_;  // the payload of the frame that is being written
+  bool fits_ = true;
   bool in_records_ = false;
   std::uint32_t root_ = 0;
   std::uint32_t device_ = 0;  // of the record before, in this frame

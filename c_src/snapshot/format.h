@@ -16,11 +16,12 @@ inline constexpr std::string_view kSnapshotMagic{"\x89LKSNAP\n", 8};
 inline constexpr std::uint32_t kSnapshotVersion = 1;
 
 // The limits of a file. A longer one is refused before memory is allocated for it.
-inline constexpr std::size_t kMostFrame = std::size_t{1} << 20;  // bytes of payload
+inline constexpr std::size_t kMostFrame = std::size_t{1} << 24;  // bytes of payload
 inline constexpr std::size_t kMostSnapshotDevices = 65536;
 inline constexpr std::size_t kMostSnapshotRoots = std::size_t{1} << 20;
 inline constexpr std::size_t kMostSnapshotPath = 65536;  // bytes
-inline constexpr std::size_t kMostSnapshotName = 255;    // bytes, NAME_MAX
+// Bytes. NAME_MAX is 255, but some file systems (vfat, exFAT, FUSE) have longer names.
+inline constexpr std::size_t kMostSnapshotName = 8192;
 
 // The stamp of a file (watch/stamp.h), as bytes.
 inline constexpr std::size_t kStampSize = 14;

@@ -1,7 +1,9 @@
 #include "watch/confinement.h"
 
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,7 +25,8 @@ constexpr int kMostLinks = 40;  // as in path_resolution(7); then ELOOP
 
 struct Allowed {
   std::string given;
-  std::string real;  // without symbolic links
+  std::string real;         // without symbolic links
+  std::uint64_t mount = 0;  // which it was on at the start
 };
 
 struct Confinement {
@@ -57,6 +60,18 @@ std::uint64_t mount_of_file(int fd) {
 
 UniqueFd open_directory_path(const std::string& path) {
   return UniqueFd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+}
+
+// The mount of an allowed directory now, as far as the kernel knows it without asking a file system
+// (RESOLVE_CACHED, since Linux 5.12): one that hangs must not hold up the caller. Otherwise the
+// mount at the start.
+std::uint64_t mount_of_allowed(const Allowed& allowed) {
+  open_how how{};
+  how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+  how.resolve = RESOLVE_CACHED;
+  const UniqueFd top(
+      static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, allowed.real.c_str(), &how, sizeof how)));
+  return top ? mount_of_file(top.get()) : allowed.mount;
 }
 
 // Puts the components of a path in front of those that are left.
@@ -154,7 +169,7 @@ std::optional<Error> confine(const std::vector<std::string>& directories) {
     const std::unique_ptr<char, decltype(&std::free)> real(::realpath(given.c_str(), nullptr),
                                                            std::free);
     if (!fd || !real) return errno_error(errno, "allow", given);
-    allowed.push_back({std::move(given), real.get()});
+    allowed.push_back({std::move(given), real.get(), mount_of_file(fd.get())});
   }
   confinement() = {true, std::move(allowed)};
   return std::nullopt;
@@ -169,9 +184,8 @@ bool is_allowed(int fd) {
   const std::string path = link_target(AT_FDCWD, fd_link(fd).c_str());
   const auto& directories = confinement().directories;
   return std::any_of(directories.begin(), directories.end(), [&](const Allowed& allowed) {
-    if (path.empty() || !is_in(path, allowed.real)) return false;
-    const UniqueFd top = open_directory_path(allowed.real);
-    return top && mount_of_file(top.get()) == mount_of_file(fd);
+    return !path.empty() && is_in(path, allowed.real) &&
+           mount_of_allowed(allowed) == mount_of_file(fd);
   });
 }
 

@@ -289,6 +289,13 @@ bool Cursor::save_step() {
   Saving& saving = *saving_;
   if (saving.encoded) return false;
   const bool more = saving.tree.step();
+  if (!saving.tree.fits()) {
+    saving.file->give_up();
+    end_save(Error{"efbig", "save", directory_->path(),
+                   "the snapshot would be larger than its format allows; watch fewer single files, "
+                   "or shorten the names of more than 8192 bytes"});
+    return true;
+  }
   saving.file->write(saving.tree.take());
   if (!more) {
     saving.encoded = true;

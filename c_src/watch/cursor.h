@@ -47,6 +47,11 @@ class Cursor {
         lock_again_(io),
         give_up_(io) {}
 
+  // Unlocks the directory first: the thread that writes may be waiting for the disk.
+  ~Cursor() { directory_.reset(); }
+  Cursor(const Cursor&) = delete;
+  Cursor& operator=(const Cursor&) = delete;
+
   bool is_open() const { return directory_.has_value(); }
   // Refuses a root that has the directory of snapshots in it: each save would be a change.
   std::optional<Error> refusal(const Root& root) const;

@@ -5,7 +5,7 @@
 namespace lookout {
 namespace {
 
-constexpr int kEntriesAStep = 256;
+constexpr int kLoadedAStep = 256;
 constexpr int kRemovedAStep = 1024;
 
 }  // namespace
@@ -28,7 +28,7 @@ std::optional<Error> TreeLoader::begin(std::vector<Device> devices) {
 }
 
 Result<bool> TreeLoader::step() {
-  for (int i = 0; i < kEntriesAStep; ++i) {
+  for (int i = 0; i < kLoadedAStep; ++i) {
     auto next = decoder_.next();
     if (Error* error = std::get_if<Error>(&next)) return std::move(*error);
     const auto& record = std::get<std::optional<SnapshotRecord>>(next);

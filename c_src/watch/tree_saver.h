@@ -30,6 +30,8 @@ class TreeSaver {
   bool step();
   // The bytes since the last call.
   std::string take() { return encoder_.take(); }
+  // Whether the snapshot can be read again: not if there are too many roots, or names are too long.
+  bool fits() const { return encoder_.fits(); }
 
  private:
   void add(NodeId node);

@@ -122,7 +122,12 @@ defmodule Lookout.Group do
       :no
   """
   @spec register_name(name, pid) :: :yes | :no
-  def register_name({scope, group}, pid) do
+  def register_name(name, pid) do
+    # Two starts at the same time must not both find the name free.
+    :global.trans({{__MODULE__, name}, self()}, fn -> join(name, pid) end, [node()])
+  end
+
+  defp join({scope, group}, pid) do
     if running?(scope) and local(scope, group) == [] do
       :ok = :pg.join(scope, group, pid)
       :yes

@@ -139,7 +139,7 @@ defmodule Lookout.Bridge.Node do
   end
 
   defp by_epmd(node, _name, _host, {:port, port, _version}) do
-    "#{node} could not be connected to at port #{port}: the cookies may differ (the node prints why it refuses), it may listen on " <>
+    "#{node} could not be connected to at port #{port}: the cookies may differ, it may listen on " <>
       "127.0.0.1 only (--listen), or a firewall is between"
   end
 

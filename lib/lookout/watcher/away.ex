@@ -64,8 +64,12 @@ defmodule Lookout.Watcher.Away do
     }
   end
 
-  @doc "The number that names the last batch to the node, for a session with a name; 0 if there is none."
+  @doc """
+  The number that names the last batch to the node, for a session with a name; 0 if there is none. A session that was lost before its
+  watches were live lacks some of them, so it is not named.
+  """
   @spec last(State.t()) :: non_neg_integer
+  def last(%State{setting_up: true, was_live: true}), do: 0
   def last(%State{was_live: false} = state), do: state.options.position || 0
   def last(%State{} = state), do: state.epoch + state.seq - state.seq_base
 end

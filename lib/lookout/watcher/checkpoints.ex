@@ -3,7 +3,7 @@ defmodule Lookout.Watcher.Checkpoints do
   # Checkpoints and commits of a watcher with the option `:cursor`, and where its start goes on.
 
   import Lookout.Watcher.State, only: [label: 1, push: 2, request: 4]
-  alias Lookout.{Error, Program, Protocol, Timers}
+  alias Lookout.{Delivery, Error, Program, Protocol, Timers}
   alias Lookout.Watcher.{Cursor, State}
 
   @doc "Opens the directory of cursors, before the first watch request."
@@ -20,7 +20,20 @@ defmodule Lookout.Watcher.Checkpoints do
 
   @doc "The start has failed with this error: goes on from nothing if the cursor is lost and the options allow it."
   @spec lost(State.t(), Error.t()) :: {:ok, State.t()} | {:error, Error.t()}
-  def lost(%State{options: %{on_bad_cursor: :restart, cursor: {dir, _wanted}} = options} = state, error) do
+  def lost(
+        %State{cursor: %Cursor{from: from}, options: %{cursor: {dir, :committed}}} = state,
+        %Error{reason: :unknown_cursor} = error
+      ) do
+    # An earlier watcher may have committed until `lookout_port` had the lock.
+    case Cursor.open({dir, :committed}, state.options.checkpoint_every) do
+      {:ok, %Cursor{from: now} = cursor} when now not in [nil, from] -> {:ok, %{state | cursor: cursor}}
+      _same -> give_up(state, error)
+    end
+  end
+
+  def lost(state, error), do: give_up(state, error)
+
+  defp give_up(%State{options: %{on_bad_cursor: :restart, cursor: {dir, _wanted}} = options} = state, error) do
     if Cursor.lost?(error) do
       state = %{state | cursor: Cursor.restart(dir, options.checkpoint_every)}
       {:ok, push(state, {:notice, {:cursor_lost, error.reason}})}
@@ -29,7 +42,16 @@ defmodule Lookout.Watcher.Checkpoints do
     end
   end
 
-  def lost(_state, error), do: {:error, error}
+  defp give_up(_state, error), do: {:error, error}
+
+  @doc "The first watches are live, and the directory is locked: deletes snapshots that no start can name any more."
+  @spec started(State.t()) :: State.t()
+  def started(%State{cursor: nil} = state), do: state
+
+  def started(%State{} = state) do
+    Cursor.clean(state.cursor)
+    state
+  end
 
   @doc "The options of the first watch request. What exists is reported first if there is nothing to go on from."
   @spec watch_options(State.t()) :: keyword
@@ -106,6 +128,23 @@ defmodule Lookout.Watcher.Checkpoints do
   end
 
   def commit(%State{} = state, cursor) do
+    if Delivery.waiting?(state.delivery, {:checkpoint, cursor}),
+      do: {:error, %Error{reason: :lagging, operation: :commit, detail: undelivered(state)}},
+      else: commit_delivered(state, cursor)
+  end
+
+  # The batches before the cursor would never be reported.
+  defp undelivered(%State{delivery: delivery}) do
+    case Delivery.count(delivery) do
+      0 ->
+        "there is no subscriber, and what came before this cursor waits for one; subscribe first"
+
+      _some ->
+        "a subscriber has not got what came before this cursor yet; commit it when the subscriber has its message"
+    end
+  end
+
+  defp commit_delivered(state, cursor) do
     saved = for {:checkpoint, cursor, _from} <- Program.open_kinds(state.program), do: cursor
     with {:ok, store} <- Cursor.commit(state.cursor, cursor, saved), do: {:ok, %{state | cursor: store}}
   end

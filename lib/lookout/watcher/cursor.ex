@@ -128,6 +128,13 @@ defmodule Lookout.Watcher.Cursor do
     end
   end
 
+  @doc "Deletes all snapshots but the one to go on from and the last one that was committed."
+  @spec clean(t) :: :ok
+  def clean(%__MODULE__{dir: dir, from: from}) do
+    with {:ok, committed} <- from(dir, :committed), do: delete_others(dir, Enum.reject([from, committed], &is_nil/1))
+    :ok
+  end
+
   defp write(dir, cursor) do
     path = Path.join(dir, @committed)
     made = path <> ".new"

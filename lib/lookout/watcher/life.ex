@@ -66,13 +66,13 @@ defmodule Lookout.Watcher.Life do
   @doc "The watches are live."
   @spec live(State.t()) :: State.t()
   def live(%{was_live: true} = state) do
-    state = announce(%{state | program: Program.live(state.program), away: nil})
+    state = announce(%{state | program: Program.live(state.program), away: nil, setting_up: false})
     deliver(state, state.delivery)
   end
 
   def live(state) do
-    program = Program.live(state.program)
-    state = announce(%{state | program: program, was_live: true, away: nil, start: Start.done(state.start)})
+    state = %{state | program: Program.live(state.program), away: nil, setting_up: false}
+    state = announce(%{state | was_live: true, start: Start.done(state.start)})
     if state.options.ready == :async, do: push(state, {:notice, :ready}), else: state
   end
 

@@ -60,7 +60,7 @@ defmodule Lookout.Watcher.Replies do
 
   # The number of the last batch of the snapshot, from which `lookout_port` goes on.
   defp answer(:watch, {:ok, seq}, _id, %{cursor: %{}} = state) when is_integer(seq) do
-    {:noreply, Life.watched(%{state | seq: seq, recent: Recent.new(seq)})}
+    {:noreply, Life.watched(Checkpoints.started(%{state | seq: seq, recent: Recent.new(seq)}))}
   end
 
   defp answer(:watch, {:error, error}, _id, state) do

@@ -4,7 +4,7 @@ defmodule Lookout.Watcher.Session do
 
   import Lookout.Watcher.State, only: [request: 4]
   alias Lookout.{Delivery, Program}
-  alias Lookout.Watcher.{Away, Life, State}
+  alias Lookout.Watcher.{Away, Life, Recent, State}
 
   @doc "The node has said hello: a session without a name is a new one, whose watches are to be set up."
   @spec greeted(State.t()) :: State.t()
@@ -16,8 +16,9 @@ defmodule Lookout.Watcher.Session do
   @spec joined(State.t(), {:new, non_neg_integer} | {:resumed, non_neg_integer, non_neg_integer}) :: Life.result()
   def joined(%State{} = state, {:new, epoch}) do
     base = max(epoch, state.seq)
-    state = %{state | epoch: epoch, seq: base, seq_base: base, program: Program.joined(state.program)}
-    {:noreply, renew(state)}
+    state = %{state | recent: Recent.new(base)}
+    state = %{state | epoch: epoch, seq: base, seq_base: base, replays: false, setting_up: true}
+    {:noreply, renew(%{state | program: Program.joined(state.program)})}
   end
 
   # The node sends the batches that it has kept again, which take no credit; then it replies.
@@ -28,6 +29,7 @@ defmodule Lookout.Watcher.Session do
       Life.broken(state, :port_garbled, "resumed the session after batch #{last}, not after #{Away.last(state)}")
     else
       {seq, base} = if state.was_live, do: {state.seq, state.seq_base}, else: {last, epoch}
+      state = if state.was_live, do: state, else: %{state | recent: Recent.new(last)}
       program = Program.first(Program.joined(state.program), :roots, &{:info, &1})
       {:noreply, %{state | epoch: epoch, seq: seq, seq_base: base, replays: true, program: program}}
     end

@@ -21,6 +21,7 @@ defmodule Lookout.Watcher.State do
           away: nil | Lookout.Error.t(),
           epoch: non_neg_integer,
           replays: boolean,
+          setting_up: boolean,
           recent: Recent.t(),
           cursor: nil | Cursor.t(),
           cursor_timers: Timers.t()
@@ -53,6 +54,8 @@ defmodule Lookout.Watcher.State do
     epoch: 0,
     # whether the node is sending batches of a resumed session again
     replays: false,
+    # whether the watches of a new session with a name are not live yet: it is not to be resumed
+    setting_up: false,
     # the last batches, for subscribers that continue
     recent: Recent.new(),
     # with the option :cursor, once the start has begun; and the timer of the next automatic checkpoint
