@@ -215,7 +215,7 @@ TEST(SnapshotTest, ALaterVersionIsSaidToBeOne) {
 }
 
 TEST(SnapshotTest, ImpossibleNamesAreBadThoughTheChecksumIsRight) {
-  for (const std::string name : {std::string("a/b"), std::string("."), std::string(".."),
+  for (const std::string& name : {std::string("a/b"), std::string("."), std::string(".."),
                                  std::string(""), std::string("a\0b", 3), std::string(256, 'a')}) {
     Content content = example();
     content.records[1].second = name;
