@@ -29,7 +29,7 @@ bool is_command_request(std::string_view payload) {
                      kCommandRequests.end();
 }
 
-bool is_ping(std::string_view payload) {
+bool is_ping_request(std::string_view payload) {
   return name_of(payload) == "ping";
 }
 

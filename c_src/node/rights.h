@@ -15,7 +15,7 @@ namespace lookout {
 
 // Whether a payload is one of the requests that concern a command (`spawn`, `stdin`, `read`, ...).
 bool is_command_request(std::string_view payload);
-bool is_ping(std::string_view payload);
+bool is_ping_request(std::string_view payload);
 
 // Passes everything on to the engine but cursors, which write files on the node's host, and, where
 // commands are off, `backend: :fswatch`.

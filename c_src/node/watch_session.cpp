@@ -88,7 +88,7 @@ void WatchSession::detach() {
 void WatchSession::on_payload(std::string_view payload) {
   if (channel_ == nullptr) return;
   // A ping asks whether the program of the command answers, if there is one.
-  const bool for_program = is_command_request(payload) || (program_ && is_ping(payload));
+  const bool for_program = is_command_request(payload) || (program_ && is_ping_request(payload));
   if (!commands_ || !name_.empty() || !for_program) return owner_->session().on_payload(payload);
   if (program_ == nullptr && !start_program()) return;
   program_->send(payload);

@@ -87,7 +87,7 @@ TEST_F(HandshakeTest, AnotherCookieEndsItWithoutAWord) {
 }
 
 TEST_F(HandshakeTest, ANameThatIsNoneOrOurOwnOrAPeerOfAnOldReleaseIsNotAllowed) {
-  for (const std::string& name : {"app", "@host", "app@", "a@b@c", "a b@c", "watch@storage"}) {
+  for (const char* name : {"app", "@host", "app@", "a@b@c", "a b@c", "watch@storage"}) {
     Handshake handshake(self_, kChallenge);
     std::string reply;
     EXPECT_EQ(handshake.take(packet(name_packet(name)), reply), State::ended) << name;

@@ -216,7 +216,7 @@ TEST(SnapshotTest, ALaterVersionIsSaidToBeOne) {
 
 TEST(SnapshotTest, ImpossibleNamesAreBadThoughTheChecksumIsRight) {
   for (const std::string& name : {std::string("a/b"), std::string("."), std::string(".."),
-                                 std::string(""), std::string("a\0b", 3), std::string(256, 'a')}) {
+                                 std::string(""), std::string("a\0b", 3), std::string(8193, 'a')}) {
     Content content = example();
     content.records[1].second = name;
     EXPECT_EQ(reason(bytes_of(content)), "bad_snapshot") << name;

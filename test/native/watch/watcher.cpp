@@ -72,7 +72,9 @@ std::optional<Error> Watcher::save(const std::string& name) {
   std::optional<Result<std::uint64_t>> answer;
   engine_.save(name, [&](Result<std::uint64_t> result) {
     answer = result;
-    if (const auto* seq = std::get_if<std::uint64_t>(&result)) EXPECT_EQ(*seq, last_seq_);
+    if (const auto* seq = std::get_if<std::uint64_t>(&result)) {
+      EXPECT_EQ(*seq, last_seq_);
+    }
   });
   until("the snapshot was saved", [&] { return answer.has_value(); });
   const Error* error = std::get_if<Error>(&*answer);
