@@ -65,6 +65,28 @@ defmodule Lookout.CursorTest do
     end
   end
 
+  test "a commit is refused as long as what came before waits for a subscriber", %{dir: dir, cursor: path} do
+    File.write!(Path.join(dir, "a"), "1")
+    {:ok, watcher} = Lookout.start_link(dirs: dir, cursor: path)
+    {:ok, cursor} = Lookout.checkpoint(watcher)
+    assert {:error, %Error{reason: :lagging, detail: detail}} = Lookout.commit(watcher, cursor)
+    assert detail =~ "there is no subscriber"
+    {:ok, ^watcher} = Lookout.subscribe(watcher)
+    assert_receive {:lookout, ^watcher, {:checkpoint, ^cursor}}
+    assert Lookout.commit(watcher, cursor) == :ok
+  end
+
+  test "snapshots that no start can name any more are deleted at the next start", %{dir: dir, cursor: path} do
+    watcher = start(dirs: dir, cursor: path)
+    committed = checkpoint(watcher)
+    :ok = Lookout.commit(watcher, committed)
+    checkpoint(watcher)
+    :ok = Lookout.stop(watcher)
+    watcher = start(dirs: dir, cursor: path)
+    events(watcher)
+    assert Enum.sort(File.ls!(path)) == Enum.sort(["committed", "lock", Cursor.file(committed)])
+  end
+
   test "seq goes on, and what is new waits for the first subscriber", %{dir: dir, cursor: cursor} do
     File.write!(Path.join(dir, "a"), "1")
     watcher = start(dirs: dir, cursor: cursor)

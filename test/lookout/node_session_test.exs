@@ -41,6 +41,14 @@ defmodule Lookout.NodeSessionTest do
     end)
   end
 
+  test "a session that is lost before its watches are live is not resumed: it may lack some of them" do
+    options = Lookout.Options.parse!(dirs: "/in", node: :watch@storage, session: "indexer")
+    state = Lookout.Watcher.State.new(options, self())
+    state = %{state | was_live: true, epoch: 100, seq: 103, seq_base: 100}
+    assert Lookout.Watcher.Away.last(state) == 103
+    assert Lookout.Watcher.Away.last(%{state | setting_up: true}) == 0
+  end
+
   test "a session goes on after its last batch, without :restarted, where the connection was lost", context do
     %{root: root, storage: storage} = context
     watcher = watch!(storage, root)

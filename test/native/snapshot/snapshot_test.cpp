@@ -214,6 +214,25 @@ TEST(SnapshotTest, ALaterVersionIsSaidToBeOne) {
   EXPECT_EQ(reason(summed(bytes)), "bad_snapshot");
 }
 
+TEST(SnapshotTest, P9WhatCouldNotBeReadAgainIsKnownBeforeItIsCommitted) {
+  const Content content = example();
+  SnapshotEncoder encoder(content.header);
+  SnapshotRecord record;
+  const std::string longest(kMostSnapshotName, 'x');
+  const std::string longer = longest + 'x';
+  record.name = longest;
+  encoder.add(record);
+  EXPECT_TRUE(encoder.fits());
+  record.name = longer;
+  encoder.add(record);
+  EXPECT_FALSE(encoder.fits());
+
+  SnapshotHeader many_names = content.header;
+  many_names.roots[0].single = true;
+  many_names.roots[0].names.assign(kMostFrame / longest.size() + 1, longest);
+  EXPECT_FALSE(SnapshotEncoder(many_names).fits());
+}
+
 TEST(SnapshotTest, ImpossibleNamesAreBadThoughTheChecksumIsRight) {
   for (const std::string& name : {std::string("a/b"), std::string("."), std::string(".."),
                                  std::string(""), std::string("a\0b", 3), std::string(8193, 'a')}) {
