@@ -234,8 +234,9 @@ TEST(SnapshotTest, P9WhatCouldNotBeReadAgainIsKnownBeforeItIsCommitted) {
 }
 
 TEST(SnapshotTest, ImpossibleNamesAreBadThoughTheChecksumIsRight) {
-  for (const std::string& name : {std::string("a/b"), std::string("."), std::string(".."),
-                                 std::string(""), std::string("a\0b", 3), std::string(8193, 'a')}) {
+  for (const std::string& name :
+       {std::string("a/b"), std::string("."), std::string(".."), std::string(""),
+        std::string("a\0b", 3), std::string(8193, 'a')}) {
     Content content = example();
     content.records[1].second = name;
     EXPECT_EQ(reason(bytes_of(content)), "bad_snapshot") << name;
