@@ -155,7 +155,7 @@ void ChildProgram::on_readable() {
 }
 
 // The handler destroys this object, so it is called from the loop, not from within send().
-void ChildProgram::lose(Error error) {
+void ChildProgram::lose(const Error& error) {
   if (std::exchange(is_lost_, true)) return;
   queue_.close();
   asio::post(output_.get_executor(), lifetime_.guard([lost = lost_, error] { lost(error); }));

@@ -41,7 +41,7 @@ class ChildProgram {
                LostHandler lost);
   void read();
   void on_readable();
-  void lose(Error error);
+  void lose(const Error& error);
 
   boost::asio::posix::stream_descriptor input_;
   boost::asio::posix::stream_descriptor output_;

@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
+#include <system_error>
 #include <utility>
 
 #include "node/dist_terms.h"
@@ -26,6 +26,10 @@ constexpr std::chrono::milliseconds kLongestPause{10'000};
 constexpr char kAlive2Request = 120;
 constexpr unsigned char kAlive2Response = 121;
 constexpr unsigned char kAlive2XResponse = 118;
+
+std::string text_of(int code) {
+  return std::generic_category().message(code);
+}
 
 }  // namespace
 
@@ -68,7 +72,7 @@ void EpmdClient::connect() {
   answer_.clear();
   registered_ = false;
   UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!fd) return fail(std::strerror(errno));
+  if (!fd) return fail(text_of(errno));
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port_);
@@ -76,7 +80,7 @@ void EpmdClient::connect() {
   // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): the interface of sockets
   const auto* to = reinterpret_cast<const sockaddr*>(&address);
   if (::connect(fd.get(), to, sizeof address) != 0 && errno != EINPROGRESS) {
-    return fail(std::strerror(errno));
+    return fail(text_of(errno));
   }
   error_code refused;
   socket_.assign(fd.get(), refused);
@@ -91,11 +95,11 @@ void EpmdClient::on_connected() {
   int code = 0;
   socklen_t size = sizeof code;
   ::getsockopt(socket_.native_handle(), SOL_SOCKET, SO_ERROR, &code, &size);
-  if (code != 0) return fail(std::strerror(code));
+  if (code != 0) return fail(text_of(code));
   const std::string request = alive_request(self_);
   // The buffer of a new socket takes it whole.
   if (::send(socket_.native_handle(), request.data(), request.size(), MSG_NOSIGNAL) < 0) {
-    return fail(std::strerror(errno));
+    return fail(text_of(errno));
   }
   read();
 }
