@@ -267,6 +267,7 @@ void Cursor::begin_save(std::uint64_t seq) {
     save.done(errno_error(error.code().value(), "save", directory_->path_of(save.name)));
     return;
   }
+  // NOLINTNEXTLINE(modernize-make-unique): a TreeSaver cannot be moved
   saving_.reset(new Saving{
       seq, save.done,
       TreeSaver(
