@@ -124,13 +124,13 @@ class Engine::Impl : private ChangeSink {
   }
 
   void resume(const std::vector<std::string>& paths, const WatchOptions& options,
-              const CursorStart& start, SeqHandler done) {
+              const CursorStart& start, const SeqHandler& done) {
     mounts_.take();
     cursor_.resume(paths, options, start, [this, done](Result<std::uint64_t> result) {
       if (const auto* error = std::get_if<Error>(&result)) return done(*error);
       const std::uint64_t seq = std::get<std::uint64_t>(result);
       batcher_.continue_after(seq);
-      starts_.push_back([done, seq](const Result<Done>& /*live*/) { done(seq); });
+      starts_.emplace_back([done, seq](const Result<Done>& /*live*/) { done(seq); });
     });
     schedule();
   }
