@@ -124,14 +124,15 @@ class Engine::Impl : private ChangeSink {
   }
 
   void resume(const std::vector<std::string>& paths, const WatchOptions& options,
-              const CursorStart& start, const SeqHandler& done) {
+              const CursorStart& start, SeqHandler done) {
     mounts_.take();
-    cursor_.resume(paths, options, start, [this, done](Result<std::uint64_t> result) {
+    auto resumed = [this, done = std::move(done)](Result<std::uint64_t> result) {
       if (const auto* error = std::get_if<Error>(&result)) return done(*error);
       const std::uint64_t seq = std::get<std::uint64_t>(result);
       batcher_.continue_after(seq);
       starts_.emplace_back([done, seq](const Result<Done>& /*live*/) { done(seq); });
-    });
+    };
+    cursor_.resume(paths, options, start, std::move(resumed));
     schedule();
   }
 
