@@ -205,6 +205,8 @@ defmodule Lookout.Console.TerminalTest do
     type(program, line(["in", "--", "sh", "-c", command]) <> "\n")
     output(program, "\nup")
     pid = context |> file!("pid") |> String.trim() |> String.to_integer()
+    # Before the keys are read, the kernel would stop the VM alone.
+    eventually(fn -> not canonical?(program) end)
     type(program, "\x1a")
     output(program, "Stopped")
     output(program, "%%")
