@@ -82,15 +82,4 @@ defmodule Lookout.BridgeTest do
     assert output =~ "open_port"
     assert output =~ "+Q of erl) (system_limit)"
   end
-
-  defp flushed(bridge) do
-    case Bridge.flush(bridge) do
-      {:ok, bridge} ->
-        bridge
-
-      {:busy, bridge} ->
-        Process.sleep(1)
-        flushed(bridge)
-    end
-  end
 end

@@ -2,7 +2,7 @@ defmodule Lookout.NodeProgramTest do
   # Watchers and commands with a real `lookout_port --node`. Makes the VM of the tests a node.
   use Lookout.Case, async: false
 
-  alias Lookout.{Command, Entry, Error, Event, NodeDouble, NodeProgram}
+  alias Lookout.{Command, Entry, Error, NodeDouble, NodeProgram}
 
   setup_all do: NodeDouble.distribute()
 
@@ -19,16 +19,6 @@ defmodule Lookout.NodeProgramTest do
   defp make(dir, name), do: File.mkdir!(Path.join(dir, name))
   defp await_notice(watcher, notice), do: assert_receive({:lookout, ^watcher, {:notice, ^notice}}, 20_000)
   defp await_sessions(storage, count), do: eventually(fn -> NodeProgram.sessions(storage) == count end)
-
-  # The changes until now with the numbers of their batches, and the notices.
-  defp stream(watcher) do
-    :ok = Lookout.sync(watcher)
-
-    Enum.map(taken(watcher), fn
-      {:events, seq, events} -> {seq, for(%Event{change: :created, path: path} <- events, do: Path.basename(path))}
-      {:notice, notice} -> notice
-    end)
-  end
 
   test "a watcher of its directories has every function of a local one", %{dir: dir, root: root, storage: storage} do
     watcher = watch!(storage, root, ignore: ["*.o"], gitignore: true)

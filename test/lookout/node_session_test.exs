@@ -2,7 +2,7 @@ defmodule Lookout.NodeSessionTest do
   # Sessions with a name of a real `lookout_port --node`. Makes the VM of the tests a node.
   use Lookout.Case, async: false
 
-  alias Lookout.{Error, Event, NodeDouble, NodeProgram}
+  alias Lookout.{Error, NodeDouble, NodeProgram}
 
   setup_all do: NodeDouble.distribute()
 
@@ -30,16 +30,6 @@ defmodule Lookout.NodeSessionTest do
   defp make(dir, name), do: File.mkdir!(Path.join(dir, name))
   defp await_live(watcher), do: eventually(fn -> match?(%{away: nil, was_live: true}, :sys.get_state(watcher)) end)
   defp await_sessions(storage, count), do: eventually(fn -> NodeProgram.sessions(storage) == count end)
-
-  # The changes until now with the numbers of their batches, and the notices.
-  defp stream(watcher) do
-    :ok = Lookout.sync(watcher)
-
-    Enum.map(taken(watcher), fn
-      {:events, seq, events} -> {seq, for(%Event{change: :created, path: path} <- events, do: Path.basename(path))}
-      {:notice, notice} -> notice
-    end)
-  end
 
   test "a session that is lost before its watches are live is not resumed: it may lack some of them" do
     options = Lookout.Options.parse!(dirs: "/in", node: :watch@storage, session: "indexer")

@@ -170,17 +170,6 @@ defmodule Lookout.NodeTest do
     assert_receive {^ref, :close}
   end
 
-  defp flushed(bridge) do
-    case Bridge.flush(bridge) do
-      {:ok, bridge} ->
-        bridge
-
-      {:busy, bridge} ->
-        Process.sleep(1)
-        flushed(bridge)
-    end
-  end
-
   describe "P8: a start fails with what to do" do
     test "where there is no such node, or no such host", %{dir: dir} do
       for {node, advice} <- [

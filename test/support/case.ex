@@ -62,6 +62,31 @@ defmodule Lookout.Case do
     end
   end
 
+  @doc "The entries created until now with the numbers of their batches, and the notices."
+  def stream(watcher) do
+    :ok = Lookout.sync(watcher)
+
+    Enum.map(taken(watcher), fn
+      {:events, seq, events} ->
+        {seq, for(%Lookout.Event{change: :created, path: path} <- events, do: Path.basename(path))}
+
+      {:notice, notice} ->
+        notice
+    end)
+  end
+
+  @doc "Sends what is in the outbox of a connection, however long it is busy."
+  def flushed(bridge) do
+    case Lookout.Bridge.flush(bridge) do
+      {:ok, bridge} ->
+        bridge
+
+      {:busy, bridge} ->
+        Process.sleep(1)
+        flushed(bridge)
+    end
+  end
+
   @doc "Changes the mode by one system call. File.chmod/2 makes several, each of which may be an event."
   def chmod!(path, mode), do: {"", 0} = System.cmd("chmod", [mode, path])
 
