@@ -11,7 +11,7 @@
 namespace lookout {
 
 // 14 bytes. The hash of the birth time has bits of its own, so that a file that reuses the inode
-// number of another one is told from it.
+// number of another one has another stamp.
 struct Stamp {
   std::uint16_t size = 0;
   std::uint16_t birth = 0;                  // 0: the file system keeps none
