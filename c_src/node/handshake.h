@@ -11,7 +11,8 @@
 
 namespace lookout {
 
-// How this node is registered with epmd: hidden, and with this version of the distribution protocol.
+// How this node is registered with epmd: hidden, and with this version of the distribution
+// protocol.
 inline constexpr char kHidden = 72;
 inline constexpr std::uint16_t kDistVersion = 6;
 
