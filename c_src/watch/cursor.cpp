@@ -197,7 +197,7 @@ bool Cursor::is_save_overdue() const {
 
 SnapshotHeader Cursor::header(std::uint64_t seq, std::vector<NodeId>& nodes) const {
   SnapshotHeader header;
-  header.moment = reconciler_.clean_moment();
+  header.moment = reconciler_.moments().clean();
   header.seq = seq;
   header.salt = tree_.salt().value_or(0);
   std::map<std::uint64_t, std::uint32_t> indexes;
@@ -229,7 +229,7 @@ SnapshotHeader Cursor::header(std::uint64_t seq, std::vector<NodeId>& nodes) con
     saved.device = indexes.at(identity.device);
     saved.inode = identity.inode;
     saved.mode = tree_.mode(root->node);
-    saved.moment = reconciler_.moment_of(root->node);
+    saved.moment = reconciler_.moments().blind_since(root->node);
     header.roots.push_back(std::move(saved));
     nodes.push_back(root->node);
     place(root->node);
@@ -272,7 +272,7 @@ void Cursor::begin_save(std::uint64_t seq) {
       seq, save.done,
       TreeSaver(
           tree_, std::move(saved), std::move(nodes),
-          [this](NodeId node) { return reconciler_.moment_of(node); },
+          [this](NodeId node) { return reconciler_.moments().blind_since(node); },
           [held = reconciler_.held_entries()](NodeId node) { return held.contains(node); }),
       std::move(file), false});
   give_up_.set(kGiveUp, [this] {

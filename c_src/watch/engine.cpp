@@ -511,7 +511,7 @@ class Engine::Impl : private ChangeSink {
     }
   }
 
-  void uprooted(NodeId node) override { roots_.uprooted(node); }
+  void root_removed(NodeId node) override { roots_.root_removed(node); }
   void root_doubted(NodeId root) override { roots_.doubt(root); }
   void visibility_changed(NodeId directory) override { roots_.visibility_changed(directory); }
 

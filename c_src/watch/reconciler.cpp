@@ -19,10 +19,6 @@ std::size_t directories_to_keep() {
   return std::clamp<std::size_t>(limit.rlim_cur / 4, 8, kMostOpenDirectories);
 }
 
-std::int64_t clock_offset() {
-  return inode_clock() - monotonic_clock();
-}
-
 // Empties a container and frees the memory that it kept for many elements.
 template <class Container>
 void clear_and_free(Container& container) {
@@ -39,10 +35,11 @@ Reconciler::Reconciler(Tree& tree, Visibility& visibility, HintSource& source, P
       paths_(paths),
       mounts_(mounts),
       sink_(sink),
-      directories_(tree, directories_to_keep(), mounts, read_ahead_),
-      drained_(inode_clock()),
-      clean_(drained_),
-      clock_offset_(clock_offset()) {}
+      roots_(tree),
+      moments_(tree, roots_),
+      retries_(tree),
+      round_queue_(tree, sink),
+      directories_(tree, directories_to_keep(), mounts, read_ahead_) {}
 
 // --- rounds ------------------------------------------------------------------------------------
 
@@ -51,17 +48,14 @@ bool Reconciler::work() {
     delete_from(doomed_);
     return true;
   }
-  if (!current_.empty()) {
-    DirtyName dirty = std::move(current_.front());
-    current_.pop_front();
-    look(std::move(dirty));
+  if (!round_queue_.empty()) {
+    look(round_queue_.take());
     return true;
   }
   if (pass_on_step() || list_step(agenda_, 1) || settle()) return true;
   // Every hint that was queued when this round began has been processed.
-  if (!put_off_ && blockade_.empty() && !must_retry()) {
-    clean_ = drained_;
-    hints_lost_ = false;
+  if (!progress_.has_deferred() && blockade_.empty() && !must_retry()) {
+    moments_.end_clean_round();
   }
   return false;
 }
@@ -72,37 +66,21 @@ void Reconciler::begin_round(std::int64_t drained) {
   trail_.prune(round_);
   passed_on_.clear();
   name_checks_.clear();
-  stuck_ = put_off_ && !progressed_ ? stuck_ + 1 : 0;
-  put_off_ = progressed_ = confirmed_ = false;
-  drained_ = drained;
-  // After the clock was set back, later changes have time stamps that look older than they are.
-  const std::int64_t offset = clock_offset();
-  clean_ += std::min<std::int64_t>(0, offset - clock_offset_);
-  clock_offset_ = offset;
+  progress_.begin_round();
+  moments_.begin_round(drained);
 
   // Both add to next_, which merges them with newer hints about the same places: a write and a
   // removal are then checked as one.
   retry_names();
   take_doubted_links();
-  for (DirtyName& entry : next_.take()) current_.push_back(std::move(entry));
+  for (DirtyName& entry : next_.take()) round_queue_.add(std::move(entry));
   pass_on_unnamed();
-  for (const NodeId directory : std::exchange(deferred_, {})) {
-    if (tree_.alive(directory) && tree_.is_directory(directory) &&
-        tree_.has(directory, DirMark::stale)) {
-      queue_listing(directory, false);
-    }
-  }
-}
-
-void Reconciler::confirm(std::int64_t drained) {
-  clean_ = drained;
-  clock_offset_ = clock_offset();
-  confirmed_ = true;
+  for (const NodeId directory : retries_.take_deferred()) queue_listing(directory, false);
 }
 
 bool Reconciler::unsettled() const {
-  return hinted() || !current_.empty() || !passing_on_.empty() || !agenda_.empty() ||
-         !parked_.empty() || !blockade_.empty() || !deferred_.empty() || !doomed_.empty() ||
+  return hinted() || !round_queue_.empty() || !passing_on_.empty() || !agenda_.empty() ||
+         !parked_.empty() || !blockade_.empty() || retries_.any_deferred() || !doomed_.empty() ||
          !departing_.empty() || !doubted_links_.empty();
 }
 
@@ -111,8 +89,9 @@ void Reconciler::rest() {
   read_ahead_.rest();
   source_.leave();
   // Frees the memory of a large round.
+  retries_.rest();
   constexpr std::size_t kMany = 4096;
-  for (std::vector<NodeId>* ids : {&agenda_.directories, &crawling_.directories, &deferred_}) {
+  for (std::vector<NodeId>* ids : {&agenda_.directories, &crawling_.directories}) {
     if (ids->empty() && ids->capacity() > kMany) clear_and_free(*ids);
   }
   if (parked_.empty() && parked_.capacity() > kMany) clear_and_free(parked_);
@@ -123,9 +102,8 @@ void Reconciler::rest() {
 }
 
 std::uint64_t Reconciler::dirty() const {
-  return next_.size() + current_.size() + agenda_.directories.size() + deferred_.size() +
-         later_names_.size() + later_directories_.size() + agenda_.listings.size() +
-         unnamed_.size() + passing_on_.size();
+  return next_.size() + round_queue_.size() + agenda_.directories.size() + retries_.waiting() +
+         agenda_.listings.size() + unnamed_.size() + passing_on_.size();
 }
 
 // --- checks of single entries ------------------------------------------------------------------
@@ -147,11 +125,11 @@ void Reconciler::look(DirtyName dirty) {
     const std::optional<int> code = load_rules(directory, std::get<DirectoryFd>(opened));
     if (!code) {
       --checks_;
-      current_.push_front(std::move(dirty));
+      round_queue_.add_first(std::move(dirty));
       return;
     }
     if (*code != 0) {
-      later_names_.push_back(std::move(dirty));
+      retries_.add_later(std::move(dirty));
       return;
     }
   }
@@ -189,7 +167,7 @@ std::variant<Look, int> Reconciler::look_in(NodeId directory, const DirectoryFd&
                                             const std::string& name) {
   auto looked = look_at(mounts_, fd, name);
   Look* seen = std::get_if<Look>(&looked);
-  if (follows(directory)) {
+  if (roots_.follows(directory)) {
     if (seen != nullptr && seen->type == EntryType::symlink) {
       looked = follow({directory, name}, fd, *seen);
       seen = std::get_if<Look>(&looked);
@@ -245,10 +223,11 @@ void Reconciler::unchanged(NodeId node, const Look& seen, Hints hints) {
   const bool told_attributes = told != content_told_.end() && !told->second;
   // An attribute change reported earlier in this round for a file with several links may have
   // hidden a change of content.
-  const bool written = was_written(known(node), seen, hints) || (told_attributes && compared);
-  if (has_other_mode(known(node), seen)) hints |= hint::kAttributes;
+  const bool written =
+      was_written(moments_.known(node), seen, hints) || (told_attributes && compared);
+  if (has_other_mode(moments_.known(node), seen)) hints |= hint::kAttributes;
   const bool changed = written || (hints & hint::kAttributes) != 0;
-  if (changed && awaiting_) {
+  if (changed && roots_.any_waits()) {
     const Hints kept = hints | (written ? hint::kWritten : 0);
     if (hold({tree_.parent(node), std::string(tree_.name(node)), kept}, seen)) return;
   }
@@ -267,23 +246,6 @@ void Reconciler::unchanged(NodeId node, const Look& seen, Hints hints) {
     }
   }
   tell(written ? Change::modified : Change::attributes, node);
-}
-
-KnownFile Reconciler::known(NodeId node) const {
-  const std::uint32_t signature = tree_.signature(node);
-  const auto blind = blind_.find(tree_.parent(node));
-  std::optional<SavedFile> saved;
-  if (signature == 0 && tree_.salt()) {
-    if (const Stamp* stamp = tree_.stamp(node)) saved = {*stamp, *tree_.salt()};
-  }
-  return {signature, clean_, blind == blind_.end() ? std::nullopt : std::optional(blind->second),
-          signature == 0 ? crawled(node) : 0, saved};
-}
-
-// When the crawl of the root of `node` began (inode_clock()).
-std::int64_t Reconciler::crawled(NodeId node) const {
-  const auto root = roots_.find(tree_.root_of(node));
-  return root == roots_.end() ? clean_ : root->second.planted;
 }
 
 void Reconciler::unchanged_directory(NodeId node, const Look& seen, Hints hints) {
@@ -312,11 +274,11 @@ void Reconciler::appeared(const DirtyName& place, const Look& seen) {
     return;
   }
   if (source == kNoNode && undecided_) {
-    later_names_.push_back(place);
+    retries_.add_later(place);
     return;
   }
   if (source == kNoNode) {
-    if (awaiting_ && hold(place, seen)) return;
+    if (roots_.any_waits() && hold(place, seen)) return;
     const NodeId made = create(place.directory, place.name, seen.type, seen.identity);
     tell(Change::created, made);
     settle_new(made, seen, place.hints);
@@ -325,9 +287,9 @@ void Reconciler::appeared(const DirtyName& place, const Look& seen) {
   if (tree_.is_below(place.directory, source)) {
     // The tree is behind the disk: this directory has left the one that now moves into it. Its own
     // new place must be found first.
-    for (NodeId at = place.directory; at != source; at = tree_.parent(at)) doubt(at);
+    for (NodeId at = place.directory; at != source; at = tree_.parent(at)) round_queue_.recheck(at);
     next_.add(place.directory, place.name, place.hints);
-    put_off_ = true;
+    progress_.defer();
     return;
   }
   rename(source, place, seen);
@@ -341,7 +303,8 @@ void Reconciler::rename(NodeId source, const DirtyName& place, const Look& seen)
   std::string from = tree_.path(source);
   // A hint that an entry was moved here does not say which inode: the kernel may have reused the
   // inode number of a deleted file.
-  if (!tree_.is_directory(source) && !is_same_file(known(source), seen)) hints |= hint::kWritten;
+  if (!tree_.is_directory(source) && !is_same_file(moments_.known(source), seen))
+    hints |= hint::kWritten;
   // A listing met the entry, or a check came before the hint of its move: a hint that an entry was
   // moved here may concern another one.
   const Place left{tree_.parent(source), std::string(tree_.name(source))};
@@ -367,7 +330,7 @@ void Reconciler::rename(NodeId source, const DirtyName& place, const Look& seen)
 NodeId Reconciler::create(NodeId directory, std::string_view name, EntryType type,
                           Identity identity) {
   const NodeId made = tree_.add(directory, name, type, identity);
-  if (type == EntryType::directory && is_opaque_in(directory)) tree_.set(made, DirMark::opaque);
+  if (type == EntryType::directory && roots_.is_flat(directory)) tree_.set(made, DirMark::opaque);
   return made;
 }
 
@@ -404,9 +367,9 @@ bool Reconciler::stands(NodeId node, Hints hints) {
     if (failure->kind != OpenFailure::Kind::moved) return true;
     // The directory has moved, perhaps with this entry in it: check the entry again once the
     // directory is found.
-    doubt(failure->node);
+    round_queue_.recheck(failure->node);
     next_.add(directory, tree_.name(node), 0);
-    put_off_ = true;
+    progress_.defer();
     return !tree_.is_directory(node) && (hints & hint::kMovedTo) == 0;
   }
   const auto looked =
@@ -419,7 +382,7 @@ bool Reconciler::stands(NodeId node, Hints hints) {
       there->type == tree_.type(node)) {
     return true;
   }
-  doubt(node);
+  round_queue_.recheck(node);
   return false;
 }
 
@@ -427,12 +390,12 @@ bool Reconciler::stands(NodeId node, Hints hints) {
 void Reconciler::put_off(const DirtyName& dirty, const OpenFailure& failure) {
   switch (failure.kind) {
     case OpenFailure::Kind::moved:
-      doubt(failure.node);
-      put_off_ = true;
-      if (!stuck()) {
+      round_queue_.recheck(failure.node);
+      progress_.defer();
+      if (!progress_.is_stuck()) {
         touch(dirty.directory, dirty.name, dirty.hints);
       } else {
-        later_names_.push_back(dirty);
+        retries_.add_later(dirty);
       }
       break;
     case OpenFailure::Kind::denied:
@@ -440,20 +403,11 @@ void Reconciler::put_off(const DirtyName& dirty, const OpenFailure& failure) {
       break;
     case OpenFailure::Kind::failed:
       if (is_passing(failure.code)) {
-        later_names_.push_back(dirty);
+        retries_.add_later(dirty);
       } else {
         give_up(dirty.directory, failure.code);
       }
       break;
-  }
-}
-
-// Checks in this round whether `node` is still at its place.
-void Reconciler::doubt(NodeId node) {
-  if (tree_.is_root(node)) {
-    sink_.root_doubted(node);
-  } else {
-    current_.push_back({tree_.parent(node), std::string(tree_.name(node)), 0});
   }
 }
 
@@ -475,13 +429,8 @@ bool Reconciler::awaits_listing(NodeId directory) const {
 }
 
 void Reconciler::tell(Change change, NodeId node, std::string from) {
-  progressed_ = true;
+  progress_.change();
   if (telling_) sink_.change({change, tree_.type(node), tree_.path(node), std::move(from)});
-}
-
-bool Reconciler::is_opaque_in(NodeId directory) const {
-  const auto root = roots_.find(directory);
-  return root != roots_.end() && !root->second.recursive;
 }
 
 }  // namespace lookout

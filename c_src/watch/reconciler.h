@@ -31,6 +31,7 @@
 #include <vector>
 
 #include "watch/blockade.h"
+#include "watch/change_sink.h"
 #include "watch/content_rules.h"
 #include "watch/directory_cache.h"
 #include "watch/dirty_set.h"
@@ -39,41 +40,21 @@
 #include "watch/file_system.h"
 #include "watch/file_watches.h"
 #include "watch/hint_source.h"
+#include "watch/moments.h"
 #include "watch/path_watches.h"
 #include "watch/read_ahead.h"
 #include "watch/remote_calls.h"
 #include "watch/remote_mounts.h"
 #include "watch/reported_once.h"
+#include "watch/retries.h"
+#include "watch/root_settings.h"
+#include "watch/round_progress.h"
+#include "watch/round_queue.h"
 #include "watch/trail.h"
 #include "watch/tree.h"
 #include "watch/visibility.h"
 
 namespace lookout {
-
-// Receives the changes and notices that the reconciler reports.
-class ChangeSink {
- public:
-  virtual ~ChangeSink() = default;
-  virtual void change(Event event) = 0;
-  virtual void notice(Notice notice) = 0;
-  // The node of a root that was given up by uproot() is no longer in the tree.
-  virtual void uprooted(NodeId root) = 0;
-  // Another directory, or none, may be at the path of a root now.
-  virtual void root_doubted(NodeId root) = 0;
-  // Other entries than before are visible at and below a directory.
-  virtual void visibility_changed(NodeId directory) = 0;
-};
-
-struct RootOptions {
-  bool recursive = true;
-  bool follow_symlinks = false;
-  Backend backend = Backend::automatic;
-  std::uint32_t await = 0;    // as in WatchOptions
-  bool single_files = false;  // watch only the names given to load_single() or show_single()
-  Filter filter;
-  ScopePtr above;            // the rules of git's files above the root, with Filter::gitignore
-  std::int64_t planted = 0;  // when the root was planted; inode_clock()
-};
 
 class Reconciler {
  public:
@@ -107,7 +88,7 @@ class Reconciler {
   std::uint64_t held() const { return held_.size(); }
 
   // --- roots ---
-  NodeId plant(const std::string& path, Identity identity, RootOptions options);
+  NodeId add_root(const std::string& path, Identity identity, RootOptions options);
   // Takes over a root of a snapshot, with the entries that the tree has of it.
   void adopt(NodeId root, RootOptions options, bool was_recursive);
   // Replaces the rules of git's files above a root. Call it after all of the root has been
@@ -130,14 +111,14 @@ class Reconciler {
     // after it are not reported either.
     NodeId untold = kNoNode;
   };
-  void uproot(NodeId node, const Departure& departure);
+  void remove_root(NodeId node, const Departure& departure);
   bool departing() const { return !departing_.empty(); }
   bool departs_urgently() const { return urgent_departures_ > 0; }
   // Whether depart() will report the next entry that it deletes.
   bool departure_reports() const { return departing_.back().telling; }
   // Deletes one of the entries that were given up.
   void depart();
-  // Continues to load what exists below planted roots, without a report. Returns false when
+  // Continues to load what exists below added roots, without a report. Returns false when
   // everything is loaded.
   bool crawl();
   // Lists again what could not be read at or below a directory.
@@ -147,8 +128,7 @@ class Reconciler {
   // What a snapshot has beside the tree: the clean moment; that of a directory in which events do
   // not show all changes; the entries whose changes wait for their writers; and the file system
   // with a device number.
-  std::int64_t clean_moment() const { return clean_; }
-  std::optional<std::int64_t> moment_of(NodeId directory) const;
+  const Moments& moments() const { return moments_; }
   std::unordered_set<NodeId> held_entries() const;
   const FileSystem* last_file_system(std::uint64_t device) const {
     return file_systems_.last(device);
@@ -169,21 +149,18 @@ class Reconciler {
   void begin_round(std::int64_t drained);
   // The caller has read the kernel's queue, starting at `drained`, and nothing is unsettled. An
   // inode born before that is not treated as new when it is met again.
-  void confirm(std::int64_t drained);
-  // Whether neither a round was begun nor a root planted since confirm().
-  bool is_confirmed() const { return confirmed_; }
+  void confirm(std::int64_t drained) { moments_.confirm(drained); }
+  // Whether neither a round was begun nor a root added since confirm().
+  bool is_confirmed() const { return moments_.is_confirmed(); }
   // Whether hints have arrived since the round began.
   bool hinted() const { return !next_.empty() || !unnamed_.empty(); }
   // How often a visible entry was marked as dirty, including entries that were dirty already.
   std::uint64_t dirtied() const { return next_.additions(); }
   // Whether another round is needed.
   bool unsettled() const;
-  bool must_retry() const { return !later_names_.empty() || !later_directories_.empty(); }
-  std::uint64_t polled() const { return polled_.size() + files_.polled().size(); }
-  bool has_polled() const {
-    return !polled_.empty() || !failed_.empty() || !failed_names_.empty() ||
-           !files_.polled().empty();
-  }
+  bool must_retry() const { return retries_.any_later(); }
+  std::uint64_t polled() const { return retries_.polled() + files_.polled().size(); }
+  bool has_polled() const { return retries_.needs_poll() || !files_.polled().empty(); }
   std::uint64_t file_watches() const { return files_.watches(); }
   std::uint64_t round() const { return round_; }
   std::uint64_t dirty() const;
@@ -284,10 +261,6 @@ class Reconciler {
     std::size_t left;  // the names at the positions from here on have been marked
   };
 
-  // After this many rounds without progress, deferred work waits for the retry timer.
-  static constexpr int kStuckRounds = 4;
-  bool stuck() const { return stuck_ >= kStuckRounds; }
-
   // checks of single entries (reconciler.cpp)
   void retry_names();
   void take_at(NodeId node, const Hint& hint);
@@ -305,17 +278,13 @@ class Reconciler {
   NodeId create(NodeId directory, std::string_view name, EntryType type, Identity identity);
   void settle_new(NodeId node, const Look& seen, Hints hints);
   bool stands(NodeId node, Hints hints);
-  KnownFile known(NodeId node) const;
-  std::int64_t crawled(NodeId node) const;
   void put_off(const DirtyName& dirty, const OpenFailure& failure);
-  void doubt(NodeId node);
   void list_below(NodeId directory);
   bool awaits_listing(NodeId directory) const;
   std::optional<int> load_rules(NodeId directory, const DirectoryFd& fd);
   int read_rules(NodeId directory, const DirectoryFd& fd, RuleLoad& load);
   void set_rules(RuleLoad load);
   void tell(Change change, NodeId node, std::string from = {});
-  bool is_opaque_in(NodeId directory) const;
 
   // names of one inode (reconciler_names.cpp)
   NodeId find_source(const DirtyName& place, const Look& seen);
@@ -336,7 +305,6 @@ class Reconciler {
   // files that wait for their writers (reconciler_hold.cpp)
   bool hold(const DirtyName& place, const Look& seen);
   void no_longer_held(DirtyName& dirty);
-  std::int64_t longest_hold(NodeId directory) const;
 
   // files whose events their directory does not report (reconciler_files.cpp)
   std::variant<Look, int> look_at_elsewhere(const Place& place, const DirectoryFd& fd,
@@ -348,7 +316,6 @@ class Reconciler {
   void touch_files(const std::vector<Place>& places, Hints hints);
 
   // symbolic links (reconciler_links.cpp)
-  bool follows(NodeId directory) const;
   std::variant<Look, int> follow(const Place& place, const DirectoryFd& fd, const Look& link);
   bool is_told_elsewhere(NodeId known, Identity target, bool stays);
   void unfollow(NodeId directory);
@@ -377,7 +344,6 @@ class Reconciler {
   bool sweep_step(Listing& listing);
   void finish_listing(const Listing& listing);
   void pass_in_sweeps(NodeId node);
-  void compared(NodeId directory, std::int64_t started);
   void listing_failed(NodeId directory, int code);
   void vanished(NodeId directory, int code);
   void unreadable(NodeId directory, int code);
@@ -417,36 +383,22 @@ class Reconciler {
   PathWatches& paths_;
   RemoteMounts& mounts_;
   ChangeSink& sink_;
+  RootSettings roots_;
+  Moments moments_;
+  Retries retries_;
+  RoundProgress progress_;
+  RoundQueue round_queue_;
   ReadAhead read_ahead_;
   DirectoryCache directories_;
   FileSystems file_systems_;
-  std::unordered_map<NodeId, RootOptions> roots_;
   bool telling_ = true;
 
   Trail trail_;
-  DirtySet next_;                  // for the next round
-  std::deque<DirtyName> current_;  // of this round
+  DirtySet next_;  // for the next round
   Agenda agenda_;
   Agenda crawling_;
-  Agenda* active_ = &agenda_;     // the agenda that new directories are added to
-  std::vector<NodeId> deferred_;  // directories that wait for a check of an ancestor
-  std::vector<DirtyName> later_names_;
-  std::vector<NodeId> later_directories_;
+  Agenda* active_ = &agenda_;  // the agenda that new directories are added to
   FileWatches files_;
-  std::unordered_set<NodeId> polled_;
-  // Could not be read, and no event will report when they can be.
-  std::unordered_set<NodeId> failed_;
-  // Names that polling checks again, since no event reports when the result may differ: for example
-  // those on local file systems that lead to a mount which does not answer.
-  std::set<Place> failed_names_;
-  // Directories that a listing found to be gone, and since when (monotonic).
-  std::unordered_map<NodeId, std::int64_t> vanished_;
-  // Directories whose changes may have caused no hint, and when their entries were last known
-  // (inode_clock()).
-  std::unordered_map<NodeId, std::int64_t> blind_;
-  // Directories that may not be read, and those whose mode denies that; listed again when the mode
-  // of one of them, or of a directory above, changes.
-  std::unordered_set<NodeId> denied_;
   // The files that wait for their writers. held_since_ is the time since when the file that is
   // being checked has been one of them.
   std::map<Place, Held> held_;
@@ -459,8 +411,6 @@ class Reconciler {
   // place. The keys are device and inode number of that directory.
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::set<Place>> links_by_target_;
   std::vector<Place> crawled_links_;
-  bool following_ = false;  // some planted root follows symbolic links
-  bool awaiting_ = false;   // some planted root waits for writers
   std::vector<Parked> parked_;
   Blockade blockade_;
   std::vector<NodeId> blockers_;   // to be deleted in this round, the last one first
@@ -486,17 +436,9 @@ class Reconciler {
   std::uint64_t round_ = 0;
   std::uint64_t rescans_ = 0;
   std::uint64_t checks_ = 0;
-  bool hints_lost_ = false;  // hints were lost, and not all directories have been listed since
   // find_source() could not check a candidate because of a transient error.
   bool undecided_ = false;
   bool unfinished_ = false;  // find_source() must be called again
-  bool put_off_ = false;     // this round deferred something to a later one
-  bool progressed_ = false;  // this round changed something
-  int stuck_ = 0;            // consecutive rounds that deferred work and changed nothing
-  std::int64_t drained_;     // when the kernel's queue was read for this round
-  bool confirmed_ = true;
-  std::int64_t clean_;         // every hint queued before this moment has been processed
-  std::int64_t clock_offset_;  // inode clock minus monotonic clock, to detect steps of the former
 };
 
 }  // namespace lookout

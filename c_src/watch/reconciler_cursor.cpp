@@ -19,18 +19,11 @@ std::unordered_set<NodeId> Reconciler::held_entries() const {
   return entries;
 }
 
-std::optional<std::int64_t> Reconciler::moment_of(NodeId directory) const {
-  const auto blind = blind_.find(directory);
-  return blind == blind_.end() ? std::nullopt : std::optional(blind->second);
-}
-
 void Reconciler::adopt(NodeId root, RootOptions options, bool was_recursive) {
-  following_ = following_ || options.follow_symlinks;
-  awaiting_ = awaiting_ || options.await > 0;
-  visibility_.plant(root, options.single_files, options.filter, options.above);
+  visibility_.add_root(root, options.single_files, options.filter, options.above);
   const bool recursive = options.recursive;
-  roots_[root] = std::move(options);
-  confirmed_ = false;
+  roots_.add(root, std::move(options));
+  moments_.doubt();
   if (recursive) return;
   for (NodeId at = tree_.first_child(root); at != kNoNode; at = tree_.next_sibling(at)) {
     if (!tree_.is_directory(at)) continue;
@@ -38,7 +31,7 @@ void Reconciler::adopt(NodeId root, RootOptions options, bool was_recursive) {
     if (!was_recursive) continue;
     for (NodeId below = tree_.first_child(at); below != kNoNode;
          below = tree_.next_sibling(below)) {
-      uproot(below, {});
+      remove_root(below, {});
     }
   }
 }
@@ -46,17 +39,11 @@ void Reconciler::adopt(NodeId root, RootOptions options, bool was_recursive) {
 // Marks every directory, parents first, to be listed and compared.
 void Reconciler::compare_since(std::int64_t moment,
                                const std::vector<std::pair<NodeId, std::int64_t>>& moments) {
-  // The clock is behind the snapshot: no time tells what came after it.
-  clean_ = moment <= inode_clock() ? moment : 0;
-  drained_ = clean_;
-  for (const auto& [directory, since] : moments) blind_[directory] = std::min(since, clean_);
-  hints_lost_ = true;
-  confirmed_ = false;
-  const bool any_flat = std::any_of(roots_.begin(), roots_.end(),
-                                    [](const auto& root) { return !root.second.recursive; });
+  moments_.resume(moment, moments);
+  const bool any_flat = roots_.any_flat();
   std::vector<NodeId> all;
   tree_.for_each_directory([&](NodeId directory) {
-    if (any_flat && !tree_.is_root(directory) && is_opaque_in(tree_.root_of(directory))) return;
+    if (any_flat && !tree_.is_root(directory) && roots_.is_flat(tree_.root_of(directory))) return;
     all.push_back(directory);
   });
   // list_step() takes directories from the end of the agenda.

@@ -36,7 +36,7 @@ std::variant<Look, int> Reconciler::look_at_elsewhere(const Place& place, const 
 
 void Reconciler::watch_file(const Place& place, const DirectoryFd& fd, const Look& seen) {
   const NodeId root = tree_.root_of(place.first);
-  const bool choose = roots_.at(root).backend == Backend::automatic;
+  const bool choose = roots_.of(root).backend == Backend::automatic;
   // Processes all over the system write to a device or a socket: such writes are not watched.
   const bool content = seen.type == EntryType::file;
   const FileWatch made =

@@ -38,7 +38,7 @@ void Reconciler::take_at(NodeId node, const Hint& hint) {
     tree_.set_watch(node, -1);
     tree_.set(node, DirMark::stale);
     tree_.set(node, DirMark::suspect);
-    blind_.try_emplace(node, clean_);
+    moments_.add_blind(node);
     file_systems_.forget();
   }
   directories_.had_event(node);
@@ -94,7 +94,7 @@ Hints Reconciler::follow_move(const Hint& hint, NodeId directory) {
 void Reconciler::touch(NodeId directory, std::string_view name, Hints hints) {
   if ((hints & hint::kContent) != 0) mark_content(directory, name, hints);
   if (next_.full()) {
-    hints_lost_ = true;
+    moments_.lose_hints();
     for (const DirtyName& entry : next_.take()) {
       if (tree_.alive(entry.directory) && tree_.is_directory(entry.directory)) {
         queue_listing(entry.directory, true);
@@ -159,7 +159,7 @@ void Reconciler::stray(const DirtyName& dirty) {
 
 void Reconciler::distrust_everything() {
   ++rescans_;
-  hints_lost_ = true;
+  moments_.lose_hints();
   file_systems_.forget();
   std::vector<NodeId> all;
   tree_.for_each_directory([&](NodeId directory) { all.push_back(directory); });
@@ -184,11 +184,7 @@ void Reconciler::doubt_mounts() {
 }
 
 void Reconciler::poll() {
-  // Sorts the directories that were met first, which are the parents, to the end, since list_step()
-  // takes directories from the end of the agenda.
-  std::vector<NodeId> polled(polled_.begin(), polled_.end());
-  std::sort(polled.begin(), polled.end(), std::greater<>());
-  for (const NodeId directory : polled) {
+  for (const NodeId directory : retries_.polled_directories()) {
     if (tree_.has(directory, DirMark::opaque))
       touch(tree_.parent(directory), tree_.name(directory), 0);
     queue_listing(directory, true);
@@ -198,18 +194,14 @@ void Reconciler::poll() {
 }
 
 void Reconciler::retry_names() {
-  for (const DirtyName& entry : std::exchange(later_names_, {})) {
-    // The NodeId may belong to another entry now.
-    if (!tree_.alive(entry.directory) || !tree_.is_directory(entry.directory)) continue;
+  for (const DirtyName& entry : retries_.take_names()) {
     touch(entry.directory, entry.name, entry.hints);
   }
 }
 
 void Reconciler::retry() {
   retry_names();
-  for (const NodeId directory : std::exchange(later_directories_, {})) {
-    deferred_.push_back(directory);
-  }
+  retries_.defer_directories();
 }
 
 }  // namespace lookout

@@ -6,24 +6,11 @@
 #include "watch/writers.h"
 
 namespace lookout {
-namespace {
-
-constexpr std::int64_t kMillisecond = 1'000'000;
-
-}  // namespace
-
-// How many nanoseconds an event below the root of `directory` waits for writers at most.
-std::int64_t Reconciler::longest_hold(NodeId directory) const {
-  if (!awaiting_) return 0;
-  const auto root = roots_.find(tree_.root_of(directory));
-  return root == roots_.end() ? 0 : root->second.await * kMillisecond;
-}
-
 // Whether the report of a file must wait until its writers are done. If nothing but hints shows
 // whether there are writers, they are done when one of them closes the file.
 bool Reconciler::hold(const DirtyName& place, const Look& seen) {
   if (!telling_ || seen.type != EntryType::file) return false;
-  const std::int64_t longest = longest_hold(place.directory);
+  const std::int64_t longest = roots_.longest_wait(place.directory);
   if (longest == 0) return false;
   const std::int64_t now = monotonic_clock();
   const std::int64_t since = held_since_.value_or(now);

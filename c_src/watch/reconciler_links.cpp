@@ -14,12 +14,6 @@
 
 namespace lookout {
 
-bool Reconciler::follows(NodeId directory) const {
-  if (!following_) return false;
-  const auto root = roots_.find(tree_.root_of(directory));
-  return root != roots_.end() && root->second.follow_symlinks;
-}
-
 // Returns the directory that a link leads to, or the link itself if it is not followed.
 std::variant<Look, int> Reconciler::follow(const Place& place, const DirectoryFd& fd,
                                            const Look& link) {
@@ -32,13 +26,13 @@ std::variant<Look, int> Reconciler::follow(const Place& place, const DirectoryFd
   followed->real = resolution.whole ? resolution.real : std::string();
   report_elsewhere(*followed, std::nullopt);
   // No event reports when the path of this link leads elsewhere: polling checks it again.
-  if (!resolution.watched || !resolution.settled) failed_names_.insert(place);
+  if (!resolution.watched || !resolution.settled) retries_.add_failed(place);
   auto looked = look_through(mounts_, fd, name);
   const Look* target = std::get_if<Look>(&looked);
   if (target == nullptr) {
     const int code = std::get<int>(looked);
     // Nor does an event report when a directory on the path becomes searchable.
-    if (code == EACCES) failed_names_.insert(place);
+    if (code == EACCES) retries_.add_failed(place);
     return is_passing(code) || code == ETIMEDOUT ? looked : link;
   }
   if (target->type != EntryType::directory) return link;
@@ -68,7 +62,7 @@ bool Reconciler::is_told_elsewhere(NodeId known, Identity target, bool stays) {
 
 // The tree has a directory at its own place: links to it are checked again.
 void Reconciler::unfollow(NodeId directory) {
-  if (!following_) return;
+  if (!roots_.any_follows()) return;
   if (!links_by_target_.empty()) doubt_links_to(tree_.identity(directory));
   for (const NodeId node : tree_.with_identity(tree_.identity(directory))) {
     if (!tree_.is_directory(node) || !tree_.has(node, DirMark::linked)) continue;
@@ -87,9 +81,9 @@ void Reconciler::watch_opaque(NodeId directory) {
   const auto opened = directories_.open(directory);
   if (const auto* failure = std::get_if<OpenFailure>(&opened)) {
     if (failure->kind == OpenFailure::Kind::moved || is_passing(failure->code)) {
-      later_names_.push_back(link);
+      retries_.add_later(link);
     } else {
-      failed_.insert(link.directory);
+      retries_.add_failed(link.directory);
     }
   } else if (watch_directory(directory, std::get<DirectoryFd>(opened))) {
     next_.add(link.directory, link.name, 0);

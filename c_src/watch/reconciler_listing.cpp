@@ -31,16 +31,14 @@ bool is_denied(int code) {
 
 }  // namespace
 
-NodeId Reconciler::plant(const std::string& path, Identity identity, RootOptions options) {
+NodeId Reconciler::add_root(const std::string& path, Identity identity, RootOptions options) {
   const NodeId root = tree_.add_root(path, identity);
-  following_ = following_ || options.follow_symlinks;
-  awaiting_ = awaiting_ || options.await > 0;
-  visibility_.plant(root, options.single_files, options.filter, options.above);
-  options.planted = inode_clock();
-  roots_[root] = std::move(options);
+  visibility_.add_root(root, options.single_files, options.filter, options.above);
+  options.crawl_began = inode_clock();
+  roots_.add(root, std::move(options));
   unfollow(root);
   compared_.clear();  // a crawl does not compare the names that it finds
-  confirmed_ = false;
+  moments_.doubt();
   Agenda* const before = std::exchange(active_, &crawling_);
   queue_listing(root, false);
   active_ = before;
@@ -48,7 +46,7 @@ NodeId Reconciler::plant(const std::string& path, Identity identity, RootOptions
 }
 
 void Reconciler::set_rules_above(NodeId root, const ScopePtr& above) {
-  if (!visibility_.set_rules_above(root, roots_.at(root).filter, above)) return;
+  if (!visibility_.set_rules_above(root, roots_.of(root).filter, above)) return;
   list_below(root);
   sink_.visibility_changed(root);
 }
@@ -121,7 +119,7 @@ bool Reconciler::read_out() {
 void Reconciler::start_listing(Agenda& agenda, NodeId directory) {
   // A directory whose changes may have caused no hint is always compared: this listing may give it
   // a watch, and nothing would check it again.
-  const bool suspect = tree_.has(directory, DirMark::suspect) || blind_.count(directory) != 0;
+  const bool suspect = tree_.has(directory, DirMark::suspect) || moments_.is_blind(directory);
   if (mounts_.mounts_when_opened(tree_.identity(directory).device) &&
       leave_out(directory, kAutofs)) {
     return;
@@ -133,17 +131,17 @@ void Reconciler::start_listing(Agenda& agenda, NodeId directory) {
     switch (failure->kind) {
       case OpenFailure::Kind::moved:
         if (telling_) {
-          doubt(failure->node);
+          round_queue_.recheck(failure->node);
         } else if (tree_.is_root(failure->node)) {
           sink_.root_doubted(failure->node);
         } else {
           touch(tree_.parent(failure->node), tree_.name(failure->node), 0);
         }
-        put_off_ = true;
-        if (!stuck()) {
-          deferred_.push_back(directory);
+        progress_.defer();
+        if (!progress_.is_stuck()) {
+          retries_.defer(directory);
         } else {
-          later_directories_.push_back(directory);
+          retries_.add_later(directory);
         }
         break;
       case OpenFailure::Kind::denied:
@@ -156,7 +154,7 @@ void Reconciler::start_listing(Agenda& agenda, NodeId directory) {
     return;
   }
   const DirectoryFd& fd = std::get<DirectoryFd>(opened);
-  progressed_ = true;
+  progress_.change();
   // The descriptor of a remote directory may be old, and its mode outdated.
   if (suspect && !tree_.is_root(directory) && !fd->mount()) compare_mode(directory, fd->mode());
   std::int64_t started = inode_clock();
@@ -178,7 +176,7 @@ void Reconciler::start_listing(Agenda& agenda, NodeId directory) {
     tree_.set(directory, DirMark::suspect, false);
     tree_.set(directory, DirMark::unreadable, false);
     for (const std::string& name : *names) list_single(directory, name, suspect);
-    if (suspect) compared(directory, started);
+    if (suspect) moments_.compared(directory, started);
     return;
   }
   const std::uint64_t device = tree_.identity(directory).device;
@@ -190,7 +188,7 @@ void Reconciler::start_listing(Agenda& agenda, NodeId directory) {
   }
   Listing listing{directory, PendingListing(std::move(reader)), started, suspect, false, false,
                   device};
-  listing.awaits = telling_ && longest_hold(directory) > 0;
+  listing.awaits = telling_ && roots_.longest_wait(directory) > 0;
   // If no hints will come, entries are stat'ed from the start, so that they can be compared later.
   listing.trusted = system.trusted && !tree_.has(directory, DirMark::polled);
   tree_.set(directory, DirMark::stale, false);
@@ -243,7 +241,7 @@ int Reconciler::read_rules(NodeId directory, const DirectoryFd& fd, RuleLoad& lo
     // Another process has a lease on the file and may keep it (fcntl(2)): the other files do not
     // wait for that.
     if (failure.code == EAGAIN) {
-      failed_names_.emplace(directory, ".gitignore");
+      retries_.add_failed({directory, ".gitignore"});
     } else if (is_passing(failure.code)) {
       return failure.code;
     }
@@ -286,13 +284,12 @@ bool Reconciler::watch_directory(NodeId directory, const DirectoryFd& fd) {
     start_polling(directory);
     return true;
   }
-  const int watch =
-      lookout::watch_directory(source_, fd, roots_.at(tree_.root_of(directory)).backend);
+  const int watch = lookout::watch_directory(source_, fd, roots_.of(directory).backend);
   if (watch >= 0) {
     tree_.set_watch(directory, watch);
     if (tree_.has(directory, DirMark::polled)) {
       tree_.set(directory, DirMark::polled, false);
-      polled_.erase(directory);
+      retries_.remove_polled(directory);
       if (polled() == 0) reported_.watches_suffice();
     }
     return true;
@@ -318,7 +315,7 @@ bool Reconciler::watch_directory(NodeId directory, const DirectoryFd& fd) {
 // Whether hints would not report every change in a directory, or its root asks for polling.
 bool Reconciler::is_to_be_polled(NodeId directory, const DirectoryFd& fd) {
   const NodeId root = tree_.root_of(directory);
-  switch (roots_.at(root).backend) {
+  switch (roots_.of(root).backend) {
     case Backend::poll:
     case Backend::fswatch:
       return true;
@@ -347,7 +344,7 @@ const FileSystem& Reconciler::file_system(NodeId directory, const DirectoryFd& f
 bool Reconciler::leave_out(NodeId directory, std::string_view file_system) {
   if (file_system.empty()) return false;
   const NodeId root = tree_.root_of(directory);
-  if (roots_.at(root).backend != Backend::automatic ||
+  if (roots_.of(root).backend != Backend::automatic ||
       tree_.identity(directory).device == tree_.identity(root).device) {
     return false;
   }
@@ -360,9 +357,10 @@ bool Reconciler::leave_out(NodeId directory, std::string_view file_system) {
 void Reconciler::start_polling(NodeId directory) {
   tree_.set_watch(directory, -1);
   tree_.set(directory, DirMark::polled);
-  polled_.insert(directory);
+  retries_.add_polled(directory);
   // A listing that compares the directory finds what has changed since the clean moment.
-  blind_.try_emplace(directory, tree_.has(directory, DirMark::suspect) ? clean_ : inode_clock());
+  moments_.add_blind(directory,
+                     tree_.has(directory, DirMark::suspect) ? moments_.clean() : inode_clock());
 }
 
 void Reconciler::listing_failed(NodeId directory, int code) {
@@ -372,7 +370,7 @@ void Reconciler::listing_failed(NodeId directory, int code) {
   } else if (code == ENOENT || code == ESTALE) {
     vanished(directory, code);
   } else if (is_passing(code)) {
-    later_directories_.push_back(directory);
+    retries_.add_later(directory);
   } else {
     give_up(directory, code);
   }
@@ -382,7 +380,7 @@ void Reconciler::listing_failed(NodeId directory, int code) {
 // place now and at the next poll, and reports an error only if the condition lasts.
 void Reconciler::vanished(NodeId directory, int code) {
   const std::int64_t now = monotonic_clock();
-  if (now - vanished_.try_emplace(directory, now).first->second >= kNamesStay) {
+  if (now - retries_.vanished_since(directory, now) >= kNamesStay) {
     return give_up(directory, code);
   }
   if (tree_.is_root(directory)) {
@@ -392,8 +390,8 @@ void Reconciler::vanished(NodeId directory, int code) {
   }
   directories_.drop(directory);
   tree_.set(directory, DirMark::suspect);
-  blind_.try_emplace(directory, clean_);
-  failed_.insert(directory);
+  moments_.add_blind(directory);
+  retries_.add_failed(directory);
 }
 
 // Checks the entry of a single file, or loads it during a crawl.
@@ -419,7 +417,7 @@ void Reconciler::load_single(NodeId root, const std::string& name) {
 
 void Reconciler::list_item(const Listing& listing, const DirectoryReader::Item& item) {
   const NodeId directory = listing.directory;
-  const bool link = item.type == EntryType::symlink && follows(directory);
+  const bool link = item.type == EntryType::symlink && roots_.follows(directory);
   // At a mount point, the listing has the inode number of the entry below the mount.
   const bool believed =
       listing.trusted && item.type.has_value() && !link && !mounts_.names_mount(item.name);
@@ -431,7 +429,7 @@ void Reconciler::list_item(const Listing& listing, const DirectoryReader::Item& 
   const Identity listed{listing.device, item.inode};
 
   if (known == kNoNode) {
-    const bool opaque = item.type == EntryType::directory && is_opaque_in(directory);
+    const bool opaque = item.type == EntryType::directory && roots_.is_flat(directory);
     const bool awaited = listing.awaits && item.type == EntryType::file;
     if (believed && !opaque && !awaited && (!telling_ || !tree_.knows(listed))) {
       if (!has_room(directory, item.name, listed.device)) return;
@@ -539,7 +537,7 @@ bool Reconciler::sweep_step(Listing& listing) {
     if (listing.suspect && listing.code == 0) tree_.set(child, Mark::missed);
     // A listing may miss an entry that is renamed meanwhile: check it before it counts as gone.
     if (!tree_.has(child, Mark::parked)) {
-      current_.push_back({directory, std::string(tree_.name(child)), 0});
+      round_queue_.add({directory, std::string(tree_.name(child)), 0});
     }
   }
   return listing.next != kNoNode;
@@ -566,21 +564,10 @@ void Reconciler::finish_listing(const Listing& listing) {
               tree_.has(directory, DirMark::suspect) || listing.suspect);
     listing_failed(directory, listing.code);
   } else {
-    const bool incomplete = failed_.contains(directory);  // the tree had no room for an entry
+    const bool incomplete = retries_.is_failed(directory);  // the tree had no room for an entry
     if (!incomplete) tree_.set(directory, DirMark::unreadable, false);
-    vanished_.erase(directory);
-    if (listing.suspect) compared(directory, listing.started);
-  }
-}
-
-// All entries of a directory were compared, by a listing that began at `started`.
-void Reconciler::compared(NodeId directory, std::int64_t started) {
-  const auto blind = blind_.find(directory);
-  if (blind == blind_.end()) return;
-  if (tree_.watch(directory) < 0) {
-    blind->second = started;
-  } else {
-    blind_.erase(blind);
+    retries_.found(directory);
+    if (listing.suspect) moments_.compared(directory, listing.started);
   }
 }
 
@@ -591,11 +578,7 @@ void Reconciler::revive(NodeId directory) {
       !tree_.has(directory, DirMark::polled)) {
     queue_listing(directory, true);
   }
-  std::erase_if(denied_, [&](NodeId node) {
-    if (!tree_.is_below(node, directory)) return false;
-    queue_listing(node, true);
-    return true;
-  });
+  for (const NodeId node : retries_.take_denied_below(directory)) queue_listing(node, true);
 }
 
 // `by` is the directory whose mode denies access, as far as that is known.
@@ -603,9 +586,9 @@ void Reconciler::denied(NodeId directory, NodeId by, int code) {
   unreadable(by, code);
   tree_.set(directory, DirMark::stale);
   tree_.set(directory, DirMark::suspect);
-  blind_.try_emplace(directory, clean_);  // hints about it are not processed
-  denied_.insert(directory);
-  denied_.insert(by);
+  moments_.add_blind(directory);  // hints about it are not processed
+  retries_.add_denied(directory);
+  retries_.add_denied(by);
 }
 
 // No event reports when this directory can be read again: it is tried as often as the directories
@@ -614,8 +597,8 @@ void Reconciler::give_up(NodeId directory, int code) {
   unreadable(directory, code);
   tree_.set(directory, DirMark::stale);
   tree_.set(directory, DirMark::suspect);
-  blind_.try_emplace(directory, clean_);
-  failed_.insert(directory);
+  moments_.add_blind(directory);
+  retries_.add_failed(directory);
 }
 
 // Whether the tree has room for one more entry of a directory. If not, the tree does not have the

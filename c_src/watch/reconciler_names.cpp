@@ -29,7 +29,7 @@ NodeId Reconciler::find_source(const DirtyName& place, const Look& seen) {
   std::vector<NodeId> candidates = tree_.with_identity(seen.identity);
   std::erase_if(candidates, [&](NodeId node) {
     if (!may_be_source(node, place, seen)) return true;
-    return directory && (tree_.has(node, DirMark::opaque) || is_opaque_in(place.directory) ||
+    return directory && (tree_.has(node, DirMark::opaque) || roots_.is_flat(place.directory) ||
                          on_two_mounts(tree_.parent(node), place.directory));
   });
   std::stable_partition(candidates.begin(), candidates.end(),
@@ -77,7 +77,8 @@ NodeId Reconciler::mount_point_above(NodeId directory) const {
 bool Reconciler::may_be_source(NodeId node, const DirtyName& place, const Look& seen) const {
   if (tree_.is_root(node) || tree_.type(node) != seen.type) return false;
   if (is_departing(tree_.parent(node))) return false;
-  if ((place.hints & hint::kMovedTo) != 0 || was_born_before(known(node), seen)) return true;
+  if ((place.hints & hint::kMovedTo) != 0 || was_born_before(moments_.known(node), seen))
+    return true;
   return tree_.is_directory(node) && tree_.watch(node) >= 0;
 }
 
@@ -96,7 +97,7 @@ NodeId Reconciler::find_among_many(const DirtyName& place, const Look& seen) {
     return kNoNode;
   }
   const bool linked = (place.hints & (hint::kCreated | hint::kMovedTo)) == hint::kCreated;
-  if (linked || (blind_.empty() && !hints_lost_)) return kNoNode;
+  if (linked || (!moments_.any_blind() && !moments_.hints_lost())) return kNoNode;
 
   const std::size_t names = tree_.links(seen.identity);
   NameCheck& check = name_checks_.try_emplace(seen.identity, NameCheck{names}).first->second;
@@ -115,7 +116,7 @@ NodeId Reconciler::find_among_many(const DirtyName& place, const Look& seen) {
 void Reconciler::wait_for_names(DirtyName place) {
   place.hints |= hint::kWaited;
   if (held_since_) held_[{place.directory, place.name}] = {place.hints, *held_since_};
-  current_.push_back(std::move(place));
+  round_queue_.add(std::move(place));
 }
 
 // Whether all names of an inode have been compared with `seen`, or will be. If not, this records
@@ -159,7 +160,7 @@ void Reconciler::pass_on(NodeId node, Hints hints) {
 void Reconciler::pass_on_to(NodeId node, Hints hints) {
   if (tree_.is_root(node)) return;
   mark(node, hints);
-  current_.push_back({tree_.parent(node), std::string(tree_.name(node)), hints | hint::kPassedOn});
+  round_queue_.add({tree_.parent(node), std::string(tree_.name(node)), hints | hint::kPassedOn});
 }
 
 bool Reconciler::pass_on_step() {

@@ -17,7 +17,7 @@ bool Reconciler::is_on_mount(const OpenDirectory& directory, const std::string& 
 void Reconciler::not_looked_at(const DirtyName& dirty, const DirectoryFd& fd, int code) {
   const bool elsewhere = mounts_.of(*fd, dirty.name) != fd->mount();
   if (is_passing(code)) {
-    later_names_.push_back(dirty);
+    retries_.add_later(dirty);
   } else if (elsewhere && code != ETIMEDOUT) {
     unreachable({dirty.directory, dirty.name}, code);
   } else if (code == EACCES || code == EPERM) {
@@ -25,7 +25,7 @@ void Reconciler::not_looked_at(const DirtyName& dirty, const DirectoryFd& fd, in
   } else if (code == ETIMEDOUT && !is_on_mount(*fd, dirty.name)) {
     // A file system is mounted at the entry, or the path of a link leads to it. The directory
     // itself is in order.
-    failed_names_.emplace(dirty.directory, dirty.name);
+    retries_.add_failed({dirty.directory, dirty.name});
     say_unanswered(join(tree_.path(dirty.directory), dirty.name));
   } else {
     give_up(dirty.directory, code);
@@ -36,7 +36,7 @@ void Reconciler::not_looked_at(const DirtyName& dirty, const DirectoryFd& fd, in
 // contains the entry is in order.
 void Reconciler::unreachable(const Place& place, int code) {
   const auto& [directory, name] = place;
-  failed_names_.insert(place);
+  retries_.add_failed(place);
   const NodeId known = tree_.child(directory, name);
   if (known != kNoNode && tree_.is_directory(known)) {
     unreadable(known, code);
@@ -48,16 +48,14 @@ void Reconciler::unreachable(const Place& place, int code) {
 // A rule file is on a mount of its own that does not answer. It is read again when that mount
 // answers.
 void Reconciler::rules_unanswered(const Place& place, const RemoteMount& mount) {
-  failed_names_.insert(place);
+  retries_.add_failed(place);
   if (mount.code() == ETIMEDOUT) say_unanswered(join(tree_.path(place.first), place.second));
 }
 
 // Checks again what was given up because of an error.
 void Reconciler::look_again() {
-  for (const NodeId directory : std::exchange(failed_, {})) queue_listing(directory, true);
-  for (const auto& [directory, name] : std::exchange(failed_names_, {})) {
-    if (tree_.alive(directory) && tree_.is_directory(directory)) touch(directory, name, 0);
-  }
+  for (const NodeId directory : retries_.take_failed()) queue_listing(directory, true);
+  for (const auto& [directory, name] : retries_.take_failed_names()) touch(directory, name, 0);
 }
 
 void Reconciler::answered() {

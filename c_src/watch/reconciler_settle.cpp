@@ -9,7 +9,7 @@ namespace lookout {
 
 void Reconciler::park(NodeId node) {
   if (tree_.has(node, Mark::parked)) return;
-  progressed_ = true;
+  progress_.change();
   tree_.set(node, Mark::parked);
   parked_.push_back({node, round_});
   const Identity identity = tree_.identity(node);
@@ -30,7 +30,7 @@ void Reconciler::forget_parked(NodeId node) {
 
 // Checks the entry again that waited for `blocker` to leave its place.
 void Reconciler::release(NodeId blocker) {
-  if (auto blocked = blockade_.release(blocker)) current_.push_back(std::move(blocked->place));
+  if (auto blocked = blockade_.release(blocker)) round_queue_.add(std::move(blocked->place));
 }
 
 // Call it when no other work is left in this round. Returns true if there is more work now.
@@ -108,7 +108,7 @@ void Reconciler::replace(const DirtyName& place, NodeId old, const Look& seen, N
     erase(old);
     rename(source, place, seen);
   } else if (undecided_) {
-    later_names_.push_back(place);
+    retries_.add_later(place);
   } else if (hold(place, seen)) {
     tell(Change::deleted, old);
     erase(old);
@@ -123,7 +123,7 @@ void Reconciler::replace(const DirtyName& place, NodeId old, const Look& seen, N
   } else {
     tell(Change::deleted, old);
     erase(old);
-    current_.push_back(place);
+    round_queue_.add(place);
   }
 }
 
@@ -138,7 +138,7 @@ bool Reconciler::let_parked_go() {
   return !doomed_.empty();
 }
 
-void Reconciler::uproot(NodeId node, const Departure& departure) {
+void Reconciler::remove_root(NodeId node, const Departure& departure) {
   const auto leave = [&](NodeId gone, bool telling) {
     tree_.set(gone, Mark::doomed);
     departing_.push_back({gone, telling, departure.urgent});
@@ -190,21 +190,21 @@ void Reconciler::delete_from(std::vector<Doomed>& stack) {
   Hints content = 0;
   if (tree_.has(leaf, Mark::written)) content |= hint::kWritten;
   if (tree_.has(leaf, Mark::altered)) content |= hint::kAttributes;
-  if (content == 0 && blind_.count(tree_.parent(leaf)) != 0)
+  if (content == 0 && moments_.is_blind(tree_.parent(leaf)))
     content = hint::kClosed | hint::kCompare;
   if (content != 0 && !tree_.is_directory(leaf)) pass_on(leaf, content);
   if (!root && doomed.telling) tell(Change::deleted, leaf);
   const std::string path = root ? tree_.path(leaf) : std::string();
   erase(leaf);
   if (root) {
-    roots_.erase(leaf);
+    roots_.forget_root(leaf);
     reported_.forget_root(leaf, path);
-    sink_.uprooted(leaf);
+    sink_.root_removed(leaf);
   }
 }
 
 void Reconciler::erase(NodeId node) {
-  progressed_ = true;
+  progress_.change();
   pass_in_sweeps(node);
   int watch = -1;
   if (tree_.is_directory(node)) {
@@ -212,11 +212,8 @@ void Reconciler::erase(NodeId node) {
     if (!links_by_target_.empty()) doubt_links_to(tree_.identity(node));
     directories_.drop(node);
     if (!files_.empty()) forget_files(node);
-    polled_.erase(node);
-    failed_.erase(node);
-    denied_.erase(node);
-    vanished_.erase(node);
-    blind_.erase(node);
+    retries_.forget_directory(node);
+    moments_.forget_directory(node);
     visibility_.forget(node);
     reported_.forget_directory(node);
     for (Agenda* agenda : {&agenda_, &crawling_}) {

@@ -252,7 +252,7 @@ void RootManager::visibility_changed(NodeId directory) {
 void RootManager::check() {
   const Pointer root = *(urgent_.empty() ? due_ : urgent_).begin();
   settle_check(root);
-  if (root->phase == Root::Phase::leaving) return;  // uprooted() asks for a check
+  if (root->phase == Root::Phase::leaving) return;  // root_removed() asks for a check
   if (root->phase == Root::Phase::telling) {
     doubted_while_telling_.insert(root);
   } else if (root->removed) {
@@ -264,7 +264,7 @@ void RootManager::check() {
   } else {
     const Result<Target> found = resolve(root);
     if (root->node != kNoNode) {
-      check_planted(root, found);
+      check_present(root, found);
     } else {
       check_absent(root, found);
     }
@@ -312,7 +312,7 @@ void RootManager::set_real(const Pointer& root, std::string real) {
   if (!root->real.empty()) by_real_.emplace(root->real, root);
 }
 
-void RootManager::check_planted(const Pointer& root, const Result<Target>& found) {
+void RootManager::check_present(const Pointer& root, const Result<Target>& found) {
   const Target* target = std::get_if<Target>(&found);
   // A root whose path leads out of what may be watched is given up.
   if (target == nullptr && !is_gone(std::get<Error>(found)) &&
@@ -358,7 +358,7 @@ void RootManager::check_absent(const Pointer& root, const Result<Target>& found)
   if (root->base && error != nullptr) return not_checked(root, *error);
   if (root->base) leave_base(root);
   untrack(root);
-  if (error == nullptr) return root->target.only.empty() ? plant(root) : join_base(root);
+  if (error == nullptr) return root->target.only.empty() ? add_root(root) : join_base(root);
   if (!gone) not_checked(root, *error);
   if (is_unanswered(*error)) {
     root->tell = true;
@@ -400,7 +400,7 @@ RootOptions RootManager::root_options(const Root& root, ScopePtr above) const {
 }
 
 // Starts to load a root that has no node.
-void RootManager::plant(const Pointer& root) {
+void RootManager::add_root(const Pointer& root) {
   ScopePtr above;
   if (root->filter.gitignore && !root->is_base) {
     const Target& target = root->target;
@@ -422,8 +422,8 @@ void RootManager::plant(const Pointer& root) {
   find_again(*root);
   root->denied = false;
   roots_.enter(root, Root::Phase::crawling);
-  roots_.set_node(root, reconciler_.plant(root->target.directory, root->target.identity,
-                                          root_options(*root, std::move(above))));
+  roots_.set_node(root, reconciler_.add_root(root->target.directory, root->target.identity,
+                                             root_options(*root, std::move(above))));
   if (root->is_base) return;
   if (may_be_told_elsewhere(*root)) root->tell = true;
   take_over(root);
@@ -465,7 +465,7 @@ void RootManager::take_over(const Pointer& root) {
   }
 }
 
-// Gives up the node of a root; uprooted() follows when its entries are deleted.
+// Gives up the node of a root; root_removed() follows when its entries are deleted.
 void RootManager::leave(const Pointer& root) {
   const bool telling = root->phase == Root::Phase::telling;
   Reconciler::Departure departure;
@@ -476,12 +476,12 @@ void RootManager::leave(const Pointer& root) {
   for (const auto& [name, member] : root->members) {
     if (root->moved && tree_.child(root->node, name) != kNoNode) hand_over(*member);
   }
-  doubted_while_telling_.erase(root);  // uprooted() asks for a check
+  doubted_while_telling_.erase(root);  // root_removed() asks for a check
   roots_.enter(root, Root::Phase::leaving);
-  reconciler_.uproot(root->node, departure);
+  reconciler_.remove_root(root->node, departure);
 }
 
-void RootManager::uprooted(NodeId node) {
+void RootManager::root_removed(NodeId node) {
   const Pointer root = roots_.find(node);
   if (root == nullptr) return;
   roots_.set_node(root, kNoNode);
@@ -516,8 +516,8 @@ void RootManager::find_again(Root& root) {
 // Makes the base of a single file report it.
 void RootManager::join_base(const Pointer& root) {
   if (root->joined) return compare_presence(*root, false);
-  // What another root has reported of this path must be deleted first; then uprooted() asks for a
-  // check.
+  // What another root has reported of this path must be deleted first; then root_removed() asks for
+  // a check.
   const std::vector<Pointer> outer = roots_.above(root->path, false);
   if (std::any_of(outer.begin(), outer.end(), [](const Pointer& other) {
         return !other->is_base && other->phase == Root::Phase::leaving;
@@ -558,7 +558,7 @@ void RootManager::leave_base(const Pointer& root) {
     const NodeId entry = tree_.child(base->node, name);
     if (entry != kNoNode) {
       hand_over(*root);
-      reconciler_.uproot(entry, {.urgent = true});
+      reconciler_.remove_root(entry, {.urgent = true});
     }
   }
   if (!base->members.empty()) return;

@@ -109,7 +109,7 @@ class RootManager {
   };
   std::optional<Telling> tell();
   // The node of a root that was given up is no longer in the tree.
-  void uprooted(NodeId node);
+  void root_removed(NodeId node);
 
  private:
   class Follower;
@@ -128,10 +128,10 @@ class RootManager {
   void doubt_below(const std::string& path);
 
   void settle_check(const Pointer& root);
-  void check_planted(const Pointer& root, const Result<Target>& found);
+  void check_present(const Pointer& root, const Result<Target>& found);
   void check_absent(const Pointer& root, const Result<Target>& found);
   void compare_presence(Root& root, bool gone);
-  void plant(const Pointer& root);
+  void add_root(const Pointer& root);
   bool may_be_told_elsewhere(const Root& root) const;
   void take_over(const Pointer& root);
   void not_checked(const Pointer& root, const Error& error);

@@ -60,7 +60,7 @@ void RootManager::adopt_directory(const Pointer& root, const SnapshotHeader& hea
     if (root->above->done() && !root->above->incomplete()) root->above.reset();
   }
   RootOptions options = root_options(*root, std::move(above));
-  options.planted = header.moment;
+  options.crawl_began = header.moment;
   reconciler_.adopt(node, std::move(options), saved.recursive);
   roots_.add(root);
   doubt(root);
@@ -76,7 +76,7 @@ void RootManager::adopt_files(const SnapshotHeader& header, const SnapshotRoot& 
     const auto found = asked.find(join(saved.path, name));
     if (found == asked.end() || found->second->base) {
       const NodeId entry = tree_.child(node, name);
-      if (entry != kNoNode) reconciler_.uproot(entry, {});
+      if (entry != kNoNode) reconciler_.remove_root(entry, {});
       continue;
     }
     const Pointer root = found->second;

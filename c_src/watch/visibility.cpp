@@ -38,8 +38,8 @@ Filter::Filter(const WatchOptions& options) : gitignore(options.gitignore) {
   if (!options.only.empty()) only = Rules::of(options.only);
 }
 
-void Visibility::plant(NodeId root, bool single_files, const Filter& filter,
-                       const ScopePtr& above) {
+void Visibility::add_root(NodeId root, bool single_files, const Filter& filter,
+                          const ScopePtr& above) {
   if (single_files) {
     roots_[root].limited = true;
     return;
@@ -54,7 +54,7 @@ void Visibility::plant(NodeId root, bool single_files, const Filter& filter,
 
 bool Visibility::set_rules_above(NodeId root, const Filter& filter, const ScopePtr& above) {
   const View before = roots_.at(root).base;
-  plant(root, false, filter, above);
+  add_root(root, false, filter, above);
   if (roots_.at(root).base.same_as(before)) return false;
   forget_views();
   return true;

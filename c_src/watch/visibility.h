@@ -54,7 +54,7 @@ class Visibility {
   // Defines what is visible below `root`: with `single_files` only what show_single() names and is
   // no directory, otherwise what the filter shows. `above` has the rules of git's files above the
   // root, and is nullptr if they do not count.
-  void plant(NodeId root, bool single_files, const Filter& filter, const ScopePtr& above);
+  void add_root(NodeId root, bool single_files, const Filter& filter, const ScopePtr& above);
   // Replaces the rules above a root. Returns false if they are the same as before.
   bool set_rules_above(NodeId root, const Filter& filter, const ScopePtr& above);
   // Adds or removes a name of a root that has single files.

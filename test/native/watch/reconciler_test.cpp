@@ -55,7 +55,7 @@ class ReconcilerTest : public testing::Test, public ChangeSink {
     home_.directory("in");
     home_.directory("side");
     for (const char* name : {"in/file", "in/other"}) home_.write(name, "x");
-    root_ = reconciler_.plant(home_.at("in"), identity("in"), {});
+    root_ = reconciler_.add_root(home_.at("in"), identity("in"), {});
     while (reconciler_.crawl()) {
     }
     let_a_tick_pass();  // what is old is known to be the same wherever it is met
@@ -88,7 +88,7 @@ class ReconcilerTest : public testing::Test, public ChangeSink {
                       unreadable->reason);
     }
   }
-  void uprooted(NodeId) override {}
+  void root_removed(NodeId) override {}
   void root_doubted(NodeId) override {}
   void visibility_changed(NodeId) override {}
 
@@ -143,7 +143,7 @@ TEST_F(ReconcilerTest, WhatAppearsBeforeADirectoryIsWatchedIsInItsListing) {
   constexpr int kDirectories = 100;
   for (int i = 0; i < kDirectories; ++i) home_.directory("side/d" + std::to_string(i) + "/below");
   source_->let_appear("late");
-  const NodeId side = reconciler_.plant(home_.at("side"), identity("side"), {});
+  const NodeId side = reconciler_.add_root(home_.at("side"), identity("side"), {});
   while (reconciler_.crawl()) {
   }
   EXPECT_EQ(tree_.others(), 2U + 2 * kDirectories + 1);
@@ -270,12 +270,12 @@ class RulesInSlicesTest : public ReconcilerTest {
     return count;
   }
 
-  NodeId plant(const std::string& name) {
+  NodeId add_root(const std::string& name) {
     WatchOptions options;
     options.gitignore = true;
     RootOptions root;
     root.filter = Filter(options);
-    return reconciler_.plant(home_.at(name), identity(name), root);
+    return reconciler_.add_root(home_.at(name), identity(name), root);
   }
   std::size_t crawl_steps() {
     std::size_t steps = 1;
@@ -290,7 +290,7 @@ TEST_F(RulesInSlicesTest, ACrawlParsesTheFilesOfADirectoryInSteps) {
   make_repository("repository");
   home_.write("repository/x");
   home_.write("repository/y");
-  const NodeId root = plant("repository");
+  const NodeId root = add_root("repository");
   EXPECT_GE(crawl_steps(), least);
   EXPECT_EQ(tree_.child(root, "x"), kNoNode);
   EXPECT_NE(tree_.child(root, "y"), kNoNode);
@@ -298,7 +298,7 @@ TEST_F(RulesInSlicesTest, ACrawlParsesTheFilesOfADirectoryInSteps) {
 
 TEST_F(RulesInSlicesTest, ARoundDecidesNothingElseBeforeTheFilesAreParsed) {
   home_.directory("repository");
-  const NodeId root = plant("repository");
+  const NodeId root = add_root("repository");
   crawl_steps();
   home_.write("repository/.gitignore", patterns("new"));
   home_.write("repository/x");
@@ -313,7 +313,7 @@ TEST_F(RulesInSlicesTest, ARoundDecidesNothingElseBeforeTheFilesAreParsed) {
 
 TEST_F(RulesInSlicesTest, ADirectoryThatIsGoneBeforeItsFilesAreParsedLeavesNothing) {
   home_.directory("repository");
-  const NodeId root = plant("repository");
+  const NodeId root = add_root("repository");
   crawl_steps();
   home_.directory("repository/d");
   home_.write("repository/d/.gitignore", patterns("new"));
@@ -348,7 +348,7 @@ class CostlyRulesTest : public RulesInSlicesTest {
 TEST_F(CostlyRulesTest, AStepOfAListingStopsAtASlice) {
   make_costly("costly");
   for (int i = 0; i < 100; ++i) home_.write("costly/" + name(i));
-  plant("costly");
+  add_root("costly");
   std::uint64_t before = visibility_.steps();
   std::uint64_t largest = 0;
   while (reconciler_.crawl()) {
@@ -361,7 +361,7 @@ TEST_F(CostlyRulesTest, AStepOfAListingStopsAtASlice) {
 
 TEST_F(CostlyRulesTest, EventsAreTakenInOneGoWithoutDecidingOnEach) {
   make_costly("costly");
-  const NodeId root = plant("costly");
+  const NodeId root = add_root("costly");
   crawl_steps();
   visibility_.limit();
   const std::uint64_t before = visibility_.steps();
@@ -439,16 +439,16 @@ class SweepTest : public ReconcilerTest {
     }
     return most;
   }
-  NodeId plant(const std::string& name, bool gitignore = false) {
+  NodeId add_root(const std::string& name, bool gitignore = false) {
     WatchOptions options;
     options.gitignore = gitignore;
     RootOptions root;
     root.filter = Filter(options);
-    const NodeId planted = reconciler_.plant(home_.at(name), identity(name), root);
+    const NodeId added = reconciler_.add_root(home_.at(name), identity(name), root);
     while (reconciler_.crawl()) {
     }
     reconciler_.confirm(inode_clock());
-    return planted;
+    return added;
   }
   void make_files(const std::string& directory) {
     home_.directory(directory);
@@ -467,7 +467,7 @@ class SweepTest : public ReconcilerTest {
 
 TEST_F(SweepTest, EntriesThatAListingDidNotMeetAreCheckedInSteps) {
   make_files("many");
-  plant("many");
+  add_root("many");
   for (int i = 0; i < kEntries; ++i) home_.remove("many/" + std::to_string(i));
   reconciler_.distrust_everything();
   EXPECT_LE(most_added(), 600U);
@@ -478,7 +478,7 @@ TEST_F(SweepTest, AnEntryThatLeavesTheTreeMeanwhileDoesNotEndTheSweep) {
   for (const int parity : {0, 1}) {
     const std::string many = "many" + std::to_string(parity);
     make_files(many);
-    const NodeId root = plant(many);
+    const NodeId root = add_root(many);
     for (int i = parity; i < kEntries; i += 2) home_.remove(many + '/' + std::to_string(i));
     reconciler_.distrust_everything();
     reconciler_.begin_round(inode_clock());
@@ -486,7 +486,7 @@ TEST_F(SweepTest, AnEntryThatLeavesTheTreeMeanwhileDoesNotEndTheSweep) {
     while (reconciler_.work() && reconciler_.dirty() < before + 100) {
     }
     for (int i = 1 - parity; i < kEntries; i += 2) {
-      reconciler_.uproot(tree_.child(root, std::to_string(i)), {.telling = false});
+      reconciler_.remove_root(tree_.child(root, std::to_string(i)), {.telling = false});
       while (reconciler_.departing()) reconciler_.depart();
     }
     while (reconciler_.work()) {
@@ -499,7 +499,7 @@ TEST_F(SweepTest, AnEntryThatLeavesTheTreeMeanwhileDoesNotEndTheSweep) {
 TEST_F(SweepTest, RulesThatChangeHaveTheDirectoriesBelowListedInSteps) {
   for (int i = 0; i < 1000; ++i) home_.directory("wide/d/" + std::to_string(i) + "/e");
   for (const char* name : {"wide/x", "wide/d/7/x", "wide/d/8/e/x"}) home_.write(name);
-  const NodeId root = plant("wide", true);
+  const NodeId root = add_root("wide", true);
   home_.write("wide/.gitignore", "x\n");
   reconciler_.touch(root, ".gitignore", hint::kCreated);
   EXPECT_LE(most_added(), 600U);
@@ -547,7 +547,7 @@ TEST_F(FullTreeTest, WhatDoesNotFitIsSaidAndFoundWhenThereIsRoom) {
 TEST_F(FullTreeTest, ACrawlThatDoesNotFitSaysSoAndEnds) {
   home_.directory("side/below");
   for (int i = 0; i < 10; ++i) home_.write("side/below/" + std::to_string(i));
-  reconciler_.plant(home_.at("side"), identity("side"), {});
+  reconciler_.add_root(home_.at("side"), identity("side"), {});
   while (reconciler_.crawl()) {
   }
   EXPECT_EQ(std::exchange(told_, {}), (Told{"unreadable side/below eoverflow"}));

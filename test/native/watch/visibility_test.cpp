@@ -16,7 +16,7 @@ class DeepTreeTest : public testing::Test {
   DeepTreeTest() {
     WatchOptions options;
     options.gitignore = true;
-    visibility_.plant(root_, false, Filter(options), nullptr);
+    visibility_.add_root(root_, false, Filter(options), nullptr);
   }
 
   // One directory below the other.

@@ -1,0 +1,29 @@
+// Whether rounds get on: a round that defers work to the next one and changes nothing would be
+// followed by rounds like it without end. After several of these, deferred work waits for a timer.
+#pragma once
+
+namespace lookout {
+
+class RoundProgress {
+ public:
+  void begin_round() {
+    stuck_rounds_ = deferred_ && !changed_ ? stuck_rounds_ + 1 : 0;
+    deferred_ = changed_ = false;
+  }
+  // This round has deferred work to a later one.
+  void defer() { deferred_ = true; }
+  bool has_deferred() const { return deferred_; }
+  // This round has changed the tree, or has come further in another way.
+  void change() { changed_ = true; }
+
+  bool is_stuck() const { return stuck_rounds_ >= kStuckRounds; }
+
+ private:
+  static constexpr int kStuckRounds = 4;
+
+  bool deferred_ = false;
+  bool changed_ = false;
+  int stuck_rounds_ = 0;  // consecutive rounds that deferred work and changed nothing
+};
+
+}  // namespace lookout
