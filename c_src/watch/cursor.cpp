@@ -268,13 +268,15 @@ void Cursor::begin_save(std::uint64_t seq) {
     return;
   }
   // NOLINTNEXTLINE(modernize-make-unique): a TreeSaver cannot be moved
-  saving_.reset(new Saving{
-      seq, save.done,
-      TreeSaver(
-          tree_, std::move(saved), std::move(nodes),
-          [this](NodeId node) { return reconciler_.moments().blind_since(node); },
-          [held = reconciler_.held_entries()](NodeId node) { return held.contains(node); }),
-      std::move(file), false});
+  saving_.reset(
+      new Saving{seq, save.done,
+                 TreeSaver(
+                     tree_, std::move(saved), std::move(nodes),
+                     [this](NodeId node) { return reconciler_.moments().blind_since(node); },
+                     [waiting = reconciler_.waiting_entries()](NodeId node) {
+                       return waiting.contains(node);
+                     }),
+                 std::move(file), false});
   give_up_.set(kGiveUp, [this] {
     if (!saving_) return;
     saving_->file->give_up();

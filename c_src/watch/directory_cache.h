@@ -42,6 +42,7 @@ class DirectoryCache {
   std::variant<DirectoryFd, OpenFailure> open(NodeId directory);
 
   void drop(NodeId directory);
+  void forget_directory(NodeId directory) { drop(directory); }
   void drop_all();
   // Called when an event of this directory was read. rest() then keeps its descriptor open, so that
   // a directory that changes steadily is not opened again each time.

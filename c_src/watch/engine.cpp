@@ -157,7 +157,7 @@ class Engine::Impl : private ChangeSink {
     reconciler_.retry();
     roots_.doubt_unwatched();
     // The kernel queues IN_CLOSE_WRITE a moment before the file has one writer less: check again.
-    reconciler_.look_at_held();
+    reconciler_.check_waiting_files();
     syncs_.push_back({reconciler_.round() + kSyncRounds, roots_.last_check(), std::move(done)});
     schedule();
   }
@@ -196,9 +196,9 @@ class Engine::Impl : private ChangeSink {
     info.batches = batcher_.seq();
     info.events = batcher_.events();
     info.overflows = overflows_;
-    info.rescans = reconciler_.rescans();
+    info.rescans = reconciler_.hints().rescans();
     info.dirty = reconciler_.dirty();
-    info.held = reconciler_.held();
+    info.held = reconciler_.waiting_files();
     info.credit = batcher_.credit();
     info.entry_checks = reconciler_.checks();
     info.root_checks = roots_.last_check();
@@ -276,9 +276,9 @@ class Engine::Impl : private ChangeSink {
   // dirty: an ignored file that changes all the time must not delay the report of other files.
   template <class F>
   void delaying(F take) {
-    const std::uint64_t before = reconciler_.dirtied();
+    const std::uint64_t before = reconciler_.hints().additions();
     take();
-    if (reconciler_.dirtied() != before) settle_time_.hinted();
+    if (reconciler_.hints().additions() != before) settle_time_.hinted();
   }
 
   void drain() {
@@ -287,13 +287,13 @@ class Engine::Impl : private ChangeSink {
       wakeups_.hinted();
       if (!hint.overflow) {
         paths_.take(hint);
-        delaying([&] { reconciler_.take(hint); });
+        delaying([&] { reconciler_.hints().take(hint); });
         return;
       }
       settle_time_.hinted();
       ++overflows_;
       overflow_untold_ = true;
-      reconciler_.distrust_everything();
+      reconciler_.hints().distrust_everything();
       paths_.doubt_all();
       roots_.doubt_all();
     });
@@ -373,8 +373,8 @@ class Engine::Impl : private ChangeSink {
       cursor_.begin_save(batcher_.seq());
       return true;
     }
-    if (reconciler_.departing() && !reconciler_.departure_reports()) {
-      reconciler_.depart();
+    if (reconciler_.is_removing() && !reconciler_.reports_removal()) {
+      reconciler_.removal_step();
       return true;
     }
     if (!batcher_.has_credit() || !listener_.has_room()) {
@@ -383,9 +383,9 @@ class Engine::Impl : private ChangeSink {
     if (std::exchange(overflow_untold_, false)) tell_overflow();
     // If two roots may report the same paths, the deletions of one are reported before the entries
     // of a new one.
-    const bool ordered = reconciler_.departs_urgently() || roots_.has_untold();
-    if (reconciler_.departing() && (turn_ || ordered)) {
-      reconciler_.depart();
+    const bool ordered = reconciler_.removes_urgently() || roots_.has_untold();
+    if (reconciler_.is_removing() && (turn_ || ordered)) {
+      reconciler_.removal_step();
       return true;
     }
     if (const auto telling = roots_.tell()) {
@@ -393,7 +393,7 @@ class Engine::Impl : private ChangeSink {
       if (node != kNoNode) change({Change::created, tree_.type(node), tree_.path(node), {}});
       return true;
     }
-    return reconcile_step() || roots_.check_due() || reconciler_.departing();
+    return reconcile_step() || roots_.check_due() || reconciler_.is_removing();
   }
 
   bool check_roots() {
@@ -420,7 +420,7 @@ class Engine::Impl : private ChangeSink {
       observe();
       if (is_settled()) return true;
     }
-    return cursor_.is_save_overdue() && !roots_.has_untold() && !reconciler_.departing() &&
+    return cursor_.is_save_overdue() && !roots_.has_untold() && !reconciler_.is_removing() &&
            !roots_.roots().any(Root::Phase::leaving);
   }
 
@@ -480,7 +480,7 @@ class Engine::Impl : private ChangeSink {
   void end_round() {
     in_round_ = false;
     last_work_ = Clock::now();
-    if (!wakeups_.must_retry() && !reconciler_.departing()) {
+    if (!wakeups_.must_retry() && !reconciler_.is_removing()) {
       answer_syncs([this](const Sync& sync) {
         return sync.round <= reconciler_.round() && roots_.is_checked(sync.check);
       });
@@ -490,7 +490,7 @@ class Engine::Impl : private ChangeSink {
   // Whether a round may begin: neither a sync, a save nor work without a hint waits for the settle
   // time.
   bool is_quiet() {
-    return !syncs_.empty() || cursor_.is_save_due() || !reconciler_.hinted() ||
+    return !syncs_.empty() || cursor_.is_save_due() || !reconciler_.hints().any() ||
            settle_time_.is_over();
   }
 

@@ -77,8 +77,8 @@ Entry Lister::entry(NodeId node) {
   if (!with_stat_) return entry;
   const auto opened = reconciler_->open(tree_->parent(node));
   if (!std::holds_alternative<DirectoryFd>(opened)) return entry;
-  const auto looked = reconciler_->look_in(tree_->parent(node), std::get<DirectoryFd>(opened),
-                                           std::string(tree_->name(node)));
+  const auto looked = reconciler_->read_entry(tree_->parent(node), std::get<DirectoryFd>(opened),
+                                              std::string(tree_->name(node)));
   if (const Look* seen = std::get_if<Look>(&looked)) {
     entry.stat = EntryStat{seen->size, seen->mtime, seen->mode};
   }

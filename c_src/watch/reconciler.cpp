@@ -1,12 +1,12 @@
-// Rounds, and checks of single entries.
 #include "watch/reconciler.h"
 
-#include <fcntl.h>
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <cerrno>
+#include <iterator>
 #include <utility>
+
+#include "watch/content_marks.h"
 
 namespace lookout {
 namespace {
@@ -19,418 +19,304 @@ std::size_t directories_to_keep() {
   return std::clamp<std::size_t>(limit.rlim_cur / 4, 8, kMostOpenDirectories);
 }
 
-// Empties a container and frees the memory that it kept for many elements.
-template <class Container>
-void clear_and_free(Container& container) {
-  Container().swap(container);
-}
-
 }  // namespace
+
+// --- parts -------------------------------------------------------------------------------------
+
+Reconciler::Records::Records(Tree& tree, ChangeSink& sink)
+    : roots(tree),
+      moments(tree, roots),
+      retries(tree),
+      queue(tree, sink),
+      notices(tree, sink),
+      hard_links(tree, queue),
+      departures(tree, queue, progress) {}
+
+Reconciler::Disk::Disk(Reconciler& owner, PathWatches& paths)
+    : directories(owner.tree_, directories_to_keep(), owner.mounts_, read_ahead),
+      links(owner.tree_, paths),
+      files(owner.tree_, owner.visibility_, owner.records_.roots, owner.source_, owner.mounts_,
+            owner.records_.notices) {}
+
+Reconciler::Checks::Checks(Reconciler& owner, PathWatches& paths)
+    : writers(owner.tree_, owner.records_.roots, owner.disk_.directories),
+      watcher(owner.tree_, owner.records_.roots, owner.source_, owner.disk_.file_systems,
+              owner.disk_.files, owner.records_.moments, owner.records_.retries, owner.failures_,
+              owner.records_.notices),
+      reader(owner.tree_, owner.visibility_, owner.records_.roots, owner.mounts_,
+             owner.disk_.directories, owner.disk_.links, owner.disk_.files, owner.hints_,
+             owner.records_.retries, owner.records_.progress, owner.records_.queue),
+      renames(owner.tree_, owner.records_.roots, owner.disk_.directories, owner.records_.moments,
+              owner.records_.departures, reader),
+      owners(owner.tree_, owner.source_, paths, owner.records_.progress, owner.records_.hard_links,
+             owner.records_.departures, owner.round_.listings, owner.crawl_.listings,
+             NodeOwners::Owners(owner.disk_.links, owner.disk_.directories, owner.disk_.files,
+                                owner.records_.retries, owner.records_.moments, owner.visibility_,
+                                owner.records_.notices, owner.round_.listings,
+                                owner.crawl_.listings, owner.round_.rules, owner.crawl_.rules)),
+      comparison(owner.tree_, owner.records_.roots, owner.disk_.directories, owner.records_.moments,
+                 owner.records_.retries, owner.hints_, owner.records_.hard_links, writers, watcher,
+                 reader, owner.failures_),
+      changes(owner.tree_, owner.visibility_, owner.records_.roots, owner.records_.moments,
+              owner.records_.retries, owner.records_.queue, owner.hints_, owner.records_.hard_links,
+              owner.records_.departures, writers, owner.failures_, renames, comparison, owners),
+      blockers(owner.tree_, owner.disk_.directories, owner.records_.retries, owner.records_.queue,
+               owner.records_.departures, writers, reader, owner.failures_, renames, changes,
+               owners),
+      check(owner.tree_, owner.visibility_, owner.disk_.directories, owner.records_.progress,
+            owner.records_.queue, owner.hints_, owner.records_.hard_links,
+            owner.records_.departures, writers, reader, owner.failures_, owner.records_.notices,
+            comparison, changes) {}
+
+Reconciler::Scan::Scan(Reconciler& owner, Agenda& agenda, ChangeSink* sink, EntryLoader* loader)
+    : listings(owner.tree_),
+      rules(owner.tree_, owner.visibility_, owner.mounts_, owner.checks_.reader, owner.failures_,
+            owner.records_.retries, owner.records_.notices, owner.sink_, agenda),
+      reporter(owner.tree_, sink, owner.records_.progress),
+      pass{agenda, rules, reporter},
+      starter(owner.tree_, owner.visibility_, owner.mounts_, owner.records_.roots,
+              owner.disk_.directories, owner.disk_.read_ahead, owner.records_.moments,
+              owner.records_.progress, owner.checks_.watcher, owner.failures_,
+              owner.checks_.comparison, owner.checks_.check, loader, pass, listings),
+      directories(owner.tree_, owner.visibility_, owner.mounts_, owner.records_.roots,
+                  owner.records_.moments, owner.records_.queue, owner.records_.departures,
+                  owner.failures_, owner.checks_.reader, owner.checks_.check, loader, pass,
+                  listings, starter) {}
 
 Reconciler::Reconciler(Tree& tree, Visibility& visibility, HintSource& source, PathWatches& paths,
                        RemoteMounts& mounts, ChangeSink& sink)
     : tree_(tree),
       visibility_(visibility),
       source_(source),
-      paths_(paths),
       mounts_(mounts),
       sink_(sink),
-      roots_(tree),
-      moments_(tree, roots_),
-      retries_(tree),
-      round_queue_(tree, sink),
-      directories_(tree, directories_to_keep(), mounts, read_ahead_) {}
+      records_(tree, sink),
+      disk_(*this, paths),
+      agendas_(tree),
+      hints_(tree, visibility, mounts, disk_.directories, disk_.file_systems, disk_.files,
+             records_.moments, agendas_.round, sink),
+      failures_(tree, mounts, disk_.directories, hints_, records_.moments, records_.retries,
+                records_.progress, records_.queue, records_.notices, sink),
+      checks_(*this, paths),
+      loader_(tree, records_.roots, disk_.directories, hints_, records_.hard_links, checks_.reader,
+              failures_, checks_.comparison, agendas_.crawl),
+      round_(*this, agendas_.round, &sink, nullptr),
+      crawl_(*this, agendas_.crawl, nullptr, &loader_) {}
 
 // --- rounds ------------------------------------------------------------------------------------
 
 bool Reconciler::work() {
-  if (!doomed_.empty()) {
-    delete_from(doomed_);
+  if (records_.departures.any_deletions()) {
+    erase(records_.departures.next_deletion());
     return true;
   }
-  if (!round_queue_.empty()) {
-    look(round_queue_.take());
+  if (!records_.queue.empty()) {
+    checks_.check.check(records_.queue.take(), round_.pass);
     return true;
   }
-  if (pass_on_step() || list_step(agenda_, 1) || settle()) return true;
+  if (records_.hard_links.step() || round_.directories.step(1) || settle()) return true;
   // Every hint that was queued when this round began has been processed.
-  if (!progress_.has_deferred() && blockade_.empty() && !must_retry()) {
-    moments_.end_clean_round();
+  if (!records_.progress.has_deferred() && !records_.departures.any_blocked() && !must_retry()) {
+    records_.moments.end_clean_round();
   }
   return false;
+}
+
+// The round has nothing else to check: ends blocks, and deletes what nothing waits for. Returns
+// true if there is more work now.
+bool Reconciler::settle() {
+  return checks_.blockers.step(round(), round_.pass) || records_.departures.queue_expired(round());
 }
 
 void Reconciler::begin_round(std::int64_t drained) {
-  ++round_;
-  content_told_.clear();
-  trail_.prune(round_);
-  passed_on_.clear();
-  name_checks_.clear();
-  progress_.begin_round();
-  moments_.begin_round(drained);
+  records_.progress.begin_round();
+  records_.moments.begin_round(drained);
+  records_.hard_links.begin_round();
+  checks_.renames.begin_round();
+  hints_.begin_round(round());
 
-  // Both add to next_, which merges them with newer hints about the same places: a write and a
-  // removal are then checked as one.
-  retry_names();
-  take_doubted_links();
-  for (DirtyName& entry : next_.take()) round_queue_.add(std::move(entry));
-  pass_on_unnamed();
-  for (const NodeId directory : retries_.take_deferred()) queue_listing(directory, false);
+  // Both add to the dirty names, which merge them with newer hints about the same places: a write
+  // and a removal are then checked as one.
+  for (const DirtyName& name : records_.retries.take_names()) {
+    hints_.touch(name.directory, name.name, name.hints);
+  }
+  for (const auto& [directory, name] : disk_.links.take_doubted()) hints_.add(directory, name, 0);
+  for (DirtyName& name : hints_.take_names()) records_.queue.add(std::move(name));
+  for (const auto& [identity, hints] : hints_.take_unnamed()) {
+    records_.hard_links.pass_on_to_all(identity, hints);
+  }
+  for (const NodeId directory : records_.retries.take_deferred()) {
+    agendas_.round.add(directory, false);
+  }
 }
 
 bool Reconciler::unsettled() const {
-  return hinted() || !round_queue_.empty() || !passing_on_.empty() || !agenda_.empty() ||
-         !parked_.empty() || !blockade_.empty() || retries_.any_deferred() || !doomed_.empty() ||
-         !departing_.empty() || !doubted_links_.empty();
-}
-
-void Reconciler::rest() {
-  directories_.rest();
-  read_ahead_.rest();
-  source_.leave();
-  // Frees the memory of a large round.
-  retries_.rest();
-  constexpr std::size_t kMany = 4096;
-  for (std::vector<NodeId>* ids : {&agenda_.directories, &crawling_.directories}) {
-    if (ids->empty() && ids->capacity() > kMany) clear_and_free(*ids);
-  }
-  if (parked_.empty() && parked_.capacity() > kMany) clear_and_free(parked_);
-  for (std::vector<Doomed>* doomed : {&doomed_, &departing_}) {
-    if (doomed->empty() && doomed->capacity() > kMany) clear_and_free(*doomed);
-  }
-  if (content_told_.bucket_count() > kMany) clear_and_free(content_told_);
+  return hints_.any() || !records_.queue.empty() || records_.hard_links.waiting() > 0 ||
+         !agendas_.round.empty() || !round_.listings.empty() || records_.departures.any() ||
+         records_.retries.any_deferred() || disk_.links.any_doubted();
 }
 
 std::uint64_t Reconciler::dirty() const {
-  return next_.size() + round_queue_.size() + agenda_.directories.size() + retries_.waiting() +
-         agenda_.listings.size() + unnamed_.size() + passing_on_.size();
+  return hints_.size() + records_.queue.size() + agendas_.round.size() +
+         records_.retries.waiting() + round_.listings.size() + records_.hard_links.waiting();
 }
 
-// --- checks of single entries ------------------------------------------------------------------
+void Reconciler::rest() {
+  disk_.directories.rest();
+  disk_.read_ahead.rest();
+  source_.leave();
+  agendas_.round.rest();
+  agendas_.crawl.rest();
+  records_.retries.rest();
+  records_.departures.rest();
+  records_.hard_links.rest();
+}
 
-void Reconciler::look(DirtyName dirty) {
-  ++checks_;
-  held_since_.reset();
-  if (!held_.empty()) no_longer_held(dirty);
-  const NodeId directory = dirty.directory;
-  if (!tree_.alive(directory) || !tree_.is_directory(directory)) return;
-  if (tree_.has(directory, DirMark::opaque) || is_departing(directory)) return;
+// --- checks without a hint ---------------------------------------------------------------------
 
-  const auto opened = directories_.open(directory);
-  if (const auto* failure = std::get_if<OpenFailure>(&opened)) {
-    put_off(dirty, *failure);
-    return;
-  }
-  if (visibility_.names_rules(directory, dirty.name)) {
-    const std::optional<int> code = load_rules(directory, std::get<DirectoryFd>(opened));
-    if (!code) {
-      --checks_;
-      round_queue_.add_first(std::move(dirty));
-      return;
+void Reconciler::poll() {
+  for (const NodeId directory : records_.retries.polled_directories()) {
+    if (tree_.has(directory, DirMark::opaque)) {
+      hints_.touch(tree_.parent(directory), tree_.name(directory), 0);
     }
-    if (*code != 0) {
-      retries_.add_later(std::move(dirty));
-      return;
-    }
+    agendas_.round.add(directory, true);
   }
-  const auto looked = look_in(directory, std::get<DirectoryFd>(opened), dirty.name);
-  if (std::holds_alternative<Look>(looked)) reported_.reachable(directory, dirty.name);
-  const NodeId known = tree_.child(directory, dirty.name);
-  if (const Look* seen = std::get_if<Look>(&looked); seen != nullptr && known != kNoNode) {
-    adopt_identity(known, seen->type, seen->identity);
+  for (const auto& [directory, name] : disk_.files.polled()) {
+    hints_.touch(directory, name, hint::kSuspect);
   }
-  if (const int* code = std::get_if<int>(&looked)) {
-    if (*code == ENOENT) {
-      stray(dirty);
-      if (known != kNoNode) left_place(known, dirty.hints);
-    } else {
-      not_looked_at(dirty, std::get<DirectoryFd>(opened), *code);
-    }
-    return;
+  failures_.check_again(agendas_.round);
+}
+
+void Reconciler::retry() {
+  for (const DirtyName& name : records_.retries.take_names()) {
+    hints_.touch(name.directory, name.name, name.hints);
   }
-  const Look& seen = std::get<Look>(looked);
-  if (known == kNoNode) {
-    if ((dirty.hints & hint::kMovedTo) != 0) stray(dirty);
-    appeared(dirty, seen);
-  } else if (tree_.identity(known) == seen.identity && tree_.type(known) == seen.type) {
-    unpark(known);
-    unchanged(known, seen, dirty.hints);
-  } else {
-    stray(dirty);
-    left_place(known, dirty.hints);
-    blockade_.add(known, {dirty, seen.identity, round_});
+  records_.retries.defer_directories();
+}
+
+void Reconciler::answered() {
+  // Do not repeat the notice for a permanently slow mount.
+  if (mounts_.all_prompt()) records_.notices.all_mounts_answer();
+  retry();
+  failures_.check_again(agendas_.round);
+}
+
+void Reconciler::check_waiting_files() {
+  for (const auto& [directory, name] : checks_.writers.places()) hints_.add(directory, name, 0);
+}
+
+void Reconciler::mounted_behind_links(const std::string& place) {
+  for (const auto& [directory, below] : disk_.links.mounted(place)) {
+    hints_.touch_below(directory, below);
   }
 }
 
-// Treats an entry that is not visible as missing.
-std::variant<Look, int> Reconciler::look_in(NodeId directory, const DirectoryFd& fd,
-                                            const std::string& name) {
-  auto looked = look_at(mounts_, fd, name);
-  Look* seen = std::get_if<Look>(&looked);
-  if (roots_.follows(directory)) {
-    if (seen != nullptr && seen->type == EntryType::symlink) {
-      looked = follow({directory, name}, fd, *seen);
-      seen = std::get_if<Look>(&looked);
-    } else if (seen != nullptr || std::get<int>(looked) == ENOENT) {
-      unfollow_link({directory, name});
-    }
-  }
-  // A single file may be named by a symbolic link.
-  const Visibility::Names* const single = visibility_.single_names(directory);
-  if (single != nullptr && single->contains(name) && seen != nullptr &&
-      seen->type == EntryType::symlink) {
-    looked = look_through(mounts_, fd, name);
-    seen = std::get_if<Look>(&looked);
-  }
-  if (!files_.empty() || (seen != nullptr && (seen->mounted || seen->linked))) {
-    looked = look_at_elsewhere({directory, name}, fd, looked);
-    seen = std::get_if<Look>(&looked);
-  }
-  if (seen != nullptr && !visibility_.shows(directory, name, seen->type)) {
-    // The directory is not visible here. The link itself may be visible, once another place reports
-    // the directory: records the target for that.
-    const auto link = seen->linked ? links_.find({directory, name}) : links_.end();
-    if (link != links_.end()) report_elsewhere(*link->second, seen->identity);
-    return ENOENT;
-  }
-  return looked;
+// --- roots -------------------------------------------------------------------------------------
+
+NodeId Reconciler::add_root(const std::string& path, Identity identity, RootOptions options) {
+  const NodeId root = tree_.add_root(path, identity);
+  visibility_.add_root(root, options.single_files, options.filter, options.above);
+  options.crawl_began = inode_clock();
+  records_.roots.add(root, std::move(options));
+  checks_.reader.found_in_place(root);
+  records_.hard_links.forget_compared();
+  records_.moments.doubt();
+  agendas_.crawl.add(root, false);
+  return root;
 }
 
-// `node` is no longer at its place. If it was deleted, the content is still visible through its
-// other links, so they get the hints about it.
-void Reconciler::left_place(NodeId node, Hints hints) {
-  if ((hints & hint::kContent) != 0 && (hints & hint::kPassedOn) == 0) {
-    pass_on(node, hints & hint::kContent);
-  }
-  // The entry must still be compared, wherever it turns up.
-  if ((hints & hint::kCompare) != 0) mark(node, hint::kWritten);
-  if ((hints & hint::kSuspect) != 0) tree_.set(node, Mark::missed);
-  park(node);
-}
-
-// The entry that the tree has is still at its place: checks whether it has changed.
-void Reconciler::unchanged(NodeId node, const Look& seen, Hints hints) {
-  if (tree_.is_directory(node)) {
-    unchanged_directory(node, seen, hints);
-    return;
-  }
-  if (tree_.has(node, Mark::written)) hints |= hint::kWritten;
-  if (tree_.has(node, Mark::altered)) hints |= hint::kAttributes;
-  if (tree_.has(node, Mark::missed)) hints |= hint::kUnpaired;
-  for (const Mark mark : {Mark::written, Mark::altered, Mark::missed}) tree_.set(node, mark, false);
-  const bool compared = (hints & (hint::kClosed | hint::kPassedOn)) != 0;
-  const auto told = content_told_.find(node);
-  const bool told_attributes = told != content_told_.end() && !told->second;
-  // An attribute change reported earlier in this round for a file with several links may have
-  // hidden a change of content.
-  const bool written =
-      was_written(moments_.known(node), seen, hints) || (told_attributes && compared);
-  if (has_other_mode(moments_.known(node), seen)) hints |= hint::kAttributes;
-  const bool changed = written || (hints & hint::kAttributes) != 0;
-  if (changed && roots_.any_waits()) {
-    const Hints kept = hints | (written ? hint::kWritten : 0);
-    if (hold({tree_.parent(node), std::string(tree_.name(node)), kept}, seen)) return;
-  }
-  // Do not store a state that was not reported. A file with other links may have changed without an
-  // event, and so may a file that was moved away and whose return no event has reported yet.
-  const bool away = (hints & (hint::kMovedFrom | hint::kDeleted)) != 0 &&
-                    (hints & (hint::kMovedTo | hint::kCreated)) == 0;
-  const bool learnt = !away && (changed || seen.links == 1);
-  if (written || learnt || tree_.signature(node) != 0) set_signature(node, seen);
-  if (!changed) return;
-  if (seen.links > 1) {
-    if (told != content_told_.end() && (told->second || !written)) return;
-    content_told_[node] = written;
-    if ((hints & hint::kPassedOn) == 0) {
-      pass_on(node, written ? hint::kWritten : hint::kAttributes);
-    }
-  }
-  tell(written ? Change::modified : Change::attributes, node);
-}
-
-void Reconciler::unchanged_directory(NodeId node, const Look& seen, Hints hints) {
-  const auto mode = static_cast<std::uint16_t>(seen.mode & 07777);
-  // A link may have replaced the directory that it leads to, or the directory the link.
-  tree_.set(node, DirMark::linked, seen.linked);
-  tree_.set(node, DirMark::mounted, seen.mounted);
-  if ((hints & hint::kAttributes) != 0) {
-    tree_.set_mode(node, mode);
-    tell(Change::attributes, node);
-    revive(node);
-  } else {
-    compare_mode(node, mode);
-  }
-  if (tree_.has(node, DirMark::opaque)) return watch_opaque(node);
-  if (tree_.has(node, DirMark::polled)) return;
-  if (tree_.watch(node) < 0 || tree_.has(node, DirMark::stale)) queue_listing(node, false);
-}
-
-// An entry exists on disk at a place that is free in the tree.
-void Reconciler::appeared(const DirtyName& place, const Look& seen) {
-  if (!has_room(place.directory, place.name, seen.identity.device)) return;
-  const NodeId source = find_source(place, seen);
-  if (source == kNoNode && unfinished_) {
-    wait_for_names(place);
-    return;
-  }
-  if (source == kNoNode && undecided_) {
-    retries_.add_later(place);
-    return;
-  }
-  if (source == kNoNode) {
-    if (roots_.any_waits() && hold(place, seen)) return;
-    const NodeId made = create(place.directory, place.name, seen.type, seen.identity);
-    tell(Change::created, made);
-    settle_new(made, seen, place.hints);
-    return;
-  }
-  if (tree_.is_below(place.directory, source)) {
-    // The tree is behind the disk: this directory has left the one that now moves into it. Its own
-    // new place must be found first.
-    for (NodeId at = place.directory; at != source; at = tree_.parent(at)) round_queue_.recheck(at);
-    next_.add(place.directory, place.name, place.hints);
-    progress_.defer();
-    return;
-  }
-  rename(source, place, seen);
-}
-
-void Reconciler::rename(NodeId source, const DirtyName& place, const Look& seen) {
-  Hints hints = place.hints & ~hint::kDeleted;
-  // The hints that were passed on concerned the entry that was at this place before.
-  if ((hints & hint::kPassedOn) != 0) hints &= ~(hint::kContent | hint::kPassedOn | hint::kCompare);
-  if (tree_.has(tree_.parent(source), DirMark::suspect)) hints |= hint::kSuspect;
-  std::string from = tree_.path(source);
-  // A hint that an entry was moved here does not say which inode: the kernel may have reused the
-  // inode number of a deleted file.
-  if (!tree_.is_directory(source) && !is_same_file(moments_.known(source), seen))
-    hints |= hint::kWritten;
-  // A listing met the entry, or a check came before the hint of its move: a hint that an entry was
-  // moved here may concern another one.
-  const Place left{tree_.parent(source), std::string(tree_.name(source))};
-  const Place taken{place.directory, place.name};
-  if ((hints & hint::kMovedTo) == 0 || !trail_.leads(left, taken)) {
-    if ((hints & hint::kUnpaired) == 0) hints = (hints & ~hint::kMovedTo) | hint::kUnpaired;
-    bound_trail();
-    trail_.moved(left, taken, Trail::Known::by_look, round_);
-  }
-  const bool directory = tree_.is_directory(source);
-  const Visibility::View before = directory ? visibility_.view(source) : Visibility::View{};
-  const bool awaits_listing = directory && this->awaits_listing(source);
-  pass_in_sweeps(source);
-  tree_.move(source, place.directory, place.name);
-  tree_.set(source, Mark::seen, false);  // set by the listing of its old directory
-  if (directory && (visibility_.moved(source, before) || awaits_listing)) list_below(source);
-  if (directory) revive(source);  // its old parent may have denied search permission
-  unpark(source);
-  tell(Change::renamed, source, std::move(from));
-  unchanged(source, seen, hints);
-}
-
-NodeId Reconciler::create(NodeId directory, std::string_view name, EntryType type,
-                          Identity identity) {
-  const NodeId made = tree_.add(directory, name, type, identity);
-  if (type == EntryType::directory && roots_.is_flat(directory)) tree_.set(made, DirMark::opaque);
-  return made;
-}
-
-// Lists a new directory, or compares the other links of a new file.
-void Reconciler::settle_new(NodeId node, const Look& seen, Hints hints) {
-  if (tree_.is_directory(node)) {
-    tree_.set_mode(node, static_cast<std::uint16_t>(seen.mode & 07777));
-    tree_.set(node, DirMark::linked, seen.linked);
-    tree_.set(node, DirMark::mounted, seen.mounted);
-    if (!seen.linked) unfollow(node);
-    if (tree_.has(node, DirMark::opaque)) return watch_opaque(node);
-    queue_listing(node, false);
-    return;
-  }
-  set_signature(node, seen);
-  if (seen.links < 2) return;
-  if ((hints & hint::kContent) != 0) {
-    content_told_[node] = true;
-    pass_on(node, hints & hint::kContent);
-  } else if ((hints & hint::kCreated) == 0 && !are_compared(seen)) {
-    // A process may have written through this link before it was moved here, or before a listing
-    // met it.
-    pass_on(node, hint::kClosed | hint::kCompare);
-  }
-}
-
-// Whether an entry whose identity was met elsewhere is still at its own place as well.
-bool Reconciler::stands(NodeId node, Hints hints) {
-  if (tree_.has(node, Mark::parked)) return false;
-  const NodeId directory = tree_.parent(node);
-  const auto opened = directories_.open(directory);
-  if (const auto* failure = std::get_if<OpenFailure>(&opened)) {
-    if (failure->kind == OpenFailure::Kind::failed && is_passing(failure->code)) undecided_ = true;
-    if (failure->kind != OpenFailure::Kind::moved) return true;
-    // The directory has moved, perhaps with this entry in it: check the entry again once the
-    // directory is found.
-    round_queue_.recheck(failure->node);
-    next_.add(directory, tree_.name(node), 0);
-    progress_.defer();
-    return !tree_.is_directory(node) && (hints & hint::kMovedTo) == 0;
-  }
-  const auto looked =
-      look_in(directory, std::get<DirectoryFd>(opened), std::string(tree_.name(node)));
-  if (const int* code = std::get_if<int>(&looked); code != nullptr && *code != ENOENT) {
-    return true;  // no evidence that it is gone
-  }
-  const Look* there = std::get_if<Look>(&looked);
-  if (there != nullptr && there->identity == tree_.identity(node) &&
-      there->type == tree_.type(node)) {
-    return true;
-  }
-  round_queue_.recheck(node);
+bool Reconciler::crawl() {
+  // Each started listing holds a descriptor, and so does each directory that is still to be closed;
+  // descriptors may be scarce.
+  const bool roomy = disk_.directories.capacity() / 8 >= ReadAhead::kDepth;
+  if (crawl_.directories.step(roomy ? ReadAhead::kDepth : 1) || loader_.load_link()) return true;
+  disk_.read_ahead.rest();
   return false;
 }
 
-// Defers a check that cannot be made yet.
-void Reconciler::put_off(const DirtyName& dirty, const OpenFailure& failure) {
-  switch (failure.kind) {
-    case OpenFailure::Kind::moved:
-      round_queue_.recheck(failure.node);
-      progress_.defer();
-      if (!progress_.is_stuck()) {
-        touch(dirty.directory, dirty.name, dirty.hints);
-      } else {
-        retries_.add_later(dirty);
-      }
-      break;
-    case OpenFailure::Kind::denied:
-      denied(dirty.directory, failure.node, failure.code);
-      break;
-    case OpenFailure::Kind::failed:
-      if (is_passing(failure.code)) {
-        retries_.add_later(dirty);
-      } else {
-        give_up(dirty.directory, failure.code);
-      }
-      break;
+void Reconciler::set_rules_above(NodeId root, const ScopePtr& above) {
+  if (!visibility_.set_rules_above(root, records_.roots.of(root).filter, above)) return;
+  agendas_.round.add_all_below(root);
+  sink_.visibility_changed(root);
+}
+
+void Reconciler::show_single(NodeId root, const std::string& name) {
+  visibility_.show_single(root, name);
+  hints_.touch(root, name, 0);
+}
+
+void Reconciler::load_single(NodeId root, const std::string& name) {
+  visibility_.show_single(root, name);
+  if (tree_.child(root, name) == kNoNode) loader_.load(root, name);
+}
+
+// Marks every directory, parents first, to be listed and compared.
+void Reconciler::compare_since(std::int64_t moment,
+                               const std::vector<std::pair<NodeId, std::int64_t>>& moments) {
+  records_.moments.resume(moment, moments);
+  const bool any_flat = records_.roots.any_flat();
+  std::vector<NodeId> all;
+  tree_.for_each_directory([&](NodeId directory) {
+    if (any_flat && !tree_.is_root(directory) && records_.roots.is_flat(tree_.root_of(directory))) {
+      return;
+    }
+    all.push_back(directory);
+  });
+  // A scan takes directories from the end of the agenda.
+  std::for_each(all.rbegin(), all.rend(),
+                [this](NodeId directory) { agendas_.round.add(directory, true); });
+}
+
+void Reconciler::adopt_root(NodeId root, RootOptions options, bool was_recursive) {
+  visibility_.add_root(root, options.single_files, options.filter, options.above);
+  const bool recursive = options.recursive;
+  records_.roots.add(root, std::move(options));
+  records_.moments.doubt();
+  if (recursive) return;
+  for (NodeId at = tree_.first_child(root); at != kNoNode; at = tree_.next_sibling(at)) {
+    if (!tree_.is_directory(at)) continue;
+    tree_.set(at, DirMark::opaque);
+    if (!was_recursive) continue;
+    for (NodeId below = tree_.first_child(at); below != kNoNode;
+         below = tree_.next_sibling(below)) {
+      remove_root(below, {});
+    }
   }
 }
 
-// Lists a directory and everything below it, since other entries may be visible there now. Each
-// listing queues the next level.
-void Reconciler::list_below(NodeId directory) {
-  if (tree_.has(directory, DirMark::opaque)) return;
-  tree_.set(directory, DirMark::deep);
-  queue_listing(directory, false);
-}
+// --- deletions ---------------------------------------------------------------------------------
 
-// Whether list_below() was called for a directory above and has not reached this one yet.
-bool Reconciler::awaits_listing(NodeId directory) const {
-  for (NodeId at = directory; !tree_.is_root(at);) {
-    at = tree_.parent(at);
-    if (tree_.has(at, DirMark::deep)) return true;
+void Reconciler::remove_root(NodeId node, const Departures::Removal& removal) {
+  records_.departures.remove_root(node, removal);
+  for (Listings* listings : {&round_.listings, &crawl_.listings}) {
+    listings->forget_removed(
+        [this](NodeId directory) { return records_.departures.is_removed(directory); });
   }
-  return false;
 }
 
-void Reconciler::tell(Change change, NodeId node, std::string from) {
-  progress_.change();
-  if (telling_) sink_.change({change, tree_.type(node), tree_.path(node), std::move(from)});
+void Reconciler::removal_step() {
+  erase(records_.departures.next_removal());
+}
+
+void Reconciler::erase(const Departures::Deletion& deletion) {
+  const NodeId node = deletion.node;
+  if (node == kNoNode) return;
+  const bool root = tree_.is_root(node);
+  // Hints about its content that were not processed in time apply to its other links. If hints may
+  // be missing, a process may have written through this link without an event.
+  Hints content = marked_content(tree_, node);
+  if (content == 0 && records_.moments.is_blind(tree_.parent(node))) {
+    content = hint::kClosed | hint::kCompare;
+  }
+  if (content != 0 && !tree_.is_directory(node)) records_.hard_links.pass_on(node, content);
+  if (!root && deletion.reporting) round_.reporter.report(Change::deleted, node);
+  const std::string path = root ? tree_.path(node) : std::string();
+  checks_.owners.erase(node);
+  if (root) {
+    records_.roots.forget_root(node);
+    records_.notices.forget_root(node, path);
+    sink_.root_removed(node);
+  }
 }
 
 }  // namespace lookout

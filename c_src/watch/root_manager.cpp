@@ -98,7 +98,7 @@ bool RootManager::read_rules_above(const Pointer& root) {
     doubt(root);
     return false;
   }
-  for (const std::string& path : above.take_unanswered()) reconciler_.say_unanswered(path);
+  for (const std::string& path : above.take_unanswered()) reconciler_.report_unanswered(path);
   for (const RuleFailure& failure : above.take_failures()) {
     sink_.notice(UnreadableNotice{failure.file, failure.reason()});
   }
@@ -320,7 +320,7 @@ void RootManager::check_present(const Pointer& root, const Result<Target>& found
     not_checked(root, std::get<Error>(found));
   } else if (target == nullptr || !target->only.empty() ||
              (target->identity != tree_.identity(root->node) &&
-              !reconciler_.adopt_identity(root->node, EntryType::directory, target->identity))) {
+              !tree_.adopt_identity(root->node, EntryType::directory, target->identity))) {
     leave(root);
   } else if (!root->is_base && is_covered(*root)) {
     root->moved = true;
@@ -351,7 +351,7 @@ void RootManager::check_absent(const Pointer& root, const Result<Target>& found)
   }
   // A change on the path that a link leads to causes no event on the link.
   if (root->joined && root->target.linked && !tree_.has(root->base->node, DirMark::polled)) {
-    reconciler_.touch(root->base->node, path_below(root->path, root->base->path), 0);
+    reconciler_.hints().touch(root->base->node, path_below(root->path, root->base->path), 0);
   }
   if (root->base && gone) return compare_presence(*root, gone);
   if (root->base && error == nullptr && !root->target.only.empty()) return join_base(root);
@@ -379,7 +379,7 @@ void RootManager::compare_presence(Root& root, bool gone) {
 void RootManager::not_checked(const Pointer& root, const Error& error) {
   if (error.reason == "etimedout") {
     unwatched_.insert(root);
-    reconciler_.say_unanswered(root->path);
+    reconciler_.report_unanswered(root->path);
     return;
   }
   const bool transient = is_transient(error);
@@ -468,17 +468,17 @@ void RootManager::take_over(const Pointer& root) {
 // Gives up the node of a root; root_removed() follows when its entries are deleted.
 void RootManager::leave(const Pointer& root) {
   const bool telling = root->phase == Root::Phase::telling;
-  Reconciler::Departure departure;
-  departure.telling = telling || root->phase == Root::Phase::told;
-  departure.urgent = root->moved || root->nested;
-  if (telling) departure.untold = root->cursor;
-  root->reported = departure.telling;
+  Departures::Removal removal;
+  removal.reporting = telling || root->phase == Root::Phase::told;
+  removal.urgent = root->moved || root->nested;
+  if (telling) removal.unreported = root->cursor;
+  root->reported = removal.reporting;
   for (const auto& [name, member] : root->members) {
     if (root->moved && tree_.child(root->node, name) != kNoNode) hand_over(*member);
   }
   doubted_while_telling_.erase(root);  // root_removed() asks for a check
   roots_.enter(root, Root::Phase::leaving);
-  reconciler_.remove_root(root->node, departure);
+  reconciler_.remove_root(root->node, removal);
 }
 
 void RootManager::root_removed(NodeId node) {
@@ -633,7 +633,7 @@ void RootManager::mounted(const std::vector<std::string>& places, bool changed) 
       const auto [first, last] = by_real_.equal_range(at);
       for (auto entry = first; entry != last; ++entry) {
         const NodeId node = entry->second->node;
-        if (node != kNoNode) reconciler_.touch_below(node, path_below(place, at));
+        if (node != kNoNode) reconciler_.hints().touch_below(node, path_below(place, at));
       }
     }
     reconciler_.mounted_behind_links(place);
@@ -655,7 +655,7 @@ void RootManager::printed(const std::string& path) {
   for (const Pointer& root : roots_.all()) {
     if (root->options.backend != Backend::fswatch || root->node == kNoNode) continue;
     if (!root->real.empty() && is_path_below(path, root->real)) {
-      reconciler_.touch_below(root->node, path_below(path, root->real));
+      reconciler_.hints().touch_below(root->node, path_below(path, root->real));
     }
   }
 }

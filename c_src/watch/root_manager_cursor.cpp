@@ -44,7 +44,7 @@ void RootManager::adopt_directory(const Pointer& root, const SnapshotHeader& hea
     const Result<Target> found = probe_at(saved.path);
     const Target* target = std::get_if<Target>(&found);
     if (target != nullptr && target->only.empty()) {
-      reconciler_.adopt_identity(node, EntryType::directory, target->identity);
+      tree_.adopt_identity(node, EntryType::directory, target->identity);
     }
   }
   root->target = {saved.path, {}, tree_.identity(node), false};
@@ -61,7 +61,7 @@ void RootManager::adopt_directory(const Pointer& root, const SnapshotHeader& hea
   }
   RootOptions options = root_options(*root, std::move(above));
   options.crawl_began = header.moment;
-  reconciler_.adopt(node, std::move(options), saved.recursive);
+  reconciler_.adopt_root(node, std::move(options), saved.recursive);
   roots_.add(root);
   doubt(root);
 }

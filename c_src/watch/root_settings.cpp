@@ -44,4 +44,11 @@ std::optional<std::int64_t> RootSettings::crawl_began(NodeId node) const {
   return root->second.crawl_began;
 }
 
+NodeId add_entry(Tree& tree, const RootSettings& roots, NodeId directory, std::string_view name,
+                 EntryType type, Identity identity) {
+  const NodeId made = tree.add(directory, name, type, identity);
+  if (type == EntryType::directory && roots.is_flat(directory)) tree.set(made, DirMark::opaque);
+  return made;
+}
+
 }  // namespace lookout

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 #include <unordered_map>
 
 #include "ignore/scope.h"
@@ -56,5 +57,9 @@ class RootSettings {
   bool any_follows_ = false;  // some root follows symbolic links, or did
   bool any_waits_ = false;    // some root waits for writers, or did
 };
+
+// Adds an entry to the tree, and marks a directory whose entries its root does not report.
+NodeId add_entry(Tree& tree, const RootSettings& roots, NodeId directory, std::string_view name,
+                 EntryType type, Identity identity);
 
 }  // namespace lookout

@@ -1,15 +1,21 @@
-// Whether rounds get on: a round that defers work to the next one and changes nothing would be
-// followed by rounds like it without end. After several of these, deferred work waits for a timer.
+// The number of the round, and whether rounds get on: a round that defers work to the next one and
+// changes nothing would be followed by rounds like it without end. After several of these, deferred
+// work waits for a timer.
 #pragma once
+
+#include <cstdint>
 
 namespace lookout {
 
 class RoundProgress {
  public:
   void begin_round() {
+    ++round_;
     stuck_rounds_ = deferred_ && !changed_ ? stuck_rounds_ + 1 : 0;
     deferred_ = changed_ = false;
   }
+  // The number of this round; 0 before the first one.
+  std::uint64_t round() const { return round_; }
   // This round has deferred work to a later one.
   void defer() { deferred_ = true; }
   bool has_deferred() const { return deferred_; }
@@ -21,6 +27,7 @@ class RoundProgress {
  private:
   static constexpr int kStuckRounds = 4;
 
+  std::uint64_t round_ = 0;
   bool deferred_ = false;
   bool changed_ = false;
   int stuck_rounds_ = 0;  // consecutive rounds that deferred work and changed nothing

@@ -143,6 +143,15 @@ void Tree::set_identity(NodeId node, Identity identity) {
   index_identity(node);
 }
 
+bool Tree::adopt_identity(NodeId node, EntryType type, Identity identity) {
+  if (!has(node, Mark::adopts) || this->type(node) != type || !has_room_for(identity.device)) {
+    return false;
+  }
+  set(node, Mark::adopts, false);
+  set_identity(node, identity);
+  return true;
+}
+
 std::vector<std::uint64_t> Tree::devices() const {
   std::vector<std::uint64_t> numbers;
   for (const auto& [number, index] : device_indexes_) numbers.push_back(number);

@@ -60,7 +60,7 @@ bool Visibility::set_rules_above(NodeId root, const Filter& filter, const ScopeP
   return true;
 }
 
-void Visibility::forget(NodeId directory) {
+void Visibility::forget_directory(NodeId directory) {
   roots_.erase(directory);
   found_.erase(directory);
   forget_view(directory);

@@ -61,7 +61,7 @@ class Visibility {
   void show_single(NodeId root, const std::string& name) { roots_.at(root).single.insert(name); }
   void hide_single(NodeId root, const std::string& name);
   // The tree is about to remove this directory.
-  void forget(NodeId directory);
+  void forget_directory(NodeId directory);
 
   // The names to which a root is limited; nullptr for any other directory.
   const Names* single_names(NodeId directory) const;

@@ -60,9 +60,9 @@ void Wakeups::set(bool settled) {
       wake_();
     });
   }
-  if (reconciler_.held() > 0) {
+  if (reconciler_.waiting_files() > 0) {
     hold_.set(kHold, [this] {
-      reconciler_.look_at_held();
+      reconciler_.check_waiting_files();
       wake_();
     });
   }

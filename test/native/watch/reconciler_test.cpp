@@ -105,7 +105,7 @@ class ReconcilerTest : public testing::Test, public ChangeSink {
     hint.hints = hints;
     hint.name = name;
     hint.cookie = cookie;
-    reconciler_.take(hint);
+    reconciler_.hints().take(hint);
   }
 
   // Where nothing is watched.
@@ -236,7 +236,7 @@ TEST_F(ReconcilerTest, NamesOfOneFileAreCheckedInSmallSteps) {
   };
   // Met where the name that left is not known, since events were lost.
   home_.move("in/link7", "in/moved");
-  reconciler_.distrust_everything();
+  reconciler_.hints().distrust_everything();
   const Told told = work();
   EXPECT_EQ(std::count(told.begin(), told.end(), "renamed in/link7 -> in/moved"), 1);
   home_.append("in/link8", "y");
@@ -302,8 +302,8 @@ TEST_F(RulesInSlicesTest, ARoundDecidesNothingElseBeforeTheFilesAreParsed) {
   crawl_steps();
   home_.write("repository/.gitignore", patterns("new"));
   home_.write("repository/x");
-  reconciler_.touch(root, ".gitignore", hint::kCreated);
-  reconciler_.touch(root, "x", hint::kCreated);
+  reconciler_.hints().touch(root, ".gitignore", hint::kCreated);
+  reconciler_.hints().touch(root, "x", hint::kCreated);
   reconciler_.begin_round(inode_clock());
   std::size_t steps = 0;
   while (reconciler_.work()) ++steps;
@@ -317,13 +317,13 @@ TEST_F(RulesInSlicesTest, ADirectoryThatIsGoneBeforeItsFilesAreParsedLeavesNothi
   crawl_steps();
   home_.directory("repository/d");
   home_.write("repository/d/.gitignore", patterns("new"));
-  reconciler_.touch(root, "d", hint::kCreated);
+  reconciler_.hints().touch(root, "d", hint::kCreated);
   reconciler_.begin_round(inode_clock());
   for (int i = 0; i < 3; ++i) reconciler_.work();
   home_.remove("repository/d");
   while (reconciler_.work()) {
   }
-  reconciler_.touch(root, "d", hint::kDeleted);
+  reconciler_.hints().touch(root, "d", hint::kDeleted);
   for (int i = 0; i < 3; ++i) {
     reconciler_.begin_round(inode_clock());
     while (reconciler_.work()) {
@@ -372,7 +372,7 @@ TEST_F(CostlyRulesTest, EventsAreTakenInOneGoWithoutDecidingOnEach) {
     hint.name = file;
     hint.hints = i % 2 == 0 ? hint::kMovedFrom : hint::kMovedTo;
     hint.cookie = static_cast<std::uint32_t>(i / 2 + 1);
-    reconciler_.take(hint);
+    reconciler_.hints().take(hint);
   }
   EXPECT_LE(visibility_.steps() - before, kStepsASlice + 4 * kMostSteps);
   EXPECT_EQ(round(), Told{});
@@ -415,9 +415,9 @@ TEST_F(ReconcilerTest, AnEventOfOneFileAmongManyWithoutANameMarksOneOfItsNames) 
     hint(hint::kAttributes, "#" + std::to_string(file.inode));
   }
   home_.append("in/file", "y");
-  const std::uint64_t before = reconciler_.dirtied();
+  const std::uint64_t before = reconciler_.hints().additions();
   hint(hint::kWritten, "#" + std::to_string(identity("in/file").inode));
-  EXPECT_LE(reconciler_.dirtied() - before, 2U);
+  EXPECT_LE(reconciler_.hints().additions() - before, 2U);
   const Told told = round();
   EXPECT_EQ(std::count_if(told.begin(), told.end(),
                           [](const std::string& line) { return line.starts_with("modified"); }),
@@ -469,7 +469,7 @@ TEST_F(SweepTest, EntriesThatAListingDidNotMeetAreCheckedInSteps) {
   make_files("many");
   add_root("many");
   for (int i = 0; i < kEntries; ++i) home_.remove("many/" + std::to_string(i));
-  reconciler_.distrust_everything();
+  reconciler_.hints().distrust_everything();
   EXPECT_LE(most_added(), 600U);
   EXPECT_EQ(deletions(), kEntries);
 }
@@ -480,14 +480,14 @@ TEST_F(SweepTest, AnEntryThatLeavesTheTreeMeanwhileDoesNotEndTheSweep) {
     make_files(many);
     const NodeId root = add_root(many);
     for (int i = parity; i < kEntries; i += 2) home_.remove(many + '/' + std::to_string(i));
-    reconciler_.distrust_everything();
+    reconciler_.hints().distrust_everything();
     reconciler_.begin_round(inode_clock());
     const std::uint64_t before = reconciler_.dirty();
     while (reconciler_.work() && reconciler_.dirty() < before + 100) {
     }
     for (int i = 1 - parity; i < kEntries; i += 2) {
-      reconciler_.remove_root(tree_.child(root, std::to_string(i)), {.telling = false});
-      while (reconciler_.departing()) reconciler_.depart();
+      reconciler_.remove_root(tree_.child(root, std::to_string(i)), {.reporting = false});
+      while (reconciler_.is_removing()) reconciler_.removal_step();
     }
     while (reconciler_.work()) {
     }
@@ -501,7 +501,7 @@ TEST_F(SweepTest, RulesThatChangeHaveTheDirectoriesBelowListedInSteps) {
   for (const char* name : {"wide/x", "wide/d/7/x", "wide/d/8/e/x"}) home_.write(name);
   const NodeId root = add_root("wide", true);
   home_.write("wide/.gitignore", "x\n");
-  reconciler_.touch(root, ".gitignore", hint::kCreated);
+  reconciler_.hints().touch(root, ".gitignore", hint::kCreated);
   EXPECT_LE(most_added(), 600U);
   Told told = round();
   std::sort(told.begin(), told.end());
@@ -554,7 +554,7 @@ TEST_F(FullTreeTest, ACrawlThatDoesNotFitSaysSoAndEnds) {
   EXPECT_EQ(tree_.others() + tree_.directories(), 5U);
   let_a_tick_pass();  // two clocks are compared, each of which moves on in ticks
   reconciler_.confirm(inode_clock());
-  reconciler_.distrust_everything();
+  reconciler_.hints().distrust_everything();
   EXPECT_EQ(round(), Told{});
 }
 

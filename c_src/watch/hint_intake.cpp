@@ -1,13 +1,11 @@
-// Marks entries as dirty when hints arrive, and follows renames for hints about content.
+#include "watch/hint_intake.h"
+
 #include <algorithm>
 #include <charconv>
-#include <cstdint>
-#include <functional>
+#include <cstddef>
 #include <limits>
-#include <optional>
-#include <utility>
 
-#include "watch/reconciler.h"
+#include "watch/content_marks.h"
 
 namespace lookout {
 namespace {
@@ -20,19 +18,28 @@ std::optional<std::uint64_t> inode_in(std::string_view name) {
   return inode;
 }
 
+constexpr std::size_t kMostUnnamed = 4096;
+
 }  // namespace
 
-void Reconciler::take(const Hint& hint) {
+void HintIntake::begin_round(std::uint64_t round) {
+  round_ = round;
+  trail_.prune(round);
+}
+
+void HintIntake::take(const Hint& hint) {
   if (const NodeId only = tree_.only_with_watch(hint.watch); only != kNoNode) {
     return take_at(only, hint);
   }
   for (const NodeId node : tree_.with_watch(hint.watch)) take_at(node, hint);
-  if (files_.empty() || hint.watch < 0) return;
-  for (const Place& place : files_.with_watch(hint.watch)) take_of_file(place, hint);
+  for (const auto& [directory, name] : files_.take(hint)) {
+    mounts_.forget_answers();
+    touch(directory, name, hint.hints & (hint::kContent | hint::kClosed));
+  }
 }
 
 // Handles a hint of the watch on `node`.
-void Reconciler::take_at(NodeId node, const Hint& hint) {
+void HintIntake::take_at(NodeId node, const Hint& hint) {
   if (tree_.has(node, DirMark::remote)) mounts_.forget_answers();
   if (hint.ended) {
     tree_.set_watch(node, -1);
@@ -60,16 +67,16 @@ void Reconciler::take_at(NodeId node, const Hint& hint) {
 
 // If the trail is full, gives it up: lists the directories that it led to and compares their
 // entries.
-void Reconciler::bound_trail() {
+void HintIntake::bound_trail() {
   if (!trail_.full()) return;
   for (const auto& [directory, name] : trail_.give_up()) {
-    if (tree_.alive(directory) && tree_.is_directory(directory)) queue_listing(directory, true);
+    if (tree_.alive(directory) && tree_.is_directory(directory)) agenda_.add(directory, true);
   }
 }
 
 // Follows a rename from the old place to the new one, with the hints about the content at the old
 // place. Returns the hints to add at the place that `hint` names.
-Hints Reconciler::follow_move(const Hint& hint, NodeId directory) {
+Hints HintIntake::follow_move(const Hint& hint, NodeId directory) {
   if ((hint.hints & (hint::kMovedFrom | hint::kMovedTo)) == 0) return 0;
   const Place here{directory, std::string(hint.name)};
   if ((hint.hints & hint::kMovedFrom) != 0) trail_.left(hint.cookie, here);
@@ -91,13 +98,13 @@ Hints Reconciler::follow_move(const Hint& hint, NodeId directory) {
          trail_.strayed_at(*from);
 }
 
-void Reconciler::touch(NodeId directory, std::string_view name, Hints hints) {
-  if ((hints & hint::kContent) != 0) mark_content(directory, name, hints);
+void HintIntake::touch(NodeId directory, std::string_view name, Hints hints) {
+  if ((hints & hint::kContent) != 0) mark_content_at(directory, name, hints);
   if (next_.full()) {
     moments_.lose_hints();
     for (const DirtyName& entry : next_.take()) {
       if (tree_.alive(entry.directory) && tree_.is_directory(entry.directory)) {
-        queue_listing(entry.directory, true);
+        agenda_.add(entry.directory, true);
       }
     }
   }
@@ -108,7 +115,7 @@ void Reconciler::touch(NodeId directory, std::string_view name, Hints hints) {
   }
 }
 
-void Reconciler::touch_below(NodeId directory, std::string_view path) {
+void HintIntake::touch_below(NodeId directory, std::string_view path) {
   NodeId at = directory;
   while (at != kNoNode && tree_.is_directory(at)) {
     const std::string_view name = path.substr(0, path.find('/'));
@@ -121,7 +128,7 @@ void Reconciler::touch_below(NodeId directory, std::string_view path) {
 
 // A hint about content applies to the entry that the tree has under this name, wherever it is
 // found.
-void Reconciler::mark_content(NodeId directory, std::string_view name, Hints hints) {
+void HintIntake::mark_content_at(NodeId directory, std::string_view name, Hints hints) {
   const NodeId node = tree_.child(directory, name);
   if (node == kNoNode) {
     // A file may have been opened without a name (O_TMPFILE) and linked later. In events of that
@@ -136,17 +143,22 @@ void Reconciler::mark_content(NodeId directory, std::string_view name, Hints hin
     }
     return;
   }
-  if (!tree_.is_directory(node)) mark(node, hints);
+  if (!tree_.is_directory(node)) mark_content(tree_, node, hints);
 }
 
-void Reconciler::mark(NodeId node, Hints hints) {
-  if ((hints & hint::kWritten) != 0) tree_.set(node, Mark::written);
-  if ((hints & hint::kAttributes) != 0) tree_.set(node, Mark::altered);
+// Records events of an inode without a name, if the tree has names of it now.
+void HintIntake::mark_unnamed(Identity identity, Hints hints) {
+  if (!tree_.knows(identity) || tree_.is_directory(tree_.link_at(identity, 0))) return;
+  if (unnamed_.size() < kMostUnnamed || unnamed_.contains(identity)) {
+    unnamed_[identity] |= hints;
+    return;
+  }
+  // Too many inodes are recorded: a check of one name passes the hints on to the others.
+  const NodeId node = tree_.link_at(identity, 0);
+  touch(tree_.parent(node), tree_.name(node), hints & hint::kContent);
 }
 
-// The hints about content at a place may belong to an inode that has been moved since: passes them
-// on along the trail.
-void Reconciler::stray(const DirtyName& dirty) {
+void HintIntake::pass_along_trail(const DirtyName& dirty) {
   const Hints content = dirty.hints & hint::kContent;
   if (content == 0 || (dirty.hints & hint::kPassedOn) != 0) return;
   const Place place{dirty.directory, dirty.name};
@@ -157,20 +169,26 @@ void Reconciler::stray(const DirtyName& dirty) {
     next_.add(directory, name, content);
 }
 
-void Reconciler::distrust_everything() {
+bool HintIntake::record_move(const Place& from, const Place& to, Hints hints) {
+  if ((hints & hint::kMovedTo) != 0 && trail_.leads(from, to)) return true;
+  bound_trail();
+  trail_.moved(from, to, Trail::Known::by_look, round_);
+  return false;
+}
+
+void HintIntake::distrust_everything() {
   ++rescans_;
   moments_.lose_hints();
   file_systems_.forget();
   std::vector<NodeId> all;
   tree_.for_each_directory([&](NodeId directory) { all.push_back(directory); });
-  // list_step() takes directories from the end of the agenda: the oldest nodes, which are nearer
+  // A scan takes directories from the end of the agenda: the oldest nodes, which are nearer
   // the roots, must be there.
-  std::for_each(all.rbegin(), all.rend(),
-                [&](NodeId directory) { queue_listing(directory, true); });
+  std::for_each(all.rbegin(), all.rend(), [&](NodeId directory) { agenda_.add(directory, true); });
 }
 
-void Reconciler::doubt_mounts() {
-  touch_files(files_.all(), 0);
+void HintIntake::doubt_mounts() {
+  for (const auto& [directory, name] : files_.all()) touch(directory, name, 0);
   tree_.for_each_directory([&](NodeId node) {
     if (tree_.is_root(node)) return;
     const NodeId parent = tree_.parent(node);
@@ -181,27 +199,6 @@ void Reconciler::doubt_mounts() {
       touch(parent, tree_.name(node), 0);
     }
   });
-}
-
-void Reconciler::poll() {
-  for (const NodeId directory : retries_.polled_directories()) {
-    if (tree_.has(directory, DirMark::opaque))
-      touch(tree_.parent(directory), tree_.name(directory), 0);
-    queue_listing(directory, true);
-  }
-  touch_files(files_.polled(), hint::kSuspect);
-  look_again();
-}
-
-void Reconciler::retry_names() {
-  for (const DirtyName& entry : retries_.take_names()) {
-    touch(entry.directory, entry.name, entry.hints);
-  }
-}
-
-void Reconciler::retry() {
-  retry_names();
-  retries_.defer_directories();
 }
 
 }  // namespace lookout

@@ -19,7 +19,7 @@ struct Blocked {
   std::uint64_t round = 0;
 };
 
-class Blockade {
+class BlockedCreates {
  public:
   bool empty() const { return by_blocker_.empty(); }
 

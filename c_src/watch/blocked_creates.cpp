@@ -1,11 +1,11 @@
-#include "watch/blockade.h"
+#include "watch/blocked_creates.h"
 
 #include <algorithm>
 #include <utility>
 
 namespace lookout {
 
-void Blockade::add(NodeId blocker, Blocked blocked) {
+void BlockedCreates::add(NodeId blocker, Blocked blocked) {
   want(blocked.identity);
   const auto [known, added] = by_blocker_.try_emplace(blocker, blocked);
   if (added) return;
@@ -15,7 +15,7 @@ void Blockade::add(NodeId blocker, Blocked blocked) {
   hints = hint::merged(hints, blocked.place.hints);
 }
 
-std::optional<Blocked> Blockade::release(NodeId blocker) {
+std::optional<Blocked> BlockedCreates::release(NodeId blocker) {
   const auto known = by_blocker_.find(blocker);
   if (known == by_blocker_.end()) return std::nullopt;
   Blocked released = std::move(known->second);
@@ -24,12 +24,13 @@ std::optional<Blocked> Blockade::release(NodeId blocker) {
   return released;
 }
 
-const Blocked* Blockade::find(NodeId blocker) const {
+const Blocked* BlockedCreates::find(NodeId blocker) const {
   const auto known = by_blocker_.find(blocker);
   return known == by_blocker_.end() ? nullptr : &known->second;
 }
 
-std::vector<NodeId> Blockade::waiting_since_before(std::uint64_t round, const Tree& tree) const {
+std::vector<NodeId> BlockedCreates::waiting_since_before(std::uint64_t round,
+                                                         const Tree& tree) const {
   std::vector<NodeId> blockers;
   for (const auto& [blocker, blocked] : by_blocker_) {
     if (blocked.round < round) blockers.push_back(blocker);
@@ -39,7 +40,7 @@ std::vector<NodeId> Blockade::waiting_since_before(std::uint64_t round, const Tr
   return blockers;
 }
 
-void Blockade::want_no_more(Identity identity) {
+void BlockedCreates::want_no_more(Identity identity) {
   const auto wanted = wanted_.find(identity);
   if (--wanted->second == 0) wanted_.erase(wanted);
 }
