@@ -217,7 +217,7 @@ SnapshotHeader Cursor::header(std::uint64_t seq, std::vector<NodeId>& nodes) con
     }
   };
   for (const Roots::Pointer& root : roots_.roots().all()) {
-    if (root->phase != Root::Phase::told) continue;
+    if (root->phase != Root::Phase::reported) continue;
     SnapshotRoot saved;
     const Identity identity = tree_.identity(root->node);
     saved.path = root->is_base ? root->target.directory : root->path;

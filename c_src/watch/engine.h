@@ -73,6 +73,8 @@ struct Settings {
   bool operator==(const Settings&) const = default;
 };
 
+class EngineLoop;
+
 class Engine {
  public:
   static constexpr std::uint64_t kUnlimited = std::numeric_limits<std::uint64_t>::max();
@@ -120,8 +122,7 @@ class Engine {
   bool is_stuck() const;
 
  private:
-  class Impl;
-  std::unique_ptr<Impl> impl_;
+  std::unique_ptr<EngineLoop> loop_;
 };
 
 }  // namespace lookout

@@ -25,8 +25,8 @@ std::optional<Error> Lister::start(const std::optional<std::string>& under) {
   }
   for (const Roots::Pointer& root : roots_->all()) {
     const bool leaving = root->phase == Root::Phase::leaving && root->reported;
-    const bool telling = root->phase == Root::Phase::telling;
-    if (!telling && !leaving && root->phase != Root::Phase::told) continue;
+    const bool telling = root->phase == Root::Phase::reporting;
+    if (!telling && !leaving && root->phase != Root::Phase::reported) continue;
     if (below != kNoNode && tree_->root_of(below) != root->node) continue;
     const bool whole = below == kNoNode || root->cursor == kNoNode;
     parts_.push_back(

@@ -24,13 +24,14 @@ void RootManager::resume(const Prepared& prepared, const WatchOptions& options,
     }
     auto found = asked.extract(saved.path);
     const bool wanted = !found.empty();
-    const Pointer root = wanted ? found.mapped() : make_root(saved.path, kept, Filter(options));
+    const Pointer root =
+        wanted ? found.mapped() : root_paths_.make_root(saved.path, kept, Filter(options));
     root->removed = !wanted;
     adopt_directory(root, header, saved, nodes[i]);
   }
   Prepared created;
   for (const auto& [path, root] : asked) {
-    root->tell = true;
+    root->report = true;
     // Roots in their base are known already.
     if (!root->joined) created.push_back(root);
   }
@@ -41,16 +42,16 @@ void RootManager::resume(const Prepared& prepared, const WatchOptions& options,
 void RootManager::adopt_directory(const Pointer& root, const SnapshotHeader& header,
                                   const SnapshotRoot& saved, NodeId node) {
   if (tree_.has(node, Mark::adopts)) {
-    const Result<Target> found = probe_at(saved.path);
+    const Result<Target> found = root_paths_.probe(saved.path);
     const Target* target = std::get_if<Target>(&found);
     if (target != nullptr && target->only.empty()) {
       tree_.adopt_identity(node, EntryType::directory, target->identity);
     }
   }
   root->target = {saved.path, {}, tree_.identity(node), false};
-  root->phase = Root::Phase::told;
+  root->phase = Root::Phase::reported;
   root->node = node;
-  root->tell = true;
+  root->report = true;
   ScopePtr above;
   if (root->filter.gitignore && !root->is_base && !root->removed) {
     root->above = std::make_unique<RulesAbove>(saved.path, root->target.identity);
@@ -63,13 +64,13 @@ void RootManager::adopt_directory(const Pointer& root, const SnapshotHeader& hea
   options.crawl_began = header.moment;
   reconciler_.adopt_root(node, std::move(options), saved.recursive);
   roots_.add(root);
-  doubt(root);
+  checks_.add(root);
 }
 
 // Single files: those in one directory share a base.
 void RootManager::adopt_files(const SnapshotHeader& header, const SnapshotRoot& saved, NodeId node,
                               const WatchOptions& options, std::map<std::string, Pointer>& asked) {
-  const Pointer base = make_root(saved.path, options, {});
+  const Pointer base = root_paths_.make_root(saved.path, options, {});
   base->is_base = true;
   adopt_directory(base, header, saved, node);
   for (const std::string& name : saved.names) {
@@ -80,14 +81,14 @@ void RootManager::adopt_files(const SnapshotHeader& header, const SnapshotRoot& 
       continue;
     }
     const Pointer root = found->second;
-    root->tell = true;
+    root->report = true;
     root->base = base;
     root->joined = true;
     base->members[name] = root.get();
     visibility_.show_single(node, name);
     roots_.add(root);
-    tracked_[root->path] = root;
-    doubt(root);
+    presence_.track(root);
+    checks_.add(root);
   }
   base->removed = base->members.empty();
 }

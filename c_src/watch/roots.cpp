@@ -183,8 +183,9 @@ void Roots::set_node(const Pointer& root, NodeId node) {
 }
 
 bool Roots::covers(const Root& outer, const Root& root, const IsLinked& is_linked) const {
-  const bool known = outer.phase == Root::Phase::told || outer.phase == Root::Phase::untold ||
-                     outer.phase == Root::Phase::telling;
+  const bool known = outer.phase == Root::Phase::reported ||
+                     outer.phase == Root::Phase::unreported ||
+                     outer.phase == Root::Phase::reporting;
   if (!known || outer.removed || outer.is_base) return false;
   const EntryType type = root.target.only.empty() ? EntryType::directory : EntryType::file;
   std::vector<std::string_view> parts = parts_below(root.path, outer.path);

@@ -41,11 +41,11 @@ using RootPointer = std::shared_ptr<Root>;
 // limited to their names and that users do not see.
 struct Root : std::enable_shared_from_this<Root> {
   enum class Phase : std::uint8_t {
-    absent,    // it has no node: nothing exists there, another root covers it, or it has a base
-    crawling,  // what is below it is being loaded
-    untold,    // loaded, and still to be reported
-    telling,   // being reported
-    told,
+    absent,      // it has no node: nothing exists there, another root covers it, or it has a base
+    crawling,    // what is below it is being loaded
+    unreported,  // loaded, and still to be reported
+    reporting,
+    reported,
     leaving  // its entries are being reported as deleted
   };
   static constexpr std::size_t kPhases = 6;
@@ -67,7 +67,7 @@ struct Root : std::enable_shared_from_this<Root> {
   std::unique_ptr<PathFollower> follower;  // of the path
   std::uint64_t check = 0;                 // the number of the check that is due; 0: none is
 
-  bool tell = false;     // what is found there next is reported as created
+  bool report = false;   // what is found there next is reported as created
   bool lost = false;     // it was reported that nothing exists there
   bool denied = false;   // it was reported that it cannot be checked
   bool removed = false;  // unwatched: forgotten when its entries are deleted

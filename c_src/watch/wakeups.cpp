@@ -42,21 +42,21 @@ void Wakeups::poll_every(milliseconds interval) {
 }
 
 bool Wakeups::must_retry() const {
-  return roots_.any_transient() || reconciler_.must_retry();
+  return roots_.checks().any_transient() || reconciler_.must_retry();
 }
 
 void Wakeups::set(bool settled) {
   if (must_retry()) {
     retry_.set(kRetry, [this] {
       reconciler_.retry();
-      roots_.doubt_transient();
+      roots_.checks().add_transient();
       wake_();
     });
   }
-  if (reconciler_.has_polled() || roots_.any_unwatched()) {
+  if (reconciler_.has_polled() || roots_.checks().any_unwatched()) {
     poll_.set(poll_interval_, [this] {
       reconciler_.poll();
-      roots_.doubt_unwatched();
+      roots_.checks().add_unwatched();
       wake_();
     });
   }

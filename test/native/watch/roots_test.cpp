@@ -62,7 +62,7 @@ TEST(Probe, SaysWhyThereIsNothingToWatch) {
 
 class RootsTest : public testing::Test {
  protected:
-  Roots::Pointer add(const std::string& path, Root::Phase phase = Root::Phase::told) {
+  Roots::Pointer add(const std::string& path, Root::Phase phase = Root::Phase::reported) {
     auto root = std::make_shared<Root>();
     root->path = path;
     root->phase = phase;
