@@ -1,5 +1,5 @@
 // The dirty set: hints for new names, and again for one that is dirty already.
-#include "watch/dirty_set.h"
+#include "watch/model/dirty_set.h"
 
 #include <benchmark/benchmark.h>
 

@@ -1,5 +1,5 @@
 // The tree of 600,000 entries: looking up, adding and removing, paths.
-#include "watch/tree.h"
+#include "watch/model/tree.h"
 
 #include <benchmark/benchmark.h>
 

@@ -13,7 +13,7 @@
 #include "command/usage.h"
 #include "support/error.h"
 #include "watch/engine.h"
-#include "watch/entry.h"
+#include "watch/model/entry.h"
 
 namespace lookout {
 

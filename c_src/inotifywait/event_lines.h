@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "inotifywait/line_format.h"
-#include "watch/entry.h"
+#include "watch/model/entry.h"
 
 namespace lookout::inotifywait {
 

@@ -24,8 +24,8 @@
 #include "support/error.h"
 #include "support/unique_fd.h"
 #include "watch/engine.h"
-#include "watch/entry.h"
-#include "watch/watch_options.h"
+#include "watch/model/entry.h"
+#include "watch/model/watch_options.h"
 
 namespace lookout::inotifywait {
 namespace {

@@ -22,7 +22,7 @@
 #include "node/epmd.h"
 #include "node/node.h"
 #include "node/options.h"
-#include "watch/confinement.h"
+#include "watch/disk/confinement.h"
 
 namespace lookout {
 

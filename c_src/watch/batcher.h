@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "watch/engine.h"
-#include "watch/entry.h"
+#include "watch/model/entry.h"
 
 namespace lookout {
 

@@ -13,9 +13,9 @@
 #include <variant>
 
 #include "support/unique_fd.h"
-#include "watch/file_system.h"
-#include "watch/remote_calls.h"
-#include "watch/way.h"
+#include "watch/disk/file_system.h"
+#include "watch/disk/path_walk.h"
+#include "watch/disk/remote_calls.h"
 
 namespace lookout {
 namespace {
@@ -136,7 +136,7 @@ std::optional<Error> Cursor::begin(Opening& opening) {
 }
 
 // A file system is the same by its number and type in statfs(2), never by st_dev, which may be that
-// of another one now. It is looked for where the snapshot has directories of it.
+// of another one now. It is checked for where the snapshot has directories of it.
 std::vector<TreeLoader::Device> Cursor::find_devices(const SnapshotHeader& header) const {
   std::set<std::string> places;
   for (const SnapshotDevice& device : header.devices) places.insert(device.path);

@@ -18,15 +18,15 @@
 #include "snapshot/saver.h"
 #include "support/error.h"
 #include "support/lifetime.h"
-#include "watch/alarm.h"
 #include "watch/cursor_start.h"
-#include "watch/reconciler.h"
-#include "watch/remote_mounts.h"
-#include "watch/root_manager.h"
-#include "watch/tree.h"
-#include "watch/tree_loader.h"
-#include "watch/tree_saver.h"
-#include "watch/watch_options.h"
+#include "watch/disk/remote_mounts.h"
+#include "watch/model/tree.h"
+#include "watch/model/tree_loader.h"
+#include "watch/model/tree_saver.h"
+#include "watch/model/watch_options.h"
+#include "watch/reconcile/reconciler.h"
+#include "watch/roots/root_manager.h"
+#include "watch/sources/alarm.h"
 
 namespace lookout {
 

@@ -18,8 +18,8 @@
 
 #include "support/error.h"
 #include "watch/cursor_start.h"
-#include "watch/entry.h"
-#include "watch/watch_options.h"
+#include "watch/model/entry.h"
+#include "watch/model/watch_options.h"
 
 namespace lookout {
 

@@ -3,7 +3,7 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
-#include "watch/disk.h"
+#include "watch/disk/disk.h"
 
 namespace lookout {
 namespace {
@@ -88,19 +88,19 @@ template <class F>
 void EngineLoop::delaying(F take) {
   const std::uint64_t before = model_.reconciler.hints().additions();
   take();
-  if (model_.reconciler.hints().additions() != before) timers_.settle.hinted();
+  if (model_.reconciler.hints().additions() != before) timers_.settle.event_arrived();
 }
 
 void EngineLoop::drain() {
   model_.visibility.limit();
   model_.source->read([this](const Hint& hint) {
-    timers_.wakeups.hinted();
+    timers_.wakeups.event_arrived();
     if (!hint.overflow) {
       model_.paths.take(hint);
       delaying([&] { model_.reconciler.hints().take(hint); });
       return;
     }
-    timers_.settle.hinted();
+    timers_.settle.event_arrived();
     ++overflows_.count;
     overflows_.unreported = true;
     model_.reconciler.hints().distrust_everything();

@@ -11,18 +11,18 @@
 #include <vector>
 
 #include "support/lifetime.h"
-#include "watch/alarm.h"
 #include "watch/batcher.h"
-#include "watch/change_sink.h"
 #include "watch/cursor.h"
 #include "watch/engine.h"
 #include "watch/engine_model.h"
-#include "watch/fswatch.h"
 #include "watch/hint_waiter.h"
 #include "watch/list_requests.h"
 #include "watch/memory_return.h"
 #include "watch/mount_alert.h"
+#include "watch/reconcile/change_sink.h"
 #include "watch/settle_time.h"
+#include "watch/sources/alarm.h"
+#include "watch/sources/fswatch.h"
 #include "watch/sync_requests.h"
 #include "watch/wakeups.h"
 

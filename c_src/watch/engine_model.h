@@ -4,14 +4,14 @@
 
 #include <memory>
 
-#include "watch/change_sink.h"
-#include "watch/hint_source.h"
-#include "watch/path_watches.h"
-#include "watch/reconciler.h"
-#include "watch/remote_mounts.h"
-#include "watch/root_manager.h"
-#include "watch/tree.h"
-#include "watch/visibility.h"
+#include "watch/disk/path_watches.h"
+#include "watch/disk/remote_mounts.h"
+#include "watch/model/tree.h"
+#include "watch/model/visibility.h"
+#include "watch/reconcile/change_sink.h"
+#include "watch/reconcile/reconciler.h"
+#include "watch/roots/root_manager.h"
+#include "watch/sources/hint_source.h"
 
 namespace lookout {
 

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "watch/engine_loop.h"
-#include "watch/lister.h"
+#include "watch/list_reader.h"
 
 namespace lookout {
 namespace {
@@ -90,8 +90,8 @@ void EngineLoop::sync(SeqHandler done) {
 
 void EngineLoop::list(std::optional<std::string> under, bool with_stat, Engine::ChunkHandler chunk,
                       SeqHandler done) {
-  Lister lister(model_.tree, model_.roots.roots(), model_.reconciler, with_stat);
-  requests_.listings.add(std::move(lister), std::move(under), std::move(chunk), std::move(done));
+  ListReader reader(model_.tree, model_.roots.roots(), model_.reconciler, with_stat);
+  requests_.listings.add(std::move(reader), std::move(under), std::move(chunk), std::move(done));
   schedule();
 }
 

@@ -7,7 +7,7 @@
 #include <functional>
 
 #include "support/lifetime.h"
-#include "watch/hint_source.h"
+#include "watch/sources/hint_source.h"
 
 namespace lookout {
 

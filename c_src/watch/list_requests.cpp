@@ -7,9 +7,9 @@ namespace lookout {
 void ListRequests::step(std::uint64_t seq) {
   Request& request = requests_.front();
   std::optional<Error> error;
-  if (!std::exchange(request.started, true)) error = request.lister.start(request.under);
-  if (!error && request.lister.more()) {
-    request.chunk(request.lister.next());
+  if (!std::exchange(request.started, true)) error = request.reader.start(request.under);
+  if (!error && request.reader.more()) {
+    request.chunk(request.reader.next());
     return;
   }
   const Request done = std::move(request);

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "support/error.h"
-#include "watch/entry.h"
-#include "watch/lister.h"
+#include "watch/list_reader.h"
+#include "watch/model/entry.h"
 
 namespace lookout {
 
@@ -21,9 +21,10 @@ class ListRequests {
   using SeqHandler = std::function<void(Result<std::uint64_t>)>;
 
   bool any() const { return !requests_.empty(); }
-  void add(Lister lister, std::optional<std::string> under, ChunkHandler chunk, SeqHandler done) {
+  void add(ListReader reader, std::optional<std::string> under, ChunkHandler chunk,
+           SeqHandler done) {
     requests_.push_back(
-        {std::move(lister), std::move(under), std::move(chunk), std::move(done), false});
+        {std::move(reader), std::move(under), std::move(chunk), std::move(done), false});
   }
   // Passes on the next chunk of the first listing, or its end with `seq`, the number of the last
   // batch.
@@ -31,7 +32,7 @@ class ListRequests {
 
  private:
   struct Request {
-    Lister lister;
+    ListReader reader;
     std::optional<std::string> under;
     ChunkHandler chunk;
     SeqHandler done;

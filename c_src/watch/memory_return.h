@@ -3,7 +3,7 @@
 
 #include <cstddef>
 
-#include "watch/tree.h"
+#include "watch/model/tree.h"
 
 namespace lookout {
 

@@ -20,7 +20,7 @@ MountAlert::MountAlert(boost::asio::io_context& io, RootManager& roots, Reconcil
       noticed_(std::move(noticed)),
       table_(io),
       pause_(io) {
-  remotes_.learn(mounts_.mounts(), mounts_.types());
+  remotes_.load(mounts_.mounts(), mounts_.types());
   begin();
 }
 
@@ -67,7 +67,7 @@ void MountAlert::take() {
 
 void MountAlert::note() {
   for (std::string& place : mounts_.changes()) mounted_.push_back(std::move(place));
-  remotes_.learn(mounts_.mounts(), mounts_.types());
+  remotes_.load(mounts_.mounts(), mounts_.types());
   reconciler_.mounts_changed();
 }
 

@@ -8,11 +8,11 @@
 #include <vector>
 
 #include "support/lifetime.h"
-#include "watch/alarm.h"
-#include "watch/mount_watch.h"
-#include "watch/reconciler.h"
-#include "watch/remote_mounts.h"
-#include "watch/root_manager.h"
+#include "watch/disk/mount_watch.h"
+#include "watch/disk/remote_mounts.h"
+#include "watch/reconcile/reconciler.h"
+#include "watch/roots/root_manager.h"
+#include "watch/sources/alarm.h"
 
 namespace lookout {
 

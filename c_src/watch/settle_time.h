@@ -22,14 +22,14 @@ class SettleTime {
   SettleTime(boost::asio::io_context& io, std::function<void()> over);
 
   void set(std::chrono::milliseconds settle) {
-    // hinted() does not record it without a settle time.
+    // event_arrived() does not record it without a settle time.
     if (settle_ == std::chrono::milliseconds(0)) last_hint_ = Clock::now();
     settle_ = settle;
   }
   // How long the first of the waiting changes waits at most.
   void set_longest(std::chrono::milliseconds longest) { longest_ = longest; }
 
-  void hinted() {
+  void event_arrived() {
     if (settle_ != std::chrono::milliseconds(0)) last_hint_ = Clock::now();
   }
   // Call it while changes wait. Returns true if no hint has arrived for the settle time, or if the

@@ -7,9 +7,9 @@
 #include <chrono>
 #include <functional>
 
-#include "watch/alarm.h"
-#include "watch/reconciler.h"
-#include "watch/root_manager.h"
+#include "watch/reconcile/reconciler.h"
+#include "watch/roots/root_manager.h"
+#include "watch/sources/alarm.h"
 
 namespace lookout {
 
@@ -22,7 +22,7 @@ class Wakeups {
 
   void poll_every(std::chrono::milliseconds interval);
 
-  void hinted() { calm_periods_ = 0; }
+  void event_arrived() { calm_periods_ = 0; }
   // Whether something could not be checked because of a transient error, so that it is tried again.
   bool must_retry() const;
 

@@ -163,7 +163,7 @@ defmodule Lookout.DoctorTest do
     end
 
     test "are polled or left out where lookout_port does so" do
-      source = File.read!("c_src/watch/file_system.cpp")
+      source = File.read!("c_src/watch/disk/file_system.cpp")
 
       for {table, kind} <- [{"kRemote", :polled}, {"kPseudo", :unwatched}] do
         [_all, rows] = Regex.run(~r/#{table}\{\{\n(.*?)\}\};/s, source)

@@ -103,7 +103,7 @@ defmodule Lookout.ProtocolTest do
   end
 
   test "P7: the document lists each file system that lookout_port names" do
-    named = literals(~r/\{0x[0-9a-f]+, "([a-z0-9_]+)"\}/, ["watch/file_system.cpp"])
+    named = literals(~r/\{0x[0-9a-f]+, "([a-z0-9_]+)"\}/, ["watch/disk/file_system.cpp"])
     assert "nfs" in named
     assert ["autofs" | named] |> Enum.uniq() |> Enum.sort() == Enum.sort(@listed["file systems"])
   end

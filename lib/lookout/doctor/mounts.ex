@@ -5,7 +5,7 @@ defmodule Lookout.Doctor.Mounts do
 
   @type mount :: %{path: binary, type: binary}
 
-  # The file systems that c_src/watch/file_system.cpp polls, and the other names that mountinfo has for them: fuseblk
+  # The file systems that c_src/watch/disk/file_system.cpp polls, and the other names that mountinfo has for them: fuseblk
   # and virtiofs are FUSE to statfs(2).
   @polled ~w(nfs smb cifs smb2 afs ceph coda lustre gpfs 9p vboxsf vmhgfs fuse) ++ ~w(nfs4 smb3 smbfs fuseblk virtiofs)
 

@@ -12,9 +12,9 @@
 #include "expect.h"
 #include "snapshot/crc32c.h"
 #include "snapshot/decoder.h"
-#include "watch/tree.h"
-#include "watch/tree_loader.h"
-#include "watch/tree_saver.h"
+#include "watch/model/tree.h"
+#include "watch/model/tree_loader.h"
+#include "watch/model/tree_saver.h"
 
 namespace {
 

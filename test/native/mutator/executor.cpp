@@ -24,7 +24,7 @@ int outcome(int result) {
   return result < 0 ? errno : 0;
 }
 
-// A watcher that waits for writers (watch/writers.h) holds a lease on a file for a moment.
+// A watcher that waits for writers (watch/disk/writers.h) holds a lease on a file for a moment.
 Descriptor open_to_write(const Place& place, int flags) {
   int fd = -1;
   do {

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "watch/watch_options.h"
+#include "watch/model/watch_options.h"
 
 namespace lookout::oracle {
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "mutator/snapshot.h"
-#include "watch/entry.h"
+#include "watch/model/entry.h"
 
 namespace lookout::oracle {
 

@@ -152,7 +152,7 @@ class Trial {
   }
 
   Outcome run() {
-    ::signal(SIGIO, SIG_IGN);  // a lease that is broken (watch/writers.h), as the program does
+    ::signal(SIGIO, SIG_IGN);  // a lease that is broken (watch/disk/writers.h), as the program does
     // What the user has told git does not count. No other thread is there yet.
     ::setenv("HOME", workspace_.path().c_str(), 1);  // NOLINT(concurrency-mt-unsafe)
     ::unsetenv("XDG_CONFIG_HOME");                   // NOLINT(concurrency-mt-unsafe)

@@ -10,7 +10,7 @@
 #include "mutator/operation.h"
 #include "oracle/expected_events.h"
 #include "oracle/filter.h"
-#include "watch/hint_source.h"
+#include "watch/sources/hint_source.h"
 
 namespace lookout::oracle {
 

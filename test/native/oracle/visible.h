@@ -8,7 +8,7 @@
 
 #include "oracle/judgement.h"
 #include "oracle/mirror.h"
-#include "watch/watch_options.h"
+#include "watch/model/watch_options.h"
 
 namespace lookout::oracle {
 

@@ -1,4 +1,4 @@
-#include "watch/blocked_creates.h"
+#include "watch/model/blocked_creates.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
-// Each rule of watch/content_rules.h, by the case that it is for.
-#include "watch/content_rules.h"
+// Each rule of watch/model/content_rules.h, by the case that it is for.
+#include "watch/model/content_rules.h"
 
 #include <gtest/gtest.h>
 
@@ -18,8 +18,8 @@ constexpr std::int64_t kHandled = 200'000'000'001;
 constexpr std::int64_t kBefore = kHandled - 10 * kTick;
 constexpr std::int64_t kAfter = kHandled + 10 * kTick;
 
-Look seen(std::uint64_t size, std::int64_t mtime) {
-  Look look{};
+FileStatus seen(std::uint64_t size, std::int64_t mtime) {
+  FileStatus look{};
   look.type = EntryType::file;
   look.mode = 0100644;
   look.links = 1;
@@ -31,27 +31,27 @@ Look seen(std::uint64_t size, std::int64_t mtime) {
 }
 
 // The file as it is seen in most rows, and others with a change each.
-Look same() {
+FileStatus same() {
   return seen(5, kBefore);
 }
-Look resized() {
+FileStatus resized() {
   return seen(6, kBefore);
 }
-Look rewritten() {
+FileStatus rewritten() {
   return seen(5, kAfter);
 }
 
-Look born(Look look, std::optional<std::int64_t> birth) {
+FileStatus born(FileStatus look, std::optional<std::int64_t> birth) {
   look.birth = birth;
   return look;
 }
 
-Look linked(Look look, std::uint32_t links) {
+FileStatus linked(FileStatus look, std::uint32_t links) {
   look.links = links;
   return look;
 }
 
-Look changed_at(Look look, std::int64_t ctime) {
+FileStatus changed_at(FileStatus look, std::int64_t ctime) {
   look.ctime = ctime;
   return look;
 }
@@ -67,7 +67,7 @@ KnownFile unchecked(std::optional<std::int64_t> without_events = std::nullopt) {
 struct Row {
   const char* name;
   KnownFile known;
-  Look look;
+  FileStatus look;
   Hints hints;
   bool written;
 };

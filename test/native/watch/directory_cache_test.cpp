@@ -1,4 +1,4 @@
-#include "watch/directory_cache.h"
+#include "watch/disk/directory_cache.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "watch/dirty_set.h"
+#include "watch/model/dirty_set.h"
 
 #include <gtest/gtest.h>
 

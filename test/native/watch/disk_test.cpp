@@ -1,4 +1,4 @@
-#include "watch/disk.h"
+#include "watch/disk/disk.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -13,8 +13,8 @@
 #include <variant>
 #include <vector>
 
-#include "watch/file_system.h"
-#include "watch/remote_calls.h"
+#include "watch/disk/file_system.h"
+#include "watch/disk/remote_calls.h"
 #include "watch/temp_directory.h"
 
 namespace lookout {
@@ -22,11 +22,11 @@ namespace {
 
 class DiskTest : public testing::Test {
  protected:
-  Look look(const std::string& name) const {
-    const auto looked = look_at(fd_.get(), name);
-    const Look* seen = std::get_if<Look>(&looked);
+  FileStatus look(const std::string& name) const {
+    const auto checked = stat_entry(fd_.get(), name);
+    const FileStatus* seen = std::get_if<FileStatus>(&checked);
     EXPECT_NE(seen, nullptr) << name;
-    return seen == nullptr ? Look{} : *seen;
+    return seen == nullptr ? FileStatus{} : *seen;
   }
 
   void set_times(const std::string& name, std::int64_t seconds) const {
@@ -65,7 +65,7 @@ TEST_F(DiskTest, SeesWhatStatSees) {
   set_times("a", 1'700'000'000);
   struct stat expected {};
   ASSERT_EQ(::stat(home_.at("a").c_str(), &expected), 0);
-  const Look seen = look("a");
+  const FileStatus seen = look("a");
   EXPECT_EQ(seen.identity, (Identity{expected.st_dev, expected.st_ino}));
   EXPECT_EQ(seen.mode, expected.st_mode);
   EXPECT_EQ(seen.size, 5U);
@@ -75,9 +75,9 @@ TEST_F(DiskTest, SeesWhatStatSees) {
 }
 
 TEST_F(DiskTest, GivesTheErrnoOfWhatCannotBeSeen) {
-  EXPECT_EQ(std::get<int>(look_at(fd_.get(), "missing")), ENOENT);
-  EXPECT_EQ(std::get<int>(look_at(fd_.get(), std::string(256, 'n'))), ENAMETOOLONG);
-  EXPECT_EQ(std::get<int>(look_at(-1, "a")), EBADF);
+  EXPECT_EQ(std::get<int>(stat_entry(fd_.get(), "missing")), ENOENT);
+  EXPECT_EQ(std::get<int>(stat_entry(fd_.get(), std::string(256, 'n'))), ENAMETOOLONG);
+  EXPECT_EQ(std::get<int>(stat_entry(-1, "a")), EBADF);
 }
 
 TEST_F(DiskTest, TheSignatureDiffersBySizeTimeAndMode) {
@@ -88,14 +88,14 @@ TEST_F(DiskTest, TheSignatureDiffersBySizeTimeAndMode) {
   home_.set_mode("a", 0600);
   const std::uint32_t other_mode = look("a").signature();
   EXPECT_NE(other_mode, before);
-  EXPECT_FALSE(Look::size_differs(before, other_mode));
+  EXPECT_FALSE(FileStatus::size_differs(before, other_mode));
   set_times("a", 1'600'000'000);
   const std::uint32_t other_time = look("a").signature();
   EXPECT_NE(other_time, other_mode);
-  EXPECT_FALSE(Look::size_differs(other_mode, other_time));
+  EXPECT_FALSE(FileStatus::size_differs(other_mode, other_time));
   home_.append("a", "6");
   set_times("a", 1'600'000'000);
-  EXPECT_TRUE(Look::size_differs(other_time, look("a").signature()));
+  EXPECT_TRUE(FileStatus::size_differs(other_time, look("a").signature()));
 }
 
 TEST_F(DiskTest, TheInodeClockIsNotAheadOfWhatTheKernelStampsNext) {

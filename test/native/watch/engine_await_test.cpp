@@ -7,8 +7,8 @@
 #include <string>
 
 #include "support/unique_fd.h"
+#include "watch/disk/writers.h"
 #include "watch/engine_test.h"
-#include "watch/writers.h"
 
 namespace lookout {
 namespace {

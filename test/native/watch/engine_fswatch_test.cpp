@@ -10,7 +10,7 @@
 
 #include "support/unique_fd.h"
 #include "watch/engine_test.h"
-#include "watch/fswatch.h"
+#include "watch/sources/fswatch.h"
 
 namespace lookout {
 namespace {

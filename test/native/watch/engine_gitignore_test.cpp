@@ -5,8 +5,8 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "watch/disk/rule_files.h"
 #include "watch/engine_test.h"
-#include "watch/rule_files.h"
 
 namespace lookout {
 namespace {

@@ -25,13 +25,13 @@
 #include "ignore/rule_pool.h"
 #include "ignore/rules.h"
 #include "support/unique_fd.h"
+#include "watch/disk/remote_calls.h"
+#include "watch/disk/remote_mounts.h"
+#include "watch/disk/rule_files.h"
 #include "watch/engine_test.h"
-#include "watch/remote_calls.h"
-#include "watch/remote_mounts.h"
-#include "watch/rule_files.h"
-#include "watch/rules_above.h"
-#include "watch/tree.h"
-#include "watch/visibility.h"
+#include "watch/model/tree.h"
+#include "watch/model/visibility.h"
+#include "watch/roots/rules_above.h"
 
 namespace lookout {
 namespace {

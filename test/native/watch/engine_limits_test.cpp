@@ -232,7 +232,7 @@ int verdict() {
 
 int watch_beyond_the_limit(const TempDirectory& home) {
   if (!limit_watches(12)) return 2;
-  // What is looked at in the tick of its last change may be told once more.
+  // What is checked at in the tick of its last change may be told once more.
   let_a_tick_pass();
   Watcher watcher(home.path());
   EXPECT_EQ(watcher.watch({home.at("in")}), std::nullopt);

@@ -2,6 +2,7 @@
 #include <string>
 
 #include "watch/engine_test.h"
+#include "watch/sources/hint_source.h"
 
 namespace lookout {
 namespace {
@@ -14,7 +15,7 @@ class PollTest : public EngineTest {
     home_.write("in/sub/old", "x");
   }
 
-  // What is looked at in the tick of its last change is told once more, so that no change within
+  // What is checked at in the tick of its last change is told once more, so that no change within
   // the same tick is lost. A tick later nothing is.
   Told settled() {
     let_a_tick_pass();

@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "watch/disk.h"
+#include "watch/disk/disk.h"
 #include "watch/temp_directory.h"
 #include "watch/watcher.h"
 
@@ -35,7 +35,7 @@ class EngineTest : public testing::Test {
   }
 
   // Lets what stands there grow old: a file that was born in the same tick of the kernel's clock as
-  // the engine last looked may have the inode number of one that is gone, and is told as modified
+  // the engine last checked may have the inode number of one that is gone, and is told as modified
   // when it is renamed.
   void age() {
     let_a_tick_pass();

@@ -1,4 +1,4 @@
-#include "watch/fanotify_source.h"
+#include "watch/sources/fanotify_source.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

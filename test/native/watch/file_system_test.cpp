@@ -1,4 +1,4 @@
-#include "watch/file_system.h"
+#include "watch/disk/file_system.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

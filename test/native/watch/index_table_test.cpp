@@ -1,4 +1,4 @@
-#include "watch/index_table.h"
+#include "watch/model/index_table.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <random>
 #include <unordered_set>
 
-#include "watch/hash.h"
+#include "watch/model/hash.h"
 
 namespace lookout {
 namespace {

@@ -1,4 +1,4 @@
-#include "watch/inotify_source.h"
+#include "watch/sources/inotify_source.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "watch/link_group.h"
+#include "watch/model/link_group.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "watch/mount_watch.h"
+#include "watch/disk/mount_watch.h"
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>

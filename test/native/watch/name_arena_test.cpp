@@ -1,4 +1,4 @@
-#include "watch/name_arena.h"
+#include "watch/model/name_arena.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "watch/path_watches.h"
+#include "watch/disk/path_watches.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-#include "watch/inotify_source.h"
+#include "watch/sources/inotify_source.h"
 #include "watch/temp_directory.h"
 
 namespace lookout {

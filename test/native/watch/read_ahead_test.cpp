@@ -1,4 +1,4 @@
-#include "watch/read_ahead.h"
+#include "watch/disk/read_ahead.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
 // Looks that run ahead of the kernel's hints: what has not been hinted yet is seen on disk already,
 // and when the hints of it come it is no news.
-#include "watch/reconciler.h"
+#include "watch/reconcile/reconciler.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

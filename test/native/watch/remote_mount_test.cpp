@@ -1,4 +1,4 @@
-#include "watch/remote_mount.h"
+#include "watch/disk/remote_mount.h"
 
 #include <gtest/gtest.h>
 
@@ -136,7 +136,7 @@ TEST_F(RemoteMountTest, AnAnswerThatNobodyAsksForAnyMoreIsDropped) {
 TEST_F(RemoteMountTest, NothingIsAskedOfOneThatIsMountedNoMore) {
   mount_.end();
   EXPECT_EQ(mount_.ask("a", [] { return 1; }), std::nullopt);
-  EXPECT_EQ(mount_.code(), EAGAIN) << "its place is to be looked at again";
+  EXPECT_EQ(mount_.code(), EAGAIN) << "its place is to be checked at again";
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// A notice for each condition, once while it lasts: see watch/reported_once.h.
-#include "watch/reported_once.h"
+// A notice for each condition, once while it lasts: see watch/reconcile/reported_once.h.
+#include "watch/reconcile/reported_once.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "watch/roots.h"
+#include "watch/roots/roots.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "watch/safe_file.h"
+#include "watch/disk/safe_file.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

@@ -18,20 +18,20 @@ class SettleTimeTest : public testing::Test {
 };
 
 TEST_F(SettleTimeTest, NothingWaitsWithoutOne) {
-  settle_.hinted();
+  settle_.event_arrived();
   EXPECT_TRUE(settle_.is_over());
 }
 
 TEST_F(SettleTimeTest, AChangeWaitsForItFromItsHintOn) {
   settle_.set(hours(1));
-  settle_.hinted();
+  settle_.event_arrived();
   EXPECT_FALSE(settle_.is_over());
   settle_.set(milliseconds(0));
   EXPECT_TRUE(settle_.is_over());
 }
 
 TEST_F(SettleTimeTest, OneThatIsSetWhileAChangeWaitsHoldsForItToo) {
-  settle_.hinted();
+  settle_.event_arrived();
   settle_.set(hours(1));
   EXPECT_FALSE(settle_.is_over());
 }
@@ -39,7 +39,7 @@ TEST_F(SettleTimeTest, OneThatIsSetWhileAChangeWaitsHoldsForItToo) {
 TEST_F(SettleTimeTest, AChangeWaitsNoLongerThanTheLongestTimeHoweverManyFollow) {
   settle_.set(hours(1));
   settle_.set_longest(milliseconds(0));
-  settle_.hinted();
+  settle_.event_arrived();
   EXPECT_TRUE(settle_.is_over());
   settle_.set_longest(hours(1));
   EXPECT_FALSE(settle_.is_over());

@@ -1,4 +1,4 @@
-#include "watch/slot_pool.h"
+#include "watch/model/slot_pool.h"
 
 #include <gtest/gtest.h>
 

@@ -17,8 +17,8 @@
 #include <thread>
 
 #include "support/unique_fd.h"
+#include "watch/disk/writers.h"
 #include "watch/engine_test.h"
-#include "watch/writers.h"
 
 namespace lookout {
 namespace {

@@ -1,4 +1,4 @@
-#include "watch/trail.h"
+#include "watch/model/trail.h"
 
 #include <gtest/gtest.h>
 
@@ -11,11 +11,11 @@ namespace {
 
 constexpr auto kHinted = Trail::Known::by_hints;
 
-Place at(NodeId directory, const std::string& name) {
+DirEntry at(NodeId directory, const std::string& name) {
   return {directory, name};
 }
 
-std::vector<Place> sorted(std::vector<Place> places) {
+std::vector<DirEntry> sorted(std::vector<DirEntry> places) {
   std::sort(places.begin(), places.end());
   return places;
 }
@@ -59,8 +59,9 @@ TEST(Trail, LeadsAlongAChainOfRenames) {
   trail.moved(at(1, "a"), at(1, "b"), kHinted, 1);
   trail.moved(at(1, "b"), at(2, "c"), kHinted, 1);
   trail.moved(at(2, "c"), at(3, "d"), kHinted, 2);
-  EXPECT_EQ(trail.onward(at(1, "a"), 0), (std::vector<Place>{at(1, "b"), at(2, "c"), at(3, "d")}));
-  EXPECT_EQ(trail.onward(at(2, "c"), 0), (std::vector<Place>{at(3, "d")}));
+  EXPECT_EQ(trail.onward(at(1, "a"), 0),
+            (std::vector<DirEntry>{at(1, "b"), at(2, "c"), at(3, "d")}));
+  EXPECT_EQ(trail.onward(at(2, "c"), 0), (std::vector<DirEntry>{at(3, "d")}));
 }
 
 TEST(Trail, TellsWhetherWhatLeftOnePlaceMayHaveComeToAnother) {
@@ -76,15 +77,15 @@ TEST(Trail, LeadsToEveryPlaceThatThingsWentToFromOne) {
   Trail trail;
   trail.moved(at(1, "a"), at(1, "b"), kHinted, 1);
   trail.moved(at(1, "a"), at(1, "c"), kHinted, 1);
-  EXPECT_EQ(sorted(trail.onward(at(1, "a"), 0)), (std::vector<Place>{at(1, "b"), at(1, "c")}));
+  EXPECT_EQ(sorted(trail.onward(at(1, "a"), 0)), (std::vector<DirEntry>{at(1, "b"), at(1, "c")}));
 }
 
 TEST(Trail, EndsInALoop) {
   Trail trail;
   trail.moved(at(1, "a"), at(1, "b"), kHinted, 1);
   trail.moved(at(1, "b"), at(1, "a"), kHinted, 1);
-  EXPECT_EQ(trail.onward(at(1, "a"), 0), (std::vector<Place>{at(1, "b")}));
-  EXPECT_EQ(trail.onward(at(1, "b"), 0), (std::vector<Place>{at(1, "a")}));
+  EXPECT_EQ(trail.onward(at(1, "a"), 0), (std::vector<DirEntry>{at(1, "b")}));
+  EXPECT_EQ(trail.onward(at(1, "b"), 0), (std::vector<DirEntry>{at(1, "a")}));
 }
 
 TEST(Trail, TakesAMoveToTheSamePlaceForNone) {
@@ -116,10 +117,10 @@ TEST(Trail, RemembersWhetherAllThatArrivedWasSeenOnItsWay) {
 
 TEST(Trail, MergesWhatStrayedAtAPlace) {
   Trail trail;
-  EXPECT_EQ(trail.strayed_at(at(1, "a")), 0U);
-  trail.strayed(at(1, "a"), hint::kWritten, 1);
-  trail.strayed(at(1, "a"), hint::kAttributes, 2);
-  EXPECT_EQ(trail.strayed_at(at(1, "a")), hint::kWritten | hint::kAttributes);
+  EXPECT_EQ(trail.orphaned_at(at(1, "a")), 0U);
+  trail.orphaned(at(1, "a"), hint::kWritten, 1);
+  trail.orphaned(at(1, "a"), hint::kAttributes, 2);
+  EXPECT_EQ(trail.orphaned_at(at(1, "a")), hint::kWritten | hint::kAttributes);
 }
 
 TEST(Trail, ForgetsWhatIsOlderThanTwoRounds) {
@@ -127,16 +128,16 @@ TEST(Trail, ForgetsWhatIsOlderThanTwoRounds) {
   trail.moved(at(1, "a"), at(1, "b"), kHinted, 1);
   trail.moved(at(1, "b"), at(1, "c"), kHinted, 2);
   trail.arrived(at(1, "b"), true, 1);
-  trail.strayed(at(1, "a"), hint::kWritten, 1);
+  trail.orphaned(at(1, "a"), hint::kWritten, 1);
   trail.prune(3);
   EXPECT_EQ(trail.onward(at(1, "a"), 0).size(), 2U);
   EXPECT_EQ(trail.seen_to(at(1, "b")), true);
-  EXPECT_EQ(trail.strayed_at(at(1, "a")), hint::kWritten);
+  EXPECT_EQ(trail.orphaned_at(at(1, "a")), hint::kWritten);
   trail.prune(4);
   EXPECT_TRUE(trail.onward(at(1, "a"), 0).empty());
-  EXPECT_EQ(trail.onward(at(1, "b"), 0), (std::vector<Place>{at(1, "c")}));
+  EXPECT_EQ(trail.onward(at(1, "b"), 0), (std::vector<DirEntry>{at(1, "c")}));
   EXPECT_EQ(trail.seen_to(at(1, "b")), std::nullopt);
-  EXPECT_EQ(trail.strayed_at(at(1, "a")), 0U);
+  EXPECT_EQ(trail.orphaned_at(at(1, "a")), 0U);
 }
 
 TEST(Trail, GivesUpWithAllPlacesThatMovesLedTo) {
@@ -145,8 +146,8 @@ TEST(Trail, GivesUpWithAllPlacesThatMovesLedTo) {
   trail.moved(at(1, "a"), at(2, "c"), kHinted, 1);
   trail.arrived(at(1, "b"), true, 1);
   const auto places = trail.give_up();
-  EXPECT_EQ(std::set<Place>(places.begin(), places.end()),
-            (std::set<Place>{at(1, "b"), at(2, "c")}));
+  EXPECT_EQ(std::set<DirEntry>(places.begin(), places.end()),
+            (std::set<DirEntry>{at(1, "b"), at(2, "c")}));
   EXPECT_TRUE(trail.onward(at(1, "a"), 0).empty());
   EXPECT_EQ(trail.seen_to(at(1, "b")), std::nullopt);
   EXPECT_TRUE(trail.give_up().empty());
@@ -167,13 +168,13 @@ TEST(Trail, LeadsOnlyAlongMovesThatWereHintedSince) {
   Trail trail;
   trail.moved(at(1, "a"), at(1, "b"), kHinted, 3);
   EXPECT_TRUE(trail.onward(at(1, "a"), 4).empty());
-  EXPECT_EQ(trail.onward(at(1, "a"), 3), (std::vector<Place>{at(1, "b")}));
+  EXPECT_EQ(trail.onward(at(1, "a"), 3), (std::vector<DirEntry>{at(1, "b")}));
 }
 
 TEST(Trail, LeadsAlwaysAlongMovesThatOnlyALookMadeKnown) {
   Trail trail;
   trail.moved(at(1, "a"), at(1, "b"), Trail::Known::by_look, 3);
-  EXPECT_EQ(trail.onward(at(1, "a"), 9), (std::vector<Place>{at(1, "b")}));
+  EXPECT_EQ(trail.onward(at(1, "a"), 9), (std::vector<DirEntry>{at(1, "b")}));
 }
 
 }  // namespace

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "watch/tree.h"
+#include "watch/model/tree.h"
 
 namespace lookout {
 namespace {

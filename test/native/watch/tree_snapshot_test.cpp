@@ -7,11 +7,11 @@
 #include <utility>
 #include <vector>
 
-#include "watch/content_rules.h"
-#include "watch/stamp.h"
-#include "watch/tree.h"
-#include "watch/tree_loader.h"
-#include "watch/tree_saver.h"
+#include "watch/model/content_rules.h"
+#include "watch/model/stamp.h"
+#include "watch/model/tree.h"
+#include "watch/model/tree_loader.h"
+#include "watch/model/tree_saver.h"
 
 namespace lookout {
 namespace {
@@ -21,8 +21,8 @@ constexpr std::int64_t kMoment = 200'000'000'001;
 constexpr std::int64_t kBefore = kMoment - 1'000'000'000;
 constexpr std::int64_t kAfter = kMoment + 1'000'000'000;
 
-Look file() {
-  Look look{};
+FileStatus file() {
+  FileStatus look{};
   look.type = EntryType::file;
   look.mode = 0100644;
   look.links = 1;
@@ -131,15 +131,15 @@ TEST(Stamps, AreForgottenWithTheirNodeAndTakeNoMemoryWithoutAny) {
 // A saved file as it is seen now, with what the listing says: whether it was written.
 struct Case {
   const char* name;
-  Look seen;
+  FileStatus seen;
   Hints hints;
   bool written;
   bool other_mode = false;
 };
 
 template <class Change>
-Look with(Change change) {
-  Look look = file();
+FileStatus with(Change change) {
+  FileStatus look = file();
   change(look);
   return look;
 }
@@ -149,19 +149,23 @@ TEST(Stamps, DecideWhetherASavedFileWasWritten) {
   constexpr Hints kRenamed = hint::kSuspect | hint::kUnpaired;
   const std::vector<Case> cases{
       {"as it was", file(), kListed, false},
-      {"another size", with([](Look& l) { l.size = 6; }), kListed, true},
-      {"another mtime", with([](Look& l) { l.mtime = kBefore - 5; }), kListed, true},
-      {"another ctime alone", with([](Look& l) { l.ctime = kAfter; }), kListed, true},
-      {"another ctime that is old", with([](Look& l) { l.ctime = kBefore - 5; }), kListed, true},
-      {"another inode of that number", with([](Look& l) { l.birth = kBefore - 5; }), kListed, true},
-      {"a mode explains it", with([](Look& l) { l.ctime = kAfter, l.mode = 0100600; }), kListed,
-       false, true},
-      {"a link explains it", with([](Look& l) { l.ctime = kAfter, l.links = 2; }), kListed, false},
-      {"a rename explains it", with([](Look& l) { l.ctime = kAfter; }), kRenamed, false},
-      {"renamed and written", with([](Look& l) { l.ctime = kAfter, l.size = 6; }), kRenamed, true},
-      {"renamed, with another mode", with([](Look& l) { l.ctime = kAfter, l.mode = 0100600; }),
-       kRenamed, false, true},
-      {"its time was set, as an event says", with([](Look& l) { l.mtime = kAfter; }),
+      {"another size", with([](FileStatus& l) { l.size = 6; }), kListed, true},
+      {"another mtime", with([](FileStatus& l) { l.mtime = kBefore - 5; }), kListed, true},
+      {"another ctime alone", with([](FileStatus& l) { l.ctime = kAfter; }), kListed, true},
+      {"another ctime that is old", with([](FileStatus& l) { l.ctime = kBefore - 5; }), kListed,
+       true},
+      {"another inode of that number", with([](FileStatus& l) { l.birth = kBefore - 5; }), kListed,
+       true},
+      {"a mode explains it", with([](FileStatus& l) { l.ctime = kAfter, l.mode = 0100600; }),
+       kListed, false, true},
+      {"a link explains it", with([](FileStatus& l) { l.ctime = kAfter, l.links = 2; }), kListed,
+       false},
+      {"a rename explains it", with([](FileStatus& l) { l.ctime = kAfter; }), kRenamed, false},
+      {"renamed and written", with([](FileStatus& l) { l.ctime = kAfter, l.size = 6; }), kRenamed,
+       true},
+      {"renamed, with another mode",
+       with([](FileStatus& l) { l.ctime = kAfter, l.mode = 0100600; }), kRenamed, false, true},
+      {"its time was set, as an event says", with([](FileStatus& l) { l.mtime = kAfter; }),
        hint::kAttributes, false},
       {"an event says that it was written", file(), hint::kWritten, true},
   };
@@ -172,7 +176,7 @@ TEST(Stamps, DecideWhetherASavedFileWasWritten) {
     EXPECT_EQ(has_other_mode(known, row.seen), row.other_mode) << row.name;
   }
   // It may have been written twice within the tick of the clock in which it was reported.
-  Look recent = file();
+  FileStatus recent = file();
   recent.ctime = kMoment - 1;
   const KnownFile in_the_tick{0, kMoment, std::nullopt, kBefore,
                               SavedFile{stamp_of(recent, kSalt), kSalt}};
@@ -183,9 +187,9 @@ TEST(Stamps, ABirthTimeTellsAFileFromOneThatReusesItsNumber) {
   const KnownFile known{0, kAfter, std::nullopt, kBefore,
                         SavedFile{stamp_of(file(), kSalt), kSalt}};
   EXPECT_TRUE(is_same_file(known, file()));
-  EXPECT_FALSE(is_same_file(known, with([](Look& l) { l.birth = kBefore + 5; })));
-  EXPECT_TRUE(is_same_file(known, with([](Look& l) { l.birth.reset(); })));
-  EXPECT_FALSE(is_same_file(known, with([](Look& l) { l.birth.reset(), l.size = 6; })));
+  EXPECT_FALSE(is_same_file(known, with([](FileStatus& l) { l.birth = kBefore + 5; })));
+  EXPECT_TRUE(is_same_file(known, with([](FileStatus& l) { l.birth.reset(); })));
+  EXPECT_FALSE(is_same_file(known, with([](FileStatus& l) { l.birth.reset(), l.size = 6; })));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "watch/tree.h"
+#include "watch/model/tree.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // What is visible in deep trees costs as much for each directory as in flat ones (P7): views are
 // counted.
-#include "watch/visibility.h"
+#include "watch/model/visibility.h"
 
 #include <gtest/gtest.h>
 

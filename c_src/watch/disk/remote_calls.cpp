@@ -1,0 +1,220 @@
+#include "watch/disk/remote_calls.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "support/unique_fd.h"
+#include "watch/disk/path_walk.h"
+#include "watch/disk/safe_file.h"
+
+namespace lookout {
+namespace {
+
+struct Opened {
+  UniqueFd fd;
+  int code = 0;
+  struct stat seen {};
+  FileSystem system;
+};
+
+Opened open_now(int parent_fd, const std::string& name, int flags) {
+  Opened opened;
+  opened.fd.reset(::openat(parent_fd, name.c_str(), flags));
+  if (!opened.fd || ::fstat(opened.fd.get(), &opened.seen) != 0) opened.code = errno;
+  return opened;
+}
+
+// A key that is unique among all open directories.
+std::string key_of(const OpenDirectory& directory) {
+  return directory.mount() ? directory.key() : path_of(directory.get()) + '/';
+}
+
+}  // namespace
+
+Opening open_directory(const RemoteMounts& mounts, const DirectoryFd& parent,
+                       const std::string& name, int flags) {
+  RemoteMounts::Resolved resolved;
+  if (parent && (flags & O_NOFOLLOW) != 0) {
+    resolved.mount = mounts.of(*parent, name);
+  } else if (!mounts.none()) {
+    resolved = parent ? mounts.resolve(*parent, name) : mounts.resolve(name);
+  }
+  Opening opening;
+  opening.remote = resolved.mount != nullptr;
+  opening.code = resolved.code;
+  if (opening.code != 0) return opening;
+  const int parent_fd = parent ? parent->get() : AT_FDCWD;
+  if (!resolved.mount) {
+    Opened opened = open_now(parent_fd, name, flags);
+    opening.code = opened.code;
+    const auto mode = static_cast<std::uint16_t>(opened.seen.st_mode & 07777);
+    if (opened.code == 0) {
+      opening.fd = std::make_shared<const OpenDirectory>(std::move(opened.fd), mode);
+    }
+    opening.identity = {opened.seen.st_dev, opened.seen.st_ino};
+    opening.mode = opened.seen.st_mode;
+    return opening;
+  }
+  const std::string where = parent ? key_of(*parent) : std::string();
+  auto opened = resolved.mount->ask("open " + where + name, [parent, parent_fd, name, flags] {
+    Opened found = open_now(parent_fd, name, flags);
+    if (found.code == 0) found.system = file_system_of(found.fd.get()).value_or(FileSystem{});
+    return found;
+  });
+  opening.code = opened ? opened->code : resolved.mount->code();
+  if (opening.code != 0) return opening;
+  opening.identity = {opened->seen.st_dev, opened->seen.st_ino};
+  opening.mode = opened->seen.st_mode;
+  const std::string key =
+      std::to_string(opening.identity.device) + ':' + std::to_string(opening.identity.inode) + '/';
+  opening.fd = std::make_shared<const OpenDirectory>(std::move(opened->fd), resolved.mount,
+                                                     opened->system, key);
+  return opening;
+}
+
+std::variant<FileStatus, int> stat_entry(const RemoteMounts& mounts, const DirectoryFd& directory,
+                                         const std::string& name) {
+  const auto mount = mounts.of(*directory, name);
+  if (!mount) return stat_entry(directory->get(), name);
+  const auto checked = mount->ask("look " + key_of(*directory) + name,
+                                  [directory, name] { return stat_entry(directory->get(), name); });
+  return checked ? *checked : mount->code();
+}
+
+std::variant<FileStatus, int> stat_target(const RemoteMounts& mounts, const DirectoryFd& directory,
+                                          const std::string& name) {
+  if (mounts.none() && !directory->mount()) return stat_target(directory->get(), name);
+  const RemoteMounts::Resolved resolved = mounts.resolve(*directory, name);
+  if (resolved.code != 0) return resolved.code;
+  const auto& mount = resolved.mount ? resolved.mount : directory->mount();
+  if (!mount) return stat_target(directory->get(), name);
+  const auto checked = mount->ask("through " + key_of(*directory) + name, [directory, name] {
+    return stat_target(directory->get(), name);
+  });
+  return checked ? *checked : mount->code();
+}
+
+DirectoryReader read_directory(const DirectoryFd& directory, bool live, std::int64_t& started) {
+  if (!directory->mount()) {
+    return live && directory->take_offset() ? DirectoryReader(directory->get(), directory)
+                                            : DirectoryReader(directory->get());
+  }
+  using Answer = std::pair<DirectoryRecords, std::int64_t>;
+  const auto read = directory->mount()->ask("list " + directory->key(), [directory, started] {
+    return Answer(read_records(directory->get()), started);
+  });
+  if (!read) return DirectoryReader(DirectoryRecords{{}, directory->mount()->code()});
+  started = read->second;
+  return DirectoryReader(read->first);
+}
+
+int watch_directory(HintSource& source, const DirectoryFd& directory, Backend backend) {
+  if (!directory->mount()) return source.watch(directory->get(), backend);
+  using Answer = std::pair<int, int>;  // the watch and the errno
+  const auto watched = directory->mount()->ask(
+      "watch " + directory->key(), [own = source.shared_from_this(), directory] {
+        const int watch = own->watch_elsewhere(directory->get());
+        return Answer(watch, errno);
+      });
+  errno = watched ? watched->second : directory->mount()->code();
+  return watched ? watched->first : -1;
+}
+
+FileWatch watch_file(HintSource& source, const RemoteMounts& mounts, const DirectoryFd& directory,
+                     const std::string& name, FileWatchOptions options) {
+  const auto call = [own = source.shared_from_this(), directory, name, options] {
+    FileWatch made;
+    const int flags = O_PATH | O_CLOEXEC | (options.follow ? 0 : O_NOFOLLOW);
+    const UniqueFd file(::openat(directory->get(), name.c_str(), flags));
+    if (file) made.system = file_system_of(file.get()).value_or(FileSystem{});
+    if (options.choose && !(made.system.remote.empty() && made.system.pseudo.empty())) return made;
+    if (file) made.watch = own->watch_file(file.get(), options.content);
+    if (made.watch < 0) made.code = errno;
+    return made;
+  };
+  const auto mount = options.follow && !mounts.none() ? mounts.resolve(*directory, name).mount
+                                                      : mounts.of(*directory, name);
+  if (!mount) return call();
+  const std::string what = "watch file " + key_of(*directory) + name;
+  return mount->ask(what, call).value_or(FileWatch{-1, mount->code(), {}});
+}
+
+Writers writers_of(const DirectoryFd& directory, const std::string& name) {
+  if (!directory->mount()) return writers_of(directory->get(), name);
+  return directory->mount()
+      ->ask("writers " + directory->key() + name,
+            [directory, name] { return writers_of(directory->get(), name); })
+      .value_or(Writers::unknown);
+}
+
+namespace {
+
+template <class Call>
+std::invoke_result_t<Call> ask_rules(const RemoteMounts::Pointer& mount, const std::string& what,
+                                     Call call) {
+  if (!mount) return call();
+  auto answer = mount->ask(what, std::move(call));
+  if (answer) return std::move(*answer);
+  return {{}, {}, mount};
+}
+
+RuleAnswer<RuleFile> read_gitignore_now(int directory_fd) {
+  RuleAnswer<RuleFile> answer;
+  answer.rules = read_gitignore(directory_fd, answer.failures);
+  return answer;
+}
+
+RuleAnswer<RepositoryRules> read_repository_now(int directory_fd) {
+  RuleAnswer<RepositoryRules> answer;
+  answer.rules = read_repository(directory_fd, answer.failures);
+  return answer;
+}
+
+// No component is a symbolic link; a link must have been created since.
+SafePath open_path_of(const std::string& directory) {
+  return open_path(AT_FDCWD, directory, Links::refused);
+}
+
+}  // namespace
+
+RuleAnswer<RuleFile> read_gitignore(const RemoteMounts& mounts, const DirectoryFd& directory) {
+  const auto at = mounts.of(*directory, ".gitignore");
+  return ask_rules(at ? at : directory->mount(), "gitignore " + key_of(*directory),
+                   [directory] { return read_gitignore_now(directory->get()); });
+}
+
+RuleAnswer<RepositoryRules> read_repository(const RemoteMounts& mounts,
+                                            const DirectoryFd& directory) {
+  RemoteMounts::Pointer within;
+  if (!mounts.none()) within = mounts.within(join(path_of(directory->get()), ".git"));
+  return ask_rules(within ? within : directory->mount(), "repository " + key_of(*directory),
+                   [directory] { return read_repository_now(directory->get()); });
+}
+
+RuleAnswer<RuleFile> read_gitignore(const RemoteMounts& mounts, const std::string& directory) {
+  return ask_rules(mounts.at(join(directory, ".gitignore")), "gitignore above " + directory,
+                   [directory]() -> RuleAnswer<RuleFile> {
+                     const SafePath opened = open_path_of(directory);
+                     if (opened.code != 0) return {{}, {{".gitignore", opened.code}}};
+                     return read_gitignore_now(opened.fd.get());
+                   });
+}
+
+RuleAnswer<RepositoryRules> read_repository(const RemoteMounts& mounts,
+                                            const std::string& directory) {
+  return ask_rules(mounts.within(join(directory, ".git")), "repository above " + directory,
+                   [directory]() -> RuleAnswer<RepositoryRules> {
+                     const SafePath opened = open_path_of(directory);
+                     if (opened.code == 0) return read_repository_now(opened.fd.get());
+                     if (!is_transient(opened.code)) return {};
+                     return {{}, {{".git", opened.code}}};
+                   });
+}
+
+}  // namespace lookout

@@ -1,0 +1,143 @@
+#include "watch/disk/remote_mounts.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <utility>
+
+#include "support/fd_link.h"
+#include "watch/disk/file_system.h"
+
+namespace lookout {
+
+RemoteMounts::~RemoteMounts() {
+  for (const auto& [place, mounted] : places_) {
+    if (mounted.mount) mounted.mount->end();
+  }
+}
+
+void RemoteMounts::load(const Mounts& mounts, const MountTypes& types) {
+  std::map<std::string, Mounted> before = std::exchange(places_, {});
+  names_.clear();
+  mount_names_.clear();
+  autofs_.clear();
+  some_name_.reset();
+  none_ = true;
+  for (const auto& [place, what] : mounts) {
+    Mounted mounted{what, nullptr};
+    const auto type = types.find(place);
+    if (type != types.end() && may_block(type->second)) {
+      const auto known = before.find(place);
+      const bool same = known != before.end() && known->second.what == what;
+      mounted.mount = same && known->second.mount
+                          ? std::move(known->second.mount)
+                          : std::make_shared<RemoteMount>([this] { answered_(); });
+      none_ = false;
+    }
+    if (type != types.end() && type->second == kAutofs) autofs_.insert(highest_device(what));
+    const std::string name = place.substr(place.rfind('/') + 1);
+    some_name_.set(shape_of(name));
+    mount_names_.insert(name);
+    places_.emplace(place, std::move(mounted));
+  }
+  std::erase_if(left_, [](const Pointer& mount) { return !mount->waits(); });
+  for (const auto& [place, mounted] : before) {
+    if (!mounted.mount) continue;
+    mounted.mount->end();
+    if (mounted.mount->waits()) left_.push_back(mounted.mount);
+  }
+  if (none_) return;
+  for (const auto& [place, mounted] : places_) {
+    if (mounted.mount || at(parent_of(place))) {
+      names_.insert(place.substr(place.rfind('/') + 1));
+    }
+  }
+}
+
+bool RemoteMounts::all_prompt() const {
+  return std::all_of(places_.begin(), places_.end(), [](const auto& place) {
+    return !place.second.mount || place.second.mount->prompt();
+  });
+}
+
+bool RemoteMounts::wait() const {
+  const auto waits = [](const Pointer& mount) { return mount && mount->waits(); };
+  return std::any_of(left_.begin(), left_.end(), waits) ||
+         std::any_of(places_.begin(), places_.end(),
+                     [&](const auto& place) { return waits(place.second.mount); });
+}
+
+void RemoteMounts::forget_answers() {
+  if (none_) return;
+  for (const auto& [place, mounted] : places_) {
+    if (mounted.mount) mounted.mount->forget_answers();
+  }
+}
+
+// The mount of an entry whose name some mount point has.
+RemoteMounts::Pointer RemoteMounts::across(const OpenDirectory& directory,
+                                           const std::string& name) const {
+  const std::string path = path_of(directory.get());
+  const auto found = path.empty() ? places_.end() : places_.find(join(path, name));
+  return found == places_.end() ? directory.mount() : found->second.mount;
+}
+
+const RemoteMounts::Pointer& RemoteMounts::at(std::string path) const {
+  static const Pointer kLocal;
+  while (!none_ && !path.empty()) {
+    if (const auto found = places_.find(path); found != places_.end()) return found->second.mount;
+    if (path == "/") break;
+    path = parent_of(path);
+  }
+  return kLocal;
+}
+
+const RemoteMounts::Pointer& RemoteMounts::within(const std::string& path) const {
+  const Pointer& mount = at(path);
+  if (none_ || mount) return mount;
+  const std::string below = path + '/';
+  for (auto place = places_.lower_bound(below);
+       place != places_.end() && place->first.starts_with(below); ++place) {
+    if (place->second.mount) return place->second.mount;
+  }
+  return mount;
+}
+
+std::optional<PathStep> RemoteMounts::step(const std::string& path) const {
+  const Pointer& mount = at(path);
+  if (!mount) return step_to(path);
+  return mount->ask("step " + path, [path] { return step_to(path); });
+}
+
+RemoteMounts::Resolved RemoteMounts::resolve(const std::string& path) const {
+  Resolved resolved;
+  const auto take = [&](const std::string& at, const std::string& name) -> PathStep {
+    const std::string next = join(at, name);
+    if (const auto step = this->step(next)) return *step;
+    resolved.mount = this->at(next);
+    resolved.code = resolved.mount->code();
+    return {PathStep::Kind::missing, {}};
+  };
+  const PathEnd end = walk(path, take);
+  if (resolved.code != 0) return resolved;
+  resolved.mount = at(end.at);
+  if (end.whole) resolved.real = end.at;
+  return resolved;
+}
+
+RemoteMounts::Resolved RemoteMounts::resolve(const OpenDirectory& directory,
+                                             const std::string& name) const {
+  return resolve(join(path_of(directory.get()), name));
+}
+
+std::string path_of(int directory_fd) {
+  const std::string link = fd_link(directory_fd);
+  std::array<char, PATH_MAX> path{};
+  const ssize_t length = ::readlink(link.c_str(), path.data(), path.size());
+  return length <= 0 ? std::string() : std::string(path.data(), static_cast<std::size_t>(length));
+}
+
+}  // namespace lookout

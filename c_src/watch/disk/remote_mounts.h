@@ -1,0 +1,103 @@
+// Which mounts another host or process serves, so that a call on them may block.
+#pragma once
+
+#include <bitset>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "watch/disk/mount_watch.h"
+#include "watch/disk/open_directory.h"
+#include "watch/disk/path_walk.h"
+#include "watch/disk/remote_mount.h"
+
+namespace lookout {
+
+class RemoteMounts {
+ public:
+  using Pointer = std::shared_ptr<RemoteMount>;
+
+  RemoteMounts() = default;
+  ~RemoteMounts();  // does not wait for pending calls
+  RemoteMounts(const RemoteMounts&) = delete;
+  RemoteMounts& operator=(const RemoteMounts&) = delete;
+
+  // A mount calls `answered` on its thread when a late response has arrived.
+  void notify(std::function<void()> answered) { answered_ = std::move(answered); }
+  // Loads the mount table. Call it at the start and after each change.
+  void load(const Mounts& mounts, const MountTypes& types);
+
+  // Whether there is no remote mount; then no other function needs to be called.
+  bool none() const { return none_; }
+  bool all_prompt() const;
+  // Whether a call is pending, including calls on file systems that were unmounted meanwhile.
+  bool wait() const;
+  void forget_answers();
+
+  // The mount that an entry of a directory is on, symbolic links not followed; null for a local
+  // one.
+  Pointer of(const OpenDirectory& directory, const std::string& name) const {
+    if (none_ || !names_.contains(name)) return directory.mount();
+    return across(directory, name);
+  }
+
+  // Whether a file system is mounted at an entry of this name, in some directory.
+  bool names_mount(const std::string& name) const {
+    return some_name_[shape_of(name)] && mount_names_.contains(name);
+  }
+
+  // Whether opening a directory on this device mounts a file system there (autofs(5)).
+  bool mounts_when_opened(std::uint64_t device) const { return autofs_.contains(device); }
+
+  // The mount that a path without symbolic links leads to; null for a local one.
+  const Pointer& at(std::string path) const;
+  // As at(), but if that mount is a local one, the first remote mount below the path.
+  const Pointer& within(const std::string& path) const;
+  // The entry at a path of which only the last component may be a symbolic link; nullopt if its
+  // mount does not answer.
+  std::optional<PathStep> step(const std::string& path) const;
+
+  // Where a path leads. If a mount on the path does not answer, `code` is the errno.
+  struct Resolved {
+    std::string real;  // without symbolic links; empty if no entry exists there
+    Pointer mount;     // the mount of `real`; null for a local one
+    int code = 0;
+  };
+  Resolved resolve(const std::string& path) const;
+  Resolved resolve(const OpenDirectory& directory, const std::string& name) const;
+
+ private:
+  // A filter without a hash: it excludes most listed names that no mount point has.
+  static constexpr std::size_t kShapes = 4096;
+  static std::size_t shape_of(const std::string& name) {
+    const std::size_t first = name.empty() ? 0 : static_cast<unsigned char>(name.front());
+    return (first + name.size() * 256) % kShapes;
+  }
+  Pointer across(const OpenDirectory& directory, const std::string& name) const;
+
+  struct Mounted {
+    std::string what;  // as in Mounts
+    Pointer mount;     // null for a local file system
+  };
+
+  std::function<void()> answered_ = [] {};
+  bool none_ = true;
+  std::map<std::string, Mounted> places_;
+  std::vector<Pointer> left_;  // unmounted while a call was pending
+  // Last components of mount points at or below a remote mount.
+  std::unordered_set<std::string> names_;
+  std::unordered_set<std::uint64_t> autofs_;     // device numbers
+  std::unordered_set<std::string> mount_names_;  // last components of all mount points
+  std::bitset<kShapes> some_name_;               // shape_of() each of mount_names_
+};
+
+// The path of an open directory. Makes no call on its file system.
+std::string path_of(int directory_fd);
+
+}  // namespace lookout

@@ -1,0 +1,306 @@
+#include "watch/disk/rule_files.h"
+
+#include <endian.h>
+#include <fcntl.h>
+#include <linux/posix_acl.h>
+#include <linux/posix_acl_xattr.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <optional>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "ignore/git_config.h"
+#include "support/error.h"
+#include "support/fd_link.h"
+#include "support/unique_fd.h"
+#include "watch/disk/disk.h"
+#include "watch/disk/path_walk.h"
+#include "watch/disk/safe_file.h"
+
+namespace lookout {
+namespace {
+
+using Failures = std::vector<RuleFailure>;
+
+// Nothing exists at the path, or a socket does.
+bool is_absent(int code) {
+  return code == ENOENT || code == ENOTDIR || code == ENAMETOOLONG || code == ENXIO;
+}
+
+// The value of an environment variable; empty if it is not set.
+std::string environment(std::string_view name) {
+  for (char** variable = ::environ; variable != nullptr && *variable != nullptr; ++variable) {
+    const std::string_view text = *variable;
+    if (text.starts_with(name) && text.substr(name.size()).starts_with('=')) {
+      return std::string(text.substr(name.size() + 1));
+    }
+  }
+  return {};
+}
+
+std::string first_line(const std::string& text) {
+  return text.substr(0, text.find_first_of("\r\n"));
+}
+
+std::string below(const std::string& directory, const std::string& path) {
+  return path.starts_with('/') ? path : directory + '/' + path;
+}
+
+// Returns the content of a regular file; empty if there is none. A failure names the file `shown`.
+std::string read_opened(const SafePath& file, const std::string& shown, Failures& failures) {
+  SafeText read = read_text(file, kMaxRuleFile);
+  if (read.code != 0 && !is_absent(read.code)) failures.push_back({shown, read.code});
+  return std::move(read.text);
+}
+
+RuleFile read_file(int directory_fd, const std::string& path, Links links, Failures& failures) {
+  return {path, read_opened(open_path(directory_fd, path, links), path, failures)};
+}
+
+// The git configuration of the user and of the system.
+class UserConfig {
+ public:
+  explicit UserConfig(Failures& failures)
+      : home_(environment("HOME")), directory_(environment("XDG_CONFIG_HOME")) {
+    if (directory_.empty() && !home_.empty()) directory_ = home_ + "/.config";
+    read("/etc/gitconfig", failures);
+    if (!directory_.empty()) read(directory_ + "/git/config", failures);
+    if (!home_.empty()) read(home_ + "/.gitconfig", failures);
+  }
+
+  // The value of core.excludesFile, or its default.
+  std::string excludes_file() const {
+    std::string path = directory_.empty() ? "" : directory_ + "/git/ignore";
+    for (const std::string& text : texts_) path = excludes_file_of(text).value_or(path);
+    return path;
+  }
+
+  bool lists_as_safe(int work_tree) const {
+    std::vector<std::string> listed;
+    for (const std::string& text : texts_) add_safe_directories(text, listed);
+    if (listed.empty()) return false;
+    std::error_code unknown;
+    const auto path = std::filesystem::read_symlink(fd_link(work_tree), unknown);
+    return !unknown && is_safe_directory(listed, path.string(), home_);
+  }
+
+  const std::string& home() const { return home_; }
+
+ private:
+  void read(const std::string& path, Failures& failures) {
+    texts_.push_back(read_file(AT_FDCWD, path, Links::all, failures).content);
+  }
+
+  std::string home_;
+  std::string directory_;
+  std::vector<std::string> texts_;  // in increasing order of precedence
+};
+
+// The access ACL (acl(5)) of an open path, which may grant or deny more than the mode bits.
+struct AccessAcl {
+  bool exists;
+  bool all_read;  // every entry grants read permission
+};
+
+AccessAcl access_acl_of(int fd) {
+  const std::string path = fd_link(fd);
+  std::array<char, 4096> acl{};
+  const ssize_t size = ::getxattr(path.c_str(), "system.posix_acl_access", acl.data(), acl.size());
+  // Without /proc (ENOENT) the file cannot be read either, and without the call (ENOSYS) the kernel
+  // has no ACLs. An ACL that cannot be read may deny anything.
+  if (size < 0) {
+    return {errno != ENODATA && errno != ENOTSUP && errno != ENOENT && errno != ENOSYS, false};
+  }
+  posix_acl_xattr_entry entry{};
+  for (std::size_t at = sizeof(posix_acl_xattr_header);
+       at + sizeof entry <= static_cast<std::size_t>(size); at += sizeof entry) {
+    std::memcpy(&entry, acl.data() + at, sizeof entry);
+    if ((le16toh(entry.e_perm) & ACL_READ) == 0) return {true, false};
+  }
+  return {true, true};
+}
+
+// Whether everyone who may put a file into the directory may also read this file: the owner of the
+// directory, its group or others if they may write to it, and anyone if an ACL grants more. A user
+// without read permission could link or move the file there, and infer its lines from the names
+// that they hide.
+bool is_readable_by_writers(int directory_fd, const struct stat& directory, const SafePath& path) {
+  const struct stat& file = path.seen;
+  const AccessAcl acl = access_acl_of(path.fd.get());
+  if (acl.exists) return acl.all_read;
+  const bool group_reads = (file.st_mode & S_IRGRP) != 0;
+  if (group_reads && (file.st_mode & S_IROTH) != 0) return true;
+  if ((directory.st_mode & S_IWOTH) != 0 || access_acl_of(directory_fd).exists) return false;
+  if ((directory.st_mode & S_IWGRP) != 0 && !(group_reads && file.st_gid == directory.st_gid)) {
+    return false;
+  }
+  return directory.st_uid == file.st_uid || directory.st_uid == 0;
+}
+
+bool belongs_to_us(const SafePath& path) {
+  return path.seen.st_uid == 0 || path.seen.st_uid == ::geteuid();
+}
+
+// The repository of a work tree.
+class Repository {
+ public:
+  Repository(int work_tree, Failures& failures) : work_tree_(work_tree), failures_(failures) {
+    SafePath git = open_path(work_tree, ".git", Links::none);
+    note(".git", git.code);
+    if (git.code != 0) return;
+    const bool owned = belongs_to_us(git) || belongs_to_owner_of_work_tree(git);
+    const Found found = open_directory(std::move(git));
+    trusted_ = found == Found::trusted;
+    begins_ = trusted_ || (found == Found::untrusted && owned);
+    if (found == Found::untrusted) failures.push_back({".git", kUntrusted});
+  }
+
+  RepositoryRules read() {
+    RepositoryRules rules;
+    rules.begins = begins_;
+    if (!trusted_) return rules;
+    rules.info_exclude = read("info/exclude");
+    const auto configured = excludes_file_of(read("config").content);
+    std::string path = configured.value_or(user().excludes_file());
+    const std::string& home = user().home();
+    if (path.starts_with("~/") && !home.empty()) path = home + path.substr(1);
+    if (path.starts_with('/')) rules.excludes_file = read_trusted(path);
+    return rules;
+  }
+
+ private:
+  enum class Found : std::uint8_t { nothing, untrusted, trusted };
+
+  bool belongs_to_owner_of_work_tree(const SafePath& git) const {
+    struct stat seen {};
+    return ::fstat(work_tree_, &seen) == 0 && seen.st_uid == git.seen.st_uid;
+  }
+
+  const UserConfig& user() {
+    if (!user_) user_.emplace(failures_);
+    return *user_;
+  }
+
+  // A file that cannot be opened because of a transient error must not count as missing.
+  void note(const std::string& path, int code) {
+    if (is_transient(code)) failures_.push_back({path, code});
+  }
+
+  bool trusts(const SafePath& path) {
+    if (belongs_to_us(path)) return true;
+    if (!listed_) listed_ = user().lists_as_safe(work_tree_);
+    return *listed_;
+  }
+
+  // Follows .git to the directory that all work trees of the repository share. A path that leads
+  // nowhere is trusted. A regular file that is no .git file counts as nothing, since someone may
+  // have moved it there.
+  Found open_directory(SafePath git) {
+    std::string path = ".git";
+    if (!trusts(git)) return Found::untrusted;
+    std::string leads = S_ISLNK(git.seen.st_mode) ? target_of(git) : path;
+    if (S_ISREG(git.seen.st_mode)) {
+      constexpr std::string_view kLead = "gitdir: ";
+      const std::string text = read_opened(git, path, failures_);
+      if (!text.starts_with(kLead)) return Found::nothing;
+      path = first_line(text.substr(kLead.size()));
+      leads = path;
+    }
+    beneath_work_tree_ = S_ISDIR(git.seen.st_mode);
+    directory_ = beneath_work_tree_ ? std::move(git) : open_trusted(work_tree_, leads);
+    note(path, directory_.code);
+    if (directory_.code != 0) return Found::trusted;
+    if (!trusts(directory_)) return Found::untrusted;
+    if (!S_ISDIR(directory_.seen.st_mode)) return Found::nothing;
+    shown_ = path;
+    const std::string common = first_line(read("commondir").content);
+    if (common.empty()) return Found::trusted;
+    SafePath shared = open_trusted(directory_.fd.get(), common);
+    note(common, shared.code);
+    if (shared.code != 0) return Found::trusted;
+    if (!trusts(shared)) return Found::untrusted;
+    directory_ = std::move(shared);
+    shown_ = below(shown_, common);
+    beneath_work_tree_ = false;
+    return Found::trusted;
+  }
+
+  // The owner of a link on the path decides where it leads. A link that is not trusted is not
+  // followed: the result is the link itself, which then fails the check of its owner.
+  SafePath open_trusted(int directory_fd, const std::string& path) {
+    return open_path(directory_fd, path, [this](const SafePath& link) { return trusts(link); });
+  }
+
+  // A file outside the repository, by an absolute path.
+  RuleFile read_trusted(const std::string& path) {
+    const SafePath file = open_trusted(AT_FDCWD, path);
+    if (file.code == 0 && S_ISLNK(file.seen.st_mode)) {
+      failures_.push_back({path, kUntrusted});
+      return {path, {}};
+    }
+    return {path, read_opened(file, path, failures_)};
+  }
+
+  RuleFile read(const std::string& name) {
+    const std::string shown = below(shown_, name);
+    if (!directory_.fd) return {shown, {}};
+    return {shown, read_opened(open_within(name), shown, failures_)};
+  }
+
+  // Links of a repository that is a directory in its work tree may lead to files of both. The name
+  // .git may lead to another directory now: the file counts only if the opened directory leads to
+  // the same one.
+  SafePath open_within(const std::string& name) const {
+    SafePath file = open_path(directory_.fd.get(), name, Links::beneath);
+    if (file.code != EXDEV || !beneath_work_tree_) return file;
+    SafePath within = open_path(work_tree_, ".git/" + name, Links::beneath);
+    if (within.code != 0) return within;
+    const SafePath meant = open_path(directory_.fd.get(), name, Links::all);
+    const bool same = meant.code == 0 && meant.seen.st_dev == within.seen.st_dev &&
+                      meant.seen.st_ino == within.seen.st_ino;
+    return same ? std::move(within) : std::move(file);
+  }
+
+  const int work_tree_;
+  Failures& failures_;
+  std::optional<UserConfig> user_;
+  std::optional<bool> listed_;  // safe.directory lists the work tree
+  SafePath directory_;
+  std::string shown_;  // its path in failures
+  bool beneath_work_tree_ = false;
+  bool begins_ = false;
+  bool trusted_ = false;
+};
+
+}  // namespace
+
+RuleFile read_gitignore(int directory_fd, Failures& failures) {
+  RuleFile file{".gitignore", {}};
+  const SafePath opened = open_path(directory_fd, file.path, Links::none);
+  struct stat directory {};
+  if (opened.code == 0 && S_ISREG(opened.seen.st_mode) && ::fstat(directory_fd, &directory) == 0 &&
+      !is_readable_by_writers(directory_fd, directory, opened)) {
+    failures.push_back({file.path, kUntrusted});
+    return file;
+  }
+  file.content = read_opened(opened, file.path, failures);
+  return file;
+}
+
+RepositoryRules read_repository(int directory_fd, Failures& failures) {
+  return Repository(directory_fd, failures).read();
+}
+
+std::string absolute_rule_file(const std::string& directory, const std::string& path) {
+  return path.starts_with('/') ? path : join(directory, path);
+}
+
+}  // namespace lookout

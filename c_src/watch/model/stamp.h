@@ -1,0 +1,22 @@
+// Makes and compares the stamps of files: size, mode, times and number of links. Pure.
+#pragma once
+
+#include <cstdint>
+
+#include "watch/model/file_status.h"
+#include "watch/model/stamp_table.h"
+
+namespace lookout {
+
+// `salt` is random and stays the same as long as stamps are compared: nobody can choose a size and
+// a time with the same hash.
+Stamp stamp_of(const FileStatus& seen, std::uint64_t salt);
+
+// In what a file differs from its stamp.
+struct StampDifference {
+  bool size, mtime, ctime, mode, links;
+  bool birth;  // another file; false where one of the two has no birth time
+};
+StampDifference difference(const Stamp& known, const Stamp& seen);
+
+}  // namespace lookout

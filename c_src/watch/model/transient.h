@@ -1,0 +1,12 @@
+#pragma once
+
+#include <cerrno>
+
+namespace lookout {
+
+// Whether this errno is transient: no descriptors, no memory, EINTR or EAGAIN.
+inline bool is_transient(int code) {
+  return code == EMFILE || code == ENFILE || code == ENOMEM || code == EINTR || code == EAGAIN;
+}
+
+}  // namespace lookout

@@ -1,0 +1,110 @@
+#include "watch/reconcile/entry_comparison.h"
+
+#include <optional>
+#include <string>
+
+#include "watch/model/content_rules.h"
+#include "watch/reconcile/content_marks.h"
+
+namespace lookout {
+
+void EntryComparison::compare(NodeId node, const FileStatus& seen, Hints hints, Pass& pass) {
+  if (tree_.is_directory(node)) {
+    compare_directory(node, seen, hints, pass);
+  } else {
+    compare_file(node, seen, hints, pass);
+  }
+}
+
+void EntryComparison::compare_file(NodeId node, const FileStatus& seen, Hints hints, Pass& pass) {
+  hints |= take_marks(tree_, node);
+  const bool compared = (hints & (hint::kClosed | hint::kPassedOn)) != 0;
+  const std::optional<bool> reported = hard_links_.reported(node);
+  const bool reported_attributes = reported.has_value() && !*reported;
+  const KnownFile known = moments_.known(node);
+  // An attribute change reported earlier in this round for a file with several links may have
+  // hidden a change of content.
+  const bool written = was_written(known, seen, hints) || (reported_attributes && compared);
+  if (has_other_mode(known, seen)) hints |= hint::kAttributes;
+  const bool changed = written || (hints & hint::kAttributes) != 0;
+  if (changed && roots_.any_waits() && pass.reporter.reports()) {
+    const Hints kept = hints | (written ? hint::kWritten : 0);
+    if (writers_.must_wait({tree_.parent(node), std::string(tree_.name(node)), kept}, seen)) {
+      return;
+    }
+  }
+  // Do not store a state that was not reported. A file with other links may have changed without an
+  // event, and so may a file that was moved away and whose return no event has reported yet.
+  const bool away = (hints & (hint::kMovedFrom | hint::kDeleted)) != 0 &&
+                    (hints & (hint::kMovedTo | hint::kCreated)) == 0;
+  const bool is_certain = !away && (changed || seen.links == 1);
+  if (written || is_certain || tree_.signature(node) != 0) hard_links_.set_signature(node, seen);
+  if (!changed) return;
+  if (seen.links > 1) {
+    if (reported && (*reported || !written)) return;
+    hard_links_.set_reported(node, written);
+    if ((hints & hint::kPassedOn) == 0) {
+      hard_links_.pass_on(node, written ? hint::kWritten : hint::kAttributes);
+    }
+  }
+  pass.reporter.report(written ? Change::modified : Change::attributes, node);
+}
+
+void EntryComparison::compare_directory(NodeId node, const FileStatus& seen, Hints hints,
+                                        Pass& pass) {
+  const auto mode = static_cast<std::uint16_t>(seen.mode & 07777);
+  // A link may have replaced the directory that it leads to, or the directory the link.
+  tree_.set(node, DirMark::linked, seen.linked);
+  tree_.set(node, DirMark::mounted, seen.mounted);
+  if ((hints & hint::kAttributes) != 0) {
+    tree_.set_mode(node, mode);
+    pass.reporter.report(Change::attributes, node);
+    failures_.revive(node, pass.agenda);
+  } else {
+    compare_mode(node, mode, pass);
+  }
+  if (tree_.has(node, DirMark::opaque)) return watch_opaque(node);
+  if (tree_.has(node, DirMark::polled)) return;
+  if (tree_.watch(node) < 0 || tree_.has(node, DirMark::stale)) pass.agenda.add(node, false);
+}
+
+void EntryComparison::compare_mode(NodeId directory, std::uint16_t mode, Pass& pass) {
+  const bool known = !tree_.has(directory, DirMark::provisional);
+  const bool differs = known && tree_.mode(directory) != mode;
+  tree_.set_mode(directory, mode);
+  if (!differs) return;
+  pass.reporter.report(Change::attributes, directory);
+  failures_.revive(directory, pass.agenda);
+}
+
+void EntryComparison::record_new_directory(NodeId directory, const FileStatus& seen,
+                                           Agenda& agenda) {
+  tree_.set_mode(directory, static_cast<std::uint16_t>(seen.mode & 07777));
+  tree_.set(directory, DirMark::linked, seen.linked);
+  tree_.set(directory, DirMark::mounted, seen.mounted);
+  if (!seen.linked) reader_.found_in_place(directory);
+  if (tree_.has(directory, DirMark::opaque)) return watch_opaque(directory);
+  agenda.add(directory, false);
+}
+
+// The watch of the parent reports a directory whose entries are not reported. If a link leads to
+// it, it needs a watch of its own; the check of the link comes after that watch.
+void EntryComparison::watch_opaque(NodeId directory) {
+  if (!tree_.has(directory, DirMark::linked) || tree_.watch(directory) >= 0 ||
+      tree_.has(directory, DirMark::polled)) {
+    return;
+  }
+  const NodeId parent = tree_.parent(directory);
+  const auto opened = directories_.open(directory);
+  if (const auto* failure = std::get_if<OpenFailure>(&opened)) {
+    if (failure->kind == OpenFailure::Kind::moved || is_transient(failure->code)) {
+      retries_.add_later({parent, std::string(tree_.name(directory)), 0});
+    } else {
+      retries_.add_failed(parent);
+    }
+  } else if (watcher_.watch(directory, std::get<DirectoryFd>(opened))) {
+    hints_.add(directory);
+  }
+}
+
+}  // namespace lookout

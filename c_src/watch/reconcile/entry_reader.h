@@ -1,0 +1,82 @@
+// Reads the entry at a place as it is to be reported: what is not visible counts as missing, and a
+// symbolic link that is followed is the directory that it leads to. Each read leaves the watches
+// behind that report the next change of the result.
+//
+// A directory is reported at one place only. When the directory that a link was reported as turns
+// up at its own place, it is reported there, and the link is a link again, unless that place was
+// only reached through the link.
+#pragma once
+
+#include <string>
+#include <variant>
+
+#include "watch/disk/directory_cache.h"
+#include "watch/disk/disk.h"
+#include "watch/disk/open_directory.h"
+#include "watch/disk/remote_mounts.h"
+#include "watch/model/tree.h"
+#include "watch/model/visibility.h"
+#include "watch/reconcile/file_watcher.h"
+#include "watch/reconcile/followed_links.h"
+#include "watch/reconcile/hint_intake.h"
+#include "watch/reconcile/retries.h"
+#include "watch/reconcile/root_settings.h"
+#include "watch/reconcile/round_progress.h"
+#include "watch/reconcile/round_queue.h"
+
+namespace lookout {
+
+class EntryReader {
+ public:
+  EntryReader(Tree& tree, Visibility& visibility, const RootSettings& roots,
+              const RemoteMounts& mounts, DirectoryCache& directories, FollowedLinks& links,
+              FileWatcher& files, HintIntake& hints, Retries& retries, RoundProgress& progress,
+              RoundQueue& queue)
+      : tree_(tree),
+        visibility_(visibility),
+        roots_(roots),
+        mounts_(mounts),
+        directories_(directories),
+        links_(links),
+        files_(files),
+        hints_(hints),
+        retries_(retries),
+        progress_(progress),
+        queue_(queue) {}
+  EntryReader(const EntryReader&) = delete;
+  EntryReader& operator=(const EntryReader&) = delete;
+
+  // Reads the entry `name` of an open directory. An entry that is not visible is ENOENT.
+  std::variant<FileStatus, int> read(NodeId directory, const DirectoryFd& fd,
+                                     const std::string& name);
+
+  // Whether an entry of the tree, whose identity was met elsewhere, is still at its own place as
+  // well. If it is not, the round checks it. If that cannot be seen because of a transient error,
+  // it counts as there, and is_undecided() holds until the next decide().
+  bool exists(NodeId node, Hints hints);
+  void decide() { undecided_ = false; }
+  bool is_undecided() const { return undecided_; }
+
+  // The tree has a directory at its own place: links to it are checked again.
+  void found_in_place(NodeId directory);
+
+ private:
+  std::variant<FileStatus, int> follow(const DirEntry& place, const DirectoryFd& fd,
+                                       const FileStatus& link);
+  bool is_reported_elsewhere(NodeId known, Identity target, bool stays);
+
+  Tree& tree_;
+  Visibility& visibility_;
+  const RootSettings& roots_;
+  const RemoteMounts& mounts_;
+  DirectoryCache& directories_;
+  FollowedLinks& links_;
+  FileWatcher& files_;
+  HintIntake& hints_;
+  Retries& retries_;
+  RoundProgress& progress_;
+  RoundQueue& queue_;
+  bool undecided_ = false;
+};
+
+}  // namespace lookout

@@ -1,0 +1,43 @@
+// The entries that need a watch of their own, and these watches: mount points that are not
+// directories, and single files named by a symbolic link. The kernel reports changes of a mounted
+// file to the directory that it was mounted from, not to the directory of the mount point. Pure.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "watch/model/trail.h"
+#include "watch/model/tree.h"
+
+namespace lookout {
+
+class FileWatches {
+ public:
+  struct Watched {
+    Identity identity;  // of the file that is mounted or linked to
+    int watch;          // a watch descriptor, or one of the constants below
+  };
+  static constexpr int kPolled = -1;
+  static constexpr int kLeftOut = -2;  // on a pseudo file system
+
+  bool empty() const { return files_.empty(); }
+  const Watched* find(const DirEntry& place) const;
+  void set(const DirEntry& place, Watched watched) { files_[place] = watched; }
+  void erase(const DirEntry& place) { files_.erase(place); }
+  // Removes the entries of a directory that leaves the tree. Returns their watches.
+  std::vector<int> forget(NodeId directory);
+
+  // The places that have this watch: several if one file is mounted at several places.
+  std::vector<DirEntry> with_watch(int watch) const;
+  bool in_use(int watch) const { return !with_watch(watch).empty(); }
+  std::vector<DirEntry> all() const;
+  std::vector<DirEntry> polled() const { return with_watch(kPolled); }
+  std::uint64_t watches() const;  // the number of distinct watches
+
+ private:
+  std::map<DirEntry, Watched> files_;
+};
+
+}  // namespace lookout

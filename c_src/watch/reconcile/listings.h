@@ -1,0 +1,65 @@
+// The started listings of a round or of a crawl. Pure but for the readers of the directories.
+//
+// The first listing is in progress, the others are read ahead. When it has been read, its sweep
+// checks the children that it did not meet.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <utility>
+
+#include "watch/disk/read_ahead.h"
+#include "watch/model/tree.h"
+
+namespace lookout {
+
+struct Listing {
+  NodeId directory;
+  PendingListing entries;
+  std::int64_t started;  // inode_clock()
+  bool suspect;
+  bool awaits;   // new files are checked for writers
+  bool trusted;  // its types and inode numbers need no stat
+  std::uint64_t device;
+  bool ended = false;     // the whole directory was read; the members below are valid then
+  int code = 0;           // the errno if it was cut short
+  bool deep = false;      // its subdirectories must be listed, too
+  NodeId next = kNoNode;  // the next child in the tree to test for Mark::seen
+};
+
+class Listings {
+ public:
+  explicit Listings(const Tree& tree) : tree_(tree) {}
+  Listings(const Listings&) = delete;
+  Listings& operator=(const Listings&) = delete;
+
+  bool empty() const { return listings_.empty(); }
+  std::size_t size() const { return listings_.size(); }
+  void add(Listing listing) { listings_.push_back(std::move(listing)); }
+  Listing& first() { return listings_.front(); }
+  Listing take_first() {
+    Listing first = std::move(listings_.front());
+    listings_.pop_front();
+    return first;
+  }
+  // Reads one more block of a listing into memory. Returns false when none has more to read.
+  bool read_out();
+
+  // An entry is about to leave its place in the tree: a sweep that would test it next continues
+  // with its sibling. Entries that come to a directory are inserted before the existing ones.
+  void leave(NodeId node);
+  // The tree is about to remove this directory.
+  void forget_directory(NodeId directory);
+  // Forgets the listings of the directories below a root that was given up.
+  template <class IsRemoved>
+  void forget_removed(IsRemoved is_removed) {
+    std::erase_if(listings_, [&](const Listing& listing) { return is_removed(listing.directory); });
+  }
+
+ private:
+  const Tree& tree_;
+  std::deque<Listing> listings_;
+};
+
+}  // namespace lookout

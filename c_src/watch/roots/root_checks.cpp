@@ -1,0 +1,58 @@
+#include "watch/roots/root_checks.h"
+
+#include <utility>
+
+namespace lookout {
+
+void RootChecks::add(const RootPointer& root) {
+  if (root->check == 0) {
+    due_.insert(root);
+    root->check = ++last_;
+    numbers_.insert(numbers_.end(), root->check);
+  }
+  if (root->node != kNoNode && root->nested) urgent_.insert(root);
+}
+
+void RootChecks::add(NodeId root) {
+  if (const RootPointer found = roots_.find(root)) add(found);
+}
+
+void RootChecks::add_all() {
+  for (const RootPointer& root : roots_.all()) add(root);
+}
+
+void RootChecks::add_below(const std::string& path) {
+  for (const RootPointer& root : roots_.below(path)) add(root);
+}
+
+RootPointer RootChecks::take() {
+  const RootPointer root = *(urgent_.empty() ? due_ : urgent_).begin();
+  settle(root);
+  return root;
+}
+
+void RootChecks::settle(const RootPointer& root) {
+  due_.erase(root);
+  urgent_.erase(root);
+  numbers_.erase(std::exchange(root->check, 0));
+}
+
+void RootChecks::begin(const RootPointer& root) {
+  transient_.erase(root);
+  unwatched_.erase(root);
+}
+
+void RootChecks::add_transient() {
+  for (const RootPointer& root : std::exchange(transient_, {})) add(root);
+}
+
+void RootChecks::add_unwatched() {
+  for (const RootPointer& root : std::exchange(unwatched_, {})) add(root);
+}
+
+void RootChecks::forget(const RootPointer& root) {
+  begin(root);
+  settle(root);
+}
+
+}  // namespace lookout
