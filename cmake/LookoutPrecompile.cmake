@@ -15,7 +15,7 @@ foreach(target lookout_command lookout_watch lookout_bridge ignore_tests watch_t
     bridge_tests poll_only_tests)
   # Without the macros of GoogleTest the compiler does not take them.
   target_compile_options(${target} PRIVATE $<TARGET_PROPERTY:GTest::gtest,INTERFACE_COMPILE_OPTIONS>)
-  # Nor, without this, those of Boost.Asio, which not every target is linked with.
-  target_compile_definitions(${target} PRIVATE BOOST_ASIO_SEPARATE_COMPILATION)
+  # Static objects in the headers of Boost.Asio refer to its compiled functions.
+  target_link_libraries(${target} PRIVATE lookout_boost)
   target_precompile_headers(${target} REUSE_FROM lookout_precompiled)
 endforeach()
