@@ -74,7 +74,7 @@ defmodule Lookout.MixProject do
 
   defp extras do
     ["README.md"] ++
-      ~w(guides/getting-started.md guides/cheatsheet.cheatmd guides/phoenix.md guides/coming-from-file-system.md
+      ~w(guides/getting-started.md guides/tour.livemd guides/cheatsheet.cheatmd guides/phoenix.md guides/coming-from-file-system.md
          guides/coming-from-system-cmd.md guides/containers-and-kubernetes.md guides/nerves.md
          guides/restarting.md guides/watching-another-machine.md guides/running-a-node.md guides/troubleshooting.md) ++
       ~w(docs/guarantees.md docs/design.md docs/protocol.md docs/snapshot-format.md docs/benchmarks.md docs/performance-notes.md docs/test-log.md docs/releasing.md) ++

@@ -142,7 +142,8 @@ defmodule Lookout.CommandGraceTest do
     setpriv = Path.join(dir, "setpriv")
     File.cp!(System.find_executable("setpriv"), setpriv)
     File.chmod!(setpriv, 0o4755)
-    {:ok, options} = Command.Options.parse(:start_link, [setpriv, "--reuid", "0", "sleep", "1000"], [])
+    # The working directory may be one that only root can enter.
+    {:ok, options} = Command.Options.parse(:start_link, [setpriv, "--reuid", "0", "sleep", "1000"], cd: "/")
     options = put_in(options.limits.port_path, FakeProgram.unprivileged!(dir))
     {:ok, pid} = Command.Server.start_link(options)
     {:ok, os_pid} = Command.os_pid(pid)

@@ -5,7 +5,7 @@ defmodule Lookout.GuidesTest do
 
   import Lookout.Document
 
-  @pages Path.wildcard("guides/*.{md,cheatmd}") --
+  @pages Path.wildcard("guides/*.{md,cheatmd,livemd}") --
            ~w(guides/coming-from-file-system.md guides/coming-from-system-cmd.md)
   @blocks Map.new(@pages, &{&1, blocks(&1)})
 
@@ -90,6 +90,22 @@ defmodule Lookout.GuidesTest do
     :ok = Lookout.sync(MyApp.Watcher)
     assert apply(MyApp.Inbox, :paths, []) == Enum.map(~w(b.txt e e/d), &Path.join([dir, "inbox", &1]))
     Supervisor.stop(supervisor)
+  end
+
+  test "the tour's cells work one after another, and show what their text says" do
+    [{"elixir", "# The path of a checkout" <> _install} | cells] = @blocks["guides/tour.livemd"]
+
+    {results, _binding} =
+      Enum.map_reduce(cells, [], fn {"elixir", code}, binding -> Code.eval_string(code, binding) end)
+
+    assert [:ok, {0, ["docs", "docs/old.md"]}, changes, entries, merged, "note.txt\npages\n", output, :ok] = results
+    # The watcher may see the new file before the rename or after it.
+    assert Enum.any?(changes, &match?({_seq, :created, path} when path in ["docs/new.md", "pages/new.md"], &1))
+    assert Enum.any?(changes, &match?({_seq, :renamed, "pages"}, &1))
+    assert Enum.any?(changes, &match?({_seq, :deleted, "pages/old.md"}, &1))
+    assert {:file, "pages/new.md", 3} in entries
+    assert merged in 1..100
+    assert Enum.sort(output) == [{:exit, 3}, {:stderr, "two\n"}, {:stdout, "one\n"}]
   end
 
   test "the cheatsheet's commands and calls work as they are printed", %{dir: dir} do

@@ -19,7 +19,7 @@ defmodule Lookout.PackageTest do
   test "the package has each page and image to which one of its pages leads" do
     files = files()
 
-    for page <- files, Path.extname(page) in [".md", ".cheatmd"] do
+    for page <- files, Path.extname(page) in [".md", ".cheatmd", ".livemd"] do
       text = page |> File.read!() |> String.replace(~r/^```.*?^```$/ms, "")
 
       for [_all, link] <- Regex.scan(~r/\]\(([^)#\s]+)(?:#[^)]*)?\)/, text), not (link =~ ~r/^https?:/) do
@@ -46,7 +46,7 @@ defmodule Lookout.PackageTest do
   test "every page of the documentation is there, and each guide is one" do
     extras = config()[:docs][:extras]
     for page <- extras, do: assert(File.exists?(page), page)
-    assert Path.wildcard("{guides,docs}/*.{md,cheatmd}") -- extras == []
+    assert Path.wildcard("{guides,docs}/*.{md,cheatmd,livemd}") -- extras == []
     assert extras -- files() == []
   end
 
