@@ -37,15 +37,12 @@ defmodule Lookout.MixProject do
   defp package do
     [
       licenses: ["Apache-2.0"],
-      links: links(@source_url),
+      links: Map.new(List.wrap(@source_url), &{"Source", &1}),
       files: ~w(bin/build-native bin/rebar3-build bin/setup bin/watch c_src cmake lib src guides docs examples
                 CMakeLists.txt VERSION precompiled.sha256 mix.exs rebar.config .formatter.exs
                 README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE)
     ]
   end
-
-  defp links(nil), do: %{}
-  defp links(url), do: %{"Source" => url, "Changes" => url <> "/blob/main/CHANGELOG.md"}
 
   # Read by ex_doc (bin/docs), which is no dependency.
   defp docs do

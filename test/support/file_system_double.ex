@@ -6,7 +6,8 @@ defmodule FileSystem.Backend do
   def backend(module) do
     functions = module.__info__(:functions)
 
-    legal = {:start_link, 1} in functions && {:bootstrap, 0} in functions && {:supported_systems, 0} in functions
+    wanted = [start_link: 1, bootstrap: 0, supported_systems: 0]
+    legal = Enum.reduce(wanted, true, fn function, legal -> legal && function in functions end)
 
     with {:ok, module} <- legal || {:error, :illegal_backend},
          true <- :os.type() in module.supported_systems() || {:error, :unsupported_system},

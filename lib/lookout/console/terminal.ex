@@ -183,8 +183,12 @@ defmodule Lookout.Console.Terminal do
     Port.command(port, [name, ?\n])
 
     receive do
-      {^port, {:data, {:eol, ^name}}} -> true
-      {^port, {:exit_status, _status}} = ended -> send(self(), ended) && false
+      {^port, {:data, {:eol, ^name}}} ->
+        true
+
+      {^port, {:exit_status, _status}} = ended ->
+        send(self(), ended)
+        false
     after
       @answer -> false
     end

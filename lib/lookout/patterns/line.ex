@@ -92,7 +92,8 @@ defmodule Lookout.Patterns.Line do
   # Inserts a backslash before the byte at the offset, which made the pattern match nothing. Drops a backslash before
   # the last slash.
   defp escaped(unsigned, offset) do
-    <<before::binary-size(offset), rest::binary>> = unsigned
+    before = binary_part(unsigned, 0, offset)
+    rest = binary_part(unsigned, offset, byte_size(unsigned) - offset)
     before <> if(rest == "\\/", do: "/", else: "\\" <> rest)
   end
 
