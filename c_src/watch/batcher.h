@@ -20,7 +20,10 @@ class Batcher {
   // The number of the last batch of an earlier run, which this one continues.
   void continue_after(std::uint64_t seq) { seq_ = seq; }
   void grant(std::uint64_t batches);
-  void revoke() { credit_ = 0; }
+  void revoke() {
+    credit_ = 0;
+    overdrawn_ = false;
+  }
   bool has_credit() const { return credit_ > 0; }
   // The number of batches that may still be sent; nullopt is unlimited.
   std::optional<std::uint64_t> credit() const;
@@ -38,7 +41,8 @@ class Batcher {
   // Whether flush() should be called before more is added.
   bool is_due() const;
   // Sends the pending batch and, while there is credit, the notices: those that were added before
-  // the last change precede the batch, the others follow it. The batch itself needs no check of the
+  // the last change precede the batch, the others follow it. Once the notice that a root was
+  // deleted follows the batch, all later ones do, too. The batch itself needs no check of the
   // credit, since the engine produces changes only while there is credit.
   void flush();
 
@@ -57,6 +61,9 @@ class Batcher {
   std::size_t batch_bytes_ = 0;
   std::vector<Notice> notices_;
   std::size_t notices_first_ = 0;  // how many of notices_ precede the batch
+  bool follows_batch_ = false;     // one of notices_ must not precede the batch
+  bool ends_batch_ = false;        // one of notices_ must precede later events
+  bool overdrawn_ = false;         // a batch was begun without credit; the next grant pays for it
 };
 
 }  // namespace lookout

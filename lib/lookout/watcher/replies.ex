@@ -104,7 +104,7 @@ defmodule Lookout.Watcher.Replies do
 
   defp answer({:remove, dir, from}, :ok, _id, state) do
     if from, do: GenServer.reply(from, :ok)
-    {:noreply, %{state | dirs: List.delete(state.dirs, dir), missing: List.delete(state.missing, dir)}}
+    {:noreply, %{state | dirs: List.delete(state.dirs, dir), missing: MapSet.delete(state.missing, dir)}}
   end
 
   defp answer({:info, from}, {:ok, native}, _id, state) when is_map(native) do

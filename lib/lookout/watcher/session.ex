@@ -55,7 +55,7 @@ defmodule Lookout.Watcher.Session do
 
   def resumed(state, roots) do
     mine = Enum.filter(state.dirs, &is_map_key(roots, &1))
-    missing = for {dir, nil} <- roots, do: dir
+    missing = for {dir, nil} <- roots, into: MapSet.new(), do: dir
     resume(%{state | dirs: mine ++ (Map.keys(roots) -- mine), missing: missing})
   end
 

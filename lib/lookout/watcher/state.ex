@@ -17,7 +17,7 @@ defmodule Lookout.Watcher.State do
           seq_base: non_neg_integer,
           was_live: boolean,
           successor: boolean,
-          missing: [binary],
+          missing: MapSet.t(binary),
           away: nil | Lookout.Error.t(),
           epoch: non_neg_integer,
           replays: boolean,
@@ -47,7 +47,7 @@ defmodule Lookout.Watcher.State do
     # whether `lookout_port` was restarted and the notice :restarted is still to come
     successor: false,
     # the watched directories whose last notice was :root_deleted
-    missing: [],
+    missing: MapSet.new(),
     # the error with which the session on the node ended, until the watches of the next one are live
     away: nil,
     # of a session with a name: what the number of a batch is added to, to name it to the node
@@ -80,8 +80,8 @@ defmodule Lookout.Watcher.State do
 
   @doc "Records a notice that stays valid until another one revokes it."
   @spec note(t, Lookout.notice()) :: t
-  def note(%__MODULE__{} = state, {:root_deleted, dir}), do: %{state | missing: Enum.uniq([dir | state.missing])}
-  def note(%__MODULE__{} = state, {:root_created, dir}), do: %{state | missing: List.delete(state.missing, dir)}
+  def note(%__MODULE__{} = state, {:root_deleted, dir}), do: %{state | missing: MapSet.put(state.missing, dir)}
+  def note(%__MODULE__{} = state, {:root_created, dir}), do: %{state | missing: MapSet.delete(state.missing, dir)}
   def note(%__MODULE__{} = state, _notice), do: state
 
   @doc "The recorded notices that are valid now."
