@@ -8,9 +8,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <charconv>
 #include <ctime>
 #include <memory>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -258,6 +261,36 @@ UniqueFd open_kill_file(int directory) {
 void kill_cgroup(int kill_file) {
   // The walk through /proc finds processes that this write does not reach.
   if (::write(kill_file, "1", 1) < 0) errno = 0;
+}
+
+UniqueFd open_events_file(int directory) {
+  return UniqueFd(::openat(directory, "cgroup.events", O_RDONLY | O_CLOEXEC));
+}
+
+bool is_populated(int events_file) {
+  std::array<char, 256> text{};
+  const ssize_t size = ::pread(events_file, text.data(), text.size(), 0);
+  if (size <= 0) return false;
+  const std::string_view events(text.data(), static_cast<std::size_t>(size));
+  return events.find("populated 1") != std::string_view::npos;
+}
+
+std::vector<pid_t> processes_in(int directory) {
+  const UniqueFd file(::openat(directory, "cgroup.procs", O_RDONLY | O_CLOEXEC));
+  std::string text;
+  std::array<char, 4096> chunk{};
+  ssize_t size = 0;
+  while (file && (size = ::read(file.get(), chunk.data(), chunk.size())) > 0) {
+    text.append(chunk.data(), static_cast<std::size_t>(size));
+  }
+  std::vector<pid_t> processes;
+  for (const std::string_view line : split(text, '\n')) {
+    pid_t pid = 0;
+    if (std::from_chars(line.data(), line.data() + line.size(), pid).ec == std::errc() && pid > 0) {
+      processes.push_back(pid);
+    }
+  }
+  return processes;
 }
 
 bool CgroupRemoval::go_on(TimePoint end) {

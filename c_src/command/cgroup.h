@@ -94,6 +94,13 @@ bool set_pids_max(int directory, std::uint64_t processes);
 UniqueFd open_kill_file(int directory);
 void kill_cgroup(int kill_file);
 
+// Returns whether processes run in a cgroup or in one below it; false if that cannot be read.
+// `events_file` is its cgroup.events.
+UniqueFd open_events_file(int directory);
+bool is_populated(int events_file);
+// Returns the processes of a cgroup itself; empty if they cannot be read.
+std::vector<pid_t> processes_in(int directory);
+
 // Removes a cgroup and all cgroups below it, without a time limit. A missing cgroup is no error.
 void remove_cgroup(const std::string& path);
 

@@ -15,6 +15,7 @@
 #include <new>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "command/cgroup.h"
 #include "command/descriptors.h"
@@ -48,13 +49,20 @@ class BlockedSignals {
 };
 
 // The guardian must not keep inherited descriptors of lookout_port open: neither the streams of the
-// port, whose peers wait for end of file, nor the ends of the command's pipes that belong to
+// port, whose peers wait for end of file, nor the end of the command's input that belongs to
 // lookout_port.
 void close_all_but(int link, const LaunchPlan& plan) {
   const auto [proc, epoll] = kept_descriptors();
-  std::array<int, 8> kept{
-      link, plan.directory, plan.cgroup, plan.standard[0], plan.standard[1], plan.standard[2],
-      proc, epoll};
+  std::array<int, 10> kept{link,
+                           plan.directory,
+                           plan.cgroup,
+                           plan.standard[0],
+                           plan.standard[1],
+                           plan.standard[2],
+                           plan.outputs[0],
+                           plan.outputs[1],
+                           proc,
+                           epoll};
   std::sort(kept.begin(), kept.end());
   int next = STDERR_FILENO + 1;
   for (const int fd : kept) {
@@ -75,9 +83,12 @@ class Guard {
  public:
   Guard(int link, const LaunchPlan& plan, const LaunchSpec& spec)
       : link_(link),
+        cgroup_(plan.cgroup),
         kill_file_(open_kill_file(plan.cgroup)),
+        events_file_(open_events_file(plan.cgroup)),
         stop_signal_(spec.stop_signal),
-        schedule_(spec.linger, spec.grace) {
+        schedule_(spec.linger, spec.grace),
+        outputs_(plan.outputs) {
     sigset_t child;
     ::sigemptyset(&child);
     ::sigaddset(&child, SIGCHLD);
@@ -101,9 +112,9 @@ class Guard {
     if (!send_report(link_, {Report::Kind::started, command_, 0})) schedule_.ask(Clock::now());
   }
 
-  // Returns when no descendant is left, or after an order to leave.
+  // Returns when no descendant is left and the cgroup is empty, or after an order to leave.
   void run() {
-    while (reap() && !left_) {
+    while ((reap() || has_strays()) && !left_) {
       take_step();
       wait();
     }
@@ -149,6 +160,14 @@ class Guard {
     return true;
   }
 
+  // A process that has entered another PID namespace (setns(2)) can make that one's init the parent
+  // of its children. They leave the tree, but not the cgroup.
+  bool has_strays() {
+    strays_ = is_populated(events_file_.get());
+    if (strays_) reaped_all_ = true;
+    return strays_;
+  }
+
   // Kill anyway: after an unknown outcome there may be a process.
   void on_failure(const LaunchFailure& failure) {
     send_report(link_, {Report::Kind::failed, static_cast<int>(failure.step), failure.code});
@@ -176,7 +195,36 @@ class Guard {
     }
   }
 
-  void ask_all() const { ask_below(::getpid(), stop_signal_, command_); }
+  void ask_all() const {
+    const std::vector<pid_t> strays = list_strays();
+    ask_below(::getpid(), stop_signal_, command_);
+    for (const pid_t pid : strays) ask_stray(pid);
+  }
+
+  // The processes of the cgroup that are not below the guardian, as listed now.
+  std::vector<pid_t> list_strays() const {
+    if (cgroup_ < 0) return {};
+    try {
+      std::vector<pid_t> processes = processes_in(cgroup_);
+      const std::vector<pid_t> tree = processes_below(::getpid());
+      std::erase_if(processes, [&tree](pid_t pid) {
+        return std::find(tree.begin(), tree.end(), pid) != tree.end();
+      });
+      return processes;
+    } catch (const std::bad_alloc&) {
+      return {};  // they are killed after the grace
+    }
+  }
+
+  void ask_stray(pid_t pid) const {
+    const UniqueFd process(open_pidfd(pid));
+    if (!process) return;
+    // The process id may have been reused before the pidfd was open: check the cgroup now.
+    const std::vector<pid_t> members = processes_in(cgroup_);
+    if (std::find(members.begin(), members.end(), pid) == members.end()) return;
+    signal_process(process.get(), stop_signal_);
+    signal_process(process.get(), SIGCONT);
+  }
 
   void kill_all() {
     if (!std::exchange(killed_, true)) send_report(link_, {Report::Kind::killed, 0, 0});
@@ -192,19 +240,39 @@ class Guard {
   }
 
   void wait() {
-    std::array<pollfd, 2> watched{{{link_, POLLIN, 0}, {ended_children_.get(), POLLIN, 0}}};
+    const bool alone = link_ < 0;
+    std::array<pollfd, 4> watched{{{link_, POLLIN, 0},
+                                   {ended_children_.get(), POLLIN, 0},
+                                   {alone ? outputs_[0] : -1, POLLIN, 0},
+                                   {alone ? outputs_[1] : -1, POLLIN, 0}}};
     if (poll_always(watched, timeout()) <= 0) return;
     if (watched[0].revents != 0) take_orders();
+    for (std::size_t i = 0; i < outputs_.size(); ++i) {
+      if (watched.at(i + 2).revents != 0) discard(outputs_.at(i));
+    }
     forget_ended_children();
   }
 
+  // Without lookout_port nobody reads the output. The guardian does, so that a process that writes
+  // during its clean-up neither blocks nor gets SIGPIPE.
+  static void discard(int& output) {
+    std::array<char, 4096> ignored;
+    const ssize_t size = ::read(output, ignored.data(), ignored.size());
+    if (size > 0 || (size < 0 && (errno == EAGAIN || errno == EINTR))) return;
+    ::close(output);
+    output = -1;
+  }
+
   int timeout() const {
+    constexpr int kPause = 20;  // the end of a process that is no child causes no signal
     if (!reaped_all_) return 0;
+    const int longest = strays_ ? kPause : -1;
     const auto next = schedule_.next();
-    if (!next) return -1;
+    if (!next) return longest;
     const auto now = Clock::now();
-    return *next <= now ? 0
-                        : static_cast<int>(std::chrono::ceil<milliseconds>(*next - now).count());
+    if (*next <= now) return 0;
+    const auto left = static_cast<int>(std::chrono::ceil<milliseconds>(*next - now).count());
+    return strays_ ? std::min(left, longest) : left;
   }
 
   void take_orders() {
@@ -229,9 +297,13 @@ class Guard {
   }
 
   int link_;
-  UniqueFd kill_file_;  // cgroup.kill of the command's cgroup
+  int cgroup_;            // directory of the command's cgroup; -1: none
+  UniqueFd kill_file_;    // its cgroup.kill
+  UniqueFd events_file_;  // its cgroup.events
+  bool strays_ = false;   // no child is left, but the cgroup has processes
   int stop_signal_;
   EndSchedule schedule_;
+  std::array<int, 2> outputs_;  // as in LaunchPlan, non-blocking
   UniqueFd ended_children_;
   std::optional<LaunchFailure> blind_;  // why the end of a child would not be noticed
   pid_t command_ = 0;                   // 0: not started, or ended

@@ -60,7 +60,7 @@ int poll_by_epoll(std::span<pollfd> watched, int timeout) {
     event.data.u64 = i;
     added = ::epoll_ctl(epoll, EPOLL_CTL_ADD, watched[i].fd, &event) == 0 && added;
   }
-  std::array<epoll_event, 4> ready{};
+  std::array<epoll_event, 8> ready{};
   // A descriptor that was not added (ENOMEM, ENOSPC) would be missed.
   const int count = added ? ::epoll_wait(epoll, ready.data(), ready.size(), timeout) : -1;
   for (int i = 0; i < count; ++i) {

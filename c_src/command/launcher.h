@@ -26,6 +26,8 @@ struct LaunchPlan {
   int directory = -1;
   std::array<int, 3> standard{-1, -1, -1};  // become descriptors 0, 1 and 2; numbered 3 or above
   bool terminal = false;                    // standard[0] becomes the controlling terminal
+  // The ends of the pipes of standard output and standard error that lookout_port reads; -1: none.
+  std::array<int, 2> outputs{-1, -1};
   std::vector<ResourceLimit> limits;
   std::optional<int> nice;
   std::optional<Credentials> credentials;

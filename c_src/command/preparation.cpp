@@ -174,6 +174,9 @@ Result<Preparation> prepare_launch(const LaunchSpec& spec) {
   plan.argv = spec.argv;
   plan.directory = preparation.directory.get();
   for (std::size_t i = 0; i < 3; ++i) plan.standard.at(i) = preparation.standard.at(i).get();
+  // If the guardian held the master side of a terminal, the end of lookout_port would not hang it
+  // up.
+  if (!plan.terminal) plan.outputs = {preparation.output.get(), preparation.errors.get()};
   plan.limits = spec.limits;
   plan.nice = spec.nice;
   if (spec.cgroup_limits.any()) {

@@ -40,6 +40,23 @@ class CommandGraceTest : public ForkedCommandTest {
     ASSERT_TRUE(run_until([&] { return listener.output.find(name + " up") != std::string::npos; }));
   }
 
+  // Runs the script, a server, in a lookout_port that is killed, and waits until nothing is left.
+  void kill_lookout_port_of(const std::string& script) {
+    become_subreaper();
+    const pid_t lookout_port = fork_part([&] {
+      LaunchSpec spec = shell(script);
+      spec.grace = kLongGrace;
+      start_server(spec);
+      ::kill(::getpid(), SIGKILL);
+    });
+    EXPECT_EQ(::waitpid(lookout_port, nullptr, 0), lookout_port);
+    EXPECT_TRUE(eventually([] {
+      while (reap_one().pid != 0) {
+      }
+      return reap_one().none_left;
+    }));
+  }
+
   bool is_clean(const std::string& name = "clean") const {
     return std::filesystem::exists(directory + "/" + name);
   }
@@ -161,19 +178,15 @@ TEST_F(CommandGraceTest, P10EndOfLookoutPortReadsWhatTheCleanUpPrints) {
 }
 
 TEST_F(CommandGraceTest, P10KillOfLookoutPortGivesTheGraceOfTheLaunch) {
-  become_subreaper();
-  const pid_t lookout_port = fork_part([this] {
-    LaunchSpec spec = shell("trap '' HUP; " + server("clean"));
-    spec.grace = kLongGrace;
-    start_server(spec);
-    ::kill(::getpid(), SIGKILL);
-  });
-  EXPECT_EQ(::waitpid(lookout_port, nullptr, 0), lookout_port);
-  EXPECT_TRUE(eventually([] {
-    while (reap_one().pid != 0) {
-    }
-    return reap_one().none_left;
-  }));
+  kill_lookout_port_of("trap '' HUP; " + server("clean"));
+  EXPECT_TRUE(is_clean());
+}
+
+TEST_F(CommandGraceTest, P10CleanUpMayPrintAfterAKillOfLookoutPort) {
+  // More than a pipe holds, on both streams.
+  kill_lookout_port_of("trap 'head -c 200000 /dev/zero; head -c 200000 /dev/zero >&2; : >" +
+                       directory +
+                       "/clean; exit' TERM; echo clean up; while :; do sleep 0.01; done");
   EXPECT_TRUE(is_clean());
 }
 

@@ -249,6 +249,83 @@ TEST_P(HostileCommandTest, P6PidNamespaceOfTheCommandIsKilledWithAllInIt) {
   expect_nothing_left();
 }
 
+// The init of a PID namespace becomes the parent of the orphans in it, also of a process that came
+// from another tree by setns(2). Such a process stays in the cgroup of its command.
+class StrayTest : public ForkedCommandTest {
+ protected:
+  static constexpr const char* kMark = "98765.4321";
+
+  void SetUp() override {
+    if (::geteuid() != 0) GTEST_SKIP() << "only root makes a PID namespace";
+    if (!Cgroup::make()) GTEST_SKIP() << "cgroup v2 cannot be written here";
+    std::array<int, 2> ends{};
+    ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+    holder_ = fork_part([&] {
+      pid_t init = -1;
+      if (::unshare(CLONE_NEWPID) == 0) init = ::fork();
+      if (init == 0) {
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+        while (true) ::pause();
+      }
+      EXPECT_EQ(::write(ends[1], &init, sizeof init), static_cast<ssize_t>(sizeof init));
+      while (true) ::pause();
+    });
+    ASSERT_EQ(::read(ends[0], &init_, sizeof init_), static_cast<ssize_t>(sizeof init_));
+    ::close(ends[0]);
+    ::close(ends[1]);
+  }
+  ~StrayTest() override {
+    if (holder_ <= 0) return;
+    ::kill(init_, SIGKILL);
+    ::kill(holder_, SIGKILL);
+    // This process is a subreaper by now.
+    eventually([] {
+      while (reap_one().pid != 0) {
+      }
+      return reap_one().none_left;
+    });
+  }
+
+  // A command whose stray runs `sleep`, and what it does then.
+  void start_with_stray(const std::string& rest) {
+    LaunchSpec spec = shell("nsenter -t " + std::to_string(init_) + " -p setsid sh -c 'sleep " +
+                            kMark + " & ' </dev/null >/dev/null 2>&1; " + rest);
+    spec.input = true;
+    start(spec);
+    ASSERT_TRUE(run_until([] { return marked() != 0; }));
+  }
+
+  static pid_t marked() {
+    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+      std::ifstream file(entry.path() / "cmdline");
+      std::string text;
+      std::getline(file, text, '\0');
+      if (text == "sleep" && std::getline(file, text, '\0') && text == kMark) {
+        return std::stoi(entry.path().filename());
+      }
+    }
+    return 0;
+  }
+
+  pid_t holder_ = 0;
+  pid_t init_ = 0;
+};
+
+TEST_F(StrayTest, P6StopEndsAProcessThatLeftTheTreeThroughAPidNamespace) {
+  start_with_stray("while :; do sleep 0.01; done");
+  stop(milliseconds(10'000));
+  EXPECT_TRUE(std::holds_alternative<Done>(stop_outcome()));
+  exit_status();
+  EXPECT_EQ(marked(), 0);  // that init does not reap it
+}
+
+TEST_F(StrayTest, P6ExitOfTheCommandEndsAProcessThatLeftTheTreeThroughAPidNamespace) {
+  start_with_stray("read line");
+  command.close_input();
+  exit_status();
+  EXPECT_EQ(marked(), 0);  // that init does not reap it
+}
+
 // With lookout_port, guardian and command of one user that is not root.
 class SameUserTest : public ForkedCommandTest {
  protected:
