@@ -435,10 +435,11 @@ defmodule Lookout do
   def dirs(watcher), do: Client.call(watcher, :dirs, 5_000, :dirs)
 
   @doc """
-  Statistics. Of the watcher: `:seq`, `:dirs`, `:subscribers`, `:held` (batches that wait for a subscriber), `:restarts`, `:node`. Of its
-  `lookout_port`: `:os_pid` (`nil` on a `:node`), `:version`, `:memory` (resident bytes), `:credit` (batches it may send), `:directories`, `:files`, `:watches`
-  (of directories and of files that are mount points), `:polled` (those of them that are polled), `:roots` (a map of each path to its hint
-  source: `:inotify`, `:fanotify`, `:poll`, `:fswatch`, or `nil`), `:batches`, `:events`, `:overflows`, `:rescans`, `:dirty` (entries that
+  Statistics. Of the watcher: `:seq`, `:dirs`, `:subscribers`, `:held` (batches that wait for a subscriber), `:restarts`, `:node`, `:cursor`
+  (from which it has gone on; `nil`: from nothing, or without that option). Of its `lookout_port`: `:os_pid` (`nil` on a `:node`),
+  `:version`, `:memory` (resident bytes), `:credit` (batches it may send), `:directories`, `:files`, `:watches` (of directories and of files
+  that are mount points), `:polled` (those of them that are polled), `:roots` (a map of each path to its hint source: `:inotify`,
+  `:fanotify`, `:poll`, `:fswatch`, or `nil`), `:batches`, `:events`, `:overflows`, `:rescans`, `:dirty` (entries that
   are still to be checked).
 
       iex> File.write!("lib/a.ex", "")

@@ -153,7 +153,7 @@ defmodule Lookout.ReadmeTest do
           [_all, arguments] = Regex.run(~r{^(?:mix lookout|bin/watch)\s?(.*)$}, command),
           do: OptionParser.split(arguments)
 
-    assert length(commands) == 4
+    assert length(commands) == 5
     for arguments <- commands, do: assert({:ok, _parsed} = Lookout.Console.Arguments.parse(arguments))
   end
 

@@ -10,6 +10,8 @@ defmodule Lookout.Console.Arguments do
     settle: :integer,
     max_settle: :integer,
     wait: :boolean,
+    since: :string,
+    on_bad_cursor: :string,
     json: :boolean,
     print0: :boolean,
     once: :boolean,
@@ -26,7 +28,9 @@ defmodule Lookout.Console.Arguments do
   @aliases [c: :clear, r: :restart, p: :postpone, h: :help]
 
   @of_command [:clear, :restart, :postpone, :notify_exit, :interactive]
-  @of_printing [:json, :print0]
+  @of_printing [:json, :print0, :since, :on_bad_cursor]
+  # An invocation with --since ends by itself, and waits for no quiet.
+  @of_watching [:once, :settle, :max_settle]
 
   # The default of --settle with a command or --once, in milliseconds: the single batch of --once should hold all
   # changes that belong together.
@@ -39,6 +43,8 @@ defmodule Lookout.Console.Arguments do
           watch: keyword,
           settle: non_neg_integer,
           max_settle: nil | non_neg_integer,
+          since: nil | binary,
+          on_bad_cursor: :error | :restart,
           once: boolean,
           stats: boolean,
           clear: boolean,
@@ -59,6 +65,9 @@ defmodule Lookout.Console.Arguments do
     :settle,
     # the longest wait for that quiet; nil: a multiple of `settle`
     max_settle: nil,
+    # the directory of the cursor, and what to do where it cannot be used
+    since: nil,
+    on_bad_cursor: :error,
     once: false,
     stats: false,
     clear: false,
@@ -110,9 +119,10 @@ defmodule Lookout.Console.Arguments do
     with :ok <- fitting(options, command),
          :ok <- milliseconds(:settle, options, 3_600_000),
          :ok <- milliseconds(:max_settle, options, 86_400_000),
-         :ok <- watchable([dirs: paths] ++ watch(options)) do
+         :ok <- since(options),
+         :ok <- watchable([dirs: paths] ++ cursor(options) ++ watch(options)) do
       settle = options[:settle] || default_settle(options, command)
-      kept = Keyword.take(options, [:max_settle, :once, :stats] ++ @of_command)
+      kept = Keyword.take(options, [:max_settle, :once, :stats, :since] ++ @of_command)
       # With --restart a change may end the command at any time, so by default it does not get the keys (as with entr
       # -r).
       kept = Keyword.put_new(kept, :interactive, not Keyword.get(options, :restart, false))
@@ -122,7 +132,8 @@ defmodule Lookout.Console.Arguments do
         command: command,
         format: format(options),
         watch: watch(options),
-        settle: settle
+        settle: settle,
+        on_bad_cursor: if(options[:on_bad_cursor] == "restart", do: :restart, else: :error)
       ]
 
       {:ok, struct!(__MODULE__, required ++ kept)}
@@ -130,7 +141,7 @@ defmodule Lookout.Console.Arguments do
   end
 
   defp fitting(options, command) do
-    given = for {name, true} <- options, do: name
+    given = for {name, value} <- options, value != false, do: name
     wrong = Enum.find(if(command, do: @of_printing, else: @of_command), &(&1 in given))
 
     cond do
@@ -151,6 +162,26 @@ defmodule Lookout.Console.Arguments do
     end
   end
 
+  defp since(options) do
+    wrong = options[:since] && Enum.find(@of_watching, &Keyword.has_key?(options, &1))
+
+    cond do
+      wrong ->
+        {:error, "option #{shown(wrong)} does not go with --since, which prints what is there and ends"}
+
+      options[:on_bad_cursor] not in [nil, "error", "restart"] ->
+        {:error, "option --on-bad-cursor: expected error or restart"}
+
+      options[:on_bad_cursor] && !options[:since] ->
+        {:error, "option --on-bad-cursor needs the option --since"}
+
+      true ->
+        :ok
+    end
+  end
+
+  defp cursor(options), do: for({:since, dir} <- options, do: {:cursor, dir})
+
   # Checks paths and patterns with the parser of the watcher, which raises on an invalid path or a pattern that can
   # match nothing.
   defp watchable(options) do
@@ -161,6 +192,7 @@ defmodule Lookout.Console.Arguments do
   end
 
   defp in_words("Lookout: option :dirs" <> rest), do: "PATH" <> rest
+  defp in_words("Lookout: option :cursor" <> rest), do: "option --since" <> rest
   defp in_words("Lookout: option :" <> rest), do: "option --" <> rest
   defp in_words(message), do: message
 

@@ -58,6 +58,9 @@ defmodule Lookout.Console.Lines do
   def notice_line({:root_created, dir}), do: label(:notice) <> "#{name(dir)} has appeared"
   def notice_line(:restarted), do: label(:notice) <> "lookout_port was restarted; changes before this may be missing"
 
+  def notice_line({:cursor_lost, reason}),
+    do: label(:notice) <> "the cursor cannot be used (#{reason}); what exists follows as created"
+
   def notice_line({:self_triggered, paths}),
     do:
       label(:notice) <>

@@ -1,10 +1,25 @@
 defmodule Lookout.Console.Session do
   @moduledoc false
   # One invocation of `mix lookout`, from the start of the watcher to the exit status. The calling process runs a
-  # receive loop, and is the only process that writes output; all other processes send it messages.
+  # receive loop, and is the only process that writes output; all other processes send it messages. One with --since is
+  # `Since`.
 
   alias Lookout.{Command, Error, Runner}
-  alias Lookout.Console.{Arguments, Banner, Json, Keys, Lines, Output, Printer, Repository, Stats, Status, Terminal}
+
+  alias Lookout.Console.{
+    Arguments,
+    Banner,
+    Keys,
+    Lines,
+    Output,
+    Printer,
+    Report,
+    Repository,
+    Since,
+    Stats,
+    Status,
+    Terminal
+  }
 
   # Milliseconds.
   @progress 1_000
@@ -50,7 +65,12 @@ defmodule Lookout.Console.Session do
     end_orderly(:sigterm, 15)
     output = Output.open()
     arguments = with_gitignore(arguments)
-    state = at_terminal(%__MODULE__{arguments: arguments, output: output, printer: Printer.new(output)})
+    printer = Printer.new(output)
+    if arguments.since, do: Since.run(arguments, printer), else: watch(arguments, output, printer)
+  end
+
+  defp watch(arguments, output, printer) do
+    state = at_terminal(%__MODULE__{arguments: arguments, output: output, printer: printer})
     status = start(state)
     if state.terminal, do: Terminal.stop(state.terminal)
     status
@@ -249,7 +269,7 @@ defmodule Lookout.Console.Session do
   defp watched({:events, _seq, _events}, %{arguments: %{command: [_ | _]}} = state), do: state
 
   defp watched({:events, seq, events}, state) do
-    state = write(state, :stdout, shown(state, seq, events))
+    state = %{state | printer: Report.events(state.printer, state.arguments, seq, events)}
     if state.arguments.once, do: finish(state, 0), else: state
   end
 
@@ -286,30 +306,7 @@ defmodule Lookout.Console.Session do
 
   ## What is printed
 
-  # The output for one batch of changes, which is written with one call.
-  defp shown(%{arguments: %{format: :json}}, seq, events), do: for(event <- events, do: [Json.event(event, seq), ?\n])
-
-  defp shown(%{arguments: %{format: :print0}}, _seq, events) do
-    for event <- events, path <- [event.from, event.path], path != nil, do: [path, 0]
-  end
-
-  defp shown(state, _seq, events) do
-    terminal? = Output.terminal?(state.output, :stdout)
-    base = if terminal?, do: Lines.working_directory(), else: Lines.base(state.arguments.paths)
-    colours? = Output.colours?(state.output, :stdout)
-
-    for %{change: change} = event <- events, line = Lines.line(event, base) do
-      [if(colours?, do: Lines.coloured(change, line), else: line), ?\n]
-    end
-  end
-
-  defp tell_notice(%{arguments: %{format: :json}} = state, notice),
-    do: write(state, :stdout, [Json.notice(notice), ?\n])
-
-  defp tell_notice(%{arguments: arguments} = state, notice) do
-    stream = if arguments.command == nil and arguments.format == :lines, do: :stdout, else: :stderr
-    line(state, stream, Lines.notice_line(notice), indent: 12, change: :notice)
-  end
+  defp tell_notice(state, notice), do: %{state | printer: Report.notice(state.printer, state.arguments, notice)}
 
   defp progress(state) do
     :timer.send_after(@progress, :progress)

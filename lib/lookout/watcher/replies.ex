@@ -141,6 +141,7 @@ defmodule Lookout.Watcher.Replies do
       held: Delivery.held(state.delivery),
       os_pid: state.program.bridge.os_pid,
       node: state.options.node,
+      cursor: state.cursor && state.cursor.from,
       restarts: state.program.restarts,
       version: state.program.version
     }

@@ -8,6 +8,7 @@ defmodule Mix.Tasks.Lookout do
       mix lookout lib test -- mix test
       mix lookout --json | jq .path
       mix lookout inbox --once --print0 | xargs -0 process
+      mix lookout inbox --since /var/lib/job/cursor --print0 | xargs -0 process
 
   The default PATH is the current directory. `bin/watch` in the directory of Lookout takes the same arguments.
 
@@ -40,6 +41,25 @@ defmodule Mix.Tasks.Lookout do
       `path_base64` or `from_base64` instead
     * `--print0` - only the paths, absolute, as on disk, each followed by a NUL byte; for a rename the old and the new path. Notices go to
       standard error
+
+  ## Since the last time
+
+    * `--since CURSOR` - print what has changed since the last run with this CURSOR, and end, with status 0. For cron and scripts; it may be
+      combined with `--json`, `--print0`, `--ignore`, `--only`, `--gitignore`, `--wait` and `--stats`
+    * `--on-bad-cursor error` or `--on-bad-cursor restart` - what to do where CURSOR is damaged or written by a later version: end with
+      status 1 (the default), or print the notice `cursor_lost` and everything that exists as `created`, and go on from there
+
+  CURSOR is a directory outside the PATHs, which holds a snapshot of what was printed (see `:cursor` of `Lookout.start_link/1`). The first
+  run creates it, prints no changes, and says so on standard error. Of several changes to a path the result is printed.
+
+  A run writes CURSOR anew after standard output has taken everything. One that fails, is killed, or loses its reader before that prints
+  the same changes again the next time: each change is printed at least once. What a reader does with them is not known here, so where that
+  may fail, write to a file first:
+
+      mix lookout inbox --since cursor --print0 >>todo && xargs -0 process <todo && rm todo
+
+  One run at a time may use a CURSOR; another one ends with status 1 (`:locked`). A CURSOR belongs to its PATHs and options: after a change
+  of them, what is no longer visible is printed as `deleted`, and what is newly visible as `created`.
 
   ## A command
 
@@ -92,7 +112,7 @@ defmodule Mix.Tasks.Lookout do
   terminal are not read, as in `mix lookout | less`, Ctrl-C is a signal to the whole pipeline: `bin/watch` ends at once, and the command still
   has its grace when the prompt returns; `mix` shows the break menu of Erlang, and a second Ctrl-C ends it (with `ELIXIR_ERL_OPTIONS=+Bd` the
   first one does). The exit status is 0 after `q` and at the end of `--once` without a command; 130 after Ctrl-C; 128 plus the number of a
-  signal that ended it; 1 if a directory cannot be watched or standard output cannot be written; 2 for an invalid option.
+  signal that ended it; 1 if a directory cannot be watched, a cursor not be used or standard output not be written; 2 for an invalid option.
 
   A project that depends on Lookout is not compiled for this task, so that a broken project can be watched as well.
   """

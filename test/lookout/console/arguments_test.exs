@@ -35,6 +35,14 @@ defmodule Lookout.Console.ArgumentsTest do
     assert parse!(["later", "--wait"]).watch == [missing: :wait]
   end
 
+  test "--since is for printing, with the patterns and formats of that" do
+    assert %{since: "c", on_bad_cursor: :error, format: :print0, watch: [ignore: ["*.o"]]} =
+             parse!(["--since", "c", "--print0", "--ignore", "*.o"])
+
+    assert parse!(["--since", "c", "--on-bad-cursor", "restart"]).on_bad_cursor == :restart
+    assert parse!(["--since", "c", "--on-bad-cursor", "error"]).on_bad_cursor == :error
+  end
+
   test "what makes no sense is an error that names it" do
     for {words, named} <- [
           {["--jsn"], "unknown option --jsn"},
@@ -53,6 +61,13 @@ defmodule Lookout.Console.ArgumentsTest do
           {["--restart"], "--restart is for a command"},
           {["--postpone"], "--postpone is for a command"},
           {["--notify-exit"], "--notify-exit is for a command"},
+          {["--since"], "--since: a value is missing"},
+          {["--since", ""], "option --since: expected a path"},
+          {["--since", "c", "--", "make"], "--since is for printing"},
+          {["--since", "c", "--once"], "--once does not go with --since"},
+          {["--since", "c", "--settle", "1"], "--settle does not go with --since"},
+          {["--since", "c", "--on-bad-cursor", "ignore"], "--on-bad-cursor: expected error or restart"},
+          {["--on-bad-cursor", "restart"], "--on-bad-cursor needs the option --since"},
           {["lib", "--"], "no command"}
         ] do
       assert {:error, message} = Arguments.parse(words)

@@ -1,79 +1,6 @@
 defmodule Mix.Tasks.LookoutTest do
   # The program as a person or a script calls it: a VM of its own, its bytes, its exit status.
-  use Lookout.Case, async: true
-
-  @program "Lookout.Console.main()"
-  # One that shows colours, whatever the tests themselves run on.
-  @terminal "echo $$ >leader; stty rows 33 cols 77; unset NO_COLOR; export TERM=xterm; "
-
-  setup %{dir: dir} do
-    File.mkdir!(Path.join(dir, "in"))
-    :ok
-  end
-
-  # Standard error goes to the file `words`; with `tty: true` all goes to a terminal.
-  defp start!(context, words, options \\ []) do
-    ebin = Application.app_dir(:lookout, "ebin")
-    elixir = System.find_executable("elixir")
-    input = if options[:tty], do: "-noshell", else: "-noinput"
-    call = [elixir, "--erl", "+Bd +fnu " <> input, "-pa", ebin, "-e", @program, "--" | words]
-    line = "exec " <> Enum.map_join(call, " ", &quoted/1)
-
-    line =
-      if options[:tty],
-        do: "exec script -qec #{quoted(@terminal <> line)} /dev/null </dev/null",
-        else: line <> " 2>words" <> if(options[:stdout], do: " >" <> options[:stdout], else: "")
-
-    port = Port.open({:spawn_executable, "/bin/sh"}, [:binary, :exit_status, args: ["-c", line], cd: context.dir])
-    {:os_pid, os_pid} = Port.info(port, :os_pid)
-
-    # What runs on the terminal may be told to ignore that it is gone (nohup).
-    on_exit(fn ->
-      leader = File.read(Path.join(context.dir, "leader"))
-      pids = with {:ok, pid} <- leader, do: [String.trim(pid)], else: (_none -> [])
-      System.cmd("kill", ["-KILL", "#{os_pid}" | pids], stderr_to_stdout: true)
-    end)
-
-    %{port: port, os_pid: os_pid}
-  end
-
-  defp quoted(word), do: "'" <> String.replace(word, "'", "'\\''") <> "'"
-
-  # A program that is live has said so.
-  defp watching!(context, words, options \\ []) do
-    program = start!(context, words, options)
-    eventually(fn -> words(context) =~ "Watching" end, 6_000)
-    program
-  end
-
-  defp words(context) do
-    case File.read(Path.join(context.dir, "words")) do
-      {:ok, words} -> words
-      {:error, :enoent} -> ""
-    end
-  end
-
-  # The output so far, once it satisfies the function.
-  defp output(program, sofar \\ "", fun) do
-    if fun.(sofar) do
-      sofar
-    else
-      %{port: port} = program
-      assert_receive {^port, {:data, bytes}}, 60_000
-      output(program, sofar <> bytes, fun)
-    end
-  end
-
-  defp ended(%{port: port}, sofar \\ "") do
-    receive do
-      {^port, {:data, bytes}} -> ended(%{port: port}, sofar <> bytes)
-      {^port, {:exit_status, status}} -> {status, sofar}
-    after
-      60_000 -> flunk("it does not end")
-    end
-  end
-
-  defp write!(context, name), do: File.write!(context.dir <> "/in/" <> name, "x")
+  use Lookout.ConsoleCase, async: true
 
   describe "changes" do
     test "are lines without colours where there is no terminal, and TERM ends with 143", context do
@@ -140,7 +67,7 @@ defmodule Mix.Tasks.LookoutTest do
 
     test "end where nobody reads them from the start", context do
       ebin = Application.app_dir(:lookout, "ebin")
-      call = "echo $$ >pid; exec elixir --erl -noinput -pa #{quoted(ebin)} -e #{quoted(@program)} -- in 2>words"
+      call = "echo $$ >pid; exec elixir --erl -noinput -pa #{quoted(ebin)} -e #{quoted(program())} -- in 2>words"
       line = "(sh -c #{quoted(call)}; echo $? >status) | exec true"
       Port.open({:spawn_executable, "/bin/sh"}, [:binary, args: ["-c", line], cd: context.dir])
 
@@ -162,7 +89,10 @@ defmodule Mix.Tasks.LookoutTest do
         File.rm(context.dir <> "/status")
         ebin = Application.app_dir(:lookout, "ebin")
         words = Enum.map_join(words, " ", &quoted/1)
-        call = "echo $$ >pid; exec elixir --erl -noinput -pa #{quoted(ebin)} -e #{quoted(@program)} -- #{words} 2>words"
+
+        call =
+          "echo $$ >pid; exec elixir --erl -noinput -pa #{quoted(ebin)} -e #{quoted(program())} -- #{words} 2>words"
+
         line = "(sh -c #{quoted(call)}; echo $? >status) | head -n 1 >first"
         Port.open({:spawn_executable, "/bin/sh"}, [:binary, args: ["-c", line], cd: context.dir])
         eventually(fn -> words(context) =~ "Watching" end, 6_000)
