@@ -22,8 +22,9 @@ defmodule Lookout.Runner do
     * `:watcher` - a watcher: its pid or its name. A watcher of another node is `{name, node}`, `{:global, name}` or a pid; the changed paths
       are paths on that node
     * `:dirs` - a path or a list of paths, for the runner's own watcher. Then `:recursive`, `:ignore`, `:only`, `:gitignore`, `:changes`,
-      `:follow_symlinks`, `:await`, `:backend`, `:poll_interval`, `:missing`, `:ready`, `:node`, `:session` and `:linger` are those of
-      `Lookout.start_link/1`. With `:node` the directories are on that node, and the command or function runs here
+      `:follow_symlinks`, `:await`, `:backend`, `:poll_interval`, `:missing`, `:ready`, `:node`, `:session`, `:linger`, `:cursor`,
+      `:on_bad_cursor` and `:checkpoint_every` are those of `Lookout.start_link/1`. With `:node` the directories are on that node, and the
+      command or function runs here. With `:cursor` what changes while no runner runs starts a run, see "Restarts"
 
   One of these selects what is run:
 
@@ -96,6 +97,21 @@ defmodule Lookout.Runner do
   delayed: by one second, two, four, up to a minute. A change made while nothing is running starts a run as usual and ends the sequence. With
   `:restart` and `:signal`, where the command keeps running, only changes within two seconds after its start, or after the signal, count as
   its own. With `on_busy: :ignore` a run never starts another one. It is better to leave the paths out, with `:ignore` or `:gitignore`.
+
+  ## Restarts
+
+      {Lookout.Runner, dirs: "/srv/inbox", cursor: "/var/lib/my_app/inbox.cursor", run: &MyApp.take_in/1}
+
+  With `:cursor`, a directory outside the watched ones, a runner that starts again goes on where the last one was: what has changed
+  meanwhile starts a run, with these paths. At the very first start that is everything that exists. Without a change there is no run.
+
+  A change is dealt with when the run that was given it has ended, with any status; then its cursor is committed. A run that was cut off, by
+  the end of the runner or of the machine, is repeated after the next start, with all paths that it was given: each change is given to at least
+  one run that has ended. The cursors are made `:checkpoint_every` milliseconds after a change (default 1,000), and at the end of the runner,
+  so that only a runner that was killed repeats a run that had ended. A command that goes on, as a server does with `:restart` and `:signal`,
+  has its changes again after the next start.
+
+  A runner with `:watcher` commits nothing: the cursor of that watcher belongs to all of its subscribers.
 
   ## Shutdown
 

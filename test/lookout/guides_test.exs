@@ -57,7 +57,11 @@ defmodule Lookout.GuidesTest do
           key <- keys(type),
           do: key
 
-    known = if module == Lookout.Runner, do: known ++ [:dirs, :ignore, :only, :missing, :await, :pty, :cd], else: known
+    known =
+      if module == Lookout.Runner,
+        do: known ++ [:dirs, :ignore, :only, :missing, :await, :cursor, :pty, :cd],
+        else: known
+
     assert Keyword.keys(options) -- known == [], Macro.to_string(ast)
     ast
   end

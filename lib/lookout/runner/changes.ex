@@ -31,6 +31,10 @@ defmodule Lookout.Runner.Changes do
       else: unknown(changes)
   end
 
+  @doc "Whether nothing has changed."
+  @spec none?(t) :: boolean
+  def none?(%__MODULE__{known: known, places: places}), do: known and places == %{}
+
   @doc "Makes the list unknown: any path may have changed."
   @spec unknown(t) :: t
   def unknown(%__MODULE__{}), do: %__MODULE__{known: false}

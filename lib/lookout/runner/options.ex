@@ -24,7 +24,7 @@ defmodule Lookout.Runner.Options do
   ]
 
   @of_watcher ~w(dirs recursive follow_symlinks await backend poll_interval gitignore ignore only changes missing ready
-                node session linger)a
+                node session linger cursor on_bad_cursor checkpoint_every)a
   @of_command ~w(cd env clear_env stdout stderr pty shell rlimits nice user group groups linger cgroup stop_signal)a
 
   @type t :: %__MODULE__{
@@ -46,6 +46,8 @@ defmodule Lookout.Runner.Options do
 
   @grace 5_000
   @settle 50
+  # The default of :checkpoint_every, in milliseconds.
+  @checkpoint_every 1_000
   # The default of :max_settle as a multiple of :settle: a run starts after that time even if changes never cease.
   @longest 10
 
@@ -131,7 +133,13 @@ defmodule Lookout.Runner.Options do
       bad!("what is to be watched? Expected :watcher (#{@expected[:watcher]}) or :dirs (a path or a list of paths)")
     end
 
-    {:own, Lookout.Options.parse!(of_watcher)}
+    {:own, of_watcher |> with_checkpoints() |> Lookout.Options.parse!()}
+  end
+
+  defp with_checkpoints(of_watcher) do
+    if Keyword.has_key?(of_watcher, :cursor),
+      do: Keyword.put_new(of_watcher, :checkpoint_every, @checkpoint_every),
+      else: of_watcher
   end
 
   ## What is run

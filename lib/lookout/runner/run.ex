@@ -12,11 +12,44 @@ defmodule Lookout.Runner.Run do
   alias Lookout.{Command, Error, LogMetadata}
   alias Lookout.Runner.{Changes, Invocation, Options, Text}
 
+  # What the runner knows of the current run.
+  defstruct [
+    :pid,
+    :command,
+    # the changes given to it, and those of them that started it
+    :told,
+    :cause,
+    # when it was started or last signalled (monotonic milliseconds)
+    :since,
+    # the size of its terminal
+    :size,
+    # the changes for which the signal was sent
+    :signalled,
+    # the action (:stop or :signal) to perform once it is launched
+    :asked,
+    # the process that stops its command
+    :stopper,
+    launched: false,
+    stopping: false
+  ]
+
   @doc "Starts a run. Calls `before_end` after the command has ended or the function has returned, before the end is reported to the runner."
   @spec start_link(Options.t(), Changes.t(), (() -> term)) :: pid
   def start_link(%Options{} = options, %Changes{} = changes, before_end) do
     runner = self()
     :proc_lib.spawn_link(LogMetadata.inherited(fn -> run(options.task, runner, options, changes, before_end) end))
+  end
+
+  @doc "Unlinks the process of a run that has ended: it may have been killed since, which is no error."
+  @spec forget(pid) :: :ok
+  def forget(pid) do
+    Process.unlink(pid)
+
+    receive do
+      {:EXIT, ^pid, _reason} -> :ok
+    after
+      0 -> :ok
+    end
   end
 
   defp run({:function, function}, runner, _options, changes, before_end) do

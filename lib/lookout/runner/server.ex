@@ -2,13 +2,13 @@ defmodule Lookout.Runner.Server do
   @moduledoc false
   # The GenServer of a runner: receives changes from the watcher, and performs the actions of `Schedule`. Each run, and
   # the stop of its command, has a process of its own. The runner itself blocks only at its start, for the reply to a
-  # signal or a resize (up to 5 s each), and when it terminates.
+  # signal or a resize (up to 5 s each), for a commit of a cursor, and when it terminates.
 
   use GenServer
   use Lookout.Discreet
 
   alias Lookout.{Client, Command, Error, LogMetadata, Signals, Start, Timers, Watcher}
-  alias Lookout.Runner.{Changes, Loop, Options, Run, Schedule, Shutdown}
+  alias Lookout.Runner.{Changes, Coverage, Loop, Options, Run, Schedule, Shutdown}
 
   # Milliseconds that the process of a run may still take to write output after its command has ended.
   @stuck 1_000
@@ -30,6 +30,8 @@ defmodule Lookout.Runner.Server do
     returned: Changes.new(),
     # whether some of `changes` were not made by a run itself
     outside: false,
+    # which cursor may be committed
+    coverage: Coverage.new(),
     loop: Loop.new(),
     timers: Timers.new(:runner),
     # when the first change of the current quiet time arrived (monotonic milliseconds)
@@ -40,25 +42,6 @@ defmodule Lookout.Runner.Server do
     stopped: nil,
     run: nil
   ]
-
-  # The current run. `told`: the changes given to it. `cause`: the changes that started it. `signalled`: the changes for
-  # which the signal was sent. `asked`: the action (:stop or :signal) to perform once it is launched. `stopper`: the
-  # process that stops its command.
-  @no_run %{
-    pid: nil,
-    launched: false,
-    command: nil,
-    told: nil,
-    cause: nil,
-    # when it was started or last signalled (monotonic milliseconds)
-    since: nil,
-    # the size of its terminal
-    size: nil,
-    signalled: nil,
-    asked: nil,
-    stopping: false,
-    stopper: nil
-  }
 
   @spec start_link(Options.t()) :: {:ok, pid} | {:error, Error.t() | {:already_started, pid}}
   def start_link(%Options{} = options), do: Start.start_link(__MODULE__, options)
@@ -163,7 +146,8 @@ defmodule Lookout.Runner.Server do
 
   defp heard({:events, _seq, events}, state) do
     if node(state.watcher) != node(), do: Watcher.ask(state.watcher, 1)
-    changed(%{state | changes: Changes.add(state.changes, events), outside: state.outside or outside?(state)})
+    state = %{state | changes: Changes.add(state.changes, events), coverage: Coverage.changed(state.coverage)}
+    changed(%{state | outside: state.outside or outside?(state)})
   end
 
   defp heard({:notice, notice}, state) do
@@ -174,7 +158,10 @@ defmodule Lookout.Runner.Server do
       else: state
   end
 
-  # The runner has no state that a cursor belongs to.
+  defp heard({:checkpoint, cursor}, %{options: %{watcher: {:own, _options}}} = state),
+    do: commit(state, Coverage.reported(state.coverage, cursor, place(state)))
+
+  # A watcher that others have, too: a commit would be for all of them.
   defp heard({:checkpoint, _cursor}, state), do: state
   defp heard({:stopped, reason}, state), do: %{state | stopped: {:reason, reason}}
 
@@ -186,6 +173,17 @@ defmodule Lookout.Runner.Server do
   end
 
   defp watcher_gone(reason, state), do: {:stop, reason, state}
+
+  defp place(state), do: Coverage.place(state.run, [state.changes, state.returned])
+
+  defp commit(state, {nil, coverage}), do: %{state | coverage: coverage}
+
+  defp commit(state, {cursor, coverage}) do
+    with {:error, error} <- Lookout.commit(state.watcher, cursor),
+         do: :logger.warning("#{label(state)}: #{Exception.message(error)}")
+
+    %{state | coverage: coverage}
+  end
 
   ## The schedule
 
@@ -220,8 +218,9 @@ defmodule Lookout.Runner.Server do
     state = mind_loop(state)
     told = Changes.join(state.returned, state.changes)
     pid = Run.start_link(state.options, told, before_end(state))
-    run = %{@no_run | pid: pid, told: told, cause: state.changes, since: now(), size: Options.size(state.options)}
-    %{state | run: run, changes: Changes.new(), returned: Changes.new()}
+    run = %Run{pid: pid, told: told, cause: state.changes, since: now(), size: Options.size(state.options)}
+    coverage = Coverage.given(state.coverage)
+    %{state | run: run, changes: Changes.new(), returned: Changes.new(), coverage: coverage}
   end
 
   defp perform(:stop, state), do: stop_run(put_in(state.run.stopping, true))
@@ -307,7 +306,7 @@ defmodule Lookout.Runner.Server do
       # The run was stopped before it completed: the next run gets its changes.
       run.stopping -> state |> give_back(run.told) |> next()
       died_of_signal?(state, status) -> state |> give_back(run.signalled) |> again() |> next()
-      true -> state |> ask_again() |> next()
+      true -> state |> commit(Coverage.ended(state.coverage)) |> ask_again() |> next()
     end
   end
 
@@ -318,19 +317,13 @@ defmodule Lookout.Runner.Server do
 
   defp died_of_signal?(_state, _status), do: false
 
-  defp give_back(state, changes), do: %{state | returned: Changes.join(state.returned, changes)}
+  defp give_back(state, changes),
+    do: %{state | returned: Changes.join(state.returned, changes), coverage: Coverage.returned(state.coverage)}
+
   defp again(state), do: %{state | schedule: Schedule.again(state.schedule)}
 
-  # Unlinks the process of the ended run: the stuck timer may still have killed it, which is no error.
   defp next(%{run: %{pid: pid}} = state) do
-    Process.unlink(pid)
-
-    receive do
-      {:EXIT, ^pid, _reason} -> :ok
-    after
-      0 -> :ok
-    end
-
+    Run.forget(pid)
     state = hold(%{state | run: nil, timers: Timers.cancel(state.timers, :stuck)})
     act(state, Schedule.finished(state.schedule))
   end
@@ -357,9 +350,7 @@ defmodule Lookout.Runner.Server do
   end
 
   defp stop_run(%{run: %{command: command}} = state) do
-    {grace, label} = {state.options.grace, label(state)}
-    stop = LogMetadata.inherited(fn -> Shutdown.stop_command(command, grace, label) end)
-    put_in(state.run.stopper, :proc_lib.spawn_link(stop))
+    put_in(state.run.stopper, Shutdown.start_stopper(command, state.options.grace, label(state)))
   end
 
   defp signal_run(%{run: %{launched: false}} = state), do: put_in(state.run.asked, :signal)
@@ -369,7 +360,8 @@ defmodule Lookout.Runner.Server do
       :ok ->
         state = mind_loop(state)
         signalled = Changes.join(run.signalled || Changes.new(), state.changes)
-        %{state | run: %{run | signalled: signalled, since: now()}, changes: Changes.new()}
+        run = %{run | signalled: signalled, since: now()}
+        %{state | run: run, changes: Changes.new(), coverage: Coverage.given(state.coverage)}
 
       # The command has ended meanwhile: makes a run due, which starts when the message about that end arrives.
       {:error, _not_running} ->
@@ -390,7 +382,12 @@ defmodule Lookout.Runner.Server do
   @impl true
   def terminate(_reason, state) do
     Shutdown.end_run(state.run, state.options.grace, @stuck)
-    if match?({:own, _options}, state.options.watcher) and state.watcher, do: Client.stop(state.watcher, :infinity)
+    if match?({:own, _options}, state.options.watcher) and state.watcher, do: end_watcher(state)
+  end
+
+  defp end_watcher(%{options: %{watcher: {:own, options}}, watcher: watcher} = state) do
+    if options.cursor && place(state) == :ended && not state.coverage.current, do: Shutdown.commit(watcher)
+    Client.stop(watcher, :infinity)
   end
 
   defp now, do: System.monotonic_time(:millisecond)

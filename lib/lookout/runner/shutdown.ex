@@ -3,11 +3,14 @@ defmodule Lookout.Runner.Shutdown do
   # Ends the current run when the runner terminates: the process of a function, or a command with its whole tree. The
   # runner, which traps exits, calls it and blocks. Also stops the command of a restart, in a separate process.
 
-  alias Lookout.Command
+  alias Lookout.{Command, LogMetadata}
 
-  @doc "Stops a command. Logs a warning if some process of it cannot be ended."
-  @spec stop_command(pid, non_neg_integer, binary) :: :ok
-  def stop_command(command, grace, label) do
+  @doc "Stops a command, in a process linked to the caller. Logs a warning if some process of the command cannot be ended."
+  @spec start_stopper(pid, non_neg_integer, binary) :: pid
+  def start_stopper(command, grace, label),
+    do: :proc_lib.spawn_link(LogMetadata.inherited(fn -> stop_command(command, grace, label) end))
+
+  defp stop_command(command, grace, label) do
     case Command.stop(command, grace) do
       {:error, %{reason: reason} = error} when reason not in [:not_running, :port_exited] ->
         :logger.warning("#{label}: what is left of a command goes on: #{Exception.message(error)}")
@@ -58,6 +61,23 @@ defmodule Lookout.Runner.Shutdown do
       {:EXIT, ^pid, reason} -> {:exit, reason}
     after
       stuck -> Process.exit(pid, :kill)
+    end
+  end
+
+  # Milliseconds that the end of a runner may take longer for a last checkpoint.
+  @checkpoint 1_000
+
+  @doc "Makes the runner's own watcher go on, at its next start, after the changes that the runner has dealt with, which are all it has got."
+  @spec commit(pid) :: term
+  def commit(watcher) do
+    with {:ok, cursor} <- Lookout.checkpoint(watcher, @checkpoint) do
+      receive do
+        # A change that no run was given.
+        {:lookout, ^watcher, {:events, _seq, _events}} -> :changed
+        {:lookout, ^watcher, {:checkpoint, ^cursor}} -> Lookout.commit(watcher, cursor)
+      after
+        0 -> :changed
+      end
     end
   end
 end
