@@ -192,10 +192,10 @@ defmodule Lookout.Command do
       {:ok, output, 0} = Lookout.Command.run(["sha256sum", "in/file"], node: :"watch@storage", cd: "/srv")
 
   The process of the command is here, the command runs as the user of that `lookout_port`, with its environment and the working directory
-  `/` unless `:cd` is given. Paths are absolute and of that machine, `:inherit` is the standard error of that `lookout_port`, and `:wait_for`
-  takes a function only. When the connection is lost, the command ends with its tree, as soon as the node notices that, and the final message
-  here is the error `:nodedown`. Nothing is encrypted on the way, environment and input included, unless the cluster uses TLS. See
-  guides/watching-another-machine.md.
+  `/` unless `:cd` is given. Paths are absolute and of that machine, and `:inherit` is the standard error of that `lookout_port`. A path of
+  `:wait_for` is one there, too, in a directory that the node allows to watch; a function is called here. When the connection is lost, the
+  command ends with its tree, as soon as the node notices that, and the final message here is the error `:nodedown`. Nothing is encrypted on
+  the way, environment and input included, unless the cluster uses TLS. See guides/watching-another-machine.md.
 
   ## Secrets
 

@@ -54,15 +54,28 @@ defmodule Lookout.NodeCommandTest do
     assert {:error, %Error{reason: :nodedown}} = Command.run(["true"], node: NodeDouble.name())
   end
 
-  test "P7: a command on a node takes no path that depends on something of this one", %{node: node} do
-    for option <- [cd: "lib", cd: "~", stdout: {:file, "out"}, stderr: {:append, "~/err"}] do
-      assert_raise ArgumentError, ~r/expected an absolute path, since it is one of lookout-double/, fn ->
-        Command.run(["true"], [{:node, node}, option])
-      end
-    end
+  test "a command on a node is ready when a path there exists, which the node allows to watch", %{dir: dir, node: node} do
+    line = "read line; touch ready; exec sleep 1000"
+    name = :"#{__MODULE__}.#{System.unique_integer([:positive])}"
+    options = [shell: true, node: node, cd: dir, stdin: :pipe, wait_for: dir <> "/ready", name: name]
+    start = Task.async(fn -> {Command.start_link(line, options), File.exists?(dir <> "/ready")} end)
+    # The command runs, and is not ready.
+    eventually(fn -> Command.write(name, "go\n") == :ok end)
+    assert {{:ok, _pid}, true} = Task.await(start, 60_000)
 
-    assert_raise ArgumentError, ~r/:wait_for: with :node expected a function/, fn ->
-      Command.start_link(["true"], node: node, wait_for: "/run/ready")
+    options = [node: node, wait_for: "/nowhere/ready", start_timeout: :infinity]
+
+    assert {:error, %Error{reason: :not_allowed, operation: :wait_for} = error} =
+             Command.start_link(["sleep", "1000"], options)
+
+    assert Exception.message(error) =~ "its directory cannot be watched"
+  end
+
+  test "P7: a command on a node takes no path that depends on something of this one", %{node: node} do
+    for option <- [cd: "lib", cd: "~", stdout: {:file, "out"}, stderr: {:append, "~/err"}, wait_for: "ready"] do
+      assert_raise ArgumentError, ~r/expected an absolute path, since it is one of lookout-double/, fn ->
+        Command.start_link(["true"], [{:node, node}, option])
+      end
     end
   end
 end

@@ -156,15 +156,13 @@ defmodule Lookout.Command.Options do
       bad!("option #{inspect(key)}: expected an absolute path, since it is one of #{node}, got: #{inspect(path)}")
     end
 
-    if match?(%{wait_for: {:path, _path}}, options),
-      do: bad!("option :wait_for: with :node expected a function; a path would be one of this machine")
-
     options
   end
 
   defp remote!(options, _given), do: options
 
   defp path(path, :cd), do: path
+  defp path(path, :wait_for) when not is_function(path), do: path
   defp path({kind, path}, key) when key in [:stdout, :stderr] and kind in [:file, :append], do: path
   defp path(_value, _key), do: nil
 

@@ -14,13 +14,14 @@ defmodule Lookout.Command.Readiness do
 
   # A supervisor logs the error of a failed start, and an exception of the function may contain a secret. Therefore the
   # error holds only the kind or the name of the exception if the command has no owner.
-  @spec start_link(t, nil | pid) :: pid
-  def start_link(wait_for, owner) do
+  @doc "Starts the process. A path is one of the node, unless that is nil."
+  @spec start_link(t, nil | pid, nil | node) :: pid
+  def start_link(wait_for, owner, node) do
     command = self()
 
     spawn_link(
       LogMetadata.inherited(fn ->
-        await(wait_for, describe(owner))
+        await(wait_for, describe(owner), node)
         send(command, {:ready, self()})
       end)
     )
@@ -66,17 +67,20 @@ defmodule Lookout.Command.Readiness do
 
   defp failed(how), do: error(:wait_failed, nil, how)
 
-  defp await({:function, function}, describe) do
+  defp await({:function, function}, describe, node) do
     unless call(function, describe) do
       Process.sleep(@interval)
-      await({:function, function}, describe)
+      await({:function, function}, describe, node)
     end
   end
 
   # The watches are live before the first check of the path, so no later creation is missed.
-  defp await({:path, path}, _describe) do
-    case Lookout.start_link(dirs: [Path.dirname(path)], recursive: false, missing: :wait, subscribe: [self()]) do
-      {:ok, watcher} -> await_path(path, watcher)
+  defp await({:path, path}, _describe, node) do
+    there = if node, do: [node: node], else: []
+    options = [dirs: [Path.dirname(path)], recursive: false, missing: :wait, subscribe: [self()]]
+
+    case Lookout.start_link(options ++ there) do
+      {:ok, watcher} -> await_path(path, watcher, node)
       {:error, error} -> exit({:not_ready, not_watched(path, error)})
     end
   end
@@ -88,14 +92,24 @@ defmodule Lookout.Command.Readiness do
       exit({:not_ready, failed("the function of :wait_for failed: " <> describe.(kind, reason, __STACKTRACE__))})
   end
 
-  defp await_path(path, watcher) do
-    if File.exists?(path) do
+  defp await_path(path, watcher, node) do
+    if exists?(path, watcher, node) do
       Lookout.stop(watcher)
     else
       receive do
         {:lookout, ^watcher, {:stopped, error}} -> exit({:not_ready, not_watched(path, error)})
-        {:lookout, ^watcher, _changes} -> await_path(path, watcher)
+        {:lookout, ^watcher, _changes} -> await_path(path, watcher, node)
       end
+    end
+  end
+
+  defp exists?(path, _watcher, nil), do: File.exists?(path)
+
+  # While the watcher is away there is no listing; its next message is the reason for another one.
+  defp exists?(path, watcher, _node) do
+    case Lookout.list(watcher) do
+      {:ok, _seq, entries} -> Enum.any?(entries, &(&1.path == path))
+      {:error, _away} -> false
     end
   end
 

@@ -278,7 +278,8 @@ defmodule Lookout.Command.Server do
   defp answer(:spawn, {:ok, os_pid}, %{options: options} = state) do
     timers = Timers.start(state.timers, :ready, options.start_timeout)
     state = Report.started(state, os_pid)
-    state = %{state | readiness: Readiness.start_link(options.wait_for, options.owner), timers: timers}
+    readiness = Readiness.start_link(options.wait_for, options.owner, options.node)
+    state = %{state | readiness: readiness, timers: timers}
     {:noreply, Feeding.begin(state)}
   end
 
