@@ -7,9 +7,12 @@ defmodule Lookout.Delivery do
   # recheck each full mailbox.
 
   alias Lookout.{Error, FileSystem, Flow, Options, Telemetry, Timers}
+  require Telemetry
 
   @type t :: %__MODULE__{
           flow: Flow.t(),
+          pass: nil | Flow.pass(),
+          passed: non_neg_integer,
           tag: Options.tag(),
           name: nil | GenServer.name(),
           look: {pos_integer, pos_integer},
@@ -21,7 +24,20 @@ defmodule Lookout.Delivery do
         }
 
   @enforce_keys [:flow, :tag, :look, :max_lag]
-  defstruct [:flow, :tag, :look, :max_lag, :name, pause: nil, monitors: %{}, syncs: %{}, timers: Timers.new(:delivery)]
+  defstruct [
+    :flow,
+    :tag,
+    :look,
+    :max_lag,
+    :name,
+    # the batches that may be sent without asking the flow, and how many were sent so that it has not counted yet
+    pass: nil,
+    passed: 0,
+    pause: nil,
+    monitors: %{},
+    syncs: %{},
+    timers: Timers.new(:delivery)
+  ]
 
   @spec new(Options.t()) :: t
   def new(%Options{limits: limits} = options) do
@@ -57,6 +73,7 @@ defmodule Lookout.Delivery do
   end
 
   defp attach(delivery, pid, want) do
+    delivery = counted(delivery)
     {actions, flow} = Flow.subscribe(delivery.flow, pid, want)
     monitors = Map.put_new_lazy(delivery.monitors, pid, fn -> Process.monitor(pid) end)
     %{delivery | flow: flow, monitors: monitors} |> perform(actions) |> pump()
@@ -70,6 +87,7 @@ defmodule Lookout.Delivery do
 
       {ref, monitors} ->
         Process.demonitor(ref, [:flush])
+        delivery = counted(delivery)
         pump(%{delivery | monitors: monitors, flow: Flow.unsubscribe(delivery.flow, pid)})
     end
   end
@@ -77,6 +95,8 @@ defmodule Lookout.Delivery do
   @doc "Handles a `:DOWN` message with `ref`: removes the subscriber. `:stranger` if the monitor is not that of a subscriber."
   @spec died(t, pid, reference) :: {:ok, t} | :stranger
   def died(%__MODULE__{} = delivery, pid, ref) do
+    delivery = counted(delivery)
+
     case Map.pop(delivery.monitors, pid) do
       {^ref, monitors} -> {:ok, pump(%{delivery | monitors: monitors, flow: Flow.unsubscribe(delivery.flow, pid)})}
       _other -> :stranger
@@ -91,6 +111,8 @@ defmodule Lookout.Delivery do
 
   @spec ask(t, pid, pos_integer) :: {:ok, t} | {:error, Error.t()}
   def ask(%__MODULE__{} = delivery, pid, n) do
+    delivery = counted(delivery)
+
     case Flow.ask(delivery.flow, pid, n) do
       {:ok, actions, flow} -> {:ok, %{delivery | flow: flow} |> perform(actions) |> pump()}
       {:error, reason} -> {:error, %Error{reason: reason, operation: :ask, detail: why_not(reason)}}
@@ -118,16 +140,33 @@ defmodule Lookout.Delivery do
 
   ## Batches and notices
 
+  @doc """
+  Delivers a batch, and returns the credit to grant now. While all subscribers keep up, most batches are sent by a pass of the flow, which
+  costs nothing but the messages.
+  """
+  @spec batch(t, Flow.item()) :: {non_neg_integer, t}
+  def batch(%__MODULE__{pass: {pids, left}} = delivery, item) when left > 0 do
+    tell(delivery, pids, item)
+    {0, emit(%{delivery | pass: {pids, left - 1}, passed: delivery.passed + 1}, item)}
+  end
+
+  def batch(delivery, item) do
+    {credit, delivery} = delivery |> push(item) |> more_credit()
+    {credit, %{delivery | pass: Flow.pass(delivery.flow)}}
+  end
+
   @doc "Queues an item and delivers what can be delivered."
   @spec push(t, Flow.item()) :: t
-  def push(%__MODULE__{} = delivery, item), do: delivery |> hand_out(item) |> emit(item)
-
-  defp hand_out(delivery, item) do
-    case Flow.pass(delivery.flow, item) do
-      {:ok, pids, flow} -> perform_one({:tell, pids, item}, %{delivery | flow: flow})
-      :queue -> pump(%{delivery | flow: Flow.push(delivery.flow, item)})
-    end
+  def push(%__MODULE__{} = delivery, item) do
+    delivery = counted(delivery)
+    emit(pump(%{delivery | flow: Flow.push(delivery.flow, item)}), item)
   end
+
+  # The flow counts what was sent by its pass, which ends.
+  defp counted(%{pass: nil} = delivery), do: delivery
+
+  defp counted(delivery),
+    do: %{delivery | flow: Flow.passed(delivery.flow, delivery.passed), pass: nil, passed: 0}
 
   defp emit(delivery, {:events, seq, events}) do
     Telemetry.emit([:lookout, :watcher, :batch], fn ->
@@ -161,11 +200,12 @@ defmodule Lookout.Delivery do
 
   @doc "How many batches `lookout_port` may still send."
   @spec granted(t) :: non_neg_integer
-  def granted(%__MODULE__{flow: flow}), do: flow.granted
+  def granted(%__MODULE__{} = delivery), do: delivery.flow.granted - delivery.passed
 
   @doc "The credit for a `lookout_port` that has just started."
   @spec first_credit(t) :: {non_neg_integer, t}
   def first_credit(%__MODULE__{} = delivery) do
+    delivery = counted(delivery)
     {credit, flow} = Flow.first_credit(delivery.flow)
     {credit, %{delivery | flow: flow}}
   end
@@ -173,6 +213,7 @@ defmodule Lookout.Delivery do
   @doc "The credit to grant now: 0 until half the window is free."
   @spec more_credit(t) :: {non_neg_integer, t}
   def more_credit(%__MODULE__{} = delivery) do
+    delivery = counted(delivery)
     {credit, flow} = Flow.more_credit(delivery.flow)
     {credit, %{delivery | flow: flow}}
   end
@@ -185,6 +226,7 @@ defmodule Lookout.Delivery do
   """
   @spec begin_sync(t, Flow.sync_id(), GenServer.from(), timeout) :: t
   def begin_sync(%__MODULE__{} = delivery, id, {pid, _tag} = from, timeout) do
+    delivery = counted(delivery)
     {actions, flow} = Flow.begin_sync(delivery.flow, id, pid)
     delivery = %{delivery | flow: flow, syncs: Map.put(delivery.syncs, id, from)}
     delivery |> start_timer({:sync, id}, timeout) |> perform(actions) |> pump()
@@ -193,6 +235,7 @@ defmodule Lookout.Delivery do
   @doc "Ends a sync with a reply, before its marker leaves the queue. Does nothing if the sync has already ended."
   @spec end_sync(t, Flow.sync_id(), {:error, Error.t() | :timeout}) :: t
   def end_sync(%__MODULE__{} = delivery, id, reply) do
+    delivery = counted(delivery)
     pump(answer_sync(%{delivery | flow: Flow.end_sync(delivery.flow, id)}, id, reply))
   end
 
@@ -212,6 +255,8 @@ defmodule Lookout.Delivery do
   @doc "Handles the timeout message of a delivery timer. `:expired` names the sync that timed out."
   @spec timeout(t, term, reference) :: {:ok | {:expired, term}, t}
   def timeout(%__MODULE__{} = delivery, tag, ref) do
+    delivery = counted(delivery)
+
     case Timers.fired(delivery.timers, tag, ref) do
       {:ok, timers} -> on_timeout(tag, %{delivery | timers: timers})
       :stale -> {:ok, delivery}

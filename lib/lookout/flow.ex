@@ -20,6 +20,8 @@ defmodule Lookout.Flow do
   @type look :: Subscribers.look()
   @type sync_id :: term
   @type item :: {:events, pos_integer, [Event.t()]} | {:notice, term} | {:checkpoint, binary} | {:marker, sync_id}
+  @typedoc "The subscribers to which so many of the next batches may be sent."
+  @type pass :: {[pid], pos_integer}
   @type action :: {:tell, [pid], term} | {:reached, sync_id}
   # `:clear`: the queue is empty. `:all_slow`: no subscriber is ready. `:contended`: ready subscribers wait for slow
   # ones. `:unheard`: the initial listing (`initial: true`) waits for the first subscriber.
@@ -112,17 +114,21 @@ defmodule Lookout.Flow do
   def push(%__MODULE__{} = flow, item), do: enqueue(flow, item)
 
   @doc """
-  The subscribers to send a batch to directly, without the queue: all attached ones, if the queue is empty and all of them are known to
-  be ready. A fast path that needs no check of a mailbox. Returns `:queue` if the item must be queued.
+  The batches that may be sent without a call of this module, if the queue is empty and all subscribers are known to have room, until credit
+  is due. Each other call comes after one of `passed/2`.
   """
-  @spec pass(t, item) :: {:ok, [pid], t} | :queue
-  def pass(%__MODULE__{} = flow, {:events, _seq, _events} = item) do
-    if :queue.is_empty(flow.queue) and Subscribers.known_ready?(flow.subscribers),
-      do: {:ok, Subscribers.attached(flow.subscribers), count(%{flow | granted: flow.granted - 1}, item)},
-      else: :queue
+  @spec pass(t) :: nil | pass
+  def pass(%__MODULE__{} = flow) do
+    # The credit is due when half the window is free.
+    due = div(flow.window + 1, 2) - (flow.window - flow.granted - flow.held)
+    count = min(Subscribers.room(flow.subscribers), due - 1)
+    if :queue.is_empty(flow.queue) and count > 0, do: {Subscribers.attached(flow.subscribers), count}
   end
 
-  def pass(_flow, _item), do: :queue
+  @doc "So many batches were sent by a pass."
+  @spec passed(t, non_neg_integer) :: t
+  def passed(%__MODULE__{} = flow, count),
+    do: %{flow | granted: flow.granted - count, subscribers: Subscribers.passed(flow.subscribers, count)}
 
   @doc """
   Takes as many items as possible from the queue and returns the actions that deliver them. The caller must have performed the actions

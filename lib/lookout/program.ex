@@ -215,28 +215,27 @@ defmodule Lookout.Program do
     error(program, reason, what)
   end
 
-  @doc "Interprets a message of the port: a decoded message of `lookout_port`, or the error with which it ended."
-  @spec port_message(t, tuple) :: {:said, Protocol.message()} | {:ended, Error.t()}
-  def port_message(_program, {_port, {:data, data}}), do: {:said, Protocol.decode(data)}
+  @doc "The error with which `lookout_port` has ended, by a message of its port."
+  @spec ended(t, tuple) :: Error.t()
   # The node has ended the session, or the connection to it is lost.
-  def port_message(%{node: node} = program, {_session, {:exit_status, reason}}) when node != nil,
-    do: {:ended, program.failure || Bridge.Node.ended(node, reason, program.operation)}
+  def ended(%{node: node} = program, {_session, {:exit_status, reason}}) when node != nil,
+    do: program.failure || Bridge.Node.ended(node, reason, program.operation)
 
-  def port_message(%{node: node} = program, {:DOWN, _session, :process, _lookout, reason}) do
+  def ended(%{node: node} = program, {:DOWN, _session, :process, _lookout, reason}) do
     first? = program.version == nil and program.tries == 0
-    {:ended, program.failure || Bridge.Node.lost(node, reason, first?, program.operation)}
+    program.failure || Bridge.Node.lost(node, reason, first?, program.operation)
   end
 
   # `lookout_port` exited, or was killed by a signal.
-  def port_message(program, {_port, {:exit_status, status}}), do: {:ended, exited(program, status)}
+  def ended(program, {_port, {:exit_status, status}}), do: exited(program, status)
 
   # Another process closed the port; then the VM sends no exit status.
-  def port_message(program, {:EXIT, _port, :normal}),
-    do: {:ended, exited(program, "lost its port, which was closed from outside")}
+  def ended(program, {:EXIT, _port, :normal}),
+    do: exited(program, "lost its port, which was closed from outside")
 
   # The port failed, for example with :epipe because `lookout_port` exited while the VM wrote to it.
-  def port_message(program, {:EXIT, _port, reason}),
-    do: {:ended, exited(program, "lost its port: #{inspect(reason)}")}
+  def ended(program, {:EXIT, _port, reason}),
+    do: exited(program, "lost its port: #{inspect(reason)}")
 
   # The error of the message {:fatal, error} if there was one, else the exit status, else what happened to the port.
   defp exited(%__MODULE__{failure: %Error{} = failure}, _what), do: failure

@@ -82,18 +82,18 @@ defmodule Lookout.Telemetry do
   contain.
   """
 
-  @compile {:no_warn_undefined, :telemetry}
-
   @doc false
-  # `fun` returns the measurements and the metadata. It is called only if the module :telemetry is loaded.
-  @spec emit([atom], (() -> {map, map})) :: :ok
-  def emit(event, fun) do
-    # To attach a handler the module must have been loaded already, so there is no need to try to load it here.
-    if :erlang.function_exported(:telemetry, :execute, 3) do
-      {measurements, metadata} = fun.()
-      :telemetry.execute(event, measurements, metadata)
-    end
+  # `fun` returns the measurements and the metadata. It is called only if the module :telemetry is loaded. A macro, so that
+  # an event that nobody takes costs no call.
+  defmacro emit(event, fun) do
+    quote do
+      # To attach a handler the module must have been loaded already, so there is no need to try to load it here.
+      if :erlang.function_exported(:telemetry, :execute, 3) do
+        {measurements, metadata} = unquote(fun).()
+        :erlang.apply(:telemetry, :execute, [unquote(event), measurements, metadata])
+      end
 
-    :ok
+      :ok
+    end
   end
 end

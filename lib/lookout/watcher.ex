@@ -6,7 +6,7 @@ defmodule Lookout.Watcher do
   use Lookout.Discreet
 
   import Lookout.Watcher.State, only: [deliver: 2, label: 1, push: 2, request: 4]
-  alias Lookout.{Client, Delivery, Discreet, Error, LogMetadata, Options, Program, Start}
+  alias Lookout.{Client, Delivery, Discreet, Error, LogMetadata, Options, Program, Protocol, Start}
   alias Lookout.Watcher.{Away, Checkpoints, Life, Recent, Replies, Session, State}
 
   @doc "As `Lookout.start_link/1`, with checked options."
@@ -170,16 +170,22 @@ defmodule Lookout.Watcher do
   ## Messages
 
   @impl true
-  def handle_info({port, {kind, _value}} = message, %{program: %{bridge: %{port: port}}} = state)
-      when kind in [:data, :exit_status],
-      do: from_port(message, state)
+  def handle_info({port, {:data, data}}, %{program: %{bridge: %{port: port}}} = state) do
+    case Protocol.decode(data) do
+      {:events, seq, events} -> batch(seq, events, data, state)
+      message -> heard(message, state)
+    end
+  end
+
+  def handle_info({port, {:exit_status, _status}} = message, %{program: %{bridge: %{port: port}}} = state),
+    do: Life.died(state, Program.ended(state.program, message))
 
   def handle_info({:EXIT, port, _reason} = message, %{program: %{bridge: %{port: port}}} = state),
-    do: from_port(message, state)
+    do: Life.died(state, Program.ended(state.program, message))
 
   # The session on a node has ended with its connection.
   def handle_info({:DOWN, port, :process, _lookout, _reason} = message, %{program: %{bridge: %{port: port}}} = state),
-    do: from_port(message, state)
+    do: Life.died(state, Program.ended(state.program, message))
 
   # The exit of a process that linked itself to the watcher. gen_server handles the exit of the parent itself.
   def handle_info({:EXIT, pid, :normal}, state) when is_pid(pid), do: {:noreply, state}
@@ -228,19 +234,8 @@ defmodule Lookout.Watcher do
 
   ## Messages of lookout_port
 
-  defp from_port(message, state) do
-    case Program.port_message(state.program, message) do
-      {:said, {:events, seq, events}} -> batch(seq, events, size(message), state)
-      {:said, said} -> heard(said, state)
-      {:ended, error} -> Life.died(state, error)
-    end
-  end
-
-  # A node sends terms.
-  defp size({_port, {:data, payload}}) when is_binary(payload), do: byte_size(payload)
-  defp size({_session, {:data, term}}), do: :erlang.external_size(term)
-
-  defp batch(seq, events, bytes, state) do
+  # A steady batch crosses this module, `Protocol`, `Recent` and `Delivery` only.
+  defp batch(seq, events, data, state) do
     cond do
       seq != state.seq - state.seq_base + 1 ->
         Life.broken(state, :port_garbled, "sent batch #{seq} after batch #{state.seq - state.seq_base}")
@@ -249,11 +244,25 @@ defmodule Lookout.Watcher do
         Life.broken(state, :port_garbled, "sent batch #{seq} without credit")
 
       true ->
-        state = Life.announce(state)
+        state = if state.successor, do: Life.announce(state), else: state
         seq = state.seq + 1
-        state = %{state | seq: seq, recent: Recent.add(state.recent, {seq, events}, bytes)}
-        {:noreply, state |> Checkpoints.changed() |> push({:events, seq, events})}
+        state = %{state | seq: seq, recent: Recent.add(state.recent, {seq, events}, size(data))}
+        state = if state.cursor, do: Checkpoints.changed(state), else: state
+        {:noreply, report(state, {:events, seq, events})}
     end
+  end
+
+  # A node sends terms.
+  defp size(payload) when is_binary(payload), do: byte_size(payload)
+  defp size(term), do: :erlang.external_size(term)
+
+  # The batches that a node sends again take no credit, and free none.
+  defp report(%{replays: true} = state, item), do: push(state, item)
+
+  defp report(state, item) do
+    {credit, delivery} = Delivery.batch(state.delivery, item)
+    state = %{state | delivery: delivery}
+    if credit > 0, do: %{state | program: Program.credit(state.program, credit)}, else: state
   end
 
   defp heard({:notice, notice}, state),

@@ -82,4 +82,18 @@ defmodule Lookout.DeliveryTest do
       refute timer(delivery, :lag) == first
     end
   end
+
+  test "credit is granted before it is used up, however much room the subscribers have" do
+    options = Options.parse!(dirs: "/", subscribe: [spawn_link(fn -> Process.sleep(:infinity) end)])
+    window = options.limits.window
+    {^window, delivery} = Delivery.first_credit(Delivery.new(options))
+
+    Enum.reduce(1..(options.limits.mailbox - 1), {window, delivery}, fn seq, {granted, delivery} ->
+      {credit, delivery} = Delivery.batch(delivery, {:events, seq, [:change]})
+      granted = granted - 1 + credit
+      assert Delivery.granted(delivery) == granted
+      assert granted > div(window, 2)
+      {granted, delivery}
+    end)
+  end
 end

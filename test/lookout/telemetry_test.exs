@@ -4,6 +4,7 @@ defmodule Lookout.TelemetryTest do
   use Lookout.Case, async: false
 
   alias Lookout.{Command, Error, LogMetadata, Runner, Telemetry}
+  require Telemetry
 
   # Sends each event to the process that the test has named.
   defp load_telemetry do

@@ -60,14 +60,7 @@ defmodule Lookout.DeliveryModel do
 
   defp operate(model), do: operate(Enum.random(@weighted), model)
 
-  defp operate(:push, model) do
-    if Delivery.granted(model.delivery) > 0 do
-      model = %{model | seq: model.seq + 1, number: model.number + 1}
-      update(model, &Delivery.push(&1, {:events, model.seq, [model.number]}))
-    else
-      model
-    end
-  end
+  defp operate(:push, model), do: Enum.reduce(1..Enum.random(1..4), model, fn _n, model -> push_batch(model) end)
 
   defp operate(:notice, model) do
     model = %{model | number: model.number + 1}
@@ -200,6 +193,16 @@ defmodule Lookout.DeliveryModel do
       {:lookout, _pid, message} -> [message | receive_at_most(n - 1)]
     after
       0 -> []
+    end
+  end
+
+  defp push_batch(model) do
+    if Delivery.granted(model.delivery) > 0 do
+      model = %{model | seq: model.seq + 1, number: model.number + 1}
+      {_credit, delivery} = Delivery.batch(model.delivery, {:events, model.seq, [model.number]})
+      %{model | delivery: delivery}
+    else
+      model
     end
   end
 

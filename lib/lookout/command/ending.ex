@@ -5,7 +5,7 @@ defmodule Lookout.Command.Ending do
 
   import Lookout.Command.Item, only: [shown: 1, status: 1]
   import Lookout.Command.State, only: [label: 1, request: 3]
-  alias Lookout.{Bridge, Error, Program}
+  alias Lookout.{Bridge, Error, Program, Protocol}
   alias Lookout.Command.{Delivery, Feeding, Item, Lines, Readiness, Report, State}
 
   # Milliseconds after the grace of a command within which `lookout_port` must report that KILL has ended the tree.
@@ -193,23 +193,22 @@ defmodule Lookout.Command.Ending do
     end
   end
 
-  defp heard(state, message, deadline) do
-    case Program.port_message(state.program, message) do
-      {:said, last} when elem(last, 0) == :exit ->
+  defp heard(state, {_port, {:data, data}}, deadline) do
+    case Protocol.decode(data) do
+      last when elem(last, 0) == :exit ->
         over(state, last)
 
-      {:said, {kind, _} = piece} when kind in [:stdout, :stderr] ->
+      {kind, _} = piece when kind in [:stdout, :stderr] ->
         state |> Delivery.push(piece) |> last_words(deadline)
 
-      {:said, other} ->
+      other ->
         if failed_launch?(state, other),
           do: over(state, {:error, elem(elem(other, 2), 1)}),
           else: last_words(state, deadline)
-
-      {:ended, error} ->
-        over(state, {:error, error})
     end
   end
+
+  defp heard(state, message, _deadline), do: over(state, {:error, Program.ended(state.program, message)})
 
   @doc "Ends the command and waits for its end. Receives its remaining output and drops it."
   @spec halt(State.t(), non_neg_integer) :: boolean

@@ -144,11 +144,14 @@ defmodule Lookout.Command.Options do
 
     with {:ok, options} <- with_directory(options),
          {:ok, argv} <- argv(command, Map.get(options, :shell, false)),
-         {:ok, limits} <- Rlimits.parse(Map.get(options, :rlimits, [])),
+         {:ok, limits} <- rlimits(options),
          :ok <- short_enough(argv, options) do
       {:ok, function |> build(argv, limits, options) |> sensible!()}
     end
   end
+
+  defp rlimits(%{rlimits: limits}), do: Rlimits.parse(limits)
+  defp rlimits(_options), do: {:ok, []}
 
   # On another node a path has to be absolute, and nothing of this machine is there.
   defp remote!(%{node: node} = options, given) do

@@ -4,6 +4,7 @@ defmodule Lookout.Command.Report do
 
   alias Lookout.Command.{Item, State}
   alias Lookout.{LogMetadata, Telemetry}
+  require Telemetry
 
   @doc "The GenServer of a command has started: sets its logger metadata."
   @spec begin(State.t()) :: State.t()

@@ -7,7 +7,7 @@ defmodule Lookout.Command.Server do
   use Lookout.Discreet
 
   import Lookout.Command.State, only: [error: 3, label: 1, request: 3]
-  alias Lookout.{Client, Discreet, Error, Program, Sealed, Start, Timers}
+  alias Lookout.{Client, Discreet, Error, Program, Protocol, Sealed, Start, Timers}
   alias Lookout.Command.{Delivery, Ending, Feeder, Feeding, Flow, Options, Readiness, Report, State}
 
   @doc "Starts a command, linked to the caller. Returns when the program of the command is running (and ready, with `:wait_for`)."
@@ -227,12 +227,8 @@ defmodule Lookout.Command.Server do
 
   ## Messages of lookout_port
 
-  defp from_port(message, state) do
-    case Program.port_message(state.program, message) do
-      {:said, said} -> heard(said, state)
-      {:ended, error} -> died(state, error)
-    end
-  end
+  defp from_port({_port, {:data, data}}, state), do: heard(Protocol.decode(data), state)
+  defp from_port(message, state), do: died(state, Program.ended(state.program, message))
 
   defp heard({stream, _bytes} = piece, state) when stream in [:stdout, :stderr] do
     state |> Delivery.push(piece) |> Ending.finish_if_told()

@@ -152,16 +152,30 @@ defmodule Lookout.Flow.Subscribers do
   def count(%__MODULE__{} = subscribers, kind) when kind in [:notice, :checkpoint],
     do: %{subscribers | messages: subscribers.messages + 1}
 
+  @doc "Advances the clocks for batches that were sent to all attached subscribers."
+  @spec passed(t, non_neg_integer) :: t
+  def passed(%__MODULE__{} = subscribers, count),
+    do: %{subscribers | batches: subscribers.batches + count, messages: subscribers.messages + count}
+
   @doc "Records that all counted messages have been sent, so that the length of a mailbox includes them from now on."
   @spec all_sent(t) :: t
   def all_sent(%__MODULE__{} = subscribers), do: %{subscribers | sent: subscribers.messages}
 
   ## Checks
 
-  @doc "Whether there are attached subscribers and all of them are known to be ready without a check of a mailbox."
-  @spec known_ready?(t) :: boolean
-  def known_ready?(%__MODULE__{} = subscribers) do
-    subscribers.attached != %{} and not slow?(subscribers) and smallest(subscribers.rooms) > subscribers.messages
+  @doc "How many batches can be sent to all attached subscribers without a check of a mailbox; 0 if there is none."
+  @spec room(t) :: non_neg_integer | :infinity
+  def room(%__MODULE__{} = subscribers) do
+    if subscribers.attached == %{} or slow?(subscribers),
+      do: 0,
+      else: min(up_to(subscribers.rooms, subscribers.messages), up_to(subscribers.counts, subscribers.batches))
+  end
+
+  defp up_to(set, clock) do
+    case smallest(set) do
+      :infinity -> :infinity
+      limit -> max(limit - clock, 0)
+    end
   end
 
   @doc """

@@ -6,6 +6,7 @@ defmodule Lookout.Watcher.Life do
   import Lookout.Watcher.State, only: [deliver: 2, label: 1, push: 2, watch_options: 1]
   alias Lookout.{Delivery, Error, Paths, Program, Start, Telemetry}
   alias Lookout.Watcher.{Away, Checkpoints, Recent, State}
+  require Telemetry
 
   @type result :: {:noreply, State.t()} | {:stop, term, State.t()}
 
