@@ -1,126 +1,6 @@
 defmodule Lookout do
-  @moduledoc """
-  Watches directories with a native program, and sends each change as an Erlang term.
-
-      {:ok, watcher} = Lookout.start_link("lib")
-      {:ok, ^watcher} = Lookout.subscribe(watcher)
-
-      receive do
-        {:lookout, ^watcher, {:events, _seq, events}} -> IO.inspect(events)
-      end
-
-  or under a supervisor, `{Lookout, dirs: ["lib", "priv"], name: MyApp.Watcher}`. From Erlang it is `'Elixir.Lookout':start_link("lib")`;
-  paths may be charlists, options proplists.
-
-  ## Messages
-
-  A subscriber gets
-
-    * `{:lookout, pid, {:events, seq, [%Lookout.Event{}, ...]}}` - a batch of changes, never empty; `seq` increases by 1
-    * `{:lookout, pid, {:notice, notice}}` - a notice, in order between the batches
-    * `{:lookout, pid, {:checkpoint, cursor}}` - with the option `:cursor`: a snapshot was saved at this point of the stream, see `checkpoint/2`
-    * `{:lookout, pid, {:stopped, reason}}` - the final message. A watcher that is killed does not send it: monitor the watcher to detect
-      that
-
-  where `pid` is the pid of the watcher. A notice is one of
-
-    * `{:overflow, dir}` - the kernel dropped events; a rescan has found the differences, and they are in the stream
-    * `{:unreadable, dir, reason}` - the directory cannot be read; its entries are unknown until it can. `:etimedout`: its mount does not
-      respond
-    * `{:watch_limit, dir, :poll}` - the limit of watches of the kernel is reached; the directory is polled
-    * `{:polled, dir, file_system}` - this kernel may not see every change of the file system (`:nfs`, `:fuse`, ...); it is polled from the
-      directory down. With `:fswatch` as `file_system`: the program `fswatch` has ended, and only polling finds changes until it prints
-      again
-    * `{:unwatched, dir, file_system}` - a pseudo file system (`:proc`, `:sysfs`, ...) is mounted at this entry, below a watched directory.
-      Nothing below the entry is reported. To watch it, give it as a directory of its own, or use `backend: :poll`
-    * `{:root_deleted, dir}`, `{:root_created, dir}` - a watched directory was deleted (its entries were reported as `:deleted` before) or,
-      with `missing: :wait`, did not exist at the start; and it exists again (its entries follow as `:created`). A process that subscribes
-      while a directory is missing gets `:root_deleted` then
-    * `:ready` - the watches are live (only with `ready: :async`, once for each subscriber)
-    * `:restarted` - the native program ended and was restarted
-    * `:lagged` - the subscriber was too slow for others and has missed batches
-    * `{:away, node}` - the connection to the node of the option `:node` was lost. The watcher tries again without end; `:restarted` follows
-      when it is back, unless its session is resumed (then the changes made meanwhile follow)
-    * `{:cursor_lost, reason}` - with `on_bad_cursor: :restart`: the snapshot could not be used, and everything follows as `:created`
-
-  After `:restarted` and `:lagged` a new epoch begins: the changes in between are not reported. Call `list/2` again.
-
-  ## A mirror of the tree
-
-  A subscriber that calls `list/2` and then applies, in order, every batch whose `seq` is greater than that of the listing has a mirror of
-  the tree, without access to the disk. Before a `:created` its path does not exist, and its parent does. Before a `:deleted` its path has
-  no entries below it. A `:renamed` moves everything below `from` to `path`, and replaces an existing file at `path`. A watched directory
-  itself is not an entry.
-
-  ## Patterns
-
-  `:ignore` and `:only` take patterns of gitignore(5). Each works like a line of a `.gitignore` file in each of the watched directories:
-
-      Lookout.start_link(dirs: ["."], ignore: ["node_modules/", "*.o", "!kept.o", "/build"], only: ["*.{ex,eex}", "/config/"])
-
-  Patterns are thus relative to each watched directory: with `dirs: ["lib"]` write `"*.ex"` for any depth, or `"/web/*.ex"`, not `"lib/*.ex"`.
-
-  `{a,b}` expands to one pattern with `a` and one with `b` in its place, as in bash. Alternatives may be nested or empty
-  (`"lib{,_test}"`), and `\\{`, `\\,` and `\\}` are the characters themselves. `{}`, `{a}` (without a comma), a brace that is not closed,
-  and a brace in a bracket expression (`[{}]`) are plain characters. Sequences (`{1..3}`) are not supported. One list may expand to at
-  most 4,096 patterns. In `.gitignore` files braces are plain characters, as in git.
-
-  A pattern that can match nothing raises `ArgumentError`, with the pattern to write instead. These are: a pattern with a component that
-  is empty, `.` or `..`, such as `"./lib/*.ex"`, `"../lib"` and `"a//b"`; an absolute pattern that begins with a watched directory, such as
-  `"/srv/app/lib/*.ex"` with `dirs: ["/srv/app"]` (for the same path again below the directory, leave out the first slash:
-  `"srv/app/lib/*.ex"`); an empty pattern, a comment, a lone `!`, and several lines in one pattern; a pattern with a bracket that is not
-  closed, an unknown class, or a backslash at its end. A list for `:only` that contains only exceptions raises, too.
-
-  If several patterns match, the last one decides. `!` makes an exception, but nothing below an ignored directory can be included again.
-  With `:only`, an entry that is not a directory is reported if a pattern matches it or a directory above it; directories are always
-  reported. A watched directory (or single file) itself is never left out.
-
-  With `gitignore: true` the watcher also leaves out what git ignores: by the `.gitignore` files in the watched directories and above them
-  up to the top of the repository, and in a repository by its `info/exclude` and by `core.excludesFile`. A change of a `.gitignore` in a
-  watched directory takes effect at once: entries that it hides are reported as `:deleted`, entries that it shows as `:created`. The other
-  files are read when their directory is scanned; the target of a `.git` that is a symbolic link is read when that link changes. `include`
-  in the configuration of git is not followed. `:ignore` takes precedence over all of them.
-
-  `{:unreadable, file, reason}` reports a file of patterns that has no effect: it cannot be read; `:efbig`: it has more than 64 KiB or
-  4,096 patterns, or exceeds the limits of all files of the watcher (docs/guarantees.md, P7); `:exdev`: it is a link to a path outside of
-  the repository. `{:unreadable, git, :untrusted}` reports a `.git` that belongs, or links to a directory that belongs, neither to the user
-  that runs the watcher nor to root. As with git, only the `.gitignore` files of that repository take effect until `safe.directory` in the
-  configuration of this user lists its work tree (`git config --global --add safe.directory /srv/app`, or `*` for all).
-
-  For a subscriber, entries that are left out do not exist, and the reported changes can be replayed without them: a rename to a path that
-  is left out is `:deleted`, a rename from such a path is `:created`, or `:modified` if it replaces a file that was reported. Below two
-  nested watched directories the patterns of the outer one apply. If these leave out the inner one, it is reported on its own, with its own
-  patterns.
-
-  ## Slow subscribers
-
-  The mailbox of a subscriber cannot overflow: with `active: true` it holds at most some 64 batches, with `active: n` at most `n`.
-  Meanwhile the native program merges changes. The slowest subscriber sets the pace for all for at most `:max_lag` ms, even if it takes a
-  message now and then. After that it is detached until its mailbox is empty except for a few messages (8), or until it asks again, and
-  then gets the notice `:lagged`. A sole subscriber is never detached.
-
-  ## Errors
-
-  Every call returns its result or `{:error, %Lookout.Error{}}`, and never exits. The reason is `:noproc` for a watcher that does not
-  exist, `:timeout` for one that does not reply in time, and `:nodedown` for one on a node that cannot be reached, or whose own `:node` cannot. After `:timeout` the
-  call has had no effect and will have none (`remove/3` and `stop/2` may still be carried out). Invalid options and arguments raise
-  `ArgumentError`.
-
-  ## Another machine
-
-  With `node: :"watch@storage"` the directories are those of another machine, which runs `lookout_port --node watch@storage` and needs no
-  Erlang. The watcher is a process here, with the same messages, functions and options; paths are absolute. See "Watching another machine"
-  (guides/watching-another-machine.md). `Lookout.Group` finds the nearest of several watchers of one name.
-
-  ## Other systems
-
-  Lookout works on Linux. On macOS, BSD and Windows it compiles without its native part, and each `start_link` of its modules returns the
-  error `:unsupported_system`. For an application that also runs there:
-
-      children = if Lookout.supported?(), do: [{Lookout, dirs: ["lib"], name: MyApp.Watcher}], else: []
-
-  `Lookout.FileSystem` uses the package `file_system` there.
-  """
+  @external_resource documentation = Path.join(__DIR__, "lookout.md")
+  @moduledoc File.read!(documentation)
 
   alias Lookout.{Bridge, Client, Entry, Error, Event, EventStream, Options, Platform, Watcher}
 
@@ -291,20 +171,8 @@ defmodule Lookout do
   and `active: :once` at most `n` batches, or one, are sent; `ask/2` allows more. A subscriber that calls again gets nothing twice: the new
   options replace the old ones. The watcher monitors the subscriber, and removes the subscription when it ends.
 
-  A subscription ends with the watcher and, on another node, with the connection to that node. A subscriber of another node must therefore
-  monitor the pid that this returns:
-
-      {:ok, pid} = Lookout.subscribe({MyApp.Watcher, node}, active: 32)
-      ref = Process.monitor(pid)
-
-      receive do
-        {:lookout, ^pid, {:events, _seq, events}} -> :ok = Lookout.ask(pid, 1)
-        {:DOWN, ^ref, :process, ^pid, :noconnection} -> :subscribe_and_list_again
-        {:DOWN, ^ref, :process, ^pid, reason} -> {:watcher_ended, reason}
-      end
-
-  After `:noconnection` the watcher may still be alive, but it has removed the subscription, and the changes in between are not reported: a
-  new subscription is a new epoch, as after `:restarted`.
+  A subscription ends with the watcher and, on another node, with the connection to that node: such a subscriber monitors the pid that this
+  returns, see "Subscribers of another node" above.
 
   With `since: seq` the caller, which has handled every batch up to `seq`, first gets the batches after that one, at once and whatever
   `:active` is. The watcher keeps about 1 MiB of recent batches. If one of them is missing, the error is `:too_old`. Notices are not repeated.

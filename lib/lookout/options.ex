@@ -3,11 +3,12 @@ defmodule Lookout.Options do
   # Checks the options of a watcher, in the calling process.
 
   alias Lookout.{Limits, Paths, Patterns}
+  alias Lookout.Options.Values
   alias Lookout.Watcher.Cursor
 
   @patterns "a list of gitignore patterns: binaries of at most 4096 bytes without a NUL byte, at most 4096 of them, 1 MiB together"
 
-  @changes [:created, :modified, :attributes, :deleted, :renamed]
+  @changes Values.changes()
 
   @expected [
     dirs: "a path or a list of paths",
@@ -47,8 +48,6 @@ defmodule Lookout.Options do
     stat: "true or false",
     timeout: "milliseconds (0 or more) or :infinity"
   ]
-
-  import Kernel, except: [node: 1]
 
   @type active :: :all | non_neg_integer
 
@@ -125,7 +124,7 @@ defmodule Lookout.Options do
   @spec parse!(term) :: t
   def parse!(path_or_options) do
     pairs = to_pairs(path_or_options)
-    options = pairs |> check!(@expected, &value/2) |> remote!(pairs)
+    options = pairs |> check!(@expected, &Values.check/2) |> remote!(pairs)
 
     unless Map.has_key?(options, :dirs) do
       bad!("option :dirs is missing; expected #{@expected[:dirs]}, got: #{inspect(path_or_options)}")
@@ -164,12 +163,6 @@ defmodule Lookout.Options do
       {:dirs, dir} -> [dir]
       nil -> []
     end
-  end
-
-  @doc "The name of a node."
-  @spec node(term) :: {:ok, node} | :error
-  def node(node) do
-    if is_atom(node) and Atom.to_string(node) =~ ~r/^[^@]+@[^@]+$/, do: {:ok, node}, else: :error
   end
 
   @doc """
@@ -234,7 +227,7 @@ defmodule Lookout.Options do
   @doc "The options of `Lookout.add/3`, or a timeout alone. `:missing` is nil if not given: the option of the watcher applies."
   @spec parse_add!(term) :: {nil | :error | :wait, timeout}
   def parse_add!(options) when is_list(options) do
-    options = options |> to_pairs() |> check!(@add_expected, &value/2)
+    options = options |> to_pairs() |> check!(@add_expected, &Values.check/2)
     {options[:missing], Map.get(options, :timeout, 60_000)}
   end
 
@@ -243,7 +236,7 @@ defmodule Lookout.Options do
   @doc "The options of `Lookout.subscribe/2`: how many batches to send, `:all` for no limit, and after which batch; nil: those to come."
   @spec parse_subscribe!(term) :: {active, nil | non_neg_integer}
   def parse_subscribe!(options) do
-    options = options |> to_pairs() |> check!(@subscribe_expected, &value/2)
+    options = options |> to_pairs() |> check!(@subscribe_expected, &Values.check/2)
     {Map.get(options, :active, :all), options[:since]}
   end
 
@@ -258,7 +251,7 @@ defmodule Lookout.Options do
   @doc "The options of `Lookout.list/2`: those of the request, and the timeout."
   @spec parse_list!(term) :: {[under: binary, stat: boolean], timeout}
   def parse_list!(options) do
-    {timeout, request} = options |> to_pairs() |> check!(@list_expected, &value/2) |> Map.pop(:timeout, 60_000)
+    {timeout, request} = options |> to_pairs() |> check!(@list_expected, &Values.check/2) |> Map.pop(:timeout, 60_000)
 
     {Map.to_list(request), timeout}
   end
@@ -273,12 +266,9 @@ defmodule Lookout.Options do
   end
 
   @spec timeout!(term) :: timeout
-  def timeout!(timeout) do
-    case value(:timeout, timeout) do
-      {:ok, timeout} -> timeout
-      :error -> bad!("timeout: expected #{@list_expected[:timeout]}, got: #{inspect(timeout)}")
-    end
-  end
+  def timeout!(:infinity), do: :infinity
+  def timeout!(ms) when is_integer(ms) and ms >= 0, do: ms
+  def timeout!(other), do: bad!("timeout: expected #{@list_expected[:timeout]}, got: #{inspect(other)}")
 
   defp to_pairs(path) when is_binary(path), do: [dirs: path]
 
@@ -318,96 +308,6 @@ defmodule Lookout.Options do
   defp unknown!(key, given, expected) do
     known = expected |> Keyword.keys() |> Enum.map_join(", ", &inspect/1)
     bad!("unknown option #{inspect(key)} (#{inspect(given)}); expected one of #{known}")
-  end
-
-  defp value(key, value) when key in [:recursive, :initial, :stat, :follow_symlinks, :gitignore] and is_boolean(value),
-    do: {:ok, value}
-
-  defp value(:max_settle, ms) when is_integer(ms) and ms in 0..86_400_000, do: {:ok, ms}
-  defp value(:settle, ms) when is_integer(ms) and ms in 0..3_600_000, do: {:ok, ms}
-  defp value(:await, :close), do: {:ok, 600_000}
-  defp value(:await, {:close, ms}) when is_integer(ms) and ms in 1..86_400_000, do: {:ok, ms}
-  defp value(:backend, backend) when backend in [:auto, :inotify, :fanotify, :poll, :fswatch], do: {:ok, backend}
-  defp value(:poll_interval, ms) when is_integer(ms) and ms in 10..3_600_000, do: {:ok, ms}
-  defp value(:missing, missing) when missing in [:error, :wait], do: {:ok, missing}
-  defp value(:ready, ready) when ready in [:wait, :async], do: {:ok, ready}
-  defp value(key, :infinity) when key in [:max_lag, :timeout], do: {:ok, :infinity}
-  defp value(key, ms) when key in [:max_lag, :timeout] and is_integer(ms) and ms >= 0, do: {:ok, ms}
-  defp value(:name, {:global, _} = name), do: {:ok, name}
-  defp value(:name, {:via, module, _} = name) when is_atom(module), do: {:ok, name}
-  defp value(:name, name) when is_atom(name) and name not in [true, false, :undefined], do: {:ok, name}
-
-  defp value(:node, node), do: node(node)
-  defp value(:linger, ms) when is_integer(ms) and ms in 0..4_294_967_295, do: {:ok, ms}
-  defp value(:session, {name, seq}) when is_function(seq, 0), do: value(:session, {name, seq.()})
-
-  defp value(:session, {name, seq}) when is_binary(name) and byte_size(name) in 1..200 do
-    if is_nil(seq) or (is_integer(seq) and seq >= 0), do: {:ok, %{session: name, position: seq}}, else: :error
-  end
-
-  defp value(:session, name) when is_binary(name), do: value(:session, {name, nil})
-  defp value(:active, true), do: {:ok, :all}
-  defp value(:active, :once), do: {:ok, 1}
-  defp value(:active, n) when is_integer(n) and n >= 0, do: {:ok, n}
-  defp value(:since, seq) when is_integer(seq) and seq >= 0, do: {:ok, seq}
-  defp value(:on_bad_cursor, what) when what in [:error, :restart], do: {:ok, what}
-  defp value(:checkpoint_every, ms) when is_integer(ms) and ms in 100..86_400_000, do: {:ok, ms}
-  defp value(:cursor, {path, cursor}), do: cursor(path, cursor, is_nil(cursor) or Cursor.cursor?(cursor))
-  defp value(:cursor, path), do: cursor(path, :committed, true)
-  defp value(:under, path), do: Paths.expand(path)
-  defp value(:dirs, dirs), do: dirs(dirs)
-
-  defp value(key, patterns) when key in [:ignore, :only] and is_list(patterns) do
-    if patterns?(patterns), do: {:ok, patterns}, else: :error
-  end
-
-  defp value(:changes, [_ | _] = changes) do
-    if List.improper?(changes) == false and Enum.all?(changes, &(&1 in @changes)),
-      do: {:ok, changes},
-      else: :error
-  end
-
-  defp value(:subscribe, pids) when is_list(pids) do
-    if List.improper?(pids) == false and Enum.all?(pids, &(is_pid(&1) and Kernel.node(&1) == node())) do
-      {:ok, pids |> Enum.uniq() |> Enum.map(&{&1, :all})}
-    else
-      :error
-    end
-  end
-
-  defp value(_key, _value), do: :error
-
-  defp cursor(path, cursor, true) do
-    with {:ok, dir} <- Paths.expand(path), do: {:ok, {dir, cursor}}
-  end
-
-  defp cursor(_path, _cursor, false), do: :error
-
-  defp patterns?(patterns) do
-    List.improper?(patterns) == false and length(patterns) <= 4096 and Enum.all?(patterns, &pattern?/1) and
-      IO.iodata_length(patterns) <= 1_048_576
-  end
-
-  defp pattern?(pattern) do
-    is_binary(pattern) and byte_size(pattern) <= 4096 and :binary.match(pattern, <<0>>) == :nomatch
-  end
-
-  defp dirs(path) when is_binary(path), do: dirs([path])
-
-  defp dirs(list) when is_list(list) do
-    cond do
-      Paths.charlist?(list) -> dirs([IO.chardata_to_string(list)])
-      List.improper?(list) -> :error
-      true -> expand_all(Enum.map(list, &Paths.expand/1))
-    end
-  rescue
-    UnicodeConversionError -> :error
-  end
-
-  defp dirs(_other), do: :error
-
-  defp expand_all(expanded) do
-    if :error in expanded, do: :error, else: {:ok, expanded |> Keyword.values() |> Enum.uniq()}
   end
 
   @spec bad!(binary) :: no_return

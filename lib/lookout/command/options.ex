@@ -3,8 +3,9 @@ defmodule Lookout.Command.Options do
   # Checks the command line and the options of a command, in the calling process. Invalid options raise ArgumentError.
   # Values that may come from data (the arguments, the directory, rlimits) return an error instead.
 
-  alias Lookout.{Error, Limits, Paths, Sealed, Signals}
+  alias Lookout.{Error, Limits, Paths, Sealed}
   alias Lookout.Command.{Readiness, Rlimits}
+  alias Lookout.Command.Options.Values
 
   @expected [
     env: "a map or list of {name, value}, strings, where nil takes a variable away, or a function that returns one",
@@ -50,28 +51,11 @@ defmodule Lookout.Command.Options do
     stream: ~w(exit_status)a
   }
 
-  @levels [:emergency, :alert, :critical, :error, :warning, :notice, :info, :debug]
-
   # Options that are not part of the request :spawn.
   @own ~w(input active owner name grace exit_details success exit_reason log_output wait_for start_timeout exit_status gather timeout
           into shell rlimits node)a
 
   @common ~w(env clear_env cd stdin stdout stderr input pty shell rlimits nice user group groups cgroup linger grace stop_signal node)a
-
-  # The greatest id is one less than 2^32 - 1, since setresuid(2) takes that value (-1) as "no change".
-  @most_id 4_294_967_294
-  # The longest Erlang timer, in milliseconds.
-  @longest 4_294_967_295
-  # pids.max rejects numbers above PID_MAX_LIMIT (4,194,304 on 64-bit Linux). The greatest limit is one less, since
-  # `lookout_port` first sets one more than the limit, for the process that launches the command.
-  @most_pids 4_194_303
-  # The most supplementary groups of a process (NGROUPS_MAX).
-  @most_groups 65_536
-
-  # The period of cpu.max in microseconds, and the range of :cpu_max in processors.
-  @cpu_period 100_000
-  @least_cpus 0.01
-  @most_cpus 10_000
 
   # The frame of the request :spawn may have 4 MiB and 262,144 elements (docs/protocol.md). These limits leave room for
   # the other options. In the frame an argument takes 5 bytes more than its length, and a variable 12 bytes more and
@@ -350,7 +334,7 @@ defmodule Lookout.Command.Options do
   end
 
   defp check!(key, given) do
-    case value(key, given) do
+    case Values.check(key, given) do
       {:ok, checked} -> checked
       :error -> bad_value!(key, given)
     end
@@ -366,153 +350,6 @@ defmodule Lookout.Command.Options do
   defp unknown!(function, key, given, known) do
     known = Enum.map_join(known, ", ", &inspect/1)
     bad!("unknown option #{inspect(key)} (#{Sealed.describe(given)}) of #{function}; expected one of #{known}")
-  end
-
-  defp value(key, account) when key in [:user, :group], do: if(account?(account), do: {:ok, account}, else: :error)
-
-  defp value(:groups, groups) when is_list(groups) do
-    if List.improper?(groups) == false and length(groups) <= @most_groups and Enum.all?(groups, &account?/1),
-      do: {:ok, groups},
-      else: :error
-  end
-
-  defp value(:cgroup, [_ | _] = limits) do
-    if Keyword.keyword?(limits) and Enum.all?(limits, &cgroup_limit?/1),
-      do: {:ok, limits |> Enum.uniq_by(&elem(&1, 0)) |> Enum.map(&cgroup_limit/1)},
-      else: :error
-  end
-
-  defp value(:linger, :infinity), do: {:ok, :infinity}
-  defp value(:wait_for, function) when is_function(function, 0), do: {:ok, {:function, function}}
-
-  defp value(:wait_for, path) when is_binary(path) or is_list(path) do
-    with {:ok, path} <- Paths.expand(path), do: {:ok, {:path, path}}
-  end
-
-  defp value(key, value) when key in [:clear_env, :shell, :cgroup, :exit_details] and is_boolean(value),
-    do: {:ok, value}
-
-  defp value(key, sealed) when key in [:env, :input] and is_function(sealed, 0), do: value(key, Sealed.open(sealed))
-  defp value(:node, node), do: Lookout.Options.node(node)
-  defp value(:env, env) when (is_map(env) and not is_struct(env)) or is_list(env), do: env(Enum.to_list(env), [])
-  defp value(:cd, path), do: Paths.expand(path)
-  defp value(:stdin, value) when value in [:null, :pipe], do: {:ok, value}
-  defp value(:log_output, level) when level in @levels, do: value(:log_output, {level, []})
-
-  defp value(:log_output, {level, options}) when level in @levels and is_list(options) do
-    if Keyword.keyword?(options) and Enum.all?(options, &log_option?/1),
-      do:
-        {:ok,
-         Map.new([prefix: nil, transform: nil, metadata: [], level: level] ++ options)
-         |> Map.update!(:metadata, &Map.new/1)},
-      else: :error
-  end
-
-  defp value(:exit_status, value) when is_boolean(value), do: {:ok, value}
-  defp value(:exit_reason, function) when is_function(function, 1), do: {:ok, function}
-
-  defp value(:success, [_ | _] = statuses) do
-    if List.improper?(statuses) == false and Enum.all?(statuses, &status?/1), do: {:ok, statuses}, else: :error
-  end
-
-  defp value(:stderr, mode) when mode in [:separate, :tagged], do: {:ok, mode}
-  defp value(:stdout, :stdout), do: :error
-  defp value(key, value) when key in [:stdout, :stderr], do: target(value)
-  defp value(:pty, true), do: {:ok, {24, 80}}
-  defp value(:pty, {rows, columns} = size) when rows in 1..65_535 and columns in 1..65_535, do: {:ok, size}
-  defp value(:nice, nice) when nice in -20..19, do: {:ok, nice}
-  defp value(:rlimits, limits) when is_list(limits), do: if(pairs?(limits), do: {:ok, limits}, else: :error)
-  defp value(key, ms) when key in [:linger, :grace] and ms in 0..3_600_000, do: {:ok, ms}
-  defp value(:stop_signal, signal), do: if(Signals.known?(signal), do: {:ok, signal}, else: :error)
-  defp value(key, :infinity) when key in [:timeout, :start_timeout], do: {:ok, :infinity}
-  defp value(key, ms) when key in [:timeout, :start_timeout] and ms in 0..@longest, do: {:ok, ms}
-  defp value(:active, true), do: {:ok, :all}
-  defp value(:active, false), do: {:ok, {:bytes, 0}}
-  defp value(:active, :once), do: {:ok, {:messages, 1}}
-  defp value(:active, n) when is_integer(n) and n >= 0, do: {:ok, {:bytes, n}}
-  defp value(:owner, nil), do: {:ok, nil}
-  defp value(:owner, pid) when is_pid(pid) and node(pid) == node(), do: {:ok, pid}
-  defp value(:owner, name) when is_atom(name), do: owner(Process.whereis(name), name)
-  defp value(:name, {:global, _} = name), do: {:ok, name}
-  defp value(:name, {:via, module, _} = name) when is_atom(module), do: {:ok, name}
-  defp value(:name, name) when is_atom(name) and name not in [nil, true, false, :undefined], do: {:ok, name}
-  defp value(:into, into), do: if(Collectable.impl_for(into), do: {:ok, into}, else: :error)
-
-  defp value(:input, input) when is_binary(input) or is_list(input) do
-    {:ok, IO.iodata_to_binary(input)}
-  rescue
-    ArgumentError -> :error
-  end
-
-  # Enumerable is implemented for functions of any arity, but only those of arity 2 can be enumerated.
-  defp value(:input, input) when is_function(input) and not is_function(input, 2), do: :error
-  defp value(:input, input), do: if(Enumerable.impl_for(input), do: {:ok, input}, else: :error)
-  defp value(_key, _value), do: :error
-
-  defp account?(name) when is_binary(name), do: name != "" and not String.contains?(name, <<0>>)
-  defp account?(id), do: is_integer(id) and id in 0..@most_id
-
-  defp cgroup_limit?({:cpu_max, cpus}), do: is_number(cpus) and cpus >= @least_cpus and cpus <= @most_cpus
-  defp cgroup_limit?({:memory_max, bytes}), do: bytes in 1..0x7FFF_FFFF_FFFF_FFFF
-  defp cgroup_limit?({:pids_max, count}), do: count in 1..@most_pids
-  defp cgroup_limit?(_other), do: false
-
-  defp cgroup_limit({:cpu_max, cpus}), do: {:cpu_max, trunc(cpus * @cpu_period)}
-  defp cgroup_limit(limit), do: limit
-
-  defp log_option?({:prefix, prefix}), do: is_binary(prefix) and String.valid?(prefix)
-  defp log_option?({:metadata, metadata}), do: Keyword.keyword?(metadata)
-  defp log_option?({:transform, transform}), do: is_function(transform, 1)
-  defp log_option?(_other), do: false
-
-  defp status?({:signal, name}), do: is_atom(name) and name not in [nil, true, false]
-  defp status?(code), do: code in 0..255
-
-  defp owner(nil, name), do: bad!("option :owner: no process has the name #{inspect(name)}")
-  defp owner(pid, _name) when is_pid(pid), do: {:ok, pid}
-  defp owner(_port, _name), do: :error
-
-  defp target(value) when value in [:pipe, :stdout, :null, :inherit], do: {:ok, value}
-
-  defp target({kind, path}) when kind in [:file, :append] do
-    with {:ok, path} <- Paths.expand(path), do: {:ok, {kind, path}}
-  end
-
-  defp target(_other), do: :error
-
-  defp pairs?(list), do: List.improper?(list) == false and Enum.all?(list, &match?({_name, _value}, &1))
-
-  defp env([], checked), do: {:ok, Enum.reverse(checked)}
-
-  defp env([{name, value} | rest], checked) do
-    name = to_text(name)
-    value = if value in [nil, false], do: nil, else: to_text(value)
-    if variable?(name, value), do: env(rest, [{name, value} | checked]), else: :error
-  end
-
-  defp env(_other, _checked), do: :error
-
-  defp to_text(text) when is_binary(text), do: text
-
-  # Converts without raising: an exception would quote the value, which may be a secret.
-  defp to_text([_ | _] = charlist) do
-    with true <- Paths.charlist?(charlist),
-         text when is_binary(text) <- encode(charlist),
-         do: text,
-         else: (_bad -> :error)
-  end
-
-  defp to_text(_other), do: :error
-
-  defp encode(charlist) do
-    :unicode.characters_to_binary(charlist)
-  rescue
-    ArgumentError -> :error
-  end
-
-  defp variable?(name, value) do
-    is_binary(name) and name != "" and not String.contains?(name, ["=", <<0>>]) and
-      (value == nil or (is_binary(value) and not String.contains?(value, <<0>>)))
   end
 
   defp error(reason, detail), do: {:error, %Error{reason: reason, operation: :spawn, detail: detail}}
