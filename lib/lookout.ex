@@ -2,7 +2,9 @@ defmodule Lookout do
   @external_resource documentation = Path.join(__DIR__, "lookout.md")
   @moduledoc File.read!(documentation)
 
-  alias Lookout.{Bridge, Client, Entry, Error, Event, EventStream, Options, Platform, Watcher}
+  alias Lookout.{Entry, Error, Event, Watcher}
+  alias Lookout.Support.{Platform, SafeCall}
+  alias Lookout.Watcher.{Options, StreamServer}
 
   @typedoc "A watcher: its pid or its name."
   @type watcher :: GenServer.server()
@@ -136,7 +138,7 @@ defmodule Lookout do
   """
   @spec start_link(path | [option]) ::
           {:ok, pid} | {:error, Error.t() | {:already_started, pid}}
-  def start_link(path_or_options), do: path_or_options |> Options.parse!() |> Watcher.start_link()
+  def start_link(path_or_options), do: path_or_options |> Options.parse!() |> Watcher.Server.start_link()
 
   @doc """
   A child specification; its id is the `:name`, or `Lookout`.
@@ -152,7 +154,7 @@ defmodule Lookout do
       id: Options.name(path_or_options) || __MODULE__,
       start: {__MODULE__, :start_link, [path_or_options]},
       type: :worker,
-      modules: [Watcher]
+      modules: [Watcher.Server]
     }
   end
 
@@ -171,8 +173,7 @@ defmodule Lookout do
   and `active: :once` at most `n` batches, or one, are sent; `ask/2` allows more. A subscriber that calls again gets nothing twice: the new
   options replace the old ones. The watcher monitors the subscriber, and removes the subscription when it ends.
 
-  A subscription ends with the watcher and, on another node, with the connection to that node: such a subscriber monitors the pid that this
-  returns, see "Subscribers of another node" above.
+  A subscription ends with the watcher. A subscriber of another node monitors the pid that this returns, see "Subscribers of another node".
 
   With `since: seq` the caller, which has handled every batch up to `seq`, first gets the batches after that one, at once and whatever
   `:active` is. The watcher keeps about 1 MiB of recent batches. If one of them is missing, the error is `:too_old`. Notices are not repeated.
@@ -182,8 +183,8 @@ defmodule Lookout do
           {:ok, pid} | {:error, Error.t()}
   def subscribe(watcher, options \\ []) do
     case Options.parse_subscribe!(options) do
-      {active, nil} -> Client.call(watcher, {:subscribe, active}, 5_000, :subscribe)
-      {active, since} -> Client.call(watcher, {:subscribe, active, since}, 5_000, :subscribe)
+      {active, nil} -> SafeCall.call(watcher, {:subscribe, active}, 5_000, :subscribe)
+      {active, since} -> SafeCall.call(watcher, {:subscribe, active, since}, 5_000, :subscribe)
     end
   end
 
@@ -196,7 +197,7 @@ defmodule Lookout do
       :ok
   """
   @spec unsubscribe(watcher) :: :ok | {:error, Error.t()}
-  def unsubscribe(watcher), do: Client.call(watcher, :unsubscribe, 5_000, :unsubscribe)
+  def unsubscribe(watcher), do: SafeCall.call(watcher, :unsubscribe, 5_000, :unsubscribe)
 
   @doc """
   Allows the caller, a subscriber with `active: n` or `:once`, `n` more batches. Notices are not counted, but they are sent only while
@@ -212,7 +213,7 @@ defmodule Lookout do
       :created
   """
   @spec ask(watcher, pos_integer) :: :ok | {:error, Error.t()}
-  def ask(watcher, n) when is_integer(n) and n > 0, do: Client.call(watcher, {:ask, n}, 5_000, :ask)
+  def ask(watcher, n) when is_integer(n) and n > 0, do: SafeCall.call(watcher, {:ask, n}, 5_000, :ask)
 
   def ask(_watcher, other) do
     raise ArgumentError, "Lookout: ask: expected a count of batches (1 or more), got: #{inspect(other)}"
@@ -232,7 +233,7 @@ defmodule Lookout do
       :created
   """
   @spec sync(watcher, timeout) :: :ok | {:error, Error.t()}
-  def sync(watcher, timeout \\ 5_000), do: Client.call(watcher, :sync, timeout, :sync)
+  def sync(watcher, timeout \\ 5_000), do: SafeCall.call(watcher, :sync, timeout, :sync)
 
   @doc """
   Lists the tree as of batch `seq`, parents before their children, without the watched directories themselves.
@@ -253,8 +254,8 @@ defmodule Lookout do
           {:ok, non_neg_integer, [Entry.t()]} | {:error, Error.t()}
   def list(watcher, options \\ []) do
     {request, timeout} = Options.parse_list!(options)
-    with [_ | _] <- options, {:under, dir} <- List.keyfind(options, :under, 0), do: Client.path!(watcher, dir, :list)
-    Client.list(watcher, request, timeout)
+    with [_ | _] <- options, {:under, dir} <- List.keyfind(options, :under, 0), do: SafeCall.path!(watcher, dir, :list)
+    SafeCall.list(watcher, request, timeout)
   end
 
   @doc """
@@ -276,7 +277,7 @@ defmodule Lookout do
   @spec add(watcher, path, timeout | [missing: :error | :wait, timeout: timeout]) :: :ok | {:error, Error.t()}
   def add(watcher, dir, options \\ []) do
     {missing, timeout} = Options.parse_add!(options)
-    Client.call(watcher, {:add, Client.path!(watcher, dir, :add), missing}, timeout, :add)
+    SafeCall.call(watcher, {:add, SafeCall.path!(watcher, dir, :add), missing}, timeout, :add)
   end
 
   @doc """
@@ -289,7 +290,7 @@ defmodule Lookout do
   """
   @spec remove(watcher, path, timeout) :: :ok | {:error, Error.t()}
   def remove(watcher, dir, timeout \\ 5_000) do
-    Client.call(watcher, {:remove, Client.path!(watcher, dir, :remove)}, timeout, :remove)
+    SafeCall.call(watcher, {:remove, SafeCall.path!(watcher, dir, :remove)}, timeout, :remove)
   end
 
   @doc """
@@ -300,7 +301,7 @@ defmodule Lookout do
       true
   """
   @spec dirs(watcher) :: {:ok, [binary]} | {:error, Error.t()}
-  def dirs(watcher), do: Client.call(watcher, :dirs, 5_000, :dirs)
+  def dirs(watcher), do: SafeCall.call(watcher, :dirs, 5_000, :dirs)
 
   @doc """
   Statistics. Of the watcher: `:seq`, `:dirs`, `:subscribers`, `:held` (batches that wait for a subscriber), `:restarts`, `:node`, `:cursor`
@@ -315,11 +316,10 @@ defmodule Lookout do
       iex> {:ok, %{directories: 1, files: 1, restarts: 0}} = Lookout.info(watcher)
   """
   @spec info(watcher, timeout) :: {:ok, map} | {:error, Error.t()}
-  def info(watcher, timeout \\ 5_000), do: Client.call(watcher, :info, timeout, :info)
+  def info(watcher, timeout \\ 5_000), do: SafeCall.call(watcher, :info, timeout, :info)
 
   @doc """
-  Stops the watcher and its `lookout_port`. Subscribers get `{:stopped, :normal}`. After the error `:timeout` the watcher still stops, but
-  later.
+  Stops the watcher and its `lookout_port`. Subscribers get `{:stopped, :normal}`. After the error `:timeout` it still stops.
 
       iex> {:ok, watcher} = Lookout.start_link("lib")
       iex> Lookout.stop(watcher)
@@ -329,7 +329,7 @@ defmodule Lookout do
       :noproc
   """
   @spec stop(watcher, timeout) :: :ok | {:error, Error.t()}
-  def stop(watcher, timeout \\ 5_000), do: Client.stop(watcher, timeout)
+  def stop(watcher, timeout \\ 5_000), do: SafeCall.stop(watcher, timeout)
 
   @doc """
   A stream of `%Lookout.Event{}` from its own watcher, which is started when the enumeration starts and stopped with it.
@@ -346,7 +346,7 @@ defmodule Lookout do
   for other subscribers of its watcher (`:lagging`; see `:max_lag`). Other notices are logged.
   """
   @spec stream(path | [option]) :: Enumerable.t()
-  def stream(path_or_options), do: path_or_options |> Options.parse!() |> EventStream.new()
+  def stream(path_or_options), do: path_or_options |> Options.parse!() |> StreamServer.new()
 
   @doc """
   Saves what has been reported up to now, and returns the cursor of that point. Needs the option `:cursor`.
@@ -362,7 +362,7 @@ defmodule Lookout do
   disk. Errors: `:no_cursor`, `:enospc` and other errnos of writing, `:timeout` (the checkpoint may still be made).
   """
   @spec checkpoint(watcher, timeout) :: {:ok, binary} | {:error, Error.t()}
-  def checkpoint(watcher, timeout \\ 60_000), do: Client.call(watcher, :checkpoint, timeout, :checkpoint)
+  def checkpoint(watcher, timeout \\ 60_000), do: SafeCall.call(watcher, :checkpoint, timeout, :checkpoint)
 
   @doc """
   Makes a cursor the one from which the next start with `cursor: path` continues, and deletes the snapshots before it.
@@ -378,7 +378,7 @@ defmodule Lookout do
   not made, or from before the last commit, `:no_cursor`, and errnos of writing.
   """
   @spec commit(watcher, binary) :: :ok | {:error, Error.t()}
-  def commit(watcher, cursor), do: Client.call(watcher, {:commit, Options.cursor!(cursor)}, 30_000, :commit)
+  def commit(watcher, cursor), do: SafeCall.call(watcher, {:commit, Options.cursor!(cursor)}, 30_000, :commit)
 
   @doc """
   The path of `lookout_port`, for programs that call `Port.open/2` themselves (`docs/protocol.md` documents its protocol).
@@ -387,7 +387,7 @@ defmodule Lookout do
       "lookout_port"
   """
   @spec port_path() :: binary
-  def port_path, do: Bridge.default_path()
+  def port_path, do: Lookout.Port.Bridge.default_path()
 
   @doc """
   Whether Lookout works on this operating system, which is Linux. On others each start returns the error `:unsupported_system`.

@@ -52,8 +52,8 @@ defmodule Lookout.Bench.Parts.Watchers do
   end
 
   defp start_link(folder, port_path) do
-    options = Lookout.Options.parse!(dirs: folder, subscribe: [self()])
-    Lookout.Watcher.start_link(put_in(options.limits.port_path, port_path))
+    options = Lookout.Watcher.Options.parse!(dirs: folder, subscribe: [self()])
+    Lookout.Watcher.Server.start_link(put_in(options.limits.port_path, port_path))
   end
 
   defp stop(watcher) do

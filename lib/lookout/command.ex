@@ -2,8 +2,9 @@ defmodule Lookout.Command do
   @external_resource documentation = Path.join(__DIR__, "command.md")
   @moduledoc File.read!(documentation)
 
-  alias Lookout.Command.{Calls, Item, Once, Options, Printer, Server}
-  alias Lookout.{Error, Sealed}
+  alias Lookout.Error
+  alias Lookout.Command.{Calls, Item, Options, Printer, Pull, Server}
+  alias Lookout.Support.Sealed
 
   @typedoc "A program and its arguments, or with `shell: true` a line for `/bin/sh`."
   @type command :: [binary, ...] | binary
@@ -104,7 +105,7 @@ defmodule Lookout.Command do
   @spec run(command, [run_option]) :: {:ok, output, status | :timeout} | {:error, Error.t()}
   def run(command, options \\ []) do
     with {:ok, options} <- Options.parse(:run, command, options),
-         {:ok, output, status} <- Once.run(options) do
+         {:ok, output, status} <- Pull.run(options) do
       {:ok, output, Item.status(status)}
     end
   end
@@ -119,7 +120,7 @@ defmodule Lookout.Command do
   @spec run!(command, [run_option]) :: {output, 0..255 | :timeout}
   def run!(command, options \\ []) do
     with {:ok, options} <- Options.parse(:run, command, options),
-         {:ok, output, status} <- Once.run(options) do
+         {:ok, output, status} <- Pull.run(options) do
       {output, exit_code(status)}
     else
       {:error, error} -> raise error
@@ -155,7 +156,7 @@ defmodule Lookout.Command do
   def stream(command, options \\ []) do
     # Checks the options twice: invalid ones raise now, and relative paths are resolved when the enumeration starts.
     _ = Options.parse(:stream, command, options)
-    Once.stream(fn -> Options.parse(:stream, command, options) end)
+    Pull.stream(fn -> Options.parse(:stream, command, options) end)
   end
 
   @doc """

@@ -24,8 +24,9 @@ defmodule Lookout.Doctor do
       watched. They are read from `/proc/self/mountinfo`, without a system call on any of them
   """
 
-  alias Lookout.{Bridge, Paths, Platform, Protocol}
   alias Lookout.Doctor.{Check, Inotify, Mounts, Trials}
+  alias Lookout.Port.{Bridge, Protocol}
+  alias Lookout.Support.{Paths, Platform}
 
   # Read from the file VERSION, since the application need not be loaded.
   @external_resource version = Path.expand("../../VERSION", __DIR__)

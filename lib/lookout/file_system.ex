@@ -55,8 +55,9 @@ defmodule Lookout.FileSystem do
   options of Lookout that `file_system` does not have are dropped, with a warning in the log.
   """
 
+  alias Lookout.{Error, Watcher}
   alias Lookout.FileSystem.{Fallback, Options}
-  alias Lookout.{Client, Error, Watcher}
+  alias Lookout.Support.SafeCall
 
   @typedoc "`:isdir` marks a directory; the other atoms are the kinds of events."
   @type event ::
@@ -90,7 +91,8 @@ defmodule Lookout.FileSystem do
   def start_link(options) do
     if Fallback.use?(),
       do: Fallback.start_link(options),
-      else: with({:ok, options} <- Options.parse!(options), do: Watcher.start_link(%{options | tag: :file_event}))
+      else:
+        with({:ok, options} <- Options.parse!(options), do: Watcher.Server.start_link(%{options | tag: :file_event}))
   end
 
   @doc """
@@ -107,7 +109,7 @@ defmodule Lookout.FileSystem do
       id: Keyword.get(options, :name) || __MODULE__,
       start: {__MODULE__, :start_link, [options]},
       type: :worker,
-      modules: [Watcher]
+      modules: [Watcher.Server]
     }
   end
 
@@ -129,7 +131,7 @@ defmodule Lookout.FileSystem do
   def subscribe(watcher), do: if(Fallback.use?(), do: Fallback.subscribe(watcher), else: subscribe_here(watcher))
 
   defp subscribe_here(watcher) do
-    case Client.call(watcher, {:subscribe, :all}, 5_000, :subscribe) do
+    case SafeCall.call(watcher, {:subscribe, :all}, 5_000, :subscribe) do
       {:ok, _pid} -> :ok
       {:error, %Error{reason: :remote} = error} -> raise error
       {:error, %Error{reason: reason}} -> exit({reason, {__MODULE__, :subscribe, [watcher]}})
@@ -158,7 +160,7 @@ defmodule Lookout.FileSystem do
     {worker, options} = Keyword.pop!(arguments, :worker_pid)
 
     with {:ok, options} <- Options.parse!(options) do
-      Watcher.start_link(%{options | tag: :backend_file_event, subscribe: [{worker, :all}]})
+      Watcher.Server.start_link(%{options | tag: :backend_file_event, subscribe: [{worker, :all}]})
     end
   rescue
     error in ArgumentError -> {:error, error}

@@ -121,8 +121,9 @@ defmodule Lookout.Runner do
   returns the same error until the node can be reached.
   """
 
-  alias Lookout.{Client, Command, Error, Platform, Sealed}
+  alias Lookout.{Command, Error}
   alias Lookout.Runner.{Options, Server}
+  alias Lookout.Support.{Platform, SafeCall, Sealed}
 
   @typedoc "The effect of a change during a run."
   @type on_busy :: :queue | :restart | :ignore | :signal
@@ -180,7 +181,7 @@ defmodule Lookout.Runner do
 
   # With a watcher, or directories, on another node, a function can run on any operating system.
   defp supported(%{watcher: {:named, watcher}, task: {:function, _function}}) do
-    if Client.remote?(watcher), do: :ok, else: Platform.check(:watch)
+    if SafeCall.remote?(watcher), do: :ok, else: Platform.check(:watch)
   end
 
   defp supported(%{watcher: {:own, %{node: node}}, task: {:function, _function}}) when node != nil, do: :ok
@@ -215,7 +216,7 @@ defmodule Lookout.Runner do
       :ok
   """
   @spec stop(GenServer.server(), timeout) :: :ok | {:error, Error.t()}
-  def stop(runner, timeout \\ :infinity), do: Client.stop(runner, timeout)
+  def stop(runner, timeout \\ :infinity), do: SafeCall.stop(runner, timeout)
 
   @doc """
   Makes a run due at once, without a change and without waiting for quiet. During a run it has the effect that `:on_busy` defines for a
@@ -229,7 +230,7 @@ defmodule Lookout.Runner do
       0
   """
   @spec run(GenServer.server(), timeout) :: :ok | {:error, Error.t()}
-  def run(runner, timeout \\ 5_000), do: Client.call(runner, :run, timeout, :run)
+  def run(runner, timeout \\ 5_000), do: SafeCall.call(runner, :run, timeout, :run)
 
   @doc """
   The process of the running command, for `Lookout.Command.signal/2`, `Lookout.Command.write/3` and the like; the error `:not_running` if no
@@ -243,7 +244,7 @@ defmodule Lookout.Runner do
       :not_running
   """
   @spec command(GenServer.server(), timeout) :: {:ok, pid} | {:error, Error.t()}
-  def command(runner, timeout \\ 5_000), do: Client.call(runner, :command, timeout, :command)
+  def command(runner, timeout \\ 5_000), do: SafeCall.call(runner, :command, timeout, :command)
 
   @doc """
   Sets the size of the terminal (`:pty`) of the running command, if there is one, and of the following ones. The error is `:no_terminal` if
@@ -255,7 +256,7 @@ defmodule Lookout.Runner do
   """
   @spec resize(GenServer.server(), {rows :: pos_integer, columns :: pos_integer}) :: :ok | {:error, Error.t()}
   def resize(runner, {rows, columns} = size) when rows in 1..65_535 and columns in 1..65_535 do
-    Client.call(runner, {:resize, size}, 5_000, :resize)
+    SafeCall.call(runner, {:resize, size}, 5_000, :resize)
   end
 
   def resize(_runner, other) do

@@ -1,7 +1,8 @@
 defmodule Lookout.BridgeTest do
   use Lookout.Case, async: true
 
-  alias Lookout.{Bridge, FakeProgram, Protocol}
+  alias Lookout.FakeProgram
+  alias Lookout.Port.{Bridge, Protocol}
 
   defp open!(dir, steps) do
     {:ok, bridge} = dir |> FakeProgram.write!(steps) |> Bridge.open()
@@ -45,7 +46,7 @@ defmodule Lookout.BridgeTest do
 
     assert {:busy, bridge} = Bridge.flush(bridge)
     File.write!(Path.join(dir, "go"), "")
-    assert %Bridge.Connection{} = flushed(bridge)
+    assert %Lookout.Port.Connection{} = flushed(bridge)
 
     frames =
       for request <- requests, payload = Protocol.encode(request), do: <<byte_size(payload)::32, payload::binary>>
@@ -73,7 +74,7 @@ defmodule Lookout.BridgeTest do
       end
     end)
 
-    {:error, %Lookout.Error{} = error} = Lookout.Bridge.open(Lookout.port_path())
+    {:error, %Lookout.Error{} = error} = Lookout.Port.Bridge.open(Lookout.port_path())
     IO.puts(Exception.message(error))
     """
 

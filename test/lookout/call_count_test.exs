@@ -9,7 +9,9 @@ defmodule Lookout.CallCountTest do
     {:ok, ^watcher} = Lookout.subscribe(watcher)
     for n <- 1..3, do: batch(watcher, dir <> "/#{n}")
     calls = CallCount.calls([watcher], fn -> batch(watcher, dir <> "/4") end)
-    assert CallCount.modules(calls) == [Lookout.Delivery, Lookout.Protocol, Lookout.Watcher, Lookout.Watcher.Recent]
+
+    four = [Lookout.Port.Protocol, Lookout.Watcher.Delivery, Lookout.Watcher.RecentBatches, Lookout.Watcher.Server]
+    assert CallCount.modules(calls) == four
     assert length(calls) <= 20
   end
 

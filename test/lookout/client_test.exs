@@ -47,7 +47,7 @@ defmodule Lookout.ClientTest do
         for call <- [&Lookout.sync/1, &Lookout.list/1, &Lookout.info/1, &Lookout.add(&1, "/")],
             do: Task.async(fn -> {call.(watcher), Process.info(self(), :messages)} end)
 
-      eventually(fn -> length(:sys.get_state(watcher).program |> Lookout.Program.open_kinds()) >= 4 end)
+      eventually(fn -> length(:sys.get_state(watcher).program |> Lookout.Port.Program.open_kinds()) >= 4 end)
       Process.exit(watcher, :kill)
 
       for {result, messages} <- Task.await_many(tasks) do
@@ -154,7 +154,7 @@ defmodule Lookout.ClientTest do
     end
 
     defp late(watcher, request) do
-      assert {:error, %Error{reason: :timeout}} = Lookout.Client.call(watcher, request, 10, :late)
+      assert {:error, %Error{reason: :timeout}} = Lookout.Support.SafeCall.call(watcher, request, 10, :late)
     end
 
     # Another process waits until it is known to the watcher.

@@ -120,7 +120,7 @@ defmodule Lookout.CommandTest do
       for steps <- [[{:say, {:hello, 1, "0"}}, :listen], [:deaf]] do
         {:ok, options} = Command.Options.parse(:run, ["true"], timeout: 10)
         limits = %{options.limits | port_path: FakeProgram.write!(dir, steps), farewell: 10}
-        assert Command.Once.run(%{options | limits: limits}) == {:ok, "", :timeout}
+        assert Command.Pull.run(%{options | limits: limits}) == {:ok, "", :timeout}
       end
     end
 
@@ -322,7 +322,7 @@ defmodule Lookout.CommandTest do
     :ok = :sys.suspend(pid)
 
     for request <- [{:write, "late"}, {:ask, 100}, {:signal, :kill}, :close_stdin] do
-      assert {:error, %Error{reason: :timeout}} = Lookout.Client.call(pid, request, 10, :late)
+      assert {:error, %Error{reason: :timeout}} = Lookout.Support.SafeCall.call(pid, request, 10, :late)
     end
 
     :ok = :sys.resume(pid)

@@ -2,7 +2,7 @@ defmodule Lookout.CursorTest do
   use ExUnit.Case, async: true
 
   alias Lookout.{Error, Event}
-  alias Lookout.Watcher.{Cursor, Recent}
+  alias Lookout.Watcher.{Cursor, RecentBatches}
 
   setup do
     base = Path.join(System.tmp_dir!(), "lookout-cursor-#{System.unique_integer([:positive])}")
@@ -255,12 +255,12 @@ defmodule Lookout.CursorTest do
     end
 
     test "batches beyond a mebibyte are forgotten, the oldest first" do
-      recent = Enum.reduce(1..20, Recent.new(), &Recent.add(&2, {&1, []}, 100_000))
-      assert {:ok, batches} = Recent.since(recent, 10, 20)
+      recent = Enum.reduce(1..20, RecentBatches.new(), &RecentBatches.add(&2, {&1, []}, 100_000))
+      assert {:ok, batches} = RecentBatches.since(recent, 10, 20)
       assert for({seq, []} <- batches, do: seq) == Enum.to_list(11..20)
-      assert Recent.since(recent, 9, 20) == :too_old
-      assert Recent.since(recent, 20, 20) == {:ok, []}
-      assert Recent.since(recent, 21, 20) == :too_old
+      assert RecentBatches.since(recent, 9, 20) == :too_old
+      assert RecentBatches.since(recent, 20, 20) == {:ok, []}
+      assert RecentBatches.since(recent, 21, 20) == :too_old
     end
   end
 end

@@ -14,7 +14,7 @@ defmodule Lookout.DeathTest do
 
   defp notices(messages), do: for({:notice, notice} <- messages, do: notice)
 
-  defp open_kinds(watcher), do: Lookout.Program.open_kinds(:sys.get_state(watcher).program)
+  defp open_kinds(watcher), do: Lookout.Port.Program.open_kinds(:sys.get_state(watcher).program)
 
   # After `:restarted` a new epoch begins.
   defp await_restart(watcher) do
@@ -274,8 +274,8 @@ defmodule Lookout.DeathTest do
       read = {:sh, "dd bs=1 count=1 >/dev/null 2>&1"}
       started = {:sh, "echo started >>#{dir}/log"}
       path = FakeProgram.write!(dir, [started, {:say, {:hello, 1, "0"}}, read, {:exit, 7}])
-      options = %{Lookout.Options.parse!(dir) | limits: %Lookout.Limits{port_path: path, backoff: {1, 1}}}
-      assert {:error, %Error{reason: :port_exited} = error} = Lookout.Watcher.start_link(options)
+      options = %{Lookout.Watcher.Options.parse!(dir) | limits: %Lookout.Port.Tuning{port_path: path, backoff: {1, 1}}}
+      assert {:error, %Error{reason: :port_exited} = error} = Lookout.Watcher.Server.start_link(options)
       assert Exception.message(error) =~ "exit status 7"
       assert File.read!(Path.join(dir, "log")) == "started\n"
     end

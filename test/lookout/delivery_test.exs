@@ -1,7 +1,7 @@
 defmodule Lookout.DeliveryTest do
   use ExUnit.Case, async: true
 
-  alias Lookout.{Delivery, Options}
+  alias Lookout.Watcher.{Delivery, Options}
 
   # The mailbox of a subscriber holds so many messages.
   @mailbox 2

@@ -1,7 +1,9 @@
 defmodule Lookout.EventStreamTest do
   use Lookout.Case, async: true
 
-  alias Lookout.{Error, Event, EventStream, FakeProgram, Limits, Options}
+  alias Lookout.{Error, Event, FakeProgram}
+  alias Lookout.Port.Tuning
+  alias Lookout.Watcher.{Options, StreamServer}
 
   # Enumerates in another process, which sends each event here.
   defp enumerate(stream) do
@@ -107,8 +109,8 @@ defmodule Lookout.EventStreamTest do
           {:exit, 1}
         ]
 
-    limits = %Limits{port_path: FakeProgram.write!(dir, steps), backoff: {1, 1}}
-    stream = EventStream.new(%{Options.parse!(dir) | limits: limits})
+    limits = %Tuning{port_path: FakeProgram.write!(dir, steps), backoff: {1, 1}}
+    stream = StreamServer.new(%{Options.parse!(dir) | limits: limits})
 
     assert_raise Error, ~r/start the stream anew/, fn ->
       Enum.each(stream, fn %Event{path: "/a"} -> File.touch!(seen) end)

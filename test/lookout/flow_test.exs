@@ -1,7 +1,7 @@
 defmodule Lookout.FlowTest do
   use ExUnit.Case, async: true
 
-  alias Lookout.Flow
+  alias Lookout.Watcher.SubscriberQueue
 
   @window 8
   @mailbox 64
@@ -14,21 +14,21 @@ defmodule Lookout.FlowTest do
 
   # For a program that has just started.
   defp flow(wants, keep \\ false) do
-    {@window, flow} = Flow.first_credit(Flow.new(@window, @mailbox, keep))
+    {@window, flow} = SubscriberQueue.first_credit(SubscriberQueue.new(@window, @mailbox, keep))
 
     Enum.reduce(wants, flow, fn {pid, want}, flow ->
-      {[], flow} = Flow.subscribe(flow, pid, want)
+      {[], flow} = SubscriberQueue.subscribe(flow, pid, want)
       flow
     end)
   end
 
   defp batch(seq), do: {:events, seq, [:change]}
-  defp push(flow, items), do: Enum.reduce(List.wrap(items), flow, &Flow.push(&2, &1))
-  defp advance(flow, lengths \\ %{}), do: Flow.advance(flow, &look(lengths, &1))
+  defp push(flow, items), do: Enum.reduce(List.wrap(items), flow, &SubscriberQueue.push(&2, &1))
+  defp advance(flow, lengths \\ %{}), do: SubscriberQueue.advance(flow, &look(lengths, &1))
   defp look(lengths, pid), do: Map.get(lengths, pid, 0)
   defp unexpected(pid), do: flunk("the mailbox of #{inspect(pid)} was looked at")
 
-  defp recheck(flow, lengths), do: Flow.recheck(flow, &look(lengths, &1))
+  defp recheck(flow, lengths), do: SubscriberQueue.recheck(flow, &look(lengths, &1))
 
   defp told(pid, actions), do: for({:tell, pids, item} <- actions, pid in pids, do: item)
 
@@ -42,9 +42,9 @@ defmodule Lookout.FlowTest do
     test "with active: true is looked at once for all that there is room for, and then again", %{a: a} do
       {lengths, flow} = {%{a => @mailbox - 3}, flow([{a, :all}])}
       {[{:tell, [^a], _first}], :clear, flow} = flow |> push(batch(1)) |> advance(lengths)
-      {[_second, _third], :clear, flow} = flow |> push([batch(2), batch(3)]) |> Flow.advance(&unexpected/1)
+      {[_second, _third], :clear, flow} = flow |> push([batch(2), batch(3)]) |> SubscriberQueue.advance(&unexpected/1)
       assert {[], :all_slow, flow} = flow |> push(batch(4)) |> advance(%{a => @mailbox})
-      assert Flow.recheck?(flow, :all_slow)
+      assert SubscriberQueue.recheck?(flow, :all_slow)
       assert {[], flow} = recheck(flow, lengths)
       assert {[{:tell, [^a], _fourth}], :clear, _flow} = advance(flow, lengths)
     end
@@ -60,32 +60,32 @@ defmodule Lookout.FlowTest do
 
     test "with active: true is not checked again when others come, ask, sync and go", %{a: a, b: b} do
       {[_told], :clear, flow} = flow([{a, :all}]) |> push(batch(1)) |> advance()
-      {[], flow} = Flow.subscribe(flow, b, 1)
-      {[{:tell, both, _batch}], :clear, flow} = flow |> push(batch(2)) |> Flow.advance(&unexpected/1)
+      {[], flow} = SubscriberQueue.subscribe(flow, b, 1)
+      {[{:tell, both, _batch}], :clear, flow} = flow |> push(batch(2)) |> SubscriberQueue.advance(&unexpected/1)
       assert Enum.sort(both) == Enum.sort([a, b])
-      {[], flow} = Flow.begin_sync(flow, :s, b)
-      {[_told], :clear, flow} = flow |> push(batch(3)) |> Flow.advance(&unexpected/1)
-      {:ok, [], flow} = flow |> Flow.end_sync(:s) |> Flow.ask(b, 1)
-      {[_told], :clear, flow} = flow |> push(batch(4)) |> Flow.advance(&unexpected/1)
+      {[], flow} = SubscriberQueue.begin_sync(flow, :s, b)
+      {[_told], :clear, flow} = flow |> push(batch(3)) |> SubscriberQueue.advance(&unexpected/1)
+      {:ok, [], flow} = flow |> SubscriberQueue.end_sync(:s) |> SubscriberQueue.ask(b, 1)
+      {[_told], :clear, flow} = flow |> push(batch(4)) |> SubscriberQueue.advance(&unexpected/1)
 
       assert {[{:tell, [^a], _}], :clear, _flow} =
-               flow |> Flow.unsubscribe(b) |> push(batch(5)) |> Flow.advance(&unexpected/1)
+               flow |> SubscriberQueue.unsubscribe(b) |> push(batch(5)) |> SubscriberQueue.advance(&unexpected/1)
     end
 
     test "with a count gets as many as it asked for, and no more", %{a: a} do
       {actions, :all_slow, flow} = flow([{a, 1}]) |> push(for seq <- 1..4, do: batch(seq)) |> advance()
       assert told(a, actions) == [batch(1)]
 
-      {:ok, [], flow} = Flow.ask(flow, a, 2)
+      {:ok, [], flow} = SubscriberQueue.ask(flow, a, 2)
       {actions, :all_slow, flow} = advance(flow)
       assert told(a, actions) == [batch(2), batch(3)]
 
-      {:ok, [], flow} = Flow.ask(flow, a, 2)
+      {:ok, [], flow} = SubscriberQueue.ask(flow, a, 2)
       assert {[{:tell, [^a], {:events, 4, _}}], :clear, _flow} = advance(flow)
     end
 
     test "that asks before there is anything has its asking added up", %{a: a} do
-      {:ok, [], flow} = flow([{a, 1}]) |> Flow.ask(a, 2)
+      {:ok, [], flow} = flow([{a, 1}]) |> SubscriberQueue.ask(a, 2)
       {actions, :all_slow, _flow} = flow |> push(for seq <- 1..4, do: batch(seq)) |> advance()
       assert length(told(a, actions)) == 3
     end
@@ -96,14 +96,14 @@ defmodule Lookout.FlowTest do
     end
 
     test "with active: true need not ask, and a stranger may not", %{a: a, b: b} do
-      assert Flow.ask(flow([{a, :all}]), a, 1) == {:error, :active}
-      assert Flow.ask(flow([{a, :all}]), b, 1) == {:error, :not_subscribed}
+      assert SubscriberQueue.ask(flow([{a, :all}]), a, 1) == {:error, :active}
+      assert SubscriberQueue.ask(flow([{a, :all}]), b, 1) == {:error, :not_subscribed}
     end
 
     test "without a count left gets no notice either, and then for nothing", %{a: a} do
       flow = flow([{a, 0}]) |> push({:notice, :restarted})
       assert {[], :all_slow, flow} = advance(flow)
-      {:ok, [], flow} = Flow.ask(flow, a, 1)
+      {:ok, [], flow} = SubscriberQueue.ask(flow, a, 1)
       {actions, :clear, _flow} = flow |> push(batch(1)) |> advance()
       assert told(a, actions) == [{:notice, :restarted}, batch(1)]
     end
@@ -113,7 +113,7 @@ defmodule Lookout.FlowTest do
     test "get a batch at the same time, when all are ready", %{a: a, b: b} do
       flow = flow([{a, :all}, {b, 0}]) |> push(batch(1))
       assert {[], :contended, flow} = advance(flow)
-      {:ok, [], flow} = Flow.ask(flow, b, 1)
+      {:ok, [], flow} = SubscriberQueue.ask(flow, b, 1)
       {actions, :clear, _flow} = advance(flow)
       assert told(a, actions) == [batch(1)]
       assert told(b, actions) == [batch(1)]
@@ -127,7 +127,7 @@ defmodule Lookout.FlowTest do
 
     test "go on without a slow one once it is detached", %{a: a, b: b} do
       {[], :contended, flow} = flow([{a, :all}, {b, 0}]) |> push(batch(1)) |> advance()
-      {actions, :clear, _flow} = flow |> Flow.detach_slow(&look(%{}, &1)) |> advance()
+      {actions, :clear, _flow} = flow |> SubscriberQueue.detach_slow(&look(%{}, &1)) |> advance()
       assert told(a, actions) == [batch(1)]
       assert told(b, actions) == []
     end
@@ -135,40 +135,40 @@ defmodule Lookout.FlowTest do
 
   describe "a slow subscriber" do
     test "is never detached when nobody waits for it", %{a: a, b: b} do
-      flow = flow([{a, 0}, {b, 0}]) |> push(batch(1)) |> Flow.detach_slow(&look(%{}, &1))
-      {:ok, [], flow} = Flow.ask(flow, a, 1)
+      flow = flow([{a, 0}, {b, 0}]) |> push(batch(1)) |> SubscriberQueue.detach_slow(&look(%{}, &1))
+      {:ok, [], flow} = SubscriberQueue.ask(flow, a, 1)
       assert {[], :contended, _flow} = advance(flow)
     end
 
     test "is told that it lagged when it asks, before it gets more", %{a: a, b: b} do
-      flow = flow([{a, :all}, {b, 0}]) |> push(batch(1)) |> Flow.detach_slow(&look(%{}, &1))
+      flow = flow([{a, :all}, {b, 0}]) |> push(batch(1)) |> SubscriberQueue.detach_slow(&look(%{}, &1))
       {_actions, :clear, flow} = advance(flow)
-      assert {:ok, [{:tell, [^b], {:notice, :lagged}}], flow} = Flow.ask(flow, b, 1)
+      assert {:ok, [{:tell, [^b], {:notice, :lagged}}], flow} = SubscriberQueue.ask(flow, b, 1)
       {actions, :clear, flow} = flow |> push(batch(2)) |> advance()
       assert told(b, actions) == [batch(2)]
-      assert {:ok, [], _flow} = Flow.ask(flow, b, 1)
+      assert {:ok, [], _flow} = SubscriberQueue.ask(flow, b, 1)
     end
 
     test "is not detached when nothing waits", %{a: a, b: b} do
-      flow = Flow.detach_slow(flow([{a, :all}, {b, 0}]), &look(%{}, &1))
+      flow = SubscriberQueue.detach_slow(flow([{a, :all}, {b, 0}]), &look(%{}, &1))
       assert {[], :contended, _flow} = flow |> push(batch(1)) |> advance()
     end
 
     test "with active: true is told when its mailbox is nearly empty", %{a: a, b: b} do
       full = %{b => @mailbox}
-      flow = flow([{a, :all}, {b, :all}]) |> push(batch(1)) |> Flow.detach_slow(&look(full, &1))
+      flow = flow([{a, :all}, {b, :all}]) |> push(batch(1)) |> SubscriberQueue.detach_slow(&look(full, &1))
       {[_told], :clear, flow} = advance(flow)
-      assert Flow.recheck?(flow, :clear)
+      assert SubscriberQueue.recheck?(flow, :clear)
       for length <- [@mailbox, @mailbox - 1, 9, nil], do: assert({[], ^flow} = recheck(flow, %{b => length}))
       assert {[{:tell, [^b], {:notice, :lagged}}], flow} = recheck(flow, %{b => 8})
-      refute Flow.recheck?(flow, :clear)
+      refute SubscriberQueue.recheck?(flow, :clear)
       {actions, :clear, _flow} = flow |> push(batch(2)) |> advance()
       assert told(b, actions) |> List.last() == batch(2)
     end
 
     test "is told that it lagged when it subscribes again", %{a: a, b: b} do
-      flow = flow([{a, :all}, {b, 0}]) |> push(batch(1)) |> Flow.detach_slow(&look(%{}, &1))
-      assert {[{:tell, [^b], {:notice, :lagged}}], _flow} = Flow.subscribe(flow, b, :all)
+      flow = flow([{a, :all}, {b, 0}]) |> push(batch(1)) |> SubscriberQueue.detach_slow(&look(%{}, &1))
+      assert {[{:tell, [^b], {:notice, :lagged}}], _flow} = SubscriberQueue.subscribe(flow, b, :all)
     end
   end
 
@@ -176,19 +176,19 @@ defmodule Lookout.FlowTest do
     test "batches are discarded and credit goes on" do
       flow = flow([])
       {[], :clear, flow} = flow |> push(for seq <- 1..8, do: batch(seq)) |> advance()
-      assert {8, _flow} = Flow.more_credit(flow)
+      assert {8, _flow} = SubscriberQueue.more_credit(flow)
     end
 
     test "what exists is kept for the first one, within the window", %{a: a} do
       flow = flow([], true)
       {[], :unheard, flow} = flow |> push(for seq <- 1..8, do: batch(seq)) |> advance()
-      assert {0, flow} = Flow.more_credit(flow)
+      assert {0, flow} = SubscriberQueue.more_credit(flow)
 
-      {[], flow} = Flow.subscribe(flow, a, :all)
+      {[], flow} = SubscriberQueue.subscribe(flow, a, :all)
       {actions, :clear, flow} = advance(flow)
       assert length(told(a, actions)) == 8
 
-      {[], :clear, _flow} = flow |> Flow.unsubscribe(a) |> push(batch(9)) |> advance()
+      {[], :clear, _flow} = flow |> SubscriberQueue.unsubscribe(a) |> push(batch(9)) |> advance()
     end
   end
 
@@ -196,28 +196,28 @@ defmodule Lookout.FlowTest do
     test "and what is held are together never more than the window", %{a: a} do
       flow = flow([{a, 0}])
       flow = push(flow, for(seq <- 1..5, do: batch(seq)))
-      assert {0, flow} = Flow.more_credit(flow)
+      assert {0, flow} = SubscriberQueue.more_credit(flow)
 
-      {:ok, [], flow} = Flow.ask(flow, a, 3)
+      {:ok, [], flow} = SubscriberQueue.ask(flow, a, 3)
       {_actions, :all_slow, flow} = advance(flow)
-      assert {0, flow} = Flow.more_credit(flow)
+      assert {0, flow} = SubscriberQueue.more_credit(flow)
 
-      {:ok, [], flow} = Flow.ask(flow, a, 1)
+      {:ok, [], flow} = SubscriberQueue.ask(flow, a, 1)
       {_actions, :all_slow, flow} = advance(flow)
-      assert {4, flow} = Flow.more_credit(flow)
+      assert {4, flow} = SubscriberQueue.more_credit(flow)
       assert flow.granted + flow.held == @window
     end
 
     test "of a new program leaves room for what its predecessor's batches still hold", %{a: a} do
       flow = flow([{a, 0}])
       flow = push(flow, for(seq <- 1..3, do: batch(seq)))
-      assert {5, _flow} = Flow.first_credit(flow)
+      assert {5, _flow} = SubscriberQueue.first_credit(flow)
     end
 
     test "is not needed for notices", %{a: a} do
       flow = flow([{a, :all}])
       {_actions, :clear, flow} = flow |> push(List.duplicate({:notice, :restarted}, 8)) |> advance()
-      assert {0, %{granted: 8, held: 0}} = Flow.more_credit(flow)
+      assert {0, %{granted: 8, held: 0}} = SubscriberQueue.more_credit(flow)
     end
   end
 
@@ -227,7 +227,7 @@ defmodule Lookout.FlowTest do
       {actions, :all_slow, _flow} = flow([{a, 1}]) |> push(items) |> advance()
       assert actions == [{:tell, [a], batch(1)}]
 
-      {[], flow} = Flow.begin_sync(flow([{a, :all}]), :m, b)
+      {[], flow} = SubscriberQueue.begin_sync(flow([{a, :all}]), :m, b)
       {actions, :clear, _flow} = flow |> push(items) |> advance()
 
       assert actions == [
@@ -248,7 +248,7 @@ defmodule Lookout.FlowTest do
 
   describe "a sync" do
     test "makes its caller ready until its marker, whatever it has asked for", %{a: a} do
-      {[], flow} = flow([{a, 0}]) |> Flow.begin_sync(:m, a)
+      {[], flow} = flow([{a, 0}]) |> SubscriberQueue.begin_sync(:m, a)
       {actions, :clear, flow} = flow |> push([batch(1), batch(2), {:marker, :m}]) |> advance(%{a => 1_000})
       assert told(a, actions) == [batch(1), batch(2)]
       assert List.last(actions) == {:reached, :m}
@@ -256,42 +256,42 @@ defmodule Lookout.FlowTest do
     end
 
     test "gives its caller nothing of what was queued behind its marker", %{a: a, b: b} do
-      {[], flow} = flow([{a, 2}, {b, 0}]) |> Flow.begin_sync(:m, a)
+      {[], flow} = flow([{a, 2}, {b, 0}]) |> SubscriberQueue.begin_sync(:m, a)
       items = [batch(1), {:marker, :m}] ++ for(seq <- 2..5, do: batch(seq))
       {[], :contended, flow} = flow |> push(items) |> advance()
-      {:ok, [], flow} = Flow.ask(flow, b, 100)
+      {:ok, [], flow} = SubscriberQueue.ask(flow, b, 100)
       assert {actions, :contended, _flow} = advance(flow)
       assert told(a, actions) == [batch(1), batch(2)]
     end
 
     test "that ended before its marker came is not reached any more", %{a: a} do
-      {[], flow} = flow([{a, 0}]) |> Flow.begin_sync(:m, a)
-      assert {[], :clear, flow} = flow |> Flow.end_sync(:m) |> push({:marker, :m}) |> advance()
+      {[], flow} = flow([{a, 0}]) |> SubscriberQueue.begin_sync(:m, a)
+      assert {[], :clear, flow} = flow |> SubscriberQueue.end_sync(:m) |> push({:marker, :m}) |> advance()
       assert {[], :all_slow, _flow} = flow |> push(batch(1)) |> advance()
     end
 
     test "ends without the end of another one of the same caller", %{a: a} do
-      {[], flow} = flow([{a, 0}]) |> Flow.begin_sync(:m, a)
-      {[], flow} = flow |> Flow.unsubscribe(a) |> Flow.begin_sync(:n, a)
-      {[], flow} = Flow.subscribe(flow, a, 0)
+      {[], flow} = flow([{a, 0}]) |> SubscriberQueue.begin_sync(:m, a)
+      {[], flow} = flow |> SubscriberQueue.unsubscribe(a) |> SubscriberQueue.begin_sync(:n, a)
+      {[], flow} = SubscriberQueue.subscribe(flow, a, 0)
       assert {actions, :clear, _flow} = flow |> push([{:marker, :m}, batch(1)]) |> advance()
       assert told(a, actions) == [batch(1)]
     end
 
     test "waits for the other subscribers", %{a: a, b: b} do
-      {[], flow} = flow([{a, 0}, {b, 0}]) |> Flow.begin_sync(:m, a)
+      {[], flow} = flow([{a, 0}, {b, 0}]) |> SubscriberQueue.begin_sync(:m, a)
       assert {[], :contended, _flow} = flow |> push([batch(1), {:marker, :m}]) |> advance()
     end
 
     test "brings a lagging caller back", %{a: a, b: b} do
-      flow = flow([{a, :all}, {b, 0}]) |> push(batch(1)) |> Flow.detach_slow(&look(%{}, &1))
-      assert {[{:tell, [^b], {:notice, :lagged}}], _flow} = Flow.begin_sync(flow, :m, b)
+      flow = flow([{a, :all}, {b, 0}]) |> push(batch(1)) |> SubscriberQueue.detach_slow(&look(%{}, &1))
+      assert {[{:tell, [^b], {:notice, :lagged}}], _flow} = SubscriberQueue.begin_sync(flow, :m, b)
     end
 
     test "of one that is no subscriber is of no account to the others", %{a: a, b: b} do
-      {[], flow} = flow([{a, 0}]) |> Flow.begin_sync(:m, b)
+      {[], flow} = flow([{a, 0}]) |> SubscriberQueue.begin_sync(:m, b)
       assert {[], :all_slow, _flow} = flow |> push(batch(1)) |> advance()
-      assert Flow.ask(Flow.end_sync(flow, :m), b, 1) == {:error, :not_subscribed}
+      assert SubscriberQueue.ask(SubscriberQueue.end_sync(flow, :m), b, 1) == {:error, :not_subscribed}
     end
   end
 end

@@ -1,13 +1,15 @@
 defmodule Lookout.HostileProgramTest do
   use Lookout.Case, async: true
 
-  alias Lookout.{Error, FakeProgram, Limits, Options, Watcher}
+  alias Lookout.{Error, FakeProgram, Watcher}
+  alias Lookout.Port.Tuning
+  alias Lookout.Watcher.Options
 
   # What start_link says to a program of these steps.
   defp start(dir, steps, limits \\ []) do
     path = FakeProgram.write!(dir, steps)
-    limits = struct!(Limits, [port_path: path, farewell: 50, backoff: {1, 10}] ++ limits)
-    result = Watcher.start_link(%{Options.parse!(dirs: dir, subscribe: [self()]) | limits: limits})
+    limits = struct!(Tuning, [port_path: path, farewell: 50, backoff: {1, 10}] ++ limits)
+    result = Watcher.Server.start_link(%{Options.parse!(dirs: dir, subscribe: [self()]) | limits: limits})
     with {:ok, watcher} <- result, do: on_exit(fn -> Process.exit(watcher, :kill) end)
     result
   end
@@ -79,8 +81,8 @@ defmodule Lookout.HostileProgramTest do
       path = Path.join(dir, "lookout_port")
       File.write!(path, :crypto.strong_rand_bytes(100))
       File.chmod!(path, 0o755)
-      options = %{Options.parse!(dir) | limits: %Limits{port_path: path, farewell: 50}}
-      assert {:error, %Error{}} = Watcher.start_link(options)
+      options = %{Options.parse!(dir) | limits: %Tuning{port_path: path, farewell: 50}}
+      assert {:error, %Error{}} = Watcher.Server.start_link(options)
     end
   end
 

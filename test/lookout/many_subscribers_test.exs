@@ -1,7 +1,7 @@
 defmodule Lookout.ManySubscribersTest do
   use ExUnit.Case, async: true
 
-  alias Lookout.{Delivery, Options}
+  alias Lookout.Watcher.{Delivery, Options}
 
   # The messages in a mailbox with active: true.
   @mailbox 2

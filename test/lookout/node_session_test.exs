@@ -32,7 +32,7 @@ defmodule Lookout.NodeSessionTest do
   defp await_sessions(storage, count), do: eventually(fn -> NodeProgram.sessions(storage) == count end)
 
   test "a session that is lost before its watches are live is not resumed: it may lack some of them" do
-    options = Lookout.Options.parse!(dirs: "/in", node: :watch@storage, session: "indexer")
+    options = Lookout.Watcher.Options.parse!(dirs: "/in", node: :watch@storage, session: "indexer")
     state = Lookout.Watcher.State.new(options, self())
     state = %{state | was_live: true, epoch: 100, seq: 103, seq_base: 100}
     assert Lookout.Watcher.Away.last(state) == 103
@@ -176,7 +176,7 @@ defmodule Lookout.NodeSessionTest do
           ],
           do: Task.async(call)
 
-    eventually(fn -> length(Lookout.Program.open_kinds(:sys.get_state(watcher).program)) == 2 end)
+    eventually(fn -> length(Lookout.Port.Program.open_kinds(:sys.get_state(watcher).program)) == 2 end)
     apart(storage, watcher, fn -> :ok end)
     for result <- Task.await_many(tasks), do: assert({:error, %Error{reason: :nodedown}} = result)
     eventually(fn -> match?({:ok, %{roots: roots}} when map_size(roots) == 1, Lookout.info(watcher)) end)

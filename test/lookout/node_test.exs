@@ -2,7 +2,8 @@ defmodule Lookout.NodeTest do
   # Makes the VM of the tests a node.
   use Lookout.Case, async: false
 
-  alias Lookout.{Bridge, Entry, Error, NodeDouble, NodeProgram}
+  alias Lookout.{Entry, Error, NodeDouble, NodeProgram}
+  alias Lookout.Port.Bridge
 
   @quick [backoff: {1, 20}]
 
@@ -264,7 +265,7 @@ defmodule Lookout.NodeTest do
             ],
             do: Task.async(call)
 
-      eventually(fn -> length(Lookout.Program.open_kinds(:sys.get_state(watcher).program)) == 5 end)
+      eventually(fn -> length(Lookout.Port.Program.open_kinds(:sys.get_state(watcher).program)) == 5 end)
       cut(storage)
       for result <- Task.await_many(tasks), do: assert({:error, %Error{reason: :nodedown}} = result)
     end

@@ -1,7 +1,7 @@
 defmodule Lookout.OptionsTest do
   use ExUnit.Case, async: true
 
-  alias Lookout.Options
+  alias Lookout.Watcher.Options
 
   test "a path alone is its own options, as a binary or as characters" do
     assert %Options{dirs: ["/a"], recursive: true, ready: :wait} = Options.parse!("/a")

@@ -1,7 +1,7 @@
 defmodule Lookout.PathsTest do
   use ExUnit.Case, async: true
 
-  alias Lookout.Paths
+  alias Lookout.Support.Paths
 
   test "a path is made absolute, without dots and doubled or trailing slashes" do
     assert Paths.expand("/a//b/./c/../d/") == {:ok, "/a/b/d"}

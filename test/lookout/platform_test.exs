@@ -2,7 +2,8 @@ defmodule Lookout.PlatformTest do
   # Not async: the operating system is replaced for the whole VM.
   use Lookout.Case, async: false
 
-  alias Lookout.{Command, Error, Platform, Runner}
+  alias Lookout.{Command, Error, Runner}
+  alias Lookout.Support.Platform
 
   @elsewhere [{:unix, :darwin}, {:unix, :freebsd}, {:win32, :nt}]
 

@@ -1,7 +1,8 @@
 defmodule Lookout.ProtocolTest do
   use ExUnit.Case, async: true
 
-  alias Lookout.{Entry, Error, Event, Protocol}
+  alias Lookout.{Entry, Error, Event}
+  alias Lookout.Port.Protocol
 
   defp decode(term), do: term |> :erlang.term_to_binary() |> Protocol.decode()
 

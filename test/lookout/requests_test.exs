@@ -1,7 +1,7 @@
 defmodule Lookout.RequestsTest do
   use ExUnit.Case, async: true
 
-  alias Lookout.Requests
+  alias Lookout.Port.Requests
 
   defp open(requests, kind, deadline \\ :infinity) do
     {id, {:ask, id}, requests} = Requests.open(requests, kind, deadline, &{:ask, &1})

@@ -2,7 +2,9 @@ defmodule Lookout.SecretsTest do
   # Not async: each test reads every log event of the VM.
   use Lookout.Case, async: false
 
-  alias Lookout.{Command, Error, FakeProgram, Limits, Options, Runner, Watcher}
+  alias Lookout.{Command, Error, FakeProgram, Runner, Watcher}
+  alias Lookout.Port.Tuning
+  alias Lookout.Watcher.Options
 
   @secret "s3cr3t"
   @env %{"DB_PASSWORD" => @secret}
@@ -184,7 +186,7 @@ defmodule Lookout.SecretsTest do
     frame = {:reply, 1, {:ok, String.duplicate("x", 20) <> @secret}}
     path = FakeProgram.write!(dir, [{:say, {:hello, 1, "0"}}, {:say, frame}, :listen])
     options = Options.parse!(dirs: dir, ready: :async)
-    {:ok, watcher} = Watcher.start_link(%{options | limits: %Limits{port_path: path, farewell: 50}})
+    {:ok, watcher} = Watcher.Server.start_link(%{options | limits: %Tuning{port_path: path, farewell: 50}})
     assert_receive {:EXIT, ^watcher, %Error{reason: :port_garbled}}, 10_000
     assert_discreet(table, "port_garbled")
   end

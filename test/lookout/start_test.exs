@@ -1,7 +1,8 @@
 defmodule Lookout.StartTest do
   use Lookout.Case, async: true
 
-  alias Lookout.{Error, FakeProgram, Program}
+  alias Lookout.{Error, FakeProgram}
+  alias Lookout.Port.Program
 
   describe "a directory that cannot be watched" do
     test "is an error, and a bare process that called start_link lives on", %{dir: dir} do
@@ -51,9 +52,9 @@ defmodule Lookout.StartTest do
           receive do: ({:mailbox, from} -> send(from, {:mailbox, Process.info(self(), :messages)}))
         end)
 
-      options = Lookout.Options.parse!(dirs: "/missing", name: __MODULE__.Meanwhile, subscribe: [given])
-      options = %{options | limits: %Lookout.Limits{port_path: path, farewell: 10}}
-      spawn_link(fn -> send(me, {:started, Lookout.Watcher.start_link(options)}) end)
+      options = Lookout.Watcher.Options.parse!(dirs: "/missing", name: __MODULE__.Meanwhile, subscribe: [given])
+      options = %{options | limits: %Lookout.Port.Tuning{port_path: path, farewell: 10}}
+      spawn_link(fn -> send(me, {:started, Lookout.Watcher.Server.start_link(options)}) end)
 
       {:ok, watcher} = eventually(fn -> with {:error, _error} <- Lookout.subscribe(__MODULE__.Meanwhile), do: nil end)
       File.write!(Path.join(dir, "go"), "")
@@ -99,8 +100,8 @@ defmodule Lookout.StartTest do
     end
 
     defp start(dir, path) do
-      options = %{Lookout.Options.parse!(dir) | limits: %Lookout.Limits{port_path: path}}
-      start_supervised(%{id: :a, start: {Lookout.Watcher, :start_link, [options]}})
+      options = %{Lookout.Watcher.Options.parse!(dir) | limits: %Lookout.Port.Tuning{port_path: path}}
+      start_supervised(%{id: :a, start: {Lookout.Watcher.Server, :start_link, [options]}})
     end
 
     test "stands where port_path says" do
@@ -132,7 +133,7 @@ defmodule Lookout.StartTest do
     test "the child's id is the name, so that there may be several" do
       assert %{id: Lookout, start: {Lookout, :start_link, ["/a"]}} = Lookout.child_spec("/a")
       assert %{id: A} = Lookout.child_spec(dirs: "/a", name: A)
-      assert %{modules: [Lookout.Watcher]} = Lookout.child_spec("/a")
+      assert %{modules: [Lookout.Watcher.Server]} = Lookout.child_spec("/a")
     end
 
     test "it starts, is restarted, and ends with it", %{dir: dir} do

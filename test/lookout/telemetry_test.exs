@@ -3,7 +3,8 @@ defmodule Lookout.TelemetryTest do
   # also of a command that a test before left to end: each test names the process or the program that it expects.
   use Lookout.Case, async: false
 
-  alias Lookout.{Command, Error, LogMetadata, Runner, Telemetry}
+  alias Lookout.{Command, Error, Runner, Telemetry}
+  alias Lookout.Support.LogMetadata
   require Telemetry
 
   # Sends each event to the process that the test has named.

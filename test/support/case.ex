@@ -20,10 +20,10 @@ defmodule Lookout.Case do
 
   @doc "Starts a watcher that ends with the test. `limits` replaces bounds and times."
   def start_watcher!(options, limits \\ []) do
-    options = Lookout.Options.parse!(options)
+    options = Lookout.Watcher.Options.parse!(options)
     options = %{options | limits: struct!(options.limits, limits)}
     id = make_ref()
-    start = {Lookout.Watcher, :start_link, [options]}
+    start = {Lookout.Watcher.Server, :start_link, [options]}
     ExUnit.Callbacks.start_supervised!(%{id: id, start: start, restart: :temporary})
   end
 
@@ -77,7 +77,7 @@ defmodule Lookout.Case do
 
   @doc "Sends what is in the outbox of a connection, however long it is busy."
   def flushed(bridge) do
-    case Lookout.Bridge.flush(bridge) do
+    case Lookout.Port.Bridge.flush(bridge) do
       {:ok, bridge} ->
         bridge
 

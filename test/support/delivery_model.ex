@@ -1,13 +1,13 @@
 defmodule Lookout.DeliveryModel do
   @moduledoc false
-  # Random operations on a `Lookout.Delivery`, and a model of what its subscribers may get. Each operation is followed by a check of what
+  # Random operations on a `Lookout.Watcher.Delivery`, and a model of what its subscribers may get. Each operation is followed by a check of what
   # has come into the mailboxes and of the answered syncs.
   #
   # Batches and notices carry a number, one more each, so that a gap shows. The timers of the delivery never fire by themselves.
 
   import ExUnit.Assertions
 
-  alias Lookout.{Delivery, Options}
+  alias Lookout.Watcher.{Delivery, Options}
 
   @window 6
   @mailbox 4

@@ -124,7 +124,7 @@ defmodule Lookout.Remote do
   end
 
   @doc "A request to a watcher that does not take it in time."
-  def late(watcher, request), do: Lookout.Client.call(watcher, request, 100, :late)
+  def late(watcher, request), do: Lookout.Support.SafeCall.call(watcher, request, 100, :late)
 
   defp make_and_sync(watcher, dir, name) do
     File.mkdir!(Path.join(dir, name))

@@ -2,11 +2,13 @@ defmodule Lookout.Command.Calls do
   @moduledoc false
   # The client side of a command: each call returns its reply or an error, and never exits.
 
-  alias Lookout.{Client, Error, Options, Sealed}
+  alias Lookout.Error
+  alias Lookout.Support.{SafeCall, Sealed}
+  alias Lookout.Watcher.Options
 
   @spec call(GenServer.server(), term, timeout, atom) :: term
   def call(command, request, timeout, operation) do
-    command |> Client.call(request, timeout, operation) |> explained()
+    command |> SafeCall.call(request, timeout, operation) |> explained()
   end
 
   @spec write(GenServer.server(), binary, timeout) :: :ok | {:error, Error.t()}
@@ -14,7 +16,7 @@ defmodule Lookout.Command.Calls do
 
   # Bytes to another node are not sealed: a sealed value is a function, which only a node with the same version of this
   # module can call.
-  defp sealed(command, bytes), do: if(Client.remote?(command), do: bytes, else: Sealed.seal(bytes))
+  defp sealed(command, bytes), do: if(SafeCall.remote?(command), do: bytes, else: Sealed.seal(bytes))
 
   @spec close_stdin(GenServer.server(), timeout) :: :ok | {:error, Error.t()}
   def close_stdin(command, timeout), do: call(command, :close_stdin, timeout, :close_stdin)
@@ -26,7 +28,7 @@ defmodule Lookout.Command.Calls do
     pid = GenServer.whereis(command)
 
     with :none <- taken(pid) do
-      result = command |> Client.wait(:await, timeout, :await) |> explained()
+      result = command |> SafeCall.wait(:await, timeout, :await) |> explained()
       with :none <- taken(pid), do: result
     end
   end

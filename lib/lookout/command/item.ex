@@ -2,8 +2,8 @@ defmodule Lookout.Command.Item do
   @moduledoc false
   # Converts the messages of a command (output, exit, error) from their internal form to the documented one. Pure.
 
-  alias Lookout.Command.State
   alias Lookout.Error
+  alias Lookout.Command.State
 
   @doc "An item in the documented form of the message to the owner."
   @spec shown(tuple) :: tuple

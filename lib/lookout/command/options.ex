@@ -3,9 +3,11 @@ defmodule Lookout.Command.Options do
   # Checks the command line and the options of a command, in the calling process. Invalid options raise ArgumentError.
   # Values that may come from data (the arguments, the directory, rlimits) return an error instead.
 
-  alias Lookout.{Error, Limits, Paths, Sealed}
+  alias Lookout.Error
   alias Lookout.Command.{Readiness, Rlimits}
   alias Lookout.Command.Options.Values
+  alias Lookout.Port.Tuning
+  alias Lookout.Support.{Paths, Sealed}
 
   @expected [
     env: "a map or list of {name, value}, strings, where nil takes a variable away, or a function that returns one",
@@ -89,7 +91,7 @@ defmodule Lookout.Command.Options do
           timeout: timeout,
           into: Collectable.t(),
           node: nil | node,
-          limits: Limits.t()
+          limits: Tuning.t()
         }
 
   @enforce_keys [:argv, :request, :owner]
@@ -118,7 +120,7 @@ defmodule Lookout.Command.Options do
     into: "",
     # the node that the command runs on; nil: this one
     node: nil,
-    limits: %Limits{}
+    limits: %Tuning{}
   ]
 
   @doc "Checks the command and the options that the calling process gave to `function`."

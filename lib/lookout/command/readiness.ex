@@ -5,7 +5,8 @@ defmodule Lookout.Command.Readiness do
   # It is linked to the GenServer of the command, and sends `{:ready, pid}` to it when the command is ready. An exit
   # without that message is a failure; the reason is `{:not_ready, error}` if the process knows the cause.
 
-  alias Lookout.{Error, LogMetadata, Sealed}
+  alias Lookout.Error
+  alias Lookout.Support.{LogMetadata, Sealed}
 
   @type t :: {:path, binary} | {:function, (() -> term)}
 

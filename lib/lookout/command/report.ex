@@ -2,8 +2,9 @@ defmodule Lookout.Command.Report do
   @moduledoc false
   # The telemetry events of a command (start, and stop once), and the metadata of its logs.
 
+  alias Lookout.Telemetry
   alias Lookout.Command.{Item, State}
-  alias Lookout.{LogMetadata, Telemetry}
+  alias Lookout.Support.LogMetadata
   require Telemetry
 
   @doc "The GenServer of a command has started: sets its logger metadata."

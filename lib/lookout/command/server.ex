@@ -4,15 +4,17 @@ defmodule Lookout.Command.Server do
   # when the final message was delivered.
 
   use GenServer
-  use Lookout.Discreet
+  use Lookout.Support.Discreet
 
   import Lookout.Command.State, only: [error: 3, label: 1, request: 3]
-  alias Lookout.{Client, Discreet, Error, Program, Protocol, Sealed, Start, Timers}
-  alias Lookout.Command.{Delivery, Ending, Feeder, Feeding, Flow, Options, Readiness, Report, State}
+  alias Lookout.Error
+  alias Lookout.Command.{Options, Output, OutputQueue, Readiness, Report, Shutdown, State, Stdin, StdinFeeder}
+  alias Lookout.Port.{Program, Protocol}
+  alias Lookout.Support.{Discreet, SafeCall, Sealed, StartHandshake, Timers}
 
   @doc "Starts a command, linked to the caller. Returns when the program of the command is running (and ready, with `:wait_for`)."
   @spec start_link(Options.t()) :: {:ok, pid} | {:error, Error.t() | {:already_started, pid}}
-  def start_link(%Options{} = options), do: Start.start_link(__MODULE__, options, &forget_output(&1, options))
+  def start_link(%Options{} = options), do: StartHandshake.start_link(__MODULE__, options, &forget_output(&1, options))
 
   # Removes the messages of a command whose start failed because it did not become ready: the caller does not get its
   # pid, so it could not recognize them.
@@ -28,7 +30,7 @@ defmodule Lookout.Command.Server do
 
   @doc "The same without a link, for a caller that pulls the output with `next/1`."
   @spec start(Options.t()) :: {:ok, pid} | {:error, Error.t()}
-  def start(%Options{} = options), do: Start.start(__MODULE__, options)
+  def start(%Options{} = options), do: StartHandshake.start(__MODULE__, options)
 
   @doc """
   Waits for the next piece of output, or for the exit. Once the option `:timeout` has passed and all queued pieces were taken, returns the
@@ -36,7 +38,7 @@ defmodule Lookout.Command.Server do
   """
   @spec next(pid) ::
           {:ok, {:stdout | :stderr, binary} | {:exit, term}} | {:error, Error.t()} | {:raised, State.raised()}
-  def next(pid), do: Client.wait(pid, :next, :infinity, :run)
+  def next(pid), do: SafeCall.wait(pid, :next, :infinity, :run)
 
   ## Start
 
@@ -65,14 +67,18 @@ defmodule Lookout.Command.Server do
   end
 
   defp fail(state, error) do
-    Start.next(%{state | program: Program.part(state.program), start: Start.failed(state.start, error)})
+    StartHandshake.next(%{
+      state
+      | program: Program.part(state.program),
+        start: StartHandshake.failed(state.start, error)
+    })
   end
 
   ## Calls
 
   @impl true
   def handle_call({:until, deadline, request}, from, state) do
-    case {Client.left(deadline), request} do
+    case {SafeCall.left(deadline), request} do
       {0, _request} -> {:reply, {:error, :timeout}, state}
       {timeout, {:write, bytes}} -> handle_call({:write, bytes, timeout}, from, state)
       {_timeout, request} -> handle_call(request, from, state)
@@ -81,23 +87,23 @@ defmodule Lookout.Command.Server do
 
   def handle_call(:await_start, from, state) do
     runs = state.os_pid != nil and state.readiness == nil
-    state = %{state | start: Start.asked(state.start, from, runs)}
-    if state.start.caller == :answered, do: Ending.finish_if_told(state), else: Start.next(state)
+    state = %{state | start: StartHandshake.asked(state.start, from, runs)}
+    if state.start.caller == :answered, do: Shutdown.finish_if_told(state), else: StartHandshake.next(state)
   end
 
   # A registered name can be called before the command is running.
   def handle_call(_request, _from, %{os_pid: nil} = state), do: {:reply, {:error, not_running()}, state}
 
-  def handle_call(:next, from, state), do: state |> Delivery.pull(from) |> Ending.finish_if_told()
+  def handle_call(:next, from, state), do: state |> Output.pull(from) |> Shutdown.finish_if_told()
 
   def handle_call(:await, from, state), do: {:noreply, %{state | awaiting: [from | state.awaiting]}}
   def handle_call(:os_pid, _from, state), do: {:reply, {:ok, state.os_pid}, state}
 
   def handle_call({:ask, more}, from, state) do
-    case Flow.ask(state.flow, more) do
+    case OutputQueue.ask(state.flow, more) do
       {:ok, flow} ->
         GenServer.reply(from, :ok)
-        %{state | flow: flow} |> Delivery.deliver() |> Ending.finish_if_told()
+        %{state | flow: flow} |> Output.deliver() |> Shutdown.finish_if_told()
 
       {:error, :active} ->
         {:reply, {:error, error(:active, :ask, "with active: true output comes without being asked for")}, state}
@@ -108,13 +114,13 @@ defmodule Lookout.Command.Server do
     do: handle_call({:write, Sealed.open(sealed), timeout}, from, state)
 
   def handle_call({:write, bytes, timeout}, from, state) do
-    case Feeding.write(state, from, bytes, timeout) do
+    case Stdin.write(state, from, bytes, timeout) do
       {:ok, state} -> {:noreply, state}
       {:error, error} -> {:reply, {:error, error}, state}
     end
   end
 
-  def handle_call(:close_stdin, from, state), do: {:noreply, Feeding.close(state, from)}
+  def handle_call(:close_stdin, from, state), do: {:noreply, Stdin.close(state, from)}
 
   # The command has exited, but the owner has not taken all of its output yet.
   def handle_call({request, _argument}, _from, %{last: last} = state)
@@ -135,8 +141,8 @@ defmodule Lookout.Command.Server do
 
   def handle_call({:stop, grace}, from, state) do
     %{state | awaiting: [{:stop, from} | state.awaiting]}
-    |> Ending.stop(grace || state.options.grace)
-    |> Ending.finish_if_told()
+    |> Shutdown.stop(grace || state.options.grace)
+    |> Shutdown.finish_if_told()
   end
 
   def handle_call(other, _from, state) do
@@ -146,7 +152,7 @@ defmodule Lookout.Command.Server do
   @impl true
   # The caller of :halt relies on no process of the tree being left when this server stops.
   def handle_cast(:halt, %{last: nil} = state) do
-    Ending.halt(state, state.options.short_grace)
+    Shutdown.halt(state, state.options.short_grace)
     {:stop, :normal, state}
   end
 
@@ -168,15 +174,15 @@ defmodule Lookout.Command.Server do
     do: from_port(message, state)
 
   def handle_info({:EXIT, feeder, reason}, %{feeder: feeder} = state) when is_pid(feeder) do
-    case Feeder.outcome(reason) do
+    case StdinFeeder.outcome(reason) do
       :ok -> {:noreply, %{state | feeder: nil}}
-      {:raised, raised} -> state |> Ending.input_failed(raised) |> Ending.finish_if_told()
+      {:raised, raised} -> state |> Shutdown.input_failed(raised) |> Shutdown.finish_if_told()
     end
   end
 
   # The readiness process exits right after this message.
   def handle_info({:ready, pid}, %{readiness: pid} = state),
-    do: state |> without_readiness() |> started() |> Ending.finish_if_told()
+    do: state |> without_readiness() |> started() |> Shutdown.finish_if_told()
 
   def handle_info({:EXIT, pid, reason}, %{readiness: pid} = state) when is_pid(pid),
     do: state |> without_readiness() |> not_ready(Readiness.failure(reason))
@@ -203,22 +209,22 @@ defmodule Lookout.Command.Server do
 
   def handle_info(other, state), do: unknown(other, state)
 
-  defp on_timeout(:look, state), do: state |> Delivery.deliver() |> Ending.finish_if_told()
+  defp on_timeout(:look, state), do: state |> Output.deliver() |> Shutdown.finish_if_told()
 
   # The timeout of run/2 has passed before the launch was reported. The reply to :spawn can still arrive at any moment.
   defp on_timeout(:run, %{os_pid: nil} = state) do
-    if state.program.bridge, do: Ending.halt(state, state.options.short_grace)
-    fail(state, Delivery.run_timeout(state))
+    if state.program.bridge, do: Shutdown.halt(state, state.options.short_grace)
+    fail(state, Output.run_timeout(state))
   end
 
-  defp on_timeout(:run, state), do: {:noreply, Delivery.time_out(state)}
+  defp on_timeout(:run, state), do: {:noreply, Output.time_out(state)}
 
   defp on_timeout(:ready, %{options: options} = state) do
     detail = "the command was not ready within #{options.start_timeout} ms (:start_timeout), and was ended"
     not_ready(state, Readiness.error(:timeout, options.wait_for, detail))
   end
 
-  defp on_timeout({:write, from}, state), do: {:noreply, Feeding.expired(state, from)}
+  defp on_timeout({:write, from}, state), do: {:noreply, Stdin.expired(state, from)}
 
   defp unknown(message, state) do
     :logger.warning("#{label(state)} got a message that it does not know: #{inspect(message)}")
@@ -231,7 +237,7 @@ defmodule Lookout.Command.Server do
   defp from_port(message, state), do: died(state, Program.ended(state.program, message))
 
   defp heard({stream, _bytes} = piece, state) when stream in [:stdout, :stderr] do
-    state |> Delivery.push(piece) |> Ending.finish_if_told()
+    state |> Output.push(piece) |> Shutdown.finish_if_told()
   end
 
   defp heard({:reply, id, result}, state) do
@@ -241,10 +247,10 @@ defmodule Lookout.Command.Server do
     end
   end
 
-  defp heard({:stdin_taken, bytes}, state), do: {:noreply, Feeding.taken(state, bytes)}
-  defp heard({:stdin_closed, _reason}, state), do: {:noreply, Feeding.break(state)}
+  defp heard({:stdin_taken, bytes}, state), do: {:noreply, Stdin.taken(state, bytes)}
+  defp heard({:stdin_closed, _reason}, state), do: {:noreply, Stdin.break(state)}
   defp heard(last, %{readiness: pid} = state) when elem(last, 0) == :exit and is_pid(pid), do: ended_early(state, last)
-  defp heard(last, state) when elem(last, 0) == :exit, do: state |> Ending.over(last) |> Ending.finish_if_told()
+  defp heard(last, state) when elem(last, 0) == :exit, do: state |> Shutdown.over(last) |> Shutdown.finish_if_told()
 
   defp heard({:hello, protocol, version}, %{program: %{version: nil}} = state) do
     case Program.greet(state.program, protocol, version) do
@@ -269,14 +275,14 @@ defmodule Lookout.Command.Server do
   end
 
   defp answer(:spawn, {:ok, os_pid}, %{options: %{wait_for: nil}} = state),
-    do: {:noreply, Feeding.begin(started(Report.started(state, os_pid)))}
+    do: {:noreply, Stdin.begin(started(Report.started(state, os_pid)))}
 
   defp answer(:spawn, {:ok, os_pid}, %{options: options} = state) do
     timers = Timers.start(state.timers, :ready, options.start_timeout)
     state = Report.started(state, os_pid)
     readiness = Readiness.start_link(options.wait_for, options.owner, options.node)
     state = %{state | readiness: readiness, timers: timers}
-    {:noreply, Feeding.begin(state)}
+    {:noreply, Stdin.begin(state)}
   end
 
   defp answer(:spawn, {:error, error}, state), do: fail(state, error)
@@ -287,7 +293,7 @@ defmodule Lookout.Command.Server do
   end
 
   defp answer(:stop, {:error, %Error{reason: reason} = error}, state) when reason != :not_running do
-    state |> Ending.stop_failed(error) |> Ending.finish_if_told()
+    state |> Shutdown.stop_failed(error) |> Shutdown.finish_if_told()
   end
 
   # The reply to :stop needs no handling: the exit message answers the callers of stop/2. With the error :not_running
@@ -296,25 +302,25 @@ defmodule Lookout.Command.Server do
 
   defp without_readiness(state), do: %{state | readiness: nil, timers: Timers.cancel(state.timers, :ready)}
 
-  defp started(state), do: %{state | start: Start.done(state.start)}
+  defp started(state), do: %{state | start: StartHandshake.done(state.start)}
 
   # Ends a command that is not ready in time, with its whole tree, before its start fails.
   defp not_ready(state, error) do
     Readiness.stop(state.readiness)
-    Ending.halt(state, state.options.short_grace)
+    Shutdown.halt(state, state.options.short_grace)
     fail(%{state | readiness: nil}, error)
   end
 
   defp ended_early(state, last) do
     Readiness.stop(state.readiness)
-    fail(Ending.over_before_ready(%{state | readiness: nil}, last), Ending.early_end(state, last))
+    fail(Shutdown.over_before_ready(%{state | readiness: nil}, last), Shutdown.early_end(state, last))
   end
 
   defp died(state, error) do
     state = %{state | program: Program.close(state.program)}
 
     if state.os_pid && state.readiness == nil,
-      do: state |> Ending.over({:error, error}) |> Ending.finish_if_told(),
+      do: state |> Shutdown.over({:error, error}) |> Shutdown.finish_if_told(),
       else: fail(state, error)
   end
 
@@ -324,7 +330,7 @@ defmodule Lookout.Command.Server do
 
   @impl true
   def terminate(reason, state) do
-    Ending.part(state, reason)
+    Shutdown.part(state, reason)
     Discreet.forget_messages()
   end
 end

@@ -3,10 +3,12 @@ defmodule Lookout.Command.State do
   # The state of the GenServer of a command, and what its modules share: requests to `lookout_port`, errors, and the
   # name for the log.
 
-  alias Lookout.{Error, Program, Start, Timers}
-  alias Lookout.Command.{Flow, Input, Journal, Options}
+  alias Lookout.Error
+  alias Lookout.Command.{Journal, Options, OutputQueue, StdinQueue}
+  alias Lookout.Port.Program
+  alias Lookout.Support.{StartHandshake, Timers}
 
-  # The window of each stream, in bytes (see `Lookout.Command.Flow`).
+  # The window of each stream, in bytes (see `Lookout.Command.OutputQueue`).
   @window 262_144
 
   @typedoc "How the enumeration of the input failed: the arguments of `:erlang.raise/3`."
@@ -17,11 +19,11 @@ defmodule Lookout.Command.State do
 
   @type t :: %__MODULE__{
           options: Options.t(),
-          start: Start.t(),
+          start: StartHandshake.t(),
           program: Program.t(),
-          flow: Flow.t(),
+          flow: OutputQueue.t(),
           journal: Journal.t(),
-          input: Input.t(),
+          input: StdinQueue.t(),
           feeder: nil | pid,
           raised: nil | raised,
           readiness: nil | pid,
@@ -76,11 +78,11 @@ defmodule Lookout.Command.State do
   def new(%Options{} = options, parent) do
     %__MODULE__{
       options: options,
-      start: Start.new(parent),
+      start: StartHandshake.new(parent),
       program: Program.new(options.limits, :run, options.node),
-      flow: Flow.new(@window, options.limits.mailbox, want(options)),
+      flow: OutputQueue.new(@window, options.limits.mailbox, want(options)),
       journal: Journal.new(options.log_output),
-      input: Input.new(if(input?(options), do: :open, else: :closed)),
+      input: StdinQueue.new(if(input?(options), do: :open, else: :closed)),
       timers: Timers.start(Timers.new(:command), :run, options.timeout),
       owner_ref: options.owner && Process.monitor(options.owner)
     }

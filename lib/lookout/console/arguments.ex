@@ -185,7 +185,7 @@ defmodule Lookout.Console.Arguments do
   # Checks paths and patterns with the parser of the watcher, which raises on an invalid path or a pattern that can
   # match nothing.
   defp watchable(options) do
-    _options = Lookout.Options.parse!(options)
+    _options = Lookout.Watcher.Options.parse!(options)
     :ok
   rescue
     error in ArgumentError -> {:error, in_words(Exception.message(error))}

@@ -2,8 +2,8 @@ defmodule Lookout.Console.Banner do
   @moduledoc false
   # The lines around a run on a terminal: a header, a footer, and the idle line ("waiting for changes"). Pure.
 
-  alias Lookout.Console.{Lines, Status}
   alias Lookout.Runner
+  alias Lookout.Console.{Lines, Status}
 
   @type cause :: :start | :key | {:changed, [binary]}
   @typedoc "A line, and its kind, which selects its colour."

@@ -6,7 +6,7 @@ defmodule Lookout.Console.Lines do
 
   @doc "The directory that paths are shown relative to in a file or pipe. With several directories, paths stay absolute."
   @spec base([Path.t()]) :: binary
-  def base([dir]), do: String.trim_trailing(Lookout.Options.path!(dir), "/") <> "/"
+  def base([dir]), do: String.trim_trailing(Lookout.Watcher.Options.path!(dir), "/") <> "/"
   def base(_several), do: ""
 
   @doc "The directory that paths are shown relative to on a terminal, which opens paths relative to the working directory."

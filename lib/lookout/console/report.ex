@@ -2,8 +2,8 @@ defmodule Lookout.Console.Report do
   @moduledoc false
   # Writes batches of changes and notices in the chosen format.
 
-  alias Lookout.Console.{Arguments, Json, Lines, Output, Printer}
   alias Lookout.Event
+  alias Lookout.Console.{Arguments, Json, Lines, Output, Printer}
 
   @doc "Writes the changes of one batch to standard output, with one call."
   @spec events(Printer.t(), Arguments.t(), pos_integer, [Event.t()]) :: Printer.t()

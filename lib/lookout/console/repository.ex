@@ -4,7 +4,7 @@ defmodule Lookout.Console.Repository do
 
   @doc "Whether `.git` exists in the path or in a directory above it. A relative path is relative to the working directory."
   @spec inside?(Path.t()) :: boolean
-  def inside?(path), do: path |> Lookout.Options.path!() |> below?()
+  def inside?(path), do: path |> Lookout.Watcher.Options.path!() |> below?()
 
   defp below?("/"), do: repository?("/")
   defp below?(path), do: repository?(path) or below?(Path.dirname(path))

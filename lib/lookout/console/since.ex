@@ -3,8 +3,8 @@ defmodule Lookout.Console.Since do
   # `mix lookout --since CURSOR`: prints what has changed since the last time, and ends. The cursor is committed after
   # standard output has taken all changes before it, so an invocation that ends earlier prints them again.
 
-  alias Lookout.Console.{Arguments, Output, Printer, Report, Stats}
   alias Lookout.Error
+  alias Lookout.Console.{Arguments, Output, Printer, Report, Stats}
 
   # The exit status for a closed standard output, as a shell reports it: 128 + SIGPIPE.
   @closed 141

@@ -2,7 +2,8 @@ defmodule Lookout.Console.Status do
   @moduledoc false
   # Formats the status of a run (`t:Lookout.Runner.status/0`) as text and as an exit status. Pure.
 
-  alias Lookout.{Error, Runner, Signals}
+  alias Lookout.{Error, Runner}
+  alias Lookout.Support.Signals
 
   @spec words(Runner.status()) :: binary
   def words({:signal, name}), do: "the command was ended by SIG#{name |> to_string() |> String.upcase()}"

@@ -2,7 +2,8 @@ defmodule Lookout.Doctor.Trials do
   @moduledoc false
   # Checks that can only be made by trying. Each starts `lookout_port`.
 
-  alias Lookout.{Bridge, Command, Error, Protocol}
+  alias Lookout.{Command, Error}
+  alias Lookout.Port.{Bridge, Protocol}
 
   # Milliseconds.
   @hello 10_000

@@ -2,7 +2,7 @@ defmodule Lookout.FileSystem.Fallback do
   @moduledoc false
   # Uses the package file_system in place of Lookout, on an operating system on which Lookout does not work.
 
-  alias Lookout.Platform
+  alias Lookout.Support.Platform
 
   @compile {:no_warn_undefined, FileSystem}
 

@@ -2,7 +2,8 @@ defmodule Lookout.FileSystem.Options do
   @moduledoc false
   # Converts the options of file_system to those of a watcher.
 
-  alias Lookout.{Options, Paths}
+  alias Lookout.Support.Paths
+  alias Lookout.Watcher.Options
 
   # Options of other backends of file_system, which have no equivalent here.
   @without_effect [:latency, :no_defer, :watch_root]

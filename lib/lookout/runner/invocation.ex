@@ -4,7 +4,7 @@ defmodule Lookout.Runner.Invocation do
   # `:paths`). Pure.
 
   alias Lookout.Runner.Changes
-  alias Lookout.Sealed
+  alias Lookout.Support.Sealed
 
   # MAX_ARG_STRLEN of Linux (execve(2)): the most bytes of one argument, or of one variable with its name, including the
   # NUL at its end.

@@ -1,10 +1,12 @@
 defmodule Lookout.Runner.Options do
   @moduledoc false
   # Checks the options of a runner, in the calling process. The options of its own watcher are checked by
-  # `Lookout.Options`, those of the command by `Lookout.Command.Options`.
+  # `Lookout.Watcher.Options`, those of the command by `Lookout.Command.Options`.
 
-  alias Lookout.{Command, Error, Limits, Sealed, Signals}
+  alias Lookout.{Command, Error}
+  alias Lookout.Port.Tuning
   alias Lookout.Runner.Invocation
+  alias Lookout.Support.{Sealed, Signals}
 
   @expected [
     watcher: "a watcher: its pid or its name",
@@ -28,7 +30,7 @@ defmodule Lookout.Runner.Options do
   @of_command ~w(cd env clear_env stdout stderr pty shell rlimits nice user group groups linger cgroup stop_signal)a
 
   @type t :: %__MODULE__{
-          watcher: {:named, GenServer.server()} | {:own, Lookout.Options.t()},
+          watcher: {:named, GenServer.server()} | {:own, Lookout.Watcher.Options.t()},
           task: {:command, Invocation.t()} | {:function, ([binary] -> term)},
           on_busy: Lookout.Runner.Schedule.on_busy(),
           signal: atom | 1..64,
@@ -41,7 +43,7 @@ defmodule Lookout.Runner.Options do
           notify: [pid | atom],
           grace: non_neg_integer,
           name: nil | GenServer.name(),
-          limits: Limits.t()
+          limits: Tuning.t()
         }
 
   @grace 5_000
@@ -66,7 +68,7 @@ defmodule Lookout.Runner.Options do
     notify: [],
     grace: @grace,
     name: nil,
-    limits: %Limits{}
+    limits: %Tuning{}
   ]
 
   @doc "Raises on invalid options. Returns an error for a command that cannot be started (an empty list, for example)."
@@ -133,7 +135,7 @@ defmodule Lookout.Runner.Options do
       bad!("what is to be watched? Expected :watcher (#{@expected[:watcher]}) or :dirs (a path or a list of paths)")
     end
 
-    {:own, of_watcher |> with_checkpoints() |> Lookout.Options.parse!()}
+    {:own, of_watcher |> with_checkpoints() |> Lookout.Watcher.Options.parse!()}
   end
 
   defp with_checkpoints(of_watcher) do
@@ -166,7 +168,7 @@ defmodule Lookout.Runner.Options do
   defp task(_own, _of_command), do: bad!("what is to be run? Expected :command or :run")
 
   # A relative :cd is resolved now: the working directory of the VM may be another one at a later run.
-  defp absolute(of_command), do: Keyword.update!(of_command, :cd, &Lookout.Options.path!/1)
+  defp absolute(of_command), do: Keyword.update!(of_command, :cd, &Lookout.Watcher.Options.path!/1)
 
   defp check_paths!(:args, command, of_command) do
     if of_command[:shell] || not Invocation.placeholder?(command) do

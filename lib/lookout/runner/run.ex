@@ -9,8 +9,9 @@ defmodule Lookout.Runner.Run do
   #     {:run, pid, {:failed, error}} if the command could not be started
   # If the function of :run fails, the process exits with its reason.
 
-  alias Lookout.{Command, Error, LogMetadata}
+  alias Lookout.{Command, Error}
   alias Lookout.Runner.{Changes, Invocation, Options, Text}
+  alias Lookout.Support.LogMetadata
 
   # What the runner knows of the current run.
   defstruct [

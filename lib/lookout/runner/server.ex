@@ -5,10 +5,11 @@ defmodule Lookout.Runner.Server do
   # signal or a resize (up to 5 s each), for a commit of a cursor, and when it terminates.
 
   use GenServer
-  use Lookout.Discreet
+  use Lookout.Support.Discreet
 
-  alias Lookout.{Client, Command, Error, LogMetadata, Signals, Start, Timers, Watcher}
+  alias Lookout.{Command, Error, Watcher}
   alias Lookout.Runner.{Changes, Coverage, Loop, Options, Run, Schedule, Shutdown}
+  alias Lookout.Support.{LogMetadata, SafeCall, Signals, StartHandshake, Timers}
 
   # Milliseconds that the process of a run may still take to write output after its command has ended.
   @stuck 1_000
@@ -44,7 +45,7 @@ defmodule Lookout.Runner.Server do
   ]
 
   @spec start_link(Options.t()) :: {:ok, pid} | {:error, Error.t() | {:already_started, pid}}
-  def start_link(%Options{} = options), do: Start.start_link(__MODULE__, options)
+  def start_link(%Options{} = options), do: StartHandshake.start_link(__MODULE__, options)
 
   ## Start
 
@@ -52,7 +53,7 @@ defmodule Lookout.Runner.Server do
   def init({%Options{} = options, parent}) do
     Process.flag(:trap_exit, true)
     LogMetadata.put(:runner, options.name)
-    state = %__MODULE__{options: options, start: Start.new(parent), schedule: Schedule.new(options.on_busy)}
+    state = %__MODULE__{options: options, start: StartHandshake.new(parent), schedule: Schedule.new(options.on_busy)}
     {:ok, state, {:continue, :watch}}
   end
 
@@ -60,16 +61,16 @@ defmodule Lookout.Runner.Server do
   def handle_continue(:watch, state) do
     case watch(state.options.watcher) do
       {:ok, watcher} -> {:noreply, first(%{state | watcher: watcher, watcher_ref: Process.monitor(watcher)})}
-      {:error, error} -> Start.next(%{state | start: Start.failed(state.start, error)})
+      {:error, error} -> StartHandshake.next(%{state | start: StartHandshake.failed(state.start, error)})
     end
   end
 
   # A watcher of another node only accepts subscriptions with a count of batches.
   defp watch({:named, watcher}) do
-    Lookout.subscribe(watcher, active: if(Client.remote?(watcher), do: @remote_batches, else: true))
+    Lookout.subscribe(watcher, active: if(SafeCall.remote?(watcher), do: @remote_batches, else: true))
   end
 
-  defp watch({:own, options}), do: Watcher.start_link(%{options | subscribe: [{self(), :all}]})
+  defp watch({:own, options}), do: Watcher.Server.start_link(%{options | subscribe: [{self(), :all}]})
 
   defp first(%{options: %{run_at_start: true}} = state), do: demand(state)
   defp first(state), do: state
@@ -82,10 +83,11 @@ defmodule Lookout.Runner.Server do
 
   # handle_continue/2 runs before any call, so at this point the watcher is running or the start has failed.
   @impl true
-  def handle_call(:await_start, from, state), do: Start.next(%{state | start: Start.asked(state.start, from, true)})
+  def handle_call(:await_start, from, state),
+    do: StartHandshake.next(%{state | start: StartHandshake.asked(state.start, from, true)})
 
   def handle_call({:until, deadline, request}, from, state) do
-    if Client.left(deadline) == 0, do: {:reply, {:error, :timeout}, state}, else: handle_call(request, from, state)
+    if SafeCall.left(deadline) == 0, do: {:reply, {:error, :timeout}, state}, else: handle_call(request, from, state)
   end
 
   def handle_call(:run, _from, state), do: {:reply, :ok, demand(state)}
@@ -145,7 +147,7 @@ defmodule Lookout.Runner.Server do
   end
 
   defp heard({:events, _seq, events}, state) do
-    if node(state.watcher) != node(), do: Watcher.ask(state.watcher, 1)
+    if node(state.watcher) != node(), do: Watcher.Server.ask(state.watcher, 1)
     state = %{state | changes: Changes.add(state.changes, events), coverage: Coverage.changed(state.coverage)}
     changed(%{state | outside: state.outside or outside?(state)})
   end
@@ -387,7 +389,7 @@ defmodule Lookout.Runner.Server do
 
   defp end_watcher(%{options: %{watcher: {:own, options}}, watcher: watcher} = state) do
     if options.cursor && place(state) == :ended && not state.coverage.current, do: Shutdown.commit(watcher)
-    Client.stop(watcher, :infinity)
+    SafeCall.stop(watcher, :infinity)
   end
 
   defp now, do: System.monotonic_time(:millisecond)

@@ -3,7 +3,8 @@ defmodule Lookout.Runner.Shutdown do
   # Ends the current run when the runner terminates: the process of a function, or a command with its whole tree. The
   # runner, which traps exits, calls it and blocks. Also stops the command of a restart, in a separate process.
 
-  alias Lookout.{Command, LogMetadata}
+  alias Lookout.Command
+  alias Lookout.Support.LogMetadata
 
   @doc "Stops a command, in a process linked to the caller. Logs a warning if some process of the command cannot be ended."
   @spec start_stopper(pid, non_neg_integer, binary) :: pid

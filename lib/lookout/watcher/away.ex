@@ -7,8 +7,9 @@ defmodule Lookout.Watcher.Away do
   # death of a program.
 
   import Lookout.Watcher.State, only: [deliver: 2, label: 1, push: 2]
-  alias Lookout.{Delivery, Error, Program}
-  alias Lookout.Watcher.State
+  alias Lookout.Error
+  alias Lookout.Port.Program
+  alias Lookout.Watcher.{Delivery, State}
 
   # Why a node cannot be reached that may be reached later.
   @transient [:nodedown, :noproc, :port_hung, :shutdown, :eagain]

@@ -3,8 +3,10 @@ defmodule Lookout.Watcher.Checkpoints do
   # Checkpoints and commits of a watcher with the option `:cursor`, and where its start goes on.
 
   import Lookout.Watcher.State, only: [label: 1, push: 2, request: 4]
-  alias Lookout.{Delivery, Error, Program, Protocol, Timers}
-  alias Lookout.Watcher.{Cursor, State}
+  alias Lookout.Error
+  alias Lookout.Port.{Program, Protocol}
+  alias Lookout.Support.Timers
+  alias Lookout.Watcher.{Cursor, Delivery, State}
 
   @doc "Opens the directory of cursors, before the first watch request."
   @spec open(State.t()) :: {:ok, State.t()} | {:error, Error.t()}

@@ -3,11 +3,13 @@ defmodule Lookout.Watcher.Replies do
   # Handles the replies of `lookout_port`, by the kind of request.
 
   import Lookout.Watcher.State, only: [deliver: 2, label: 1, push: 2, request: 4]
-  alias Lookout.{Delivery, Error, Program, Sealed}
-  alias Lookout.Watcher.{Checkpoints, Life, Recent, Session, State}
+  alias Lookout.Error
+  alias Lookout.Port.Program
+  alias Lookout.Support.Sealed
+  alias Lookout.Watcher.{Checkpoints, Delivery, Lifecycle, RecentBatches, Session, State}
 
   @doc "Handles a reply, or the reply that ends a listing."
-  @spec reply(State.t(), term, Lookout.Protocol.reply()) :: Life.result()
+  @spec reply(State.t(), term, Lookout.Port.Protocol.reply()) :: Lifecycle.result()
   def reply(%State{} = state, id, result) do
     case Program.answered(state.program, id) do
       {:ok, kind, program} -> answer(kind, result, id, %{state | program: program})
@@ -16,7 +18,7 @@ defmodule Lookout.Watcher.Replies do
   end
 
   @doc "Passes a chunk of a listing to its caller."
-  @spec entries(State.t(), term, [tuple]) :: Life.result()
+  @spec entries(State.t(), term, [tuple]) :: Lifecycle.result()
   def entries(%State{} = state, id, entries) do
     case Program.answering(state.program, id) do
       {:ok, {:list, ref}, program} ->
@@ -32,7 +34,7 @@ defmodule Lookout.Watcher.Replies do
   end
 
   @doc "A request has timed out: replies `:timeout` to its caller. An add that was already sent is undone when `lookout_port` replies to it."
-  @spec expired(State.t(), Lookout.Protocol.id(), Lookout.Requests.kind()) :: State.t()
+  @spec expired(State.t(), Lookout.Port.Protocol.id(), Lookout.Port.Requests.kind()) :: State.t()
   def expired(%State{} = state, id, {kind, dir, from}) when kind in [:add, :remove] do
     GenServer.reply(from, {:error, :timeout})
     %{state | program: Program.forget(state.program, id, {kind, dir, nil})}
@@ -56,15 +58,15 @@ defmodule Lookout.Watcher.Replies do
     {:noreply, state}
   end
 
-  defp answer(:watch, :ok, _id, state), do: {:noreply, Life.watched(state)}
+  defp answer(:watch, :ok, _id, state), do: {:noreply, Lifecycle.watched(state)}
 
   # The number of the last batch of the snapshot, from which `lookout_port` goes on.
   defp answer(:watch, {:ok, seq}, _id, %{cursor: %{}} = state) when is_integer(seq) do
-    {:noreply, Life.watched(Checkpoints.started(%{state | seq: seq, recent: Recent.new(seq)}))}
+    {:noreply, Lifecycle.watched(Checkpoints.started(%{state | seq: seq, recent: RecentBatches.new(seq)}))}
   end
 
   defp answer(:watch, {:error, error}, _id, state) do
-    if state.was_live, do: Life.unwatchable(state, error), else: Life.refused(state, error)
+    if state.was_live, do: Lifecycle.unwatchable(state, error), else: Lifecycle.refused(state, error)
   end
 
   defp answer({:checkpoint, cursor, from}, {:ok, seq}, _id, %{seq: last, seq_base: base} = state)
@@ -130,7 +132,7 @@ defmodule Lookout.Watcher.Replies do
   defp answer(kind, _result, _id, state) when kind in [:ping, :forgotten], do: {:noreply, state}
 
   defp answer(_kind, result, _id, state) do
-    Life.broken(state, :port_garbled, "answered a request with #{Sealed.describe(result)}")
+    Lifecycle.broken(state, :port_garbled, "answered a request with #{Sealed.describe(result)}")
   end
 
   defp info(state) do

@@ -3,8 +3,8 @@ defmodule Lookout.Watcher.Session do
   # A watcher with a `lookout_port` on another node (option `:node`): a session that begins, or is resumed.
 
   import Lookout.Watcher.State, only: [request: 4]
-  alias Lookout.{Delivery, Program}
-  alias Lookout.Watcher.{Away, Life, Recent, State}
+  alias Lookout.Port.Program
+  alias Lookout.Watcher.{Away, Delivery, Lifecycle, RecentBatches, State}
 
   @doc "The node has said hello: a session without a name is a new one, whose watches are to be set up."
   @spec greeted(State.t()) :: State.t()
@@ -13,10 +13,10 @@ defmodule Lookout.Watcher.Session do
   def greeted(state), do: state
 
   @doc "A session with a name is opened."
-  @spec joined(State.t(), {:new, non_neg_integer} | {:resumed, non_neg_integer, non_neg_integer}) :: Life.result()
+  @spec joined(State.t(), {:new, non_neg_integer} | {:resumed, non_neg_integer, non_neg_integer}) :: Lifecycle.result()
   def joined(%State{} = state, {:new, epoch}) do
     base = max(epoch, state.seq)
-    state = %{state | recent: Recent.new(base)}
+    state = %{state | recent: RecentBatches.new(base)}
     state = %{state | epoch: epoch, seq: base, seq_base: base, replays: false, setting_up: true}
     {:noreply, renew(%{state | program: Program.joined(state.program)})}
   end
@@ -26,10 +26,10 @@ defmodule Lookout.Watcher.Session do
     last = epoch + batch
 
     if state.was_live and last != Away.last(state) do
-      Life.broken(state, :port_garbled, "resumed the session after batch #{last}, not after #{Away.last(state)}")
+      Lifecycle.broken(state, :port_garbled, "resumed the session after batch #{last}, not after #{Away.last(state)}")
     else
       {seq, base} = if state.was_live, do: {state.seq, state.seq_base}, else: {last, epoch}
-      state = if state.was_live, do: state, else: %{state | recent: Recent.new(last)}
+      state = if state.was_live, do: state, else: %{state | recent: RecentBatches.new(last)}
       program = Program.first(Program.joined(state.program), :roots, &{:info, &1})
       {:noreply, %{state | epoch: epoch, seq: seq, seq_base: base, replays: true, program: program}}
     end
@@ -37,9 +37,9 @@ defmodule Lookout.Watcher.Session do
 
   # A subscriber that has a listing, or dealt with batches, of an earlier session has missed changes.
   defp renew(%{was_live: true} = state),
-    do: Life.watch(%{state | successor: true, program: Program.replaced(state.program)})
+    do: Lifecycle.watch(%{state | successor: true, program: Program.replaced(state.program)})
 
-  defp renew(state), do: Life.watch(%{state | successor: state.options.position != nil})
+  defp renew(state), do: Lifecycle.watch(%{state | successor: state.options.position != nil})
 
   @doc """
   The node has replied which paths the resumed session watches. What was asked for when the connection was lost may have been carried
@@ -61,7 +61,7 @@ defmodule Lookout.Watcher.Session do
 
   defp resume(state) do
     {credit, delivery} = Delivery.first_credit(state.delivery)
-    state = Life.live(%{state | replays: false, delivery: delivery})
+    state = Lifecycle.live(%{state | replays: false, delivery: delivery})
     %{state | program: Program.credit(state.program, credit)}
   end
 end

@@ -3,12 +3,13 @@ defmodule Lookout.Watcher.State do
   # The state of the GenServer of a watcher, and what its modules share: delivery, requests to `lookout_port`, and the
   # name for the log.
 
-  alias Lookout.{Delivery, Options, Program, Start, Timers}
-  alias Lookout.Watcher.{Cursor, Recent}
+  alias Lookout.Port.Program
+  alias Lookout.Support.{StartHandshake, Timers}
+  alias Lookout.Watcher.{Cursor, Delivery, Options, RecentBatches}
 
   @type t :: %__MODULE__{
           options: Options.t(),
-          start: Start.t(),
+          start: StartHandshake.t(),
           program: Program.t(),
           delivery: Delivery.t(),
           dirs: [binary],
@@ -22,7 +23,7 @@ defmodule Lookout.Watcher.State do
           epoch: non_neg_integer,
           replays: boolean,
           setting_up: boolean,
-          recent: Recent.t(),
+          recent: RecentBatches.t(),
           cursor: nil | Cursor.t(),
           cursor_timers: Timers.t()
         }
@@ -57,7 +58,7 @@ defmodule Lookout.Watcher.State do
     # whether the watches of a new session with a name are not live yet: it is not to be resumed
     setting_up: false,
     # the last batches, for subscribers that continue
-    recent: Recent.new(),
+    recent: RecentBatches.new(),
     # with the option :cursor, once the start has begun; and the timer of the next automatic checkpoint
     cursor: nil,
     cursor_timers: Timers.new(:cursor)
@@ -67,7 +68,7 @@ defmodule Lookout.Watcher.State do
   def new(%Options{} = options, parent) do
     %__MODULE__{
       options: options,
-      start: Start.new(parent),
+      start: StartHandshake.new(parent),
       program: Program.new(options.limits, :watch, options.node, Options.session(options)),
       delivery: Delivery.new(options),
       dirs: options.dirs
@@ -75,7 +76,7 @@ defmodule Lookout.Watcher.State do
   end
 
   @doc "Queues an item and delivers what can be delivered."
-  @spec push(t, Lookout.Flow.item()) :: t
+  @spec push(t, Lookout.Watcher.SubscriberQueue.item()) :: t
   def push(%__MODULE__{} = state, item), do: deliver(state, Delivery.push(state.delivery, item))
 
   @doc "Records a notice that stays valid until another one revokes it."
@@ -104,7 +105,7 @@ defmodule Lookout.Watcher.State do
   end
 
   @doc "Sends a request to `lookout_port`; `kind` selects how its reply is handled."
-  @spec request(t, Lookout.Requests.kind(), timeout, (Lookout.Protocol.id() -> tuple)) :: t
+  @spec request(t, Lookout.Port.Requests.kind(), timeout, (Lookout.Port.Protocol.id() -> tuple)) :: t
   def request(%__MODULE__{} = state, kind, timeout, build) do
     {_id, program} = Program.request(state.program, kind, timeout, build)
     %{state | program: program}

@@ -27,7 +27,7 @@ defmodule Mix.Tasks.Compile.LookoutNative do
 
   use Mix.Task.Compiler
 
-  alias Lookout.Platform
+  alias Lookout.Support.Platform
 
   @manifest "compile.lookout_native"
   @program "lookout_port"

@@ -1,13 +1,13 @@
 defmodule Lookout.Command.FlowTest do
   use ExUnit.Case, async: true
 
-  alias Lookout.Command.Flow
+  alias Lookout.Command.OutputQueue
 
   defp flow(want, items \\ []) do
-    Enum.reduce(items, Flow.new(100, 3, want), &Flow.push(&2, &1))
+    Enum.reduce(items, OutputQueue.new(100, 3, want), &OutputQueue.push(&2, &1))
   end
 
-  defp advance(flow, mailbox \\ 0), do: Flow.advance(flow, fn -> mailbox end)
+  defp advance(flow, mailbox \\ 0), do: OutputQueue.advance(flow, fn -> mailbox end)
 
   test "items come in their order, the exit last" do
     items = [{:stdout, "a"}, {:stderr, "b"}, {:exit, 0}]
@@ -30,20 +30,20 @@ defmodule Lookout.Command.FlowTest do
              advance(flow({:bytes, 3}, [{:stdout, "ab"}, {:stderr, "cdef"}, {:exit, 0}]))
 
     assert {[], :ok, flow} = advance(flow)
-    {:ok, flow} = Flow.ask(flow, 2)
+    {:ok, flow} = OutputQueue.ask(flow, 2)
     assert {[{:stderr, "de"}], :ok, flow} = advance(flow)
-    {:ok, flow} = Flow.ask(flow, 9)
+    {:ok, flow} = OutputQueue.ask(flow, 9)
     assert {[{:stderr, "f"}, {:exit, 0}], :ok, _flow} = advance(flow)
   end
 
   test "once is one piece, whatever its size" do
     assert {[{:stdout, "abc"}], :ok, flow} = advance(flow({:messages, 1}, [{:stdout, "abc"}, {:stdout, "d"}]))
-    {:ok, flow} = Flow.ask(flow, :once)
+    {:ok, flow} = OutputQueue.ask(flow, :once)
     assert {[{:stdout, "d"}], :ok, _flow} = advance(flow)
   end
 
   test "an owner that gets everything cannot ask" do
-    assert Flow.ask(flow(:all), 1) == {:error, :active}
+    assert OutputQueue.ask(flow(:all), 1) == {:error, :active}
   end
 
   test "the exit alone needs no asking" do
@@ -51,15 +51,15 @@ defmodule Lookout.Command.FlowTest do
   end
 
   test "when it is to end, what finds no room is dropped" do
-    flow = {:bytes, 1} |> flow([{:stdout, "abc"}, {:exit, 0}]) |> Flow.drop()
+    flow = {:bytes, 1} |> flow([{:stdout, "abc"}, {:exit, 0}]) |> OutputQueue.drop()
     assert {[{:stdout, "a"}, {:exit, 0}], :ok, _flow} = advance(flow)
   end
 
   test "P3: credit comes back with what was handed out, from half a window on" do
     assert {_items, :ok, flow} = advance(flow(:all, [{:stdout, String.duplicate("x", 49)}, {:stderr, "y"}]))
-    assert {[], flow} = Flow.more_credit(flow)
-    assert {_items, :ok, flow} = advance(Flow.push(flow, {:stdout, "z"}))
-    assert {[stdout: 50], flow} = Flow.more_credit(flow)
-    assert {[], _flow} = Flow.more_credit(flow)
+    assert {[], flow} = OutputQueue.more_credit(flow)
+    assert {_items, :ok, flow} = advance(OutputQueue.push(flow, {:stdout, "z"}))
+    assert {[stdout: 50], flow} = OutputQueue.more_credit(flow)
+    assert {[], _flow} = OutputQueue.more_credit(flow)
   end
 end

@@ -1,7 +1,7 @@
 defmodule Lookout.Command.InputTest do
   use ExUnit.Case, async: true
 
-  alias Lookout.Command.Input
+  alias Lookout.Command.StdinQueue
 
   @window 262_144
   @chunk 65_536
@@ -9,61 +9,61 @@ defmodule Lookout.Command.InputTest do
   defp sent(actions), do: for({:send, bytes} <- actions, do: byte_size(bytes))
 
   test "a write is sent in chunks and done when the last one is on its way" do
-    {:ok, actions, input} = Input.write(Input.new(:open), :writer, String.duplicate("x", @chunk + 1))
+    {:ok, actions, input} = StdinQueue.write(StdinQueue.new(:open), :writer, String.duplicate("x", @chunk + 1))
     assert sent(actions) == [@chunk, 1]
     assert List.last(actions) == {:done, :writer}
-    refute Input.waiting?(input, :writer)
+    refute StdinQueue.waiting?(input, :writer)
   end
 
   test "P3: no more than a window is on its way, and the rest follows as it is taken" do
-    {:ok, actions, input} = Input.write(Input.new(:open), :writer, String.duplicate("x", @window + 10))
+    {:ok, actions, input} = StdinQueue.write(StdinQueue.new(:open), :writer, String.duplicate("x", @window + 10))
     assert Enum.sum(sent(actions)) == @window
-    assert Input.waiting?(input, :writer)
-    {:ok, actions, input} = Input.taken(input, 4)
+    assert StdinQueue.waiting?(input, :writer)
+    {:ok, actions, input} = StdinQueue.taken(input, 4)
     assert actions == [{:send, "xxxx"}]
-    {:ok, actions, _input} = Input.taken(input, @window)
+    {:ok, actions, _input} = StdinQueue.taken(input, @window)
     assert actions == [{:send, "xxxxxx"}, {:done, :writer}]
   end
 
   test "the end goes behind what waits, and nothing behind the end" do
-    {:ok, _actions, input} = Input.write(Input.new(:open), :writer, String.duplicate("x", @window + 1))
-    {:ok, [], input} = Input.close(input, :closer)
-    assert Input.write(input, :late, "y") == {:error, :closed}
-    {:ok, actions, input} = Input.taken(input, 1)
+    {:ok, _actions, input} = StdinQueue.write(StdinQueue.new(:open), :writer, String.duplicate("x", @window + 1))
+    {:ok, [], input} = StdinQueue.close(input, :closer)
+    assert StdinQueue.write(input, :late, "y") == {:error, :closed}
+    {:ok, actions, input} = StdinQueue.taken(input, 1)
     assert actions == [{:send, "x"}, {:done, :writer}, {:close, :closer}]
-    assert {:ok, [{:done, :again}], _input} = Input.close(input, :again)
+    assert {:ok, [{:done, :again}], _input} = StdinQueue.close(input, :again)
   end
 
   test "a command without input is closed from the start" do
-    assert Input.write(Input.new(:closed), :writer, "x") == {:error, :closed}
+    assert StdinQueue.write(StdinQueue.new(:closed), :writer, "x") == {:error, :closed}
   end
 
   test "a write that nobody waits for any more is dropped, and the end behind it goes on" do
-    {:ok, _actions, input} = Input.write(Input.new(:open), :writer, String.duplicate("x", @window + 1))
-    {:ok, [], input} = Input.close(input, :closer)
-    assert {:ok, [{:close, :closer}], _input} = Input.withdraw(input, :writer)
+    {:ok, _actions, input} = StdinQueue.write(StdinQueue.new(:open), :writer, String.duplicate("x", @window + 1))
+    {:ok, [], input} = StdinQueue.close(input, :closer)
+    assert {:ok, [{:close, :closer}], _input} = StdinQueue.withdraw(input, :writer)
   end
 
   test "the progress of a write is what of it was sent and taken, whatever was sent before it" do
-    {:ok, _actions, input} = Input.write(Input.new(:open), :first, "abc")
-    {:ok, _actions, input} = Input.write(input, :second, String.duplicate("x", @window))
-    {:ok, [], input} = Input.write(input, :third, "yz")
-    assert Input.progress(input, :second) == %{size: @window, taken: 0, on_its_way: @window - 3}
-    assert Input.progress(input, :third) == %{size: 2, taken: 0, on_its_way: 0}
-    {:ok, [{:send, "x"}], input} = Input.taken(input, 1)
-    assert Input.progress(input, :second) == %{size: @window, taken: 0, on_its_way: @window - 2}
+    {:ok, _actions, input} = StdinQueue.write(StdinQueue.new(:open), :first, "abc")
+    {:ok, _actions, input} = StdinQueue.write(input, :second, String.duplicate("x", @window))
+    {:ok, [], input} = StdinQueue.write(input, :third, "yz")
+    assert StdinQueue.progress(input, :second) == %{size: @window, taken: 0, on_its_way: @window - 3}
+    assert StdinQueue.progress(input, :third) == %{size: 2, taken: 0, on_its_way: 0}
+    {:ok, [{:send, "x"}], input} = StdinQueue.taken(input, 1)
+    assert StdinQueue.progress(input, :second) == %{size: @window, taken: 0, on_its_way: @window - 2}
   end
 
   test "of a write that is longer than what may be on its way the beginning is taken first" do
-    {:ok, _actions, input} = Input.write(Input.new(:open), :writer, String.duplicate("x", 2 * @window))
-    {:ok, _actions, input} = Input.taken(input, 10)
-    assert Input.progress(input, :writer) == %{size: 2 * @window, taken: 10, on_its_way: @window}
+    {:ok, _actions, input} = StdinQueue.write(StdinQueue.new(:open), :writer, String.duplicate("x", 2 * @window))
+    {:ok, _actions, input} = StdinQueue.taken(input, 10)
+    assert StdinQueue.progress(input, :writer) == %{size: 2 * @window, taken: 10, on_its_way: @window}
   end
 
   test "when the command reads no more, all who wait are told" do
-    {:ok, _actions, input} = Input.write(Input.new(:open), :writer, String.duplicate("x", @window + 1))
-    {:ok, [], input} = Input.close(input, :closer)
-    assert {[:writer, :closer], input} = Input.broken(input)
-    assert Input.write(input, :late, "y") == {:error, :epipe}
+    {:ok, _actions, input} = StdinQueue.write(StdinQueue.new(:open), :writer, String.duplicate("x", @window + 1))
+    {:ok, [], input} = StdinQueue.close(input, :closer)
+    assert {[:writer, :closer], input} = StdinQueue.broken(input)
+    assert StdinQueue.write(input, :late, "y") == {:error, :epipe}
   end
 end

@@ -1,8 +1,8 @@
 defmodule Lookout.Command.OptionsTest do
   use ExUnit.Case, async: true
 
-  alias Lookout.Command.Options
   alias Lookout.Error
+  alias Lookout.Command.Options
 
   defp parse!(command, options \\ []) do
     {:ok, options} = Options.parse(:start_link, command, options)

@@ -1,8 +1,8 @@
 defmodule Lookout.Console.JsonTest do
   use ExUnit.Case, async: true
 
-  alias Lookout.Console.Json
   alias Lookout.Event
+  alias Lookout.Console.Json
 
   defp event(path, fields \\ []) do
     IO.iodata_to_binary(Json.event(struct!(%Event{change: :created, type: :file, path: path}, fields), 7))

@@ -1,8 +1,8 @@
 defmodule Lookout.Console.LinesTest do
   use ExUnit.Case, async: true
 
-  alias Lookout.Console.Lines
   alias Lookout.Event
+  alias Lookout.Console.Lines
 
   defp line(change, path, fields \\ []) do
     Lines.line(struct!(%Event{change: change, type: :file, path: path}, fields), "/srv/in/")

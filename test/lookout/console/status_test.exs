@@ -1,8 +1,8 @@
 defmodule Lookout.Console.StatusTest do
   use ExUnit.Case, async: true
 
-  alias Lookout.Console.Status
   alias Lookout.Error
+  alias Lookout.Console.Status
 
   @error %Error{reason: :port_exited, operation: :run, detail: "the program ended"}
 

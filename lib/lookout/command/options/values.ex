@@ -2,7 +2,7 @@ defmodule Lookout.Command.Options.Values do
   @moduledoc false
   # Checks the values of the options of a command, one by one.
 
-  alias Lookout.{Paths, Sealed, Signals}
+  alias Lookout.Support.{Paths, Sealed, Signals}
 
   @levels [:emergency, :alert, :critical, :error, :warning, :notice, :info, :debug]
 
@@ -48,7 +48,7 @@ defmodule Lookout.Command.Options.Values do
     do: {:ok, value}
 
   def check(key, sealed) when key in [:env, :input] and is_function(sealed, 0), do: check(key, Sealed.open(sealed))
-  def check(:node, node), do: Lookout.Options.Values.node(node)
+  def check(:node, node), do: Lookout.Watcher.Options.Values.node(node)
   def check(:env, env) when (is_map(env) and not is_struct(env)) or is_list(env), do: env(Enum.to_list(env), [])
   def check(:cd, path), do: Paths.expand(path)
   def check(:stdin, value) when value in [:null, :pipe], do: {:ok, value}

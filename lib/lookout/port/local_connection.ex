@@ -1,0 +1,94 @@
+defmodule Lookout.Port.LocalConnection do
+  @moduledoc false
+  # A `lookout_port` that is a port program of this VM.
+
+  @behaviour Lookout.Port.Connection
+
+  alias Lookout.Error
+  alias Lookout.Port.{Connection, Protocol}
+
+  @impl true
+  def open(path) do
+    options = [:binary, {:packet, 4}, :exit_status, :hide, args: []]
+    port = Port.open({:spawn_executable, path}, options)
+    {:ok, %Connection{transport: __MODULE__, port: port, os_pid: os_pid(port)}}
+  catch
+    # `catch` instead of `rescue`: `rescue` turns :system_limit and :badarg into exceptions that do not hold the reason.
+    :error, reason -> {:error, not_opened(reason, path)}
+  end
+
+  @impl true
+  def encode(request), do: Protocol.encode(request)
+
+  @impl true
+  def command(%Connection{port: port}, frame) do
+    Port.command(port, frame, [:nosuspend])
+  rescue
+    # The port is closed: its exit message is already in the mailbox. The frame is lost.
+    ArgumentError -> true
+  end
+
+  @impl true
+  def part(bridge, ping_id, patience) do
+    command(bridge, encode({:ping, ping_id}))
+    deadline = System.monotonic_time(:millisecond) + patience
+    open? = Port.info(bridge.port) != nil
+
+    if open? and not Connection.await(bridge, deadline, &match?({:reply, ^ping_id, _}, &1)),
+      do: kill(bridge),
+      else: close(bridge)
+  end
+
+  @impl true
+  def close(%Connection{port: port}) do
+    Process.unlink(port)
+
+    try do
+      Port.close(port)
+    rescue
+      # The port was already closed.
+      ArgumentError -> true
+    end
+
+    Connection.forget(port)
+  end
+
+  @impl true
+  def leave(bridge), do: close(bridge)
+
+  # While the port is open and no exit status has arrived, the process id still belongs to `lookout_port`, except in the
+  # instant between its death and the message about it.
+  @impl true
+  def kill(%Connection{} = bridge) do
+    # `kill` is a builtin of the shell, so no other program has to be installed.
+    if bridge.os_pid && Port.info(bridge.port), do: :os.cmd(~c"kill -KILL #{bridge.os_pid}")
+    close(bridge)
+  end
+
+  defp os_pid(port) do
+    case Port.info(port, :os_pid) do
+      {:os_pid, os_pid} -> os_pid
+      # `lookout_port` has already exited; its exit status is on the way to the mailbox.
+      nil -> nil
+    end
+  end
+
+  defp not_opened(reason, path) do
+    %Error{reason: reason, operation: :open_port, path: path, detail: advice(reason)}
+  end
+
+  defp advice(:enoent) do
+    "the program lookout_port is not there; `mix compile` builds it " <>
+      "(in a project that depends on Lookout: `mix deps.compile lookout --force`)"
+  end
+
+  defp advice(:eacces) do
+    "the program lookout_port may not be executed; give it the right (chmod +x) or build it again with `mix compile`"
+  end
+
+  defp advice(reason) when reason in [:emfile, :enfile, :system_limit] do
+    "no more ports, files or processes are to be had; raise the limit (ulimit -n, or +Q of erl)"
+  end
+
+  defp advice(reason), do: "the program lookout_port could not be started: #{inspect(reason)}"
+end

@@ -1,0 +1,30 @@
+defmodule Lookout.Support.LogMetadata do
+  @moduledoc false
+  # Sets the logger metadata of the processes of Lookout. `Lookout.Telemetry` documents it.
+
+  @doc "Sets the metadata of the calling process."
+  @spec put(:watcher | :command | :runner | :stream, nil | GenServer.name(), map) :: :ok
+  def put(kind, name, more \\ %{}) do
+    named = if name, do: %{lookout_name: name}, else: %{}
+    :logger.set_process_metadata(%{lookout: kind} |> Map.merge(named) |> Map.merge(more))
+  end
+
+  @doc "Adds to the metadata of the calling process."
+  @spec add(map) :: :ok
+  def add(more), do: :logger.update_process_metadata(more)
+
+  @doc "Wraps a function for another process, so that it runs with the metadata of the calling process."
+  @spec inherited((() -> result)) :: (() -> result) when result: term
+  def inherited(fun) do
+    case :logger.get_process_metadata() do
+      :undefined ->
+        fun
+
+      metadata ->
+        fn ->
+          :logger.set_process_metadata(metadata)
+          fun.()
+        end
+    end
+  end
+end

@@ -1,0 +1,45 @@
+defmodule Lookout.Support.Timers do
+  @moduledoc false
+  # Named timers of one process. A timer fires as the message `{:timeout, ref, {owner, tag}}`.
+
+  @type t :: %__MODULE__{owner: atom, running: %{term => reference}}
+
+  @enforce_keys [:owner]
+  defstruct [:owner, running: %{}]
+
+  @doc "`owner` distinguishes several sets of timers in one process."
+  @spec new(atom) :: t
+  def new(owner), do: %__MODULE__{owner: owner}
+
+  @doc "Starts a timer, unless the timer with this tag is already running; `:infinity` starts none."
+  @spec start(t, term, timeout) :: t
+  def start(%__MODULE__{} = timers, _tag, :infinity), do: timers
+  def start(%__MODULE__{running: running} = timers, tag, _ms) when is_map_key(running, tag), do: timers
+
+  def start(%__MODULE__{running: running} = timers, tag, ms) do
+    %{timers | running: Map.put(running, tag, :erlang.start_timer(ms, self(), {timers.owner, tag}))}
+  end
+
+  @spec cancel(t, term) :: t
+  def cancel(%__MODULE__{running: running} = timers, tag) when is_map_key(running, tag) do
+    {ref, running} = Map.pop!(running, tag)
+    :erlang.cancel_timer(ref)
+    %{timers | running: running}
+  end
+
+  def cancel(%__MODULE__{} = timers, _tag), do: timers
+
+  @spec cancel_all(t) :: t
+  def cancel_all(%__MODULE__{running: running} = timers) do
+    Enum.reduce(Map.keys(running), timers, &cancel(&2, &1))
+  end
+
+  @doc "Records that a timer has fired; `:stale` if it was cancelled while its message was already in the mailbox."
+  @spec fired(t, term, reference) :: {:ok, t} | :stale
+  def fired(%__MODULE__{running: running} = timers, tag, ref) do
+    case running do
+      %{^tag => ^ref} -> {:ok, %{timers | running: Map.delete(running, tag)}}
+      _other -> :stale
+    end
+  end
+end

@@ -1,0 +1,360 @@
+defmodule Lookout.Watcher.Delivery do
+  @moduledoc false
+  # Performs what `Lookout.Watcher.SubscriberQueue` decides: reads the lengths of mailboxes, sends messages, monitors subscribers, runs
+  # timers, and replies to the callers of sync.
+  #
+  # Each operation costs O(log n) in the number of subscribers, plus the messages that it sends. A timer may also
+  # recheck each full mailbox.
+
+  alias Lookout.{Error, FileSystem, Telemetry}
+  alias Lookout.Support.Timers
+  alias Lookout.Watcher.{Options, SubscriberQueue}
+  require Telemetry
+
+  @type t :: %__MODULE__{
+          flow: SubscriberQueue.t(),
+          pass: nil | SubscriberQueue.pass(),
+          passed: non_neg_integer,
+          tag: Options.tag(),
+          name: nil | GenServer.name(),
+          look: {pos_integer, pos_integer},
+          pause: nil | pos_integer,
+          max_lag: timeout,
+          monitors: %{pid => reference},
+          syncs: %{SubscriberQueue.sync_id() => GenServer.from()},
+          timers: Timers.t()
+        }
+
+  @enforce_keys [:flow, :tag, :look, :max_lag]
+  defstruct [
+    :flow,
+    :tag,
+    :look,
+    :max_lag,
+    :name,
+    # the batches that may be sent without asking the flow, and how many were sent so that it has not counted yet
+    pass: nil,
+    passed: 0,
+    pause: nil,
+    monitors: %{},
+    syncs: %{},
+    timers: Timers.new(:delivery)
+  ]
+
+  @spec new(Options.t()) :: t
+  def new(%Options{limits: limits} = options) do
+    # What follows a batch that was dealt with, as what exists, is for the first subscriber.
+    waits? = options.initial or options.position != nil or options.cursor != nil
+    flow = SubscriberQueue.new(limits.window, limits.mailbox, waits?)
+
+    delivery = %__MODULE__{
+      flow: flow,
+      tag: options.tag,
+      name: options.name,
+      look: limits.look,
+      max_lag: options.max_lag
+    }
+
+    Enum.reduce(options.subscribe, delivery, fn {pid, want}, delivery -> attach(delivery, pid, want) end)
+  end
+
+  ## Subscribers
+
+  @doc "Adds a subscriber, or changes what a subscriber wants. First sends it `batches`, which it has missed."
+  @spec subscribe(t, pid, SubscriberQueue.want(), [{pos_integer, [Lookout.Event.t()]}]) ::
+          {:ok, t} | {:error, Error.t()}
+  def subscribe(delivery, pid, want, batches \\ [])
+
+  def subscribe(_delivery, pid, :all, _batches) when node(pid) != node() do
+    detail = "active: true is for processes of the watcher's node; subscribe with active: n and Lookout.ask/2"
+    {:error, %Error{reason: :remote, operation: :subscribe, detail: detail}}
+  end
+
+  def subscribe(%__MODULE__{} = delivery, pid, want, batches) do
+    for {seq, events} <- batches, do: tell(delivery, [pid], {:events, seq, events})
+    {:ok, attach(delivery, pid, want)}
+  end
+
+  defp attach(delivery, pid, want) do
+    delivery = counted(delivery)
+    {actions, flow} = SubscriberQueue.subscribe(delivery.flow, pid, want)
+    monitors = Map.put_new_lazy(delivery.monitors, pid, fn -> Process.monitor(pid) end)
+    %{delivery | flow: flow, monitors: monitors} |> perform(actions) |> pump()
+  end
+
+  @spec detach(t, pid) :: t
+  def detach(%__MODULE__{} = delivery, pid) do
+    case Map.pop(delivery.monitors, pid) do
+      {nil, _monitors} ->
+        delivery
+
+      {ref, monitors} ->
+        Process.demonitor(ref, [:flush])
+        delivery = counted(delivery)
+        pump(%{delivery | monitors: monitors, flow: SubscriberQueue.unsubscribe(delivery.flow, pid)})
+    end
+  end
+
+  @doc "Handles a `:DOWN` message with `ref`: removes the subscriber. `:stranger` if the monitor is not that of a subscriber."
+  @spec died(t, pid, reference) :: {:ok, t} | :stranger
+  def died(%__MODULE__{} = delivery, pid, ref) do
+    delivery = counted(delivery)
+
+    case Map.pop(delivery.monitors, pid) do
+      {^ref, monitors} ->
+        {:ok, pump(%{delivery | monitors: monitors, flow: SubscriberQueue.unsubscribe(delivery.flow, pid)})}
+
+      _other ->
+        :stranger
+    end
+  end
+
+  @spec subscriber?(t, pid) :: boolean
+  def subscriber?(%__MODULE__{monitors: monitors}, pid), do: is_map_key(monitors, pid)
+
+  @spec count(t) :: non_neg_integer
+  def count(%__MODULE__{monitors: monitors}), do: map_size(monitors)
+
+  @spec ask(t, pid, pos_integer) :: {:ok, t} | {:error, Error.t()}
+  def ask(%__MODULE__{} = delivery, pid, n) do
+    delivery = counted(delivery)
+
+    case SubscriberQueue.ask(delivery.flow, pid, n) do
+      {:ok, actions, flow} -> {:ok, %{delivery | flow: flow} |> perform(actions) |> pump()}
+      {:error, reason} -> {:error, %Error{reason: reason, operation: :ask, detail: why_not(reason)}}
+    end
+  end
+
+  defp why_not(:not_subscribed), do: "the caller is no subscriber; call Lookout.subscribe/2 first"
+  defp why_not(:active), do: "the caller subscribed with active: true and need not ask"
+
+  @doc "Sends the final message to all subscribers except those in `but`, at once and ahead of the queue."
+  @spec broadcast(t, term, [pid]) :: :ok
+  def broadcast(%__MODULE__{monitors: monitors} = delivery, message, but \\ []) do
+    tell(delivery, Map.keys(monitors) -- but, message)
+  end
+
+  @doc "Sends a message under the tag of the watcher. For the tags of `Lookout.FileSystem` it becomes zero or more messages."
+  @spec tell(t, [pid], term) :: :ok
+  def tell(%__MODULE__{tag: tag}, pids, message) do
+    for shaped <- shape(tag, message), pid <- pids, do: send(pid, {tag, self(), shaped})
+    :ok
+  end
+
+  defp shape(:lookout, message), do: [message]
+  defp shape(_file_event, message), do: FileSystem.Events.of(message)
+
+  ## Batches and notices
+
+  @doc """
+  Delivers a batch, and returns the credit to grant now. While all subscribers keep up, most batches are sent by a pass of the flow, which
+  costs nothing but the messages.
+  """
+  @spec batch(t, SubscriberQueue.item()) :: {non_neg_integer, t}
+  def batch(%__MODULE__{pass: {pids, left}} = delivery, item) when left > 0 do
+    tell(delivery, pids, item)
+    {0, emit(%{delivery | pass: {pids, left - 1}, passed: delivery.passed + 1}, item)}
+  end
+
+  def batch(delivery, item) do
+    {credit, delivery} = delivery |> push(item) |> more_credit()
+    {credit, %{delivery | pass: SubscriberQueue.pass(delivery.flow)}}
+  end
+
+  @doc "Queues an item and delivers what can be delivered."
+  @spec push(t, SubscriberQueue.item()) :: t
+  def push(%__MODULE__{} = delivery, item) do
+    delivery = counted(delivery)
+    emit(pump(%{delivery | flow: SubscriberQueue.push(delivery.flow, item)}), item)
+  end
+
+  # The flow counts what was sent by its pass, which ends.
+  defp counted(%{pass: nil} = delivery), do: delivery
+
+  defp counted(delivery),
+    do: %{delivery | flow: SubscriberQueue.passed(delivery.flow, delivery.passed), pass: nil, passed: 0}
+
+  defp emit(delivery, {:events, seq, events}) do
+    Telemetry.emit([:lookout, :watcher, :batch], fn ->
+      measurements = %{events: length(events), held: held(delivery), subscribers: count(delivery)}
+      {measurements, %{watcher: self(), name: delivery.name, seq: seq}}
+    end)
+
+    delivery
+  end
+
+  defp emit(delivery, {:notice, notice}), do: emit_notice(delivery, notice, nil)
+  defp emit(delivery, {:checkpoint, _cursor}), do: delivery
+  defp emit(delivery, {:marker, _sync}), do: delivery
+
+  defp emit_notice(delivery, notice, subscriber) do
+    Telemetry.emit([:lookout, :watcher, :notice], fn ->
+      kind = if is_tuple(notice), do: elem(notice, 0), else: notice
+      metadata = %{watcher: self(), name: delivery.name, kind: kind, notice: notice, subscriber: subscriber}
+      {%{count: 1}, metadata}
+    end)
+
+    delivery
+  end
+
+  @doc "Whether an item is still in the queue: a process that subscribes now will receive it."
+  @spec waiting?(t, SubscriberQueue.item()) :: boolean
+  def waiting?(%__MODULE__{flow: flow}, item), do: :queue.member(item, flow.queue)
+
+  @spec held(t) :: non_neg_integer
+  def held(%__MODULE__{flow: flow}), do: flow.held
+
+  @doc "How many batches `lookout_port` may still send."
+  @spec granted(t) :: non_neg_integer
+  def granted(%__MODULE__{} = delivery), do: delivery.flow.granted - delivery.passed
+
+  @doc "The credit for a `lookout_port` that has just started."
+  @spec first_credit(t) :: {non_neg_integer, t}
+  def first_credit(%__MODULE__{} = delivery) do
+    delivery = counted(delivery)
+    {credit, flow} = SubscriberQueue.first_credit(delivery.flow)
+    {credit, %{delivery | flow: flow}}
+  end
+
+  @doc "The credit to grant now: 0 until half the window is free."
+  @spec more_credit(t) :: {non_neg_integer, t}
+  def more_credit(%__MODULE__{} = delivery) do
+    delivery = counted(delivery)
+    {credit, flow} = SubscriberQueue.more_credit(delivery.flow)
+    {credit, %{delivery | flow: flow}}
+  end
+
+  ## Sync
+
+  @doc """
+  Opens a sync. Its caller counts as ready from here on. The watcher pushes the item `{:marker, id}` when `lookout_port` replies to the
+  sync request, and `from` gets its reply when that marker leaves the queue.
+  """
+  @spec begin_sync(t, SubscriberQueue.sync_id(), GenServer.from(), timeout) :: t
+  def begin_sync(%__MODULE__{} = delivery, id, {pid, _tag} = from, timeout) do
+    delivery = counted(delivery)
+    {actions, flow} = SubscriberQueue.begin_sync(delivery.flow, id, pid)
+    delivery = %{delivery | flow: flow, syncs: Map.put(delivery.syncs, id, from)}
+    delivery |> start_timer({:sync, id}, timeout) |> perform(actions) |> pump()
+  end
+
+  @doc "Ends a sync with a reply, before its marker leaves the queue. Does nothing if the sync has already ended."
+  @spec end_sync(t, SubscriberQueue.sync_id(), {:error, Error.t() | :timeout}) :: t
+  def end_sync(%__MODULE__{} = delivery, id, reply) do
+    delivery = counted(delivery)
+    pump(answer_sync(%{delivery | flow: SubscriberQueue.end_sync(delivery.flow, id)}, id, reply))
+  end
+
+  defp answer_sync(delivery, id, reply) do
+    case Map.pop(delivery.syncs, id) do
+      {nil, _syncs} ->
+        delivery
+
+      {from, syncs} ->
+        GenServer.reply(from, reply)
+        cancel_timer(%{delivery | syncs: syncs}, {:sync, id})
+    end
+  end
+
+  ## Timers
+
+  @doc "Handles the timeout message of a delivery timer. `:expired` names the sync that timed out."
+  @spec timeout(t, term, reference) :: {:ok | {:expired, term}, t}
+  def timeout(%__MODULE__{} = delivery, tag, ref) do
+    delivery = counted(delivery)
+
+    case Timers.fired(delivery.timers, tag, ref) do
+      {:ok, timers} -> on_timeout(tag, %{delivery | timers: timers})
+      :stale -> {:ok, delivery}
+    end
+  end
+
+  defp on_timeout(:look, delivery) do
+    {_first, longest} = delivery.look
+    {:ok, recheck(%{delivery | pause: min(delivery.pause * 2, longest)})}
+  end
+
+  # `recheck/1` first sends into the room that mailboxes have now, so a subscriber that has just made room for one
+  # message fills up again and still counts as slow.
+  defp on_timeout(:lag, delivery) do
+    delivery = recheck(delivery)
+    {:ok, pump(%{delivery | flow: SubscriberQueue.detach_slow(delivery.flow, &mailbox/1)})}
+  end
+
+  defp on_timeout({:sync, id}, delivery) do
+    {{:expired, id}, end_sync(delivery, id, {:error, sync_error(delivery)})}
+  end
+
+  # The error of a sync that timed out, by what holds it up.
+  defp sync_error(delivery) do
+    {_actions, status, _flow} = SubscriberQueue.advance(delivery.flow, &mailbox/1)
+    held_up(status)
+  end
+
+  defp held_up(:clear), do: :timeout
+
+  defp held_up(:unheard) do
+    lagging("what exists (initial: true) waits for the first subscriber; subscribe before sync")
+  end
+
+  defp held_up(_slow) do
+    lagging("a subscriber takes no messages; let it empty its mailbox, ask for more, or unsubscribe")
+  end
+
+  defp lagging(detail), do: %Error{reason: :lagging, operation: :sync, detail: detail}
+
+  # Mailboxes that were full may have room now.
+  defp recheck(delivery) do
+    {actions, flow} = SubscriberQueue.recheck(delivery.flow, &mailbox/1)
+    %{delivery | flow: flow} |> perform(actions) |> pump(actions != [])
+  end
+
+  # Delivers what can be delivered, and starts the timers that deliver the rest.
+  defp pump(delivery, moved? \\ false) do
+    {actions, status, flow} = SubscriberQueue.advance(delivery.flow, &mailbox/1)
+
+    %{delivery | flow: flow}
+    |> perform(actions)
+    |> look_again(SubscriberQueue.recheck?(flow, status), moved? or actions != [])
+    |> limit_lag(status)
+  end
+
+  defp perform(delivery, actions), do: Enum.reduce(actions, delivery, &perform_one/2)
+
+  # `:lagged` is the only notice that does not pass through `push/2`, so its telemetry event is emitted here.
+  defp perform_one({:tell, [pid], {:notice, :lagged} = message}, delivery) do
+    tell(delivery, [pid], message)
+    emit_notice(delivery, :lagged, pid)
+  end
+
+  defp perform_one({:tell, pids, message}, delivery) do
+    tell(delivery, pids, message)
+    delivery
+  end
+
+  defp perform_one({:reached, sync_id}, delivery), do: answer_sync(delivery, sync_id, :ok)
+
+  # The pause between two checks of full mailboxes starts at `first` after each delivery, and doubles up to `longest`.
+  defp look_again(%{pause: nil} = delivery, false, _moved?), do: delivery
+  defp look_again(delivery, false, _moved?), do: cancel_timer(%{delivery | pause: nil}, :look)
+
+  defp look_again(%{look: {first, _longest}} = delivery, true, moved?) do
+    pause = if moved?, do: first, else: delivery.pause || first
+    start_timer(%{delivery | pause: pause}, :look, pause)
+  end
+
+  # The lag timer measures how long ready subscribers have waited for slow ones. A delivery does not restart it, since a
+  # subscriber that takes a message now and then holds up the others as well.
+  defp limit_lag(delivery, :contended), do: start_timer(delivery, :lag, delivery.max_lag)
+  defp limit_lag(delivery, _status), do: cancel_timer(delivery, :lag)
+
+  defp start_timer(delivery, tag, ms), do: %{delivery | timers: Timers.start(delivery.timers, tag, ms)}
+  defp cancel_timer(delivery, tag), do: %{delivery | timers: Timers.cancel(delivery.timers, tag)}
+
+  defp mailbox(pid) do
+    case Process.info(pid, :message_queue_len) do
+      {:message_queue_len, length} -> length
+      nil -> nil
+    end
+  end
+end
