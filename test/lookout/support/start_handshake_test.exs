@@ -1,4 +1,4 @@
-defmodule Lookout.StartTest do
+defmodule Lookout.Support.StartHandshakeTest do
   use Lookout.Case, async: true
 
   alias Lookout.{Error, FakeProgram}

@@ -1,4 +1,4 @@
-defmodule Lookout.EventStreamTest do
+defmodule Lookout.Watcher.StreamServerTest do
   use Lookout.Case, async: true
 
   alias Lookout.{Error, Event, FakeProgram}

@@ -1,4 +1,4 @@
-defmodule Lookout.FlowTest do
+defmodule Lookout.Watcher.SubscriberQueueTest do
   use ExUnit.Case, async: true
 
   alias Lookout.Watcher.SubscriberQueue

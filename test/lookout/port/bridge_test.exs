@@ -1,4 +1,4 @@
-defmodule Lookout.BridgeTest do
+defmodule Lookout.Port.BridgeTest do
   use Lookout.Case, async: true
 
   alias Lookout.FakeProgram

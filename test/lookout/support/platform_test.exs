@@ -1,4 +1,4 @@
-defmodule Lookout.PlatformTest do
+defmodule Lookout.Support.PlatformTest do
   # Not async: the operating system is replaced for the whole VM.
   use Lookout.Case, async: false
 

@@ -1,4 +1,4 @@
-defmodule Lookout.ProtocolTest do
+defmodule Lookout.Port.ProtocolTest do
   use ExUnit.Case, async: true
 
   alias Lookout.{Entry, Error, Event}
@@ -7,7 +7,7 @@ defmodule Lookout.ProtocolTest do
   defp decode(term), do: term |> :erlang.term_to_binary() |> Protocol.decode()
 
   # The blocks ```frame of the document: a term, then its frame in hex.
-  @document Path.expand("../../docs/protocol.md", __DIR__)
+  @document Path.expand("../../../docs/protocol.md", __DIR__)
   @examples (for [_all, term, hex] <- Regex.scan(~r/^```frame\n(.+)\n([0-9a-f \n]+)```$/m, File.read!(@document)) do
                {term, hex |> String.replace(~r/\s/, "") |> Base.decode16!(case: :lower)}
              end)
@@ -63,7 +63,7 @@ defmodule Lookout.ProtocolTest do
              {kind, String.split(atoms)}
            end)
 
-  @sources Path.expand("../../c_src", __DIR__)
+  @sources Path.expand("../../../c_src", __DIR__)
 
   defp literals(pattern, sources) do
     for source <- sources,

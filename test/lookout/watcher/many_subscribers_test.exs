@@ -1,4 +1,4 @@
-defmodule Lookout.ManySubscribersTest do
+defmodule Lookout.Watcher.ManySubscribersTest do
   use ExUnit.Case, async: true
 
   alias Lookout.Watcher.{Delivery, Options}

@@ -1,4 +1,4 @@
-defmodule Lookout.Command.InputTest do
+defmodule Lookout.Command.StdinQueueTest do
   use ExUnit.Case, async: true
 
   alias Lookout.Command.StdinQueue

@@ -1,4 +1,4 @@
-defmodule Lookout.ClientTest do
+defmodule Lookout.Support.SafeCallTest do
   use Lookout.Case, async: true
 
   alias Lookout.{Error, FakeProgram}

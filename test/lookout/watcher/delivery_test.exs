@@ -1,4 +1,4 @@
-defmodule Lookout.DeliveryTest do
+defmodule Lookout.Watcher.DeliveryTest do
   use ExUnit.Case, async: true
 
   alias Lookout.Watcher.{Delivery, Options}

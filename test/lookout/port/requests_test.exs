@@ -1,4 +1,4 @@
-defmodule Lookout.RequestsTest do
+defmodule Lookout.Port.RequestsTest do
   use ExUnit.Case, async: true
 
   alias Lookout.Port.Requests

@@ -1,4 +1,4 @@
-defmodule Lookout.PathsTest do
+defmodule Lookout.Support.PathsTest do
   use ExUnit.Case, async: true
 
   alias Lookout.Support.Paths

@@ -1,4 +1,4 @@
-defmodule Lookout.DeliveryRandomTest do
+defmodule Lookout.Watcher.DeliveryRandomTest do
   use ExUnit.Case, async: true
 
   alias Lookout.DeliveryModel

@@ -1,4 +1,4 @@
-defmodule Lookout.OptionsTest do
+defmodule Lookout.Watcher.OptionsTest do
   use ExUnit.Case, async: true
 
   alias Lookout.Watcher.Options

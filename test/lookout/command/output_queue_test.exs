@@ -1,4 +1,4 @@
-defmodule Lookout.Command.FlowTest do
+defmodule Lookout.Command.OutputQueueTest do
   use ExUnit.Case, async: true
 
   alias Lookout.Command.OutputQueue
