@@ -67,11 +67,7 @@ defmodule Lookout.Command.Server do
   end
 
   defp fail(state, error) do
-    StartHandshake.next(%{
-      state
-      | program: Program.part(state.program),
-        start: StartHandshake.failed(state.start, error)
-    })
+    %{state | program: Program.part(state.program)} |> StartHandshake.failed(error) |> StartHandshake.next()
   end
 
   ## Calls
@@ -87,7 +83,7 @@ defmodule Lookout.Command.Server do
 
   def handle_call(:await_start, from, state) do
     runs = state.os_pid != nil and state.readiness == nil
-    state = %{state | start: StartHandshake.asked(state.start, from, runs)}
+    state = StartHandshake.asked(state, from, runs)
     if state.start.caller == :answered, do: Shutdown.finish_if_told(state), else: StartHandshake.next(state)
   end
 
@@ -302,7 +298,7 @@ defmodule Lookout.Command.Server do
 
   defp without_readiness(state), do: %{state | readiness: nil, timers: Timers.cancel(state.timers, :ready)}
 
-  defp started(state), do: %{state | start: StartHandshake.done(state.start)}
+  defp started(state), do: StartHandshake.done(state)
 
   # Ends a command that is not ready in time, with its whole tree, before its start fails.
   defp not_ready(state, error) do

@@ -61,7 +61,7 @@ defmodule Lookout.Runner.Server do
   def handle_continue(:watch, state) do
     case watch(state.options.watcher) do
       {:ok, watcher} -> {:noreply, first(%{state | watcher: watcher, watcher_ref: Process.monitor(watcher)})}
-      {:error, error} -> StartHandshake.next(%{state | start: StartHandshake.failed(state.start, error)})
+      {:error, error} -> state |> StartHandshake.failed(error) |> StartHandshake.next()
     end
   end
 
@@ -84,7 +84,7 @@ defmodule Lookout.Runner.Server do
   # handle_continue/2 runs before any call, so at this point the watcher is running or the start has failed.
   @impl true
   def handle_call(:await_start, from, state),
-    do: StartHandshake.next(%{state | start: StartHandshake.asked(state.start, from, true)})
+    do: state |> StartHandshake.asked(from, true) |> StartHandshake.next()
 
   def handle_call({:until, deadline, request}, from, state) do
     if SafeCall.left(deadline) == 0, do: {:reply, {:error, :timeout}, state}, else: handle_call(request, from, state)

@@ -60,21 +60,28 @@ defmodule Lookout.Support.StartHandshake do
   @spec new(nil | pid) :: t
   def new(parent), do: %__MODULE__{parent: parent}
 
+  # The functions below take and return the state of the server, which has a `t` in its field `start`.
+  @typep state :: %{:start => t, optional(atom) => term}
+
   @doc "Handles the call `:await_start`. `runs`: whether the server is already running."
-  @spec asked(t, GenServer.from(), boolean) :: t
-  def asked(%{failure: %Error{}} = start, from, _runs), do: refuse(start, from)
-  def asked(start, from, true), do: answer(start, from)
-  def asked(start, from, false), do: %{start | caller: from}
+  @spec asked(state, GenServer.from(), boolean) :: struct
+  def asked(%{start: start} = state, from, runs), do: %{state | start: ask(start, from, runs)}
+
+  defp ask(%{failure: %Error{}} = start, from, _runs), do: refuse(start, from)
+  defp ask(start, from, true), do: answer(start, from)
+  defp ask(start, from, false), do: %{start | caller: from}
 
   @doc "The server is running: replies to the caller if it waits. A later call is handled by `asked/3`."
-  @spec done(t) :: t
-  def done(%{caller: from} = start) when is_tuple(from), do: answer(start, from)
-  def done(start), do: start
+  @spec done(state) :: struct
+  def done(%{start: %{caller: from} = start} = state) when is_tuple(from), do: %{state | start: answer(start, from)}
+  def done(state), do: state
 
   @doc "The start has failed: replies the error to the caller if it waits. A later call is handled by `asked/3`."
-  @spec failed(t, Error.t()) :: t
-  def failed(%{caller: from} = start, error) when is_tuple(from), do: refuse(%{start | failure: error}, from)
-  def failed(start, error), do: %{start | failure: error}
+  @spec failed(state, Error.t()) :: struct
+  def failed(%{start: start} = state, error), do: %{state | start: fail(%{start | failure: error})}
+
+  defp fail(%{caller: from} = start) when is_tuple(from), do: refuse(start, from)
+  defp fail(start), do: start
 
   defp answer(start, from) do
     GenServer.reply(from, :ok)
@@ -89,7 +96,7 @@ defmodule Lookout.Support.StartHandshake do
   end
 
   @doc "The return value of a callback after `asked/3` and `failed/2`: stops the server if the caller got an error."
-  @spec next(%{:start => t, optional(atom) => term}) :: {:noreply, struct} | {:stop, :normal, struct}
+  @spec next(state) :: {:noreply, struct} | {:stop, :normal, struct}
   def next(%{start: %{caller: :refused}} = state), do: {:stop, :normal, state}
   def next(state), do: {:noreply, state}
 end

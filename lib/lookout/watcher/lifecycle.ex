@@ -75,7 +75,7 @@ defmodule Lookout.Watcher.Lifecycle do
 
   def live(state) do
     state = %{state | program: Program.live(state.program), away: nil, setting_up: false}
-    state = announce(%{state | was_live: true, start: StartHandshake.done(state.start)})
+    state = announce(StartHandshake.done(%{state | was_live: true}))
     if state.options.ready == :async, do: push(state, {:notice, :ready}), else: state
   end
 
@@ -90,7 +90,7 @@ defmodule Lookout.Watcher.Lifecycle do
   @doc "`lookout_port` cannot be started, and a retry would not help: the start of the watcher fails."
   @spec fail(State.t(), Error.t()) :: result
   def fail(state, error) do
-    state = %{state | program: Program.part(state.program), start: StartHandshake.failed(state.start, error)}
+    state = StartHandshake.failed(%{state | program: Program.part(state.program)}, error)
     if state.start.caller == :answered, do: {:stop, error, state}, else: StartHandshake.next(state)
   end
 

@@ -42,7 +42,7 @@ defmodule Lookout.Watcher.Server do
   @impl true
   def handle_call(:await_start, from, state) do
     runs = state.was_live or state.options.ready == :async
-    StartHandshake.next(%{state | start: StartHandshake.asked(state.start, from, runs)})
+    state |> StartHandshake.asked(from, runs) |> StartHandshake.next()
   end
 
   def handle_call({:until, deadline, request}, from, state) do
