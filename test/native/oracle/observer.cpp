@@ -19,16 +19,22 @@ using std::chrono::steady_clock;
 // How long an answer may take before it counts as never given. No measure of speed.
 constexpr std::chrono::seconds kPatience{60};
 
+// Batches in flight of an owner that can resume its session.
+constexpr std::uint64_t kWindow = 48;
+
 }  // namespace
 
 Observer::Observer(boost::asio::io_context& io, Fault fault, WatchOptions base, std::uint64_t seed,
-                   std::string cursor)
+                   const std::string& directory, const SubjectMaker& make)
     : io_(io),
       timer_(io),
       fault_(fault),
       base_(std::move(base)),
       random_(seed),
-      cursor_(std::move(cursor)) {
+      subject_(make({io, *this, [this](const std::string& what) { complain(what); }, seed,
+                     directory, fault == Fault::split})),
+      cursor_(directory + "/cursor"),
+      unbounded_(fault == Fault::split && random_.one_in(4)) {
   ::getrlimit(RLIMIT_NOFILE, &descriptors_);
   renew();
   tick();
@@ -39,14 +45,28 @@ Observer::~Observer() {
 }
 
 void Observer::renew() {
-  engine_.reset();
-  engine_ = std::make_unique<Engine>(io_, *this);
+  engine_ = nullptr;
+  engine_ = &subject_->begin();
   last_seq_ = granted_ = 0;
   batches_.clear();
   mirror_.reset();  // what comes before the listing is for the one that is made from it
   if (fault_ == Fault::settle)
     engine_->set({.settle = static_cast<std::uint32_t>(random_.between(1, 60))});
+  grant_first();
+}
+
+void Observer::grant_first() {
+  if (fault_ == Fault::split && !unbounded_) return grant(kWindow);
   if (fault_ != Fault::credit && fault_ != Fault::asleep) grant(Engine::kUnlimited);
+}
+
+EngineInfo Observer::info() {
+  if (engine_ == nullptr) return {};
+  subject_->pause(false);
+  away_ = true;  // no fault while the answer comes
+  EngineInfo info = engine_->info();
+  away_ = false;
+  return info;
 }
 
 void Observer::on_events(std::uint64_t seq, const std::vector<Event>& events) {
@@ -59,6 +79,7 @@ void Observer::on_events(std::uint64_t seq, const std::vector<Event>& events) {
   events_ += events.size();
   batches_.push_back({seq, events});
   if (mirror_) replay(*mirror_, batches_.back());
+  if (fault_ == Fault::split && !unbounded_ && !away_) grant(1);
 }
 
 void Observer::on_notice(Notice notice) {
@@ -100,6 +121,7 @@ void Observer::pump(const std::string& what, const std::function<bool()>& reache
     io_.restart();
     io_.run_one_for(milliseconds(100));
     if (std::exchange(dying_, false)) restart();
+    if (std::exchange(splitting_, false)) split();
     if (!complaint_.empty()) throw Broken(complaint_);
     if (steady_clock::now() > deadline) throw Broken("no end came: " + what);
   }
@@ -117,6 +139,7 @@ std::string Observer::work_since(const EngineInfo& before) const {
 }
 
 void Observer::expect_rest(bool calm) {
+  if (!subject_->is_local()) return;
   constexpr int kMostWindows = 100;
   constexpr milliseconds kLastTimer{2300};  // twice the time for which directories are kept open
   const auto handlers_in = [this](milliseconds time) {
@@ -144,6 +167,7 @@ void Observer::expect_rest(bool calm) {
 
 void Observer::pump_awake(const std::string& what, const std::function<bool()>& reached) {
   awake_ = true;
+  subject_->pause(false);
   pump(what, reached);
   awake_ = false;
   take_descriptors(false);
@@ -201,9 +225,26 @@ WatchOptions Observer::options(bool report_existing) const {
   return options;
 }
 
+// The session must go on where it was, unless more was in flight than the node keeps.
+void Observer::split() {
+  away_ = true;
+  granted_ = Engine::kUnlimited;  // what is sent again has had its credit
+  const bool resumed = subject_->split(last_seq_);
+  away_ = false;
+  granted_ = 0;
+  if (resumed) return grant_first();
+  if (!unbounded_) throw Broken("the session does not go on after the connection was lost");
+  last_seq_ = 0;
+  batches_.clear();
+  mirror_.reset();
+  grant_first();
+  start(std::vector<std::string>(watched_), std::vector<std::string>(mirrored_),
+        base_.report_existing);
+}
+
 void Observer::restart() {
   if (fault_ == Fault::away) {
-    engine_.reset();
+    end();
     // The mutators go on.
     if (random_.one_in(2)) std::this_thread::sleep_for(milliseconds(random_.below(30)));
     return come_back();
@@ -211,6 +252,11 @@ void Observer::restart() {
   renew();
   start(std::vector<std::string>(watched_), std::vector<std::string>(mirrored_),
         base_.report_existing);
+}
+
+void Observer::end() {
+  engine_ = nullptr;
+  subject_->end();
 }
 
 void Observer::save(const std::function<void()>& saved) {
@@ -233,7 +279,7 @@ void Observer::leave() {
   bool saved = false;
   save([&] { saved = true; });
   pump_awake("save", [&] { return saved; });
-  engine_.reset();
+  end();
   mirror_.reset();
 }
 
@@ -250,7 +296,7 @@ void Observer::change_unwatched(const std::string& root, bool added) {
 
 void Observer::come_back() {
   const Saved saved{saved_->name, saved_->seq, saved_->mirror.copy()};
-  engine_.reset();
+  end();
   saving_ = false;
   renew();
   mirror_.emplace(saved.mirror.copy());
@@ -311,7 +357,7 @@ void Observer::sync() {
 }
 
 void Observer::await_writers() {
-  pump_awake("the writers are done", [this] { return engine_->info().held == 0; });
+  pump_awake("the writers are done", [this] { return info().held == 0; });
   sync();
 }
 
@@ -379,14 +425,19 @@ void Observer::tick() {
 }
 
 void Observer::act() {
-  if (!engine_) return;
+  if (engine_ == nullptr || away_) return;
   room_ = fault_ != Fault::credit || !random_.one_in(3);
   if (room_) engine_->resume();
   if (fault_ == Fault::credit || (fault_ == Fault::asleep && awake_)) grant(random_.between(1, 2));
-  if (fault_ == Fault::stall && random_.one_in(2))
+  if (fault_ == Fault::asleep && !awake_) subject_->pause(true);
+  if (fault_ == Fault::stall && random_.one_in(2)) {
+    subject_->pause(true);
     std::this_thread::sleep_for(milliseconds(random_.below(30)));
+    subject_->pause(false);
+  }
   if (fault_ == Fault::descriptors) take_descriptors(random_.one_in(2));
   if (fault_ == Fault::away) act_away();
+  if (fault_ == Fault::split && !awake_ && mirror_) splitting_ = random_.one_in(10);
   if (fault_ == Fault::killed && !awake_ && mirror_) dying_ = random_.one_in(30);
   if (random_.one_in(4) && fault_ != Fault::asleep)
     engine_->sync([this](const Result<std::uint64_t>& result) { check_seq("sync", result); });

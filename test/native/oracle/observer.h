@@ -11,20 +11,15 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "mutator/random.h"
 #include "oracle/mirror.h"
+#include "oracle/subject.h"
 #include "oracle/trial.h"
-#include "watch/engine.h"
 
 namespace lookout::oracle {
-
-struct Broken : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
 
 struct Batch {
   std::uint64_t seq;
@@ -33,10 +28,10 @@ struct Batch {
 
 class Observer : public Listener {
  public:
-  // `base`: how it watches, but for what the fault changes of it. `cursor`: the directory for
-  // snapshots, with Fault::away.
+  // `base`: how it watches, but for what the fault changes of it. `directory`: holds the roots;
+  // snapshots are in `cursor` there, with Fault::away. `make`: what is judged.
   Observer(boost::asio::io_context& io, Fault fault, WatchOptions base, std::uint64_t seed,
-           std::string cursor);
+           const std::string& directory, const SubjectMaker& make);
   ~Observer() override;
 
   // Begins to watch; the mirror is complete when this returns. `mirrored` are those of the roots
@@ -72,7 +67,9 @@ class Observer : public Listener {
 
   Mirror& mirror() { return *mirror_; }
   std::uint64_t last_seq() const { return last_seq_; }
-  EngineInfo info() const { return engine_ ? engine_->info() : EngineInfo{}; }
+  EngineInfo info();
+  // The engine does not run for a while.
+  void pause(bool paused) { subject_->pause(paused); }
   // The batches since this was last called.
   std::vector<Batch> take_batches() { return std::exchange(batches_, {}); }
   std::uint64_t events() const { return events_; }
@@ -100,8 +97,11 @@ class Observer : public Listener {
   };
   void save(const std::function<void()>& saved);
   void act_away();
+  void split();
 
   void renew();
+  void end();
+  void grant_first();
   void take_descriptors(bool all);
   void tick();
   void act();
@@ -112,7 +112,8 @@ class Observer : public Listener {
   Fault fault_;
   WatchOptions base_;
   Random random_;
-  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<Subject> subject_;
+  Watching* engine_ = nullptr;  // null while nobody watches
   std::vector<std::string> watched_;
   std::vector<std::string> mirrored_;
   std::optional<Mirror> mirror_;
@@ -121,7 +122,11 @@ class Observer : public Listener {
   std::uint64_t saves_ = 0;  // so far; for names
   bool saving_ = false;
   bool room_ = true;
-  bool dying_ = false;  // the engine is to be thrown away
+  bool dying_ = false;      // the engine is to be thrown away
+  bool splitting_ = false;  // the connection is to be lost
+  bool away_ = false;       // no requests are made now
+  // With Fault::split: more batches may be in flight than the node keeps.
+  bool unbounded_ = false;
   bool awake_ = false;  // an answer is due, which may need credit
   std::uint64_t granted_ = 0;
   std::uint64_t last_seq_ = 0;

@@ -16,6 +16,7 @@
 #include "mutator/mutator.h"
 #include "oracle/apart.h"
 #include "oracle/interpreter.h"
+#include "oracle/node_subject.h"
 #include "oracle/shrink.h"
 #include "oracle/trial.h"
 
@@ -25,16 +26,18 @@ using namespace lookout::oracle;
 
 constexpr const char* kUsage =
     "usage: lookout_oracle [--seed N | --seeds A..B | --script FILE] [--ops N] [--dir D]\n"
-    "                      [--fault FAULT] [--filter FILTER] [--fanotify] [--roots N] [--writers "
+    "                      [--fault FAULT] [--filter FILTER] [--node] [--fanotify] [--roots N] "
+    "[--writers "
     "N]\n"
     "                      [--repeat N] [--events] [--save FILE] [--shrink SECONDS] "
     "[--keep-on]\n"
     "  --seeds A..B    these seeds, both included; LOOKOUT_ORACLE_SEEDS=N makes it 1..N\n"
     "  --fault FAULT   none, overflow, credit, asleep, settle, stall, killed, watches,\n"
-    "                  descriptors, denied, lost_roots, poll, mounts, away; or mix (the default):\n"
-    "                  drawn from the seed\n"
+    "                  descriptors, denied, lost_roots, poll, mounts, away, split (with --node);\n"
+    "                  or mix (the default): drawn from the seed\n"
     "  --filter FILTER none (the default), ignore, only, gitignore, links, flat, await, initial,\n"
     "                  or several with commas between; or mix: one to three, drawn from the seed\n"
+    "  --node          judges a session of lookout_port --node instead of an engine\n"
     "  --fanotify      watches by fanotify, which needs privileges\n"
     "  --roots N       0 (the default): drawn from the seed\n"
     "  --script FILE   these operations instead of drawn ones, --repeat times; the events must be\n"
@@ -115,6 +118,8 @@ Settings parse(int argc, char** argv) {
       settings.trial.operations = number();
     else if (word == "--dir")
       settings.trial.directory = text();
+    else if (word == "--node")
+      settings.trial.subject = make_node_subject;
     else if (word == "--fanotify")
       settings.trial.backend = lookout::Backend::fanotify;
     else if (word == "--fault")
@@ -215,7 +220,7 @@ class Shrinker {
 bool run_one(const Settings& settings, std::uint64_t seed) {
   TrialOptions trial = settings.trial;
   trial.seed = seed;
-  if (settings.mix && !trial.script) trial.fault = static_cast<Fault>(seed % kFaults);
+  if (settings.mix && !trial.script) trial.fault = draw_fault(seed, bool(trial.subject));
   if (settings.mix_filters) trial.filters = draw_filters(seed);
   const std::string filters = filter_names(trial.filters);
   Outcome outcome = run(trial);
@@ -238,9 +243,9 @@ bool run_one(const Settings& settings, std::uint64_t seed) {
   std::fflush(stdout);
   if (outcome.failure.empty()) return true;
   std::printf(
-      "%s\n-- again: --seed %llu --ops %zu --fault %s --filter %s%s --roots %d --writers %d\n",
+      "%s\n-- again: --seed %llu --ops %zu --fault %s --filter %s%s%s --roots %d --writers %d\n",
       outcome.failure.c_str(), static_cast<unsigned long long>(seed), trial.operations,
-      fault_name(trial.fault).data(), filters.c_str(),
+      fault_name(trial.fault).data(), filters.c_str(), trial.subject ? " --node" : "",
       trial.backend == lookout::Backend::fanotify ? " --fanotify" : "", trial.roots, trial.writers);
   if (!settings.save.empty()) std::ofstream(settings.save, std::ios::binary) << outcome.script;
   if (settings.shrink.count() > 0)

@@ -33,8 +33,14 @@ namespace lookout::oracle {
 namespace {
 
 constexpr std::array<std::string_view, kFaults> kFaultNames{
-    "none",    "overflow",    "credit", "asleep",     "settle", "stall",  "killed",
-    "watches", "descriptors", "denied", "lost_roots", "poll",   "mounts", "away"};
+    "none",        "overflow", "credit",     "asleep", "settle", "stall", "killed", "watches",
+    "descriptors", "denied",   "lost_roots", "poll",   "mounts", "away",  "split"};
+
+// Those that are done to a node from outside, or are nothing but churn and requests. A node saves
+// no snapshots, and leaves out what is mounted below an allowed directory.
+constexpr std::array kNodeFaults{Fault::none,   Fault::split,     Fault::overflow, Fault::credit,
+                                 Fault::asleep, Fault::settle,    Fault::stall,    Fault::killed,
+                                 Fault::poll,   Fault::lost_roots};
 
 constexpr uid_t kNobody = 65534;
 
@@ -99,6 +105,10 @@ class Workspace {
   std::string path_;
 };
 
+bool is_node_fault(Fault fault) {
+  return std::find(kNodeFaults.begin(), kNodeFaults.end(), fault) != kNodeFaults.end();
+}
+
 // Whether a user without privileges gets at a directory.
 bool reaches(const std::string& directory) {
   if (::seteuid(kNobody) != 0) return false;
@@ -158,6 +168,10 @@ class Trial {
     ::unsetenv("XDG_CONFIG_HOME");                   // NOLINT(concurrency-mt-unsafe)
     signals_.async_wait(
         [this](const boost::system::error_code& error, int) { outcome_.interrupted = !error; });
+    if (options_.subject ? !is_node_fault(options_.fault) : is(Fault::split)) {
+      outcome_.skipped = options_.subject ? "it is not done to a node" : "it takes a node";
+      return std::move(outcome_);
+    }
     if (is(Fault::denied) && (::geteuid() != 0 || !reaches(workspace_.path()))) {
       outcome_.skipped = "it takes root, and a directory that other users reach";
       return std::move(outcome_);
@@ -174,7 +188,7 @@ class Trial {
       outcome_.failure = report(error.what());
     }
     if (observer_) {
-      outcome_.overflows = observer_->info().overflows;
+      if (outcome_.failure.empty()) outcome_.overflows = observer_->info().overflows;
       outcome_.events = observer_->events();
       outcome_.batches = observer_->last_seq();
     }
@@ -227,12 +241,16 @@ class Trial {
       mutator.generator.lost_parents = is(Fault::lost_roots) && i == 0;
       mutator.generator.mounts = is(Fault::mounts) && i == 0;
       mutator.generator.stalls = options_.fault == Fault::overflow && i == 0;
+      // A node cannot tell where such a directory is, so it does not allow it.
+      mutator.generator.long_paths = !options_.subject;
       mutator.generator.flood = queue_limit() + queue_limit() / 16;
       mutator.operations = options_.operations;
       if (random_.one_in(4)) mutator.existing = 0;
       mutator.log = log_of(i);
       mutator.script = options_.script;
-      writers_.push_back(std::make_unique<Writer>(io_, mutator));
+      writers_.push_back(std::make_unique<Writer>(io_, mutator, [this](bool paused) {
+        if (observer_) observer_->pause(paused);
+      }));
     }
     while (!writers_at({Writer::State::ready})) io_.run_one();
     if (random_.one_in(2)) std::this_thread::sleep_for(std::chrono::milliseconds(12));
@@ -245,8 +263,9 @@ class Trial {
     const std::string cursor = workspace_.path() + "/cursor";
     if (is(Fault::away) && ::mkdir(cursor.c_str(), 0700) != 0)
       throw std::runtime_error("cannot make " + cursor);
-    observer_ =
-        std::make_unique<Observer>(io_, options_.fault, watching_, options_.seed * 8 + 5, cursor);
+    observer_ = std::make_unique<Observer>(
+        io_, options_.fault, watching_, options_.seed * 8 + 5, workspace_.path(),
+        options_.subject ? options_.subject : SubjectMaker(make_engine_subject));
     const bool resting = options_.script || random_.one_in(2);
     if (!resting) go();
     std::vector<std::string> watched = roots_;
@@ -546,6 +565,11 @@ std::optional<Fault> fault_named(const std::string& name) {
     if (kFaultNames[i] == name) return static_cast<Fault>(i);
   }
   return std::nullopt;
+}
+
+Fault draw_fault(std::uint64_t seed, bool node) {
+  if (node) return kNodeFaults[seed % kNodeFaults.size()];
+  return static_cast<Fault>(seed % (kFaults - 1));  // `split` is the last
 }
 
 std::string_view fault_name(Fault fault) {

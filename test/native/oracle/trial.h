@@ -10,6 +10,7 @@
 #include "mutator/operation.h"
 #include "oracle/expected_events.h"
 #include "oracle/filter.h"
+#include "oracle/subject.h"
 #include "watch/sources/hint_source.h"
 
 namespace lookout::oracle {
@@ -29,10 +30,14 @@ enum class Fault : std::uint8_t {
   lost_roots,   // roots are removed, made again, renamed away and back
   poll,         // without the kernel's hints
   mounts,       // file systems are mounted over directories and roots, and unmounted
-  away,  // it saves snapshots, is thrown away, and another goes on from one while changes go on
+  away,   // it saves snapshots, is thrown away, and another goes on from one while changes go on
+  split,  // the connection to its node is lost at random moments, and its session resumed
 };
 
-constexpr std::uint64_t kFaults = 14;  // how many there are, `none` among them
+constexpr std::uint64_t kFaults = 15;  // how many there are, `none` among them
+
+// The fault of a seed, of those that an engine, or a session of a node, is judged under.
+Fault draw_fault(std::uint64_t seed, bool node);
 
 std::optional<Fault> fault_named(const std::string& name);
 std::string_view fault_name(Fault fault);
@@ -50,6 +55,7 @@ struct TrialOptions {
   std::optional<std::vector<Operation>> script{};  // instead of drawn operations
   std::vector<ExpectedInterval> expected{};        // of the script, by interval
   bool print_events = false;                       // of each interval, to standard output
+  SubjectMaker subject{};                          // a session of a node; empty: an engine
 };
 
 struct Outcome {

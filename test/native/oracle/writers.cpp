@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <exception>
+#include <functional>
 #include <istream>
 #include <system_error>
 #include <utility>
@@ -34,7 +35,9 @@ namespace {
 
 }  // namespace
 
-Writer::Writer(boost::asio::io_context& io, const MutatorOptions& options) : output_(io) {
+Writer::Writer(boost::asio::io_context& io, const MutatorOptions& options,
+               std::function<void(bool)> pause)
+    : pause_(std::move(pause)), output_(io) {
   int to_child[2];
   int from_child[2];
   if (::pipe2(to_child, O_CLOEXEC) < 0 || ::pipe2(from_child, O_CLOEXEC) < 0)
@@ -95,10 +98,12 @@ void Writer::take(const std::string& line) {
   if (line == "rest") state_ = State::resting;
   if (line == "done") state_ = State::done;
   if (line != "stall") return;
-  // The whole loop waits here, and the engine on it with the loop: as if it had been stopped.
+  // The whole loop waits here, and an engine on it with the loop: as if it had been stopped.
   ++stalls_;
+  pause_(true);
   say_go();
   if (read_line_blocking() != "resume") fail();
+  pause_(false);
 }
 
 std::string Writer::read_line_blocking() {

@@ -17,8 +17,10 @@ class Writer {
  public:
   enum class State { running, ready, resting, done, failed };
 
-  // Forks; the child runs the mutator and ends with this process at the latest.
-  Writer(boost::asio::io_context& io, const MutatorOptions& options);
+  // Forks; the child runs the mutator and ends with this process at the latest. `pause` is called
+  // with true before the mutator floods the queue of who watches, and with false after that.
+  Writer(boost::asio::io_context& io, const MutatorOptions& options,
+         std::function<void(bool)> pause);
   ~Writer();
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
@@ -37,6 +39,7 @@ class Writer {
   void say_go();
   std::string read_line_blocking();
 
+  std::function<void(bool)> pause_;
   boost::asio::posix::stream_descriptor output_;
   boost::asio::streambuf buffer_;
   int input_ = -1;
