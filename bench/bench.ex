@@ -17,6 +17,8 @@ defmodule Lookout.Bench do
     idle: Parts.Idle,
     subscribers: Parts.Subscribers,
     watchers: Parts.Watchers,
+    node: Parts.Node,
+    cursor: Parts.Cursor,
     command: Parts.Command,
     micro: Parts.Micro
   ]
