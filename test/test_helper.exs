@@ -3,4 +3,5 @@ unless System.get_env("LOOKOUT_TEST_LOG") do
   for handler <- :logger.get_handler_ids(), do: :logger.set_handler_config(handler, :level, :none)
 end
 
-ExUnit.start(assert_receive_timeout: 20_000)
+# Those that take a minute: mix test --include slow.
+ExUnit.start(assert_receive_timeout: 20_000, exclude: [:slow])
