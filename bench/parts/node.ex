@@ -129,6 +129,7 @@ defmodule Lookout.Bench.Parts.Node do
 
   defp throughput(dir, quick?) do
     {directories, files, rounds} = if quick?, do: {5_000, 25_000, 3}, else: {20_000, 100_000, 7}
+    entries = directories + files
     tree = Path.join(dir, "tree")
     File.mkdir_p!(tree)
     Machine.write!(["tree", tree, directories, files])
@@ -138,33 +139,57 @@ defmodule Lookout.Bench.Parts.Node do
       with_node(dir, fn node ->
         for round <- 1..rounds do
           IO.puts(:stderr, "node, throughput, round #{round}")
-          kinds = Enum.shuffle(port: [], node: [node: node.name])
-          for {kind, options} <- kinds, into: %{}, do: {kind, events_and_list(tree, directories + files, options)}
+          for kind <- Enum.shuffle([:port, :node]), into: %{}, do: {kind, events_and_list(tree, entries, kind, node)}
         end
       end)
 
     System.cmd("rm", ["-rf", tree])
-    middle = fn key -> runs |> Enum.map(&(&1.port[key] / &1.node[key])) |> median() end
-    rate = fn kind, key -> number(runs |> Enum.map(&((directories + files) / &1[kind][key] * 1.0e9)) |> median()) end
+    middle = fn value -> runs |> Enum.map(value) |> median() end
+    rate = fn kind, key -> number(middle.(&(entries / &1[kind][key] * 1.0e9))) end
+    cpu = fn kind, key -> number(middle.(&(&1[kind][key] / entries / 1.0e3))) end
 
     [
-      "Entries a second, of a tree of #{number(directories + files)} on tmpfs: as events of a watcher that starts with `initial: true`, and as a listing. Medians of #{rounds} runs in turn, and of their ratios.",
-      {:table, ["entries a second", "port", "node", "ratio"],
+      "A tree of #{number(entries)} entries on tmpfs, as events of a watcher that starts with `initial: true` (the node checks of each directory that it is allowed), as a listing, and as events of a removed directory. " <>
+        "CPU is in microseconds an entry, of the first. Medians of #{rounds} runs in turn, and of the ratios of port and node in each.",
+      {:table, ["", "port", "node", "ratio"],
        [
-         ["events", rate.(:port, :events), rate.(:node, :events), at_least(middle.(:events), 0.95)],
-         ["listing", rate.(:port, :list), rate.(:node, :list), at_least(middle.(:list), 0.95)]
+         ["events a second of a start", rate.(:port, :events), rate.(:node, :events)] ++
+           [at_least(middle.(&(&1.port.events / &1.node.events)), 0.95)],
+         ["entries a second of a listing", rate.(:port, :list), rate.(:node, :list)] ++
+           [at_least(middle.(&(&1.port.list / &1.node.list)), 0.95)],
+         ["events a second of a removal", rate.(:port, :removed), rate.(:node, :removed)] ++
+           [at_least(middle.(&(&1.port.removed / &1.node.removed)), 0.95)],
+         ["CPU of lookout_port", cpu.(:port, :cpu), cpu.(:node, :cpu), ratio(middle.(&(&1.node.cpu / &1.port.cpu)), 1)],
+         ["CPU of the VM", cpu.(:port, :vm_cpu), cpu.(:node, :vm_cpu)] ++
+           [ratio(middle.(&(&1.node.vm_cpu / &1.port.vm_cpu)), 1)]
        ]}
     ]
   end
 
-  defp events_and_list(tree, entries, options) do
+  defp events_and_list(tree, entries, kind, node) do
+    vm = Machine.vm_cpu()
+    cpu = Machine.threads_cpu(node.os_pid)
     begin = Machine.now()
-    watcher = start!([dirs: tree, initial: true] ++ options)
+    watcher = start!([dirs: tree, initial: true] ++ if(kind == :node, do: [node: node.name], else: []))
     await_events(watcher, entries)
     events = Machine.now() - begin
+    vm_cpu = Machine.vm_cpu() - vm
+    cpu = if kind == :node, do: Machine.threads_cpu(node.os_pid) - cpu, else: Machine.threads_cpu(os_pid(watcher))
     list = Machine.elapsed(fn -> {:ok, _seq, [_first | _more]} = Lookout.list(watcher, timeout: 60_000) end)
+
+    removed =
+      Machine.elapsed(fn ->
+        :ok = Lookout.remove(watcher, tree)
+        await_events(watcher, entries)
+      end)
+
     stop(watcher)
-    %{events: events, list: list}
+    %{events: events, list: list, removed: removed, cpu: cpu, vm_cpu: vm_cpu}
+  end
+
+  defp os_pid(watcher) do
+    {:ok, %{os_pid: os_pid}} = Lookout.info(watcher)
+    os_pid
   end
 
   defp await_events(_watcher, left) when left <= 0, do: :ok
