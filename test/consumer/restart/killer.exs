@@ -4,6 +4,8 @@
 
 defmodule Killer do
   @patience 120_000
+  # Entries of the tree.
+  @most 200
 
   def run(scratch, kills, seed, arguments) do
     :rand.seed(:exsss, seed)
@@ -109,7 +111,11 @@ defmodule Killer do
   end
 
   # A file's content changes at most once a round, in one step, so that each change is one event.
-  defp step(state, kind) when kind <= 4, do: put(state, Path.join(random_directory(state), "file_#{state.next}"))
+  defp step(state, kind) when kind <= 4 do
+    if length(entries(state)) < @most,
+      do: put(state, Path.join(random_directory(state), "file_#{state.next}")),
+      else: step(state, 7)
+  end
 
   defp step(state, kind) when kind <= 6 do
     case untouched(state) do
