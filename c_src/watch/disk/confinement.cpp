@@ -9,8 +9,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdint>
 #include <climits>
+#include <cstdint>
 #include <cstdlib>
 #include <deque>
 #include <memory>
@@ -50,6 +50,20 @@ std::string link_target(int directory, const char* name) {
   std::array<char, PATH_MAX> target{};
   const ssize_t size = ::readlinkat(directory, name, target.data(), target.size());
   return size > 0 ? std::string(target.data(), static_cast<std::size_t>(size)) : std::string();
+}
+
+// The path of an open file, or, where that is longer than the kernel tells (PATH_MAX), of the
+// lowest directory above it that has a shorter one: nothing is allowed by a name below that. Empty
+// for a file in such a directory.
+std::string place_of(int fd) {
+  std::string path = link_target(AT_FDCWD, fd_link(fd).c_str());
+  UniqueFd above;
+  while (path.empty() && errno == ENAMETOOLONG) {
+    above = UniqueFd(::openat(above ? above.get() : fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!above) break;
+    path = link_target(AT_FDCWD, fd_link(above.get()).c_str());
+  }
+  return path;
 }
 
 // The mount that a file was opened through (since Linux 5.8; 0 before).
@@ -182,7 +196,7 @@ bool is_confined() {
 
 bool is_allowed(int fd) {
   if (!is_confined()) return true;
-  const std::string path = link_target(AT_FDCWD, fd_link(fd).c_str());
+  const std::string path = place_of(fd);
   const auto& directories = confinement().directories;
   return std::any_of(directories.begin(), directories.end(), [&](const Allowed& allowed) {
     return !path.empty() && is_in(path, allowed.real) &&

@@ -257,7 +257,7 @@ void Generator::special_file() {
 }
 
 void Generator::deep_path() {
-  if (!random_.one_in(4) || !options_.long_paths) return;
+  if (!random_.one_in(4)) return;
   Node* directory = any_directory();
   if (!directory || Model::path(*directory).size() > 2000) return;
   for (int i = 0; i < 18; ++i) {

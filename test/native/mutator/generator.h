@@ -26,7 +26,6 @@ struct GeneratorOptions {
   bool mounts = false;  // file systems are mounted over directories and taken away (wants `shared`)
   bool rules = false;   // files named .gitignore, and directories named .git
   bool leads = false;   // links to directories, inside and outside; none leads above a root
-  bool long_paths = true;        // longer than PATH_MAX
   std::uint64_t flood = 17'000;  // operations that overflow the queue
 };
 

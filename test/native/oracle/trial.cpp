@@ -241,8 +241,6 @@ class Trial {
       mutator.generator.lost_parents = is(Fault::lost_roots) && i == 0;
       mutator.generator.mounts = is(Fault::mounts) && i == 0;
       mutator.generator.stalls = options_.fault == Fault::overflow && i == 0;
-      // A node cannot tell where such a directory is, so it does not allow it.
-      mutator.generator.long_paths = !options_.subject;
       mutator.generator.flood = queue_limit() + queue_limit() / 16;
       mutator.operations = options_.operations;
       if (random_.one_in(4)) mutator.existing = 0;
