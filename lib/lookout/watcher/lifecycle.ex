@@ -84,7 +84,10 @@ defmodule Lookout.Watcher.Lifecycle do
   def announce(%{successor: false} = state), do: state
 
   def announce(state) do
-    push(%{state | successor: false, missing: MapSet.new(), recent: RecentBatches.new(state.seq)}, {:notice, :restarted})
+    push(
+      %{state | successor: false, missing: MapSet.new(), recent: RecentBatches.new(state.seq)},
+      {:notice, :restarted}
+    )
   end
 
   @doc "`lookout_port` cannot be started, and a retry would not help: the start of the watcher fails."
