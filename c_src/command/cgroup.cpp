@@ -258,9 +258,9 @@ UniqueFd open_kill_file(int directory) {
   return UniqueFd(::openat(directory, "cgroup.kill", O_WRONLY | O_CLOEXEC));
 }
 
-void kill_cgroup(int kill_file) {
+bool kill_cgroup(int kill_file) {
   // The walk through /proc finds processes that this write does not reach.
-  if (::write(kill_file, "1", 1) < 0) errno = 0;
+  return ::write(kill_file, "1", 1) == 1;
 }
 
 UniqueFd open_events_file(int directory) {

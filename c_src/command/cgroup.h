@@ -92,7 +92,8 @@ bool set_pids_max(int directory, std::uint64_t processes);
 // Opens cgroup.kill, the file that kills every process of a cgroup. Open it before the command
 // runs: the command may lower the limit of open files of this process (prlimit(2)).
 UniqueFd open_kill_file(int directory);
-void kill_cgroup(int kill_file);
+// Returns whether the kernel took the order.
+bool kill_cgroup(int kill_file);
 
 // Returns whether processes run in a cgroup or in one below it; false if that cannot be read.
 // `events_file` is its cgroup.events.

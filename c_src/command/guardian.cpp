@@ -227,16 +227,17 @@ class Guard {
   }
 
   void kill_all() {
-    if (!std::exchange(killed_, true)) send_report(link_, {Report::Kind::killed, 0, 0});
-    kill_cgroup(kill_file_.get());
+    bool any = kill_cgroup(kill_file_.get());
     // Reaches processes that the walk misses if /proc cannot be read.
-    signal_group(SIGKILL);
+    any = signal_group(SIGKILL) == 0 || any;
     try {
       // A list of all processes takes long while many of them wait to be reaped.
-      reaped_all_ ? kill_below(::getpid()) : kill_own_children();
+      any = (reaped_all_ ? kill_below(::getpid()) : kill_own_children()) || any;
     } catch (const std::bad_alloc&) {
       // The next round may have enough memory.
     }
+    // A process that may not be signalled was not killed.
+    if (any && !std::exchange(killed_, true)) send_report(link_, {Report::Kind::killed, 0, 0});
   }
 
   void wait() {

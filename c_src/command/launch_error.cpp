@@ -81,6 +81,12 @@ std::string_view advice(LaunchFailure failure) {
   if (failure.step == LaunchStep::redirect && failure.code == ENXIO) {
     return "; nobody has this pipe open for reading: start its reader first";
   }
+  if (failure.step == LaunchStep::redirect && failure.code == EAGAIN) {
+    return "; another process holds a lease on this file (fcntl(2), F_SETLEASE)";
+  }
+  if (failure.step == LaunchStep::guard && failure.code == ECHILD) {
+    return "; the command has stopped or killed the process that launches it, and was ended";
+  }
   if (failure.code == ETIMEDOUT) {
     return "; whether the program runs was not reported in time, and so it was killed: its file "
            "system does not answer, or the command stopped or froze its launch";

@@ -42,9 +42,13 @@ std::optional<pid_t> take_number(std::string_view& text) {
   return to_number<pid_t>(digits);
 }
 
+// A process chooses its name: any bytes, which must not reach a log.
 std::string name_of(pid_t pid) {
   std::string name;
   std::getline(std::ifstream("/proc/" + std::to_string(pid) + "/comm"), name);
+  for (char& byte : name) {
+    if (byte < ' ' || byte > '~') byte = '?';
+  }
   return name;
 }
 
@@ -170,11 +174,14 @@ bool inspect(pid_t child, int options, siginfo_t& info) {
 }
 
 // Opens no descriptor. The process id of a child is not reused before this process reaps it.
-void kill_children(const std::vector<pid_t>& spared) {
+bool kill_children(const std::vector<pid_t>& spared) {
+  bool any = false;
   siginfo_t info;
   for (const pid_t pid : process_ids()) {
-    if (!is_among(spared, pid) && inspect(pid, WEXITED, info)) ::kill(pid, SIGKILL);
+    if (is_among(spared, pid) || !inspect(pid, WEXITED, info)) continue;
+    any = ::kill(pid, SIGKILL) == 0 || any;
   }
+  return any;
 }
 
 }  // namespace
@@ -227,21 +234,24 @@ std::vector<pid_t> processes_below(pid_t root) {
   return tree_below(root, {}).pids;
 }
 
-void kill_own_children(const std::vector<pid_t>& spared) {
+bool kill_own_children(const std::vector<pid_t>& spared) {
+  bool any = false;
   // A child keeps its process id until this process reaps it.
   for (const pid_t child : own_children()) {
-    if (!is_among(spared, child)) ::kill(child, SIGKILL);
+    if (!is_among(spared, child)) any = ::kill(child, SIGKILL) == 0 || any;
   }
+  return any;
 }
 
-void kill_below(pid_t root, const std::vector<pid_t>& spared) {
-  if (root == ::getpid()) kill_own_children(spared);
+bool kill_below(pid_t root, const std::vector<pid_t>& spared) {
+  bool any = root == ::getpid() && kill_own_children(spared);
   const Tree tree = tree_below(root, spared);
   for (const pid_t pid : tree.pids) {
     const UniqueFd process = open_checked(pid, tree);
-    if (process) signal_process(process.get(), SIGKILL);
+    if (process) any = signal_process(process.get(), SIGKILL) || any;
   }
-  if (tree.obstacle != 0 && root == ::getpid()) kill_children(spared);
+  if (tree.obstacle != 0 && root == ::getpid()) any = kill_children(spared) || any;
+  return any;
 }
 
 void ask_below(pid_t root, int stop_signal, pid_t group) {
@@ -308,8 +318,8 @@ int open_pidfd(pid_t pid) {
   return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
 }
 
-void signal_process(int pidfd, int number) {
-  ::syscall(SYS_pidfd_send_signal, pidfd, number, nullptr, 0);
+bool signal_process(int pidfd, int number) {
+  return ::syscall(SYS_pidfd_send_signal, pidfd, number, nullptr, 0) == 0;
 }
 
 }  // namespace lookout

@@ -50,11 +50,11 @@ std::vector<pid_t> processes_below(pid_t root);
 // also in 'Z' (see ProcessStat). If `root` is this process, its children get it first, including
 // those that the mount option hidepid of /proc hides (proc(5)). If the processes cannot be listed,
 // only the children are killed; the processes below them then become children of a subreaper, for
-// the next call.
-void kill_below(pid_t root, const std::vector<pid_t>& spared = {});
+// the next call. Returns whether any process got it.
+bool kill_below(pid_t root, const std::vector<pid_t>& spared = {});
 // Sends SIGKILL to the children of this process only, except `spared`. Takes little time, however
-// many processes exist. Call it from the main thread.
-void kill_own_children(const std::vector<pid_t>& spared = {});
+// many processes exist. Call it from the main thread. Returns whether any got it.
+bool kill_own_children(const std::vector<pid_t>& spared = {});
 // Sends the stop signal once, and SIGCONT: first to the whole process group of a child (`group`, 0:
 // none), whose members cannot fork during that system call, then to each other process. It misses
 // processes that are forked after the call began, by a process outside of the group or by a handler
@@ -90,6 +90,6 @@ Reaped reap(pid_t child);  // only this child
 
 // Returns a descriptor that becomes readable when the process ends; -1 with errno (Linux 5.3).
 int open_pidfd(pid_t pid);
-void signal_process(int pidfd, int number);
+bool signal_process(int pidfd, int number);
 
 }  // namespace lookout

@@ -19,15 +19,15 @@ defmodule Lookout.Console do
   @spec text?([binary]) :: boolean
   def text?(words), do: Arguments.parse(words) in [:help, :version]
 
-  @doc "The entry point of `bin/watch`. Does not return."
+  @doc "The entry point of `bin/watch`, whose VM ends at a SIGINT (`+Bd`). Does not return."
   @spec main :: no_return
-  def main, do: System.argv() |> run() |> System.halt()
+  def main, do: System.argv() |> run(ends_at_sigint: true) |> System.halt()
 
-  @doc "Executes the arguments, and returns the exit status."
-  @spec run([binary]) :: 0..255
-  def run(words) do
+  @doc "Executes the arguments, and returns the exit status. A VM with a break menu ends at the second SIGINT."
+  @spec run([binary], ends_at_sigint: boolean) :: 0..255
+  def run(words, options \\ []) do
     case Arguments.parse(words) do
-      {:ok, arguments} -> Session.run(arguments)
+      {:ok, arguments} -> Session.run(arguments, options)
       :help -> say(:stdio, @usage, 0)
       :version -> say(:stdio, "lookout #{@version}\n", 0)
       {:error, message} -> say(:stderr, "lookout: #{message} (--help tells the options)\n", 2)

@@ -45,6 +45,15 @@ defmodule Lookout.Console.Banner do
     {:idle, "waiting for changes of #{paths_in_words(paths)}#{if keys, do: " · Enter runs it again, q ends"}"}
   end
 
+  @doc """
+  How the watching is ended. Where no keys are read, Ctrl-C is a signal: it ends a VM without a break menu, and a VM with one
+  ends at the second.
+  """
+  @spec quits(boolean, boolean) :: binary
+  def quits(true = _keys, _ends_at_sigint), do: "Ctrl-C or q ends"
+  def quits(false, true), do: "Ctrl-C ends"
+  def quits(false, false), do: "Ctrl-C twice ends"
+
   @doc "The paths as they were given; the current directory as its absolute path."
   @spec paths_in_words([binary]) :: binary
   def paths_in_words(paths), do: Enum.map_join(paths, ", ", &(&1 |> shown() |> Lines.name()))

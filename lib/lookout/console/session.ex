@@ -48,6 +48,8 @@ defmodule Lookout.Console.Session do
     # the Terminal process, if standard output is a terminal, and whether it reads keys
     terminal: nil,
     keys: false,
+    # whether the VM ends at the first SIGINT, and has no break menu
+    ends_at_sigint: false,
     # the cause of the next run for its header: :start, :key, or :change until the message {:cause, paths} arrives
     cause: :start,
     # when the current run started (monotonic milliseconds)
@@ -56,8 +58,8 @@ defmodule Lookout.Console.Session do
     idle: nil
   ]
 
-  @spec run(Arguments.t()) :: 0..255
-  def run(%Arguments{} = arguments) do
+  @spec run(Arguments.t(), ends_at_sigint: boolean) :: 0..255
+  def run(%Arguments{} = arguments, options) do
     {:ok, _started} = Application.ensure_all_started(:lookout)
     # The session prints everything of importance; log lines would appear between the printed lines.
     :logger.set_primary_config(:level, :none)
@@ -66,11 +68,12 @@ defmodule Lookout.Console.Session do
     output = Output.open()
     arguments = with_gitignore(arguments)
     printer = Printer.new(output)
-    if arguments.since, do: Since.run(arguments, printer), else: watch(arguments, output, printer)
+    if arguments.since, do: Since.run(arguments, printer), else: watch(arguments, output, printer, options)
   end
 
-  defp watch(arguments, output, printer) do
-    state = at_terminal(%__MODULE__{arguments: arguments, output: output, printer: printer})
+  defp watch(arguments, output, printer, options) do
+    sigint? = Keyword.get(options, :ends_at_sigint, false)
+    state = at_terminal(%__MODULE__{arguments: arguments, output: output, printer: printer, ends_at_sigint: sigint?})
     status = start(state)
     if state.terminal, do: Terminal.stop(state.terminal)
     status
@@ -175,7 +178,7 @@ defmodule Lookout.Console.Session do
   defp say_watching(state) do
     %{paths: paths, watch: watch} = state.arguments
     without = if watch[:gitignore], do: " without what git ignores (--no-gitignore shows it)", else: ""
-    quits = if state.keys, do: "Ctrl-C or q ends", else: "Ctrl-C ends"
+    quits = Banner.quits(state.keys, state.ends_at_sigint)
     say(clear_progress(state), "Watching #{Banner.paths_in_words(paths)}#{without} · #{quits}")
   end
 

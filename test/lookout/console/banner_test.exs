@@ -25,6 +25,12 @@ defmodule Lookout.Console.BannerTest do
     assert {:failure, "── the run was ended" <> _} = Banner.footer({:exit, :killed}, 0)
   end
 
+  test "how it ends is told as it is: without keys, a VM with a break menu ends at the second Ctrl-C" do
+    assert Banner.quits(true, false) == "Ctrl-C or q ends"
+    assert Banner.quits(false, true) == "Ctrl-C ends"
+    assert Banner.quits(false, false) == "Ctrl-C twice ends"
+  end
+
   test "what is waited for are the paths, and keys only where they are read" do
     assert Banner.idle(["lib", "a\tb"], true) ==
              {:idle, ~S(waiting for changes of lib, "a\tb" · Enter runs it again, q ends)}

@@ -243,6 +243,28 @@ TEST_F(UnstoppableTest, StopFailsWithEpermAndNamesTheProcessThatMayNotBeSignalle
 }
 
 // The process that may not be signalled cannot be found either.
+TEST_F(UnstoppableTest, ProcessThatCouldNotBeKilledIsNotReportedAsKilled) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root makes such a program";
+  const std::string program = unstoppable();
+  become_subreaper();
+  const pid_t lookout_port = fork_part([&] {
+    ASSERT_TRUE(become_user());
+    LaunchSpec spec;
+    spec.argv = {program, "root", "pid", "read"};
+    spec.input = true;
+    spec.cgroup = false;
+    start(spec);
+    told_pid();
+    stop(milliseconds(10));
+    EXPECT_EQ(std::get<Error>(stop_outcome()).reason, "eperm");
+    command.write("x");
+    exit_status();
+    EXPECT_FALSE(listener.killed);
+  });
+  expect_success(lookout_port);
+  kill_what_is_left();
+}
+
 TEST_F(UnstoppableTest, StopFailsWithEmfileWhereTheCommandHasTakenTheLimitOfOpenFiles) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root makes such a program";
   const std::string program = unstoppable();
