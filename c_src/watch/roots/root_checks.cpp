@@ -26,7 +26,7 @@ void RootChecks::add_below(const std::string& path) {
 }
 
 RootPointer RootChecks::take() {
-  const RootPointer root = *(urgent_.empty() ? due_ : urgent_).begin();
+  RootPointer root = *(urgent_.empty() ? due_ : urgent_).begin();
   settle(root);
   return root;
 }

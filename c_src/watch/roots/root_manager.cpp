@@ -12,7 +12,7 @@ namespace lookout {
 namespace {
 
 // Whether a check may succeed a little later.
-bool is_transient(const Error& error) {
+bool may_succeed_later(const Error& error) {
   return error.reason == "emfile" || error.reason == "enfile" || error.reason == "enomem" ||
          error.reason == "eintr" || error.reason == "eagain";
 }
@@ -73,7 +73,7 @@ Result<RootManager::Prepared> RootManager::prepare(const std::vector<std::string
   }
   if (const int code = reconciler_.refusal(options.backend); code != 0) {
     Error error = errno_error(code, "watch", paths.empty() ? "" : paths.front());
-    if (!is_transient(error)) {
+    if (!may_succeed_later(error)) {
       error.detail =
           "fanotify needs the capability CAP_SYS_ADMIN and Linux 5.17; use another backend";
     }
@@ -207,7 +207,7 @@ void RootManager::check_absent(const Pointer& root, const Result<Target>& found)
   if (!gone) not_checked(root, *error);
   if (is_unanswered(*error)) {
     root->report = true;
-  } else if (!is_transient(*error)) {
+  } else if (!may_succeed_later(*error)) {
     presence_.lose(*root);
   }
 }
@@ -218,7 +218,7 @@ void RootManager::not_checked(const Pointer& root, const Error& error) {
     reconciler_.report_unanswered(root->path);
     return;
   }
-  const bool transient = is_transient(error);
+  const bool transient = may_succeed_later(error);
   if (transient) {
     checks_.set_transient(root);
   } else {
