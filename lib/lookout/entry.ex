@@ -6,7 +6,7 @@ defmodule Lookout.Entry do
     * `:type` - `:file`, `:directory`, `:symlink` or `:other`
     * `:inode` - the inode number
     * `:size` - bytes
-    * `:mtime` - nanoseconds since the epoch
+    * `:mtime` - nanoseconds since the epoch; a time that has no signed 64-bit number (after the year 2262) is given as the limit
     * `:mode` - permission bits and type, as in inode(7)
 
   The last three are `nil` without the option `stat: true`, and also if the entry could no longer be stat'ed. For example:

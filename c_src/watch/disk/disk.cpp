@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
+#include <limits>
 
 #include "watch/disk/confinement.h"
 #include "watch/model/hash.h"
@@ -22,8 +23,19 @@ constexpr std::int64_t kNanoseconds = 1'000'000'000;
 constexpr std::size_t kListingBuffer = 32768;
 constexpr std::size_t kRoomForOne = 1024;  // bytes; more than any record takes
 
+// File systems keep times after the year 2262, which have no 64-bit number of nanoseconds: the
+// limit stands for them.
 std::int64_t nanoseconds(const statx_timestamp& time) {
+  using Limits = std::numeric_limits<std::int64_t>;
+  if (time.tv_sec >= Limits::max() / kNanoseconds) return Limits::max();
+  if (time.tv_sec <= Limits::min() / kNanoseconds) return Limits::min();
   return time.tv_sec * kNanoseconds + time.tv_nsec;
+}
+
+// The same modulo 2^64: two such times still differ.
+std::uint64_t wrapped_nanoseconds(const statx_timestamp& time) {
+  return static_cast<std::uint64_t>(time.tv_sec) * static_cast<std::uint64_t>(kNanoseconds) +
+         time.tv_nsec;
 }
 
 EntryType type_of_mode(std::uint32_t mode) {
@@ -77,6 +89,8 @@ std::variant<FileStatus, int> stat_at(int directory_fd, const std::string& name,
   found.links = seen.stx_nlink;
   found.size = seen.stx_size;
   found.mtime = nanoseconds(seen.stx_mtime);
+  found.mtime_excess =
+      wrapped_nanoseconds(seen.stx_mtime) - static_cast<std::uint64_t>(found.mtime);
   found.ctime = nanoseconds(seen.stx_ctime);
   found.mounted = (seen.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
   if ((seen.stx_mask & STATX_BTIME) != 0) found.birth = nanoseconds(seen.stx_btime);

@@ -11,7 +11,8 @@ constexpr std::int64_t kWholeSecond = 1'000'000'000;
 
 std::uint32_t FileStatus::signature() const {
   const std::uint64_t sizes = mix(size ^ hash_seed(), 1);
-  const std::uint64_t times = mix(static_cast<std::uint64_t>(mtime) ^ hash_seed(), mode);
+  const std::uint64_t time = static_cast<std::uint64_t>(mtime) + mtime_excess;
+  const std::uint64_t times = mix(time ^ hash_seed(), mode);
   const auto hash = static_cast<std::uint32_t>((sizes & 0xffff0000) | (times & 0xffff));
   return hash == 0 ? 1 : hash;
 }

@@ -17,6 +17,7 @@ struct FileStatus {
   std::uint64_t size;
   std::int64_t mtime;
   std::int64_t ctime;
+  std::uint64_t mtime_excess;         // what `mtime` lacks if it has reached the limit of its type
   bool linked;                        // the entry was reached through a symbolic link
   bool mounted;                       // the entry is a mount point (since Linux 5.8)
   std::optional<std::int64_t> birth;  // where the file system keeps it (ext4, XFS, btrfs, tmpfs)

@@ -24,7 +24,8 @@ bool is_known(const Stamp& stamp) {
 Stamp stamp_of(const FileStatus& seen, std::uint64_t salt) {
   Stamp stamp;
   stamp.size = bits(mix(seen.size ^ salt, 1), 16);
-  const std::uint64_t mtime = mix(static_cast<std::uint64_t>(seen.mtime) ^ salt, 2);
+  const std::uint64_t mtime =
+      mix((static_cast<std::uint64_t>(seen.mtime) + seen.mtime_excess) ^ salt, 2);
   stamp.mtime = {bits(mtime, 0), bits(mtime, 16)};
   const std::uint64_t ctime = mix(static_cast<std::uint64_t>(seen.ctime) ^ salt, 3);
   stamp.ctime = {bits(ctime, 0), bits(ctime, 16)};

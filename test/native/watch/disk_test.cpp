@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <limits>
 #include <map>
 #include <memory>
 #include <set>
@@ -78,6 +79,26 @@ TEST_F(DiskTest, GivesTheErrnoOfWhatCannotBeSeen) {
   EXPECT_EQ(std::get<int>(stat_entry(fd_.get(), "missing")), ENOENT);
   EXPECT_EQ(std::get<int>(stat_entry(fd_.get(), std::string(256, 'n'))), ENAMETOOLONG);
   EXPECT_EQ(std::get<int>(stat_entry(-1, "a")), EBADF);
+}
+
+TEST_F(DiskTest, TimesBeyondTheLimitsAreReportedAsTheLimitAndStillDiffer) {
+  using Limits = std::numeric_limits<std::int64_t>;
+  home_.write("a");
+  constexpr std::int64_t kYear2262 = 9'223'372'036;  // its last second with such a number
+  set_times("a", kYear2262 - 1);
+  EXPECT_EQ(look("a").mtime, (kYear2262 - 1) * 1'000'000'000);
+  struct stat kept {};
+  for (const bool late : {true, false}) {
+    const std::int64_t seconds = late ? 2 * kYear2262 : -2 * kYear2262;
+    set_times("a", seconds);
+    ASSERT_EQ(::stat(home_.at("a").c_str(), &kept), 0);
+    if (kept.st_mtim.tv_sec != seconds) continue;  // the file system keeps no such time
+    const FileStatus before = look("a");
+    EXPECT_EQ(before.mtime, late ? Limits::max() : Limits::min());
+    set_times("a", seconds + 1);
+    EXPECT_EQ(look("a").mtime, before.mtime);
+    EXPECT_NE(look("a").signature(), before.signature());
+  }
 }
 
 TEST_F(DiskTest, TheSignatureDiffersBySizeTimeAndMode) {
