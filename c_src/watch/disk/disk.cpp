@@ -126,6 +126,13 @@ std::variant<FileStatus, int> stat_target(int directory_fd, const std::string& n
   return checked;
 }
 
+std::variant<FileStatus, int> stat_open_target(int target_fd) {
+  if (!is_allowed(target_fd)) return EACCES;
+  auto checked = stat_at(target_fd, "", AT_EMPTY_PATH);
+  if (FileStatus* seen = std::get_if<FileStatus>(&checked)) seen->linked = true;
+  return checked;
+}
+
 std::uint64_t mount_of(int directory_fd) {
   struct statx seen {};
   if (::statx(directory_fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &seen) != 0) return 0;

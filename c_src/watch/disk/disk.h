@@ -23,6 +23,8 @@ std::variant<FileStatus, int> stat_entry(int directory_fd, const std::string& na
 // Stats the target of a symbolic link. A target that does not exist is ENOENT, and so are ELOOP and
 // ENOTDIR.
 std::variant<FileStatus, int> stat_target(int directory_fd, const std::string& name);
+// The same for a target that is open (O_PATH).
+std::variant<FileStatus, int> stat_open_target(int target_fd);
 
 // Whether this directory is the root of a mount (since Linux 5.8; false before).
 bool is_mount_root(int directory_fd);

@@ -4,20 +4,35 @@
 #include <functional>
 #include <string>
 
+#include "support/unique_fd.h"
+
 namespace lookout {
 
 struct PathStep {
   enum class Kind { directory, other, link, missing };
   Kind kind;
   std::string leads;  // the target of a symbolic link
+  int code = 0;       // the errno of a missing entry
 };
 
 // Checks the entry at a path of which only the last component may be a symbolic link.
 PathStep step_to(const std::string& path);
 
+// Opens the entry at a path of which no component but the last was a symbolic link. Fails with
+// ELOOP if one is by now, instead of following it. O_PATH | O_NOFOLLOW opens a link at the end
+// itself.
+UniqueFd open_without_links(const std::string& path, int flags);
+
+// As step_to(), but follows no symbolic link that took the place of a component meanwhile.
+PathStep step_without_links_to(const std::string& path);
+
 struct PathEnd {
   std::string at;  // as far as the path led, without symbolic links
   bool whole;      // an entry exists at the end of the path
+  // The path, with the targets of its links, has more components than one step of the event loop
+  // may resolve.
+  bool too_long = false;
+  int code = 0;  // the errno if no entry exists at the end
 };
 
 // Follows an absolute path. Before each step it calls `take` with the current directory and the

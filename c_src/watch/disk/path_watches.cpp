@@ -1,7 +1,12 @@
 #include "watch/disk/path_watches.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <cerrno>
+#include <utility>
+
+#include "support/fd_link.h"
 
 namespace lookout {
 namespace {
@@ -35,10 +40,9 @@ PathWatches::Resolution PathWatches::follow(PathFollower& follower, const std::s
     if (place == followers.end() || *place != &follower) followers.insert(place, &follower);
   }
   std::vector<StepKey> before = std::exchange(followed_[&follower], walk.steps);
+  std::sort(walk.steps.begin(), walk.steps.end());
   for (const StepKey& key : before) {
-    if (std::find(walk.steps.begin(), walk.steps.end(), key) == walk.steps.end()) {
-      release(follower, key);
-    }
+    if (!std::binary_search(walk.steps.begin(), walk.steps.end(), key)) release(follower, key);
   }
   for (const StepKey& key : tried) drop_step(key);
   return walk.resolution;
@@ -59,6 +63,7 @@ PathWatches::Walk PathWatches::resolve(const std::string& path, bool watch_end) 
   });
   walk.resolution.real = end.at;
   walk.resolution.whole = end.whole;
+  if (end.too_long) walk.resolution.watched = false;
   if (watch_end && end.whole && !walk.again && !walk.steps.empty()) {
     const auto& [at, name] = walk.steps.back();
     const bool directory = directories_[at].steps[name].found.kind == PathStep::Kind::directory;
@@ -155,7 +160,11 @@ bool PathWatches::is_valid(const std::string& at, const std::string& name, const
 
 int PathWatches::watch(const std::string& directory, bool entries) {
   const auto& mount = mounts_.at(directory);
-  if (!mount) return source_.watch_place(directory.c_str(), entries);
+  if (mounts_.none()) return source_.watch_place(directory.c_str(), entries);
+  if (!mount) {
+    const UniqueFd fd = open_without_links(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return fd ? source_.watch_place((fd_link(fd.get()) + "/.").c_str(), entries) : -1;
+  }
   errno = 0;  // the call sets the errno of the other thread
   const std::string what = (entries ? "names in " : "place ") + directory;
   return mount

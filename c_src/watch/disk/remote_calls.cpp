@@ -30,9 +30,34 @@ Opened open_now(int parent_fd, const std::string& name, int flags) {
   return opened;
 }
 
+// Opens the end of a path that leads to a local file system. The path may lead to a remote one by
+// now, so the kernel must not resolve it again: EAGAIN if a component became a symbolic link.
+Opened open_end(const RemoteMounts::Resolved& resolved, int flags) {
+  Opened opened;
+  opened.code = resolved.missing;
+  if (resolved.real.empty()) return opened;
+  opened.fd = open_without_links(resolved.real, flags);
+  const bool failed = !opened.fd || ::fstat(opened.fd.get(), &opened.seen) != 0;
+  opened.code = !failed ? 0 : errno == ELOOP ? EAGAIN : errno;
+  return opened;
+}
+
+std::string key_of(Identity identity) {
+  return std::to_string(identity.device) + ':' + std::to_string(identity.inode) + '/';
+}
+
+DirectoryFd local_directory(Opened& opened) {
+  const auto mode = static_cast<std::uint16_t>(opened.seen.st_mode & 07777);
+  return std::make_shared<const OpenDirectory>(std::move(opened.fd), mode);
+}
+
 // A key that is unique among all open directories.
 std::string key_of(const OpenDirectory& directory) {
-  return directory.mount() ? directory.key() : path_of(directory.get()) + '/';
+  if (directory.mount()) return directory.key();
+  const std::string path = path_of(directory.get());
+  if (!path.empty()) return path + '/';
+  struct stat seen {};
+  return ::fstat(directory.get(), &seen) == 0 ? key_of(Identity{seen.st_dev, seen.st_ino}) : "/";
 }
 
 }  // namespace
@@ -51,12 +76,10 @@ Opening open_directory(const RemoteMounts& mounts, const DirectoryFd& parent,
   if (opening.code != 0) return opening;
   const int parent_fd = parent ? parent->get() : AT_FDCWD;
   if (!resolved.mount) {
-    Opened opened = open_now(parent_fd, name, flags);
+    const bool by_path = !mounts.none() && !(parent && (flags & O_NOFOLLOW) != 0);
+    Opened opened = by_path ? open_end(resolved, flags) : open_now(parent_fd, name, flags);
     opening.code = opened.code;
-    const auto mode = static_cast<std::uint16_t>(opened.seen.st_mode & 07777);
-    if (opened.code == 0) {
-      opening.fd = std::make_shared<const OpenDirectory>(std::move(opened.fd), mode);
-    }
+    if (opened.code == 0) opening.fd = local_directory(opened);
     opening.identity = {opened.seen.st_dev, opened.seen.st_ino};
     opening.mode = opened.seen.st_mode;
     return opening;
@@ -71,10 +94,17 @@ Opening open_directory(const RemoteMounts& mounts, const DirectoryFd& parent,
   if (opening.code != 0) return opening;
   opening.identity = {opened->seen.st_dev, opened->seen.st_ino};
   opening.mode = opened->seen.st_mode;
-  const std::string key =
-      std::to_string(opening.identity.device) + ':' + std::to_string(opening.identity.inode) + '/';
-  opening.fd = std::make_shared<const OpenDirectory>(std::move(opened->fd), resolved.mount,
-                                                     opened->system, key);
+  if (resolved.mount == mounts.unknown()) {
+    const std::string path = path_of(opened->fd.get());
+    if (!path.empty()) resolved.mount = mounts.at(path);
+  }
+  opening.remote = resolved.mount != nullptr;
+  if (!resolved.mount) {
+    opening.fd = local_directory(*opened);
+  } else {
+    opening.fd = std::make_shared<const OpenDirectory>(std::move(opened->fd), resolved.mount,
+                                                       opened->system, key_of(opening.identity));
+  }
   return opening;
 }
 
@@ -93,7 +123,11 @@ std::variant<FileStatus, int> stat_target(const RemoteMounts& mounts, const Dire
   const RemoteMounts::Resolved resolved = mounts.resolve(*directory, name);
   if (resolved.code != 0) return resolved.code;
   const auto& mount = resolved.mount ? resolved.mount : directory->mount();
-  if (!mount) return stat_target(directory->get(), name);
+  if (!mount) {
+    const Opened target = open_end(resolved, O_PATH | O_CLOEXEC);
+    if (target.code == 0) return stat_open_target(target.fd.get());
+    return target.code == ENOTDIR || target.code == ELOOP ? ENOENT : target.code;
+  }
   const auto checked = mount->ask("through " + key_of(*directory) + name, [directory, name] {
     return stat_target(directory->get(), name);
   });
@@ -128,18 +162,29 @@ int watch_directory(HintSource& source, const DirectoryFd& directory, Backend ba
 
 FileWatch watch_file(HintSource& source, const RemoteMounts& mounts, const DirectoryFd& directory,
                      const std::string& name, FileWatchOptions options) {
-  const auto call = [own = source.shared_from_this(), directory, name, options] {
+  const int flags = O_PATH | O_CLOEXEC | (options.follow ? 0 : O_NOFOLLOW);
+  const auto watch = [own = source.shared_from_this(), options](const UniqueFd& file) {
     FileWatch made;
-    const int flags = O_PATH | O_CLOEXEC | (options.follow ? 0 : O_NOFOLLOW);
-    const UniqueFd file(::openat(directory->get(), name.c_str(), flags));
     if (file) made.system = file_system_of(file.get()).value_or(FileSystem{});
     if (options.choose && !(made.system.remote.empty() && made.system.pseudo.empty())) return made;
     if (file) made.watch = own->watch_file(file.get(), options.content);
     if (made.watch < 0) made.code = errno;
     return made;
   };
-  const auto mount = options.follow && !mounts.none() ? mounts.resolve(*directory, name).mount
-                                                      : mounts.of(*directory, name);
+  const auto call = [watch, directory, name, flags] {
+    return watch(UniqueFd(::openat(directory->get(), name.c_str(), flags)));
+  };
+  RemoteMounts::Pointer mount;
+  if (options.follow && !mounts.none()) {
+    const RemoteMounts::Resolved resolved = mounts.resolve(*directory, name);
+    mount = resolved.mount;
+    if (!mount) {
+      const Opened target = open_end(resolved, flags);
+      return target.code == 0 ? watch(target.fd) : FileWatch{-1, target.code, {}};
+    }
+  } else {
+    mount = mounts.of(*directory, name);
+  }
   if (!mount) return call();
   const std::string what = "watch file " + key_of(*directory) + name;
   return mount->ask(what, call).value_or(FileWatch{-1, mount->code(), {}});
@@ -191,8 +236,7 @@ RuleAnswer<RuleFile> read_gitignore(const RemoteMounts& mounts, const DirectoryF
 
 RuleAnswer<RepositoryRules> read_repository(const RemoteMounts& mounts,
                                             const DirectoryFd& directory) {
-  RemoteMounts::Pointer within;
-  if (!mounts.none()) within = mounts.within(join(path_of(directory->get()), ".git"));
+  const RemoteMounts::Pointer within = mounts.within(*directory, ".git");
   return ask_rules(within ? within : directory->mount(), "repository " + key_of(*directory),
                    [directory] { return read_repository_now(directory->get()); });
 }

@@ -17,6 +17,7 @@ RemoteMounts::~RemoteMounts() {
   for (const auto& [place, mounted] : places_) {
     if (mounted.mount) mounted.mount->end();
   }
+  if (unknown_) unknown_->end();
 }
 
 void RemoteMounts::load(const Mounts& mounts, const MountTypes& types) {
@@ -49,7 +50,13 @@ void RemoteMounts::load(const Mounts& mounts, const MountTypes& types) {
     mounted.mount->end();
     if (mounted.mount->waits()) left_.push_back(mounted.mount);
   }
+  if (none_ && unknown_) {
+    unknown_->end();
+    if (unknown_->waits()) left_.push_back(unknown_);
+    unknown_ = nullptr;
+  }
   if (none_) return;
+  if (!unknown_) unknown_ = std::make_shared<RemoteMount>([this] { answered_(); });
   for (const auto& [place, mounted] : places_) {
     if (mounted.mount || at(parent_of(place))) {
       names_.insert(place.substr(place.rfind('/') + 1));
@@ -58,6 +65,7 @@ void RemoteMounts::load(const Mounts& mounts, const MountTypes& types) {
 }
 
 bool RemoteMounts::all_prompt() const {
+  if (unknown_ && !unknown_->prompt()) return false;
   return std::all_of(places_.begin(), places_.end(), [](const auto& place) {
     return !place.second.mount || place.second.mount->prompt();
   });
@@ -65,13 +73,14 @@ bool RemoteMounts::all_prompt() const {
 
 bool RemoteMounts::wait() const {
   const auto waits = [](const Pointer& mount) { return mount && mount->waits(); };
-  return std::any_of(left_.begin(), left_.end(), waits) ||
+  return waits(unknown_) || std::any_of(left_.begin(), left_.end(), waits) ||
          std::any_of(places_.begin(), places_.end(),
                      [&](const auto& place) { return waits(place.second.mount); });
 }
 
 void RemoteMounts::forget_answers() {
   if (none_) return;
+  unknown_->forget_answers();
   for (const auto& [place, mounted] : places_) {
     if (mounted.mount) mounted.mount->forget_answers();
   }
@@ -81,7 +90,8 @@ void RemoteMounts::forget_answers() {
 RemoteMounts::Pointer RemoteMounts::across(const OpenDirectory& directory,
                                            const std::string& name) const {
   const std::string path = path_of(directory.get());
-  const auto found = path.empty() ? places_.end() : places_.find(join(path, name));
+  if (path.empty()) return directory.mount() ? directory.mount() : unknown_;
+  const auto found = places_.find(join(path, name));
   return found == places_.end() ? directory.mount() : found->second.mount;
 }
 
@@ -106,9 +116,17 @@ const RemoteMounts::Pointer& RemoteMounts::within(const std::string& path) const
   return mount;
 }
 
+RemoteMounts::Pointer RemoteMounts::within(const OpenDirectory& directory,
+                                           const std::string& name) const {
+  if (none_) return nullptr;
+  const std::string path = path_of(directory.get());
+  return path.empty() ? unknown_ : within(join(path, name));
+}
+
 std::optional<PathStep> RemoteMounts::step(const std::string& path) const {
   const Pointer& mount = at(path);
-  if (!mount) return step_to(path);
+  if (none_) return step_to(path);
+  if (!mount) return step_without_links_to(path);
   return mount->ask("step " + path, [path] { return step_to(path); });
 }
 
@@ -123,14 +141,21 @@ RemoteMounts::Resolved RemoteMounts::resolve(const std::string& path) const {
   };
   const PathEnd end = walk(path, take);
   if (resolved.code != 0) return resolved;
-  resolved.mount = at(end.at);
+  const bool unknown = end.too_long || end.code == ENAMETOOLONG;
+  resolved.mount = unknown ? unknown_ : at(end.at);
+  resolved.too_long = end.too_long;
+  resolved.missing = end.code;
   if (end.whole) resolved.real = end.at;
   return resolved;
 }
 
 RemoteMounts::Resolved RemoteMounts::resolve(const OpenDirectory& directory,
                                              const std::string& name) const {
-  return resolve(join(path_of(directory.get()), name));
+  const std::string path = path_of(directory.get());
+  if (!path.empty()) return resolve(join(path, name));
+  Resolved resolved;
+  resolved.mount = unknown_;
+  return resolved;
 }
 
 std::string path_of(int directory_fd) {

@@ -59,6 +59,11 @@ class RemoteMounts {
   const Pointer& at(std::string path) const;
   // As at(), but if that mount is a local one, the first remote mount below the path.
   const Pointer& within(const std::string& path) const;
+  // As within(), for an entry of a directory.
+  Pointer within(const OpenDirectory& directory, const std::string& name) const;
+  // For calls on paths that cannot be resolved here, so that their mount is unknown: longer than
+  // 4,095 bytes, or of too many components (PathEnd). Null if there is no remote mount.
+  const Pointer& unknown() const { return unknown_; }
   // The entry at a path of which only the last component may be a symbolic link; nullopt if its
   // mount does not answer.
   std::optional<PathStep> step(const std::string& path) const;
@@ -66,8 +71,10 @@ class RemoteMounts {
   // Where a path leads. If a mount on the path does not answer, `code` is the errno.
   struct Resolved {
     std::string real;  // without symbolic links; empty if no entry exists there
-    Pointer mount;     // the mount of `real`; null for a local one
+    Pointer mount;     // the mount of `real`; null for a local one, unknown() if `real` is unknown
     int code = 0;
+    bool too_long = false;  // as in PathEnd; then `real` is empty
+    int missing = 0;        // the errno if no entry exists there
   };
   Resolved resolve(const std::string& path) const;
   Resolved resolve(const OpenDirectory& directory, const std::string& name) const;
@@ -89,6 +96,7 @@ class RemoteMounts {
   std::function<void()> answered_ = [] {};
   bool none_ = true;
   std::map<std::string, Mounted> places_;
+  Pointer unknown_;
   std::vector<Pointer> left_;  // unmounted while a call was pending
   // Last components of mount points at or below a remote mount.
   std::unordered_set<std::string> names_;
@@ -97,7 +105,8 @@ class RemoteMounts {
   std::bitset<kShapes> some_name_;               // shape_of() each of mount_names_
 };
 
-// The path of an open directory. Makes no call on its file system.
+// The path of an open directory; empty if it is longer than 4,095 bytes. Makes no call on its file
+// system.
 std::string path_of(int directory_fd);
 
 }  // namespace lookout

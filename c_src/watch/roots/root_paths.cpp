@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <utility>
 #include <variant>
 
@@ -45,9 +44,7 @@ RootPointer RootPaths::make_root(const std::string& path, const WatchOptions& op
 }
 
 Result<Target> RootPaths::probe(const std::string& path) const {
-  auto found = call_at(mounts_, path, "probe", [path] { return lookout::probe(path); });
-  if (const int* code = std::get_if<int>(&found)) return errno_error(*code, "open", path);
-  return std::get<Result<Target>>(std::move(found));
+  return lookout::probe(mounts_, path);
 }
 
 // Follows the path first and checks what exists there second. An entry that left the end of the
@@ -101,11 +98,7 @@ NodeId RootPaths::directory_of(const Root& root) const {
 // The path without symbolic links; empty if nothing exists there, or the file system does not
 // answer.
 std::string RootPaths::real_path(const std::string& path) const {
-  if (path.empty()) return {};
-  if (!mounts_.none()) return mounts_.resolve(path).real;
-  const std::unique_ptr<char, decltype(&std::free)> real(::realpath(path.c_str(), nullptr),
-                                                         std::free);
-  return real ? real.get() : "";
+  return path.empty() ? std::string() : mounts_.resolve(path).real;
 }
 
 bool RootPaths::is_linked(const Root& outer, const Root& inner) const {

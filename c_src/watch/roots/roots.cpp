@@ -76,6 +76,43 @@ Result<Target> probe(const std::string& path) {
   return target;
 }
 
+namespace {
+
+// As probe(), for a path that leads to a local file system: what follows the path again might be
+// led to a remote one.
+Result<Target> probe_local(const RemoteMounts& mounts, const std::string& path,
+                           const RemoteMounts::Resolved& resolved) {
+  if (resolved.real.empty()) return errno_error(resolved.missing, "open", path);
+  struct stat seen {};
+  const UniqueFd end = open_without_links(resolved.real, O_PATH | O_CLOEXEC);
+  if (!end || ::fstat(end.get(), &seen) != 0) return errno_error(errno, "open", path);
+  if (!S_ISDIR(seen.st_mode)) {
+    auto above = probe(mounts, parent_of(path));
+    if (auto* target = std::get_if<Target>(&above)) {
+      target->only = path.substr(path.rfind('/') + 1);
+      const std::string directory = mounts.resolve(parent_of(path)).real;
+      const auto step = mounts.step(join(directory, target->only));
+      target->linked = !directory.empty() && step && step->kind == PathStep::Kind::link;
+    }
+    return above;
+  }
+  const UniqueFd fd = open_without_links(resolved.real, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (!fd || ::fstat(fd.get(), &seen) != 0) return errno_error(errno, "open", path);
+  return Target{path, {}, {seen.st_dev, seen.st_ino}, false};
+}
+
+}  // namespace
+
+Result<Target> probe(const RemoteMounts& mounts, const std::string& path) {
+  if (mounts.none()) return probe(path);
+  const RemoteMounts::Resolved resolved = mounts.resolve(path);
+  if (resolved.code != 0) return errno_error(resolved.code, "open", path);
+  if (!resolved.mount && !is_confined()) return probe_local(mounts, path, resolved);
+  if (!resolved.mount) return probe(path);
+  const auto found = resolved.mount->ask("probe " + path, [path] { return probe(path); });
+  return found ? *found : errno_error(resolved.mount->code(), "open", path);
+}
+
 std::string path_below(const std::string& path, const std::string& above) {
   return path.substr(above == "/" ? 1 : above.size() + 1);
 }

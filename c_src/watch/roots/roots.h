@@ -31,6 +31,9 @@ struct Target {
 
 // Checks a path, symbolic links followed. Errors: of stat(2), open(2), and not_allowed().
 Result<Target> probe(const std::string& path);
+// The same without a call that a remote mount could block. EAGAIN or ETIMEDOUT if one on the path
+// does not answer.
+Result<Target> probe(const RemoteMounts& mounts, const std::string& path);
 
 struct Root;
 using RootPointer = std::shared_ptr<Root>;

@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
-#include <cstdlib>
-#include <memory>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -75,15 +73,10 @@ std::vector<RuleFailure> RulesAbove::take_failures() {
 }
 
 int RulesAbove::resolve(const RemoteMounts& mounts) {
-  if (mounts.none()) {
-    const std::unique_ptr<char, decltype(&std::free)> real(::realpath(directory_.c_str(), nullptr),
-                                                           std::free);
-    if (real) real_ = real.get();
-  } else {
-    const RemoteMounts::Resolved resolved = mounts.resolve(directory_);
-    if (resolved.code != 0) return resolved.code;
-    real_ = resolved.real;
-  }
+  const RemoteMounts::Resolved resolved = mounts.resolve(directory_);
+  if (resolved.code != 0) return resolved.code;
+  if (resolved.too_long) failures_.push_back({directory_, ELOOP});
+  real_ = resolved.real;
   at_ = real_;
   return real_.empty() ? finish() : compare(mounts);
 }
@@ -93,7 +86,11 @@ int RulesAbove::resolve(const RemoteMounts& mounts) {
 // itself is another directory now, its rules are read again with that directory.
 int RulesAbove::compare(const RemoteMounts& mounts) {
   const auto answer =
-      call_at(mounts, real_, "look", [real = real_] { return stat_entry(AT_FDCWD, real); });
+      call_at(mounts, real_, "look", [real = real_]() -> std::variant<FileStatus, int> {
+        const UniqueFd fd = open_without_links(real, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        if (!fd) return errno;
+        return stat_open_target(fd.get());
+      });
   if (const int* code = std::get_if<int>(&answer)) return *code;
   const auto& seen = std::get<std::variant<FileStatus, int>>(answer);
   if (const int* code = std::get_if<int>(&seen); code != nullptr && is_transient(*code))

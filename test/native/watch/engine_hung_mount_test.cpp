@@ -1,9 +1,13 @@
 // A mount whose server stops answering holds up nothing else (P5), is said to do so (P8), and what
 // is on it is told as it is once it answers again (P1, P2).
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <climits>
 #include <cstdlib>
 #include <memory>
 #include <optional>
@@ -236,6 +240,31 @@ TEST_F(HungMountTest, ALinkThatLeadsToAHungMountHoldsUpNothing) {
     watch(watcher, {"local"}, options);
     watcher.sync();
     hang(mount, watcher, "local/link");
+    expect_not_held_up(mount, watcher, "x");
+    EXPECT_FALSE(has_deletions(watcher.peek()));
+    mount.release();
+    watcher.sync();
+    EXPECT_FALSE(has_deletions(watcher.told()));
+  });
+}
+
+// The kernel does not give the path of such a directory.
+TEST_F(HungMountTest, P5ALinkToAHungMountInADirectoryWithALongPathHoldsUpNothing) {
+  with_mount("remote", [&](HungMount& mount, Watcher& watcher) {
+    const std::string name(250, 'n');
+    std::string path = "local";
+    UniqueFd at(::open(home_.at(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    while (home_.path().size() + path.size() <= PATH_MAX) {
+      ASSERT_EQ(::mkdirat(at.get(), name.c_str(), 0755), 0);
+      at = UniqueFd(::openat(at.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+      path += '/' + name;
+    }
+    ASSERT_EQ(::symlinkat(home_.at("remote/d").c_str(), at.get(), "link"), 0);
+    WatchOptions options;
+    options.follow_symlinks = true;
+    watch(watcher, {"local"}, options);
+    watcher.sync();
+    hang(mount, watcher, path + "/link");
     expect_not_held_up(mount, watcher, "x");
     EXPECT_FALSE(has_deletions(watcher.peek()));
     mount.release();

@@ -73,6 +73,23 @@ TEST_F(LinksTest, P1ALinkIsVisibleAgainWhenAnotherPlaceReportsItsDirectory) {
             (Told{"directory in/m", "directory in/y", "directory in/y/x", "symlink in/m/d"}));
 }
 
+// Such a path is not watched, but the kernel resolves it: it is polled.
+TEST_F(LinksTest, P1ALinkThroughMoreComponentsThanAreWatchedIsFollowedByPolling) {
+  watcher_.engine().set({.poll_interval = 20});
+  std::string below;
+  for (int i = 0; i < 300; ++i) below += "/a";
+  home_.directory("one" + below);
+  home_.directory("two" + below);
+  home_.symlink(home_.at("out/d"), "two" + below + "/l");
+  home_.symlink(home_.at("two" + below + "/l"), "one" + below + "/l");
+  follow();
+  home_.symlink(home_.at("one" + below + "/l"), "in/l");
+  EXPECT_EQ(synced(), (Told{"created directory in/l", "created file in/l/x"}));
+  home_.remove("two" + below + "/l");
+  watcher_.until("the link leads nowhere",
+                 [&] { return watcher_.has_told("created symlink in/l"); });
+}
+
 TEST_F(LinksTest, WithoutTheOptionALinkIsALink) {
   home_.symlink("../out/d", "in/l");
   watch({"in"});

@@ -231,6 +231,33 @@ TEST_F(PathWatchesTest, ComesToAnEndInALoopOfLinks) {
   EXPECT_TRUE(changed());
 }
 
+// Chained links whose targets have thousands of components took seconds, in which nothing else was
+// done.
+TEST_F(PathWatchesTest, P5AResolutionThroughLinksOfManyComponentsEndsAfterAFewAndIsNotWatched) {
+  constexpr int kLinks = 3;
+  constexpr int kDepth = 150;
+  const std::string below = [] {
+    std::string path;
+    for (int i = 0; i < kDepth; ++i) path += "/a";
+    return path;
+  }();
+  home_.directory("0" + below);
+  for (int i = 1; i <= kLinks; ++i) {
+    const std::string top = std::to_string(i);
+    home_.directory(top + below);
+    home_.symlink(home_.at(std::to_string(i - 1) + below + (i == 1 ? "" : "/l")),
+                  top + below + "/l");
+  }
+  home_.symlink(home_.at("3" + below + "/l"), "link");
+  const auto resolution = follow("link");
+  EXPECT_FALSE(resolution.whole);
+  EXPECT_FALSE(resolution.watched);  // so that it is polled
+  EXPECT_TRUE(resolution.settled);
+  EXPECT_LE(source_.calls(), 450);
+  EXPECT_TRUE(mounts_.resolve(home_.at("link")).too_long);
+  EXPECT_TRUE(follow("0" + below).whole);  // within the bound
+}
+
 TEST_F(PathWatchesTest, TheDirectoryAtTheEndIsWatchedWhereAskedFor) {
   home_.directory("a/b");
   follow("a/b");
