@@ -170,6 +170,12 @@ int Executor::replace_parent(std::uint64_t kind) {
     }
     case 3:
       return outcome(::symlinkat("parent", workspace_.get(), kParent));
+    case 6: {
+      if (::mkdirat(workspace_.get(), kParent, 0755) < 0) return errno;
+      const Descriptor directory = open_directory(workspace_.get(), kParent);
+      if (!directory || ::fchdir(directory.get()) < 0) return errno;
+      return outcome(::mount("lookout-oracle", ".", "tmpfs", 0, nullptr));
+    }
     default:
       return outcome(::mkdirat(workspace_.get(), kParent, kind == 4 ? 0755 : 0));
   }
@@ -177,6 +183,11 @@ int Executor::replace_parent(std::uint64_t kind) {
 
 int Executor::restore_parent() {
   constexpr const char* kParent = "../parent";
+  // EINVAL where it is no mount point.
+  if (::fchdir(workspace_.get()) < 0 || (::umount2(kParent, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 &&
+                                         errno != EINVAL && errno != ENOENT)) {
+    return errno;
+  }
   if (::unlinkat(workspace_.get(), kParent, 0) < 0 && errno == EISDIR &&
       ::unlinkat(workspace_.get(), kParent, AT_REMOVEDIR) < 0) {
     return errno;

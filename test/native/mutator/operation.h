@@ -43,8 +43,8 @@ enum class Verb : std::uint8_t {
   bind,            // path, other: the file or directory at other, mounted over the one at path
   umount,          // path: what is mounted there, taken away again
   replace_parent,  // kind: the parent of the roots is renamed away, and something else is in its
-                   // place: nothing, a file, a link to one, a loop of links, an empty directory, or
-                   // one that may not be searched
+                   // place: nothing, a file, a link to one, a loop of links, an empty directory,
+                   // one that may not be searched, or a mount point
   restore_parent,  // as it was
   pause,           // microseconds
   flood,   // path, count: so many attribute changes, alternating between path and path + "2"
@@ -53,7 +53,7 @@ enum class Verb : std::uint8_t {
   rest,    // waits until the judge has compared
 };
 
-inline constexpr std::uint64_t kParentKinds = 6;  // of replace_parent
+inline constexpr std::uint64_t kParentKinds = 7;  // of replace_parent
 
 struct Operation {
   Verb verb;

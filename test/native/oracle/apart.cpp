@@ -100,7 +100,7 @@ void write_all(int fd, std::string_view text) {
 }  // namespace
 
 bool needs_namespaces(Fault fault) {
-  return fault == Fault::watches || fault == Fault::mounts;
+  return fault == Fault::watches || fault == Fault::mounts || fault == Fault::lost_roots;
 }
 
 Outcome run_trial_apart(const TrialOptions& options) {
