@@ -119,7 +119,7 @@ defmodule Lookout.CommandTest do
     test "the time includes the start, also where lookout_port does not answer", %{dir: dir} do
       for steps <- [[{:say, {:hello, 1, "0"}}, :listen], [:deaf]] do
         {:ok, options} = Command.Options.parse(:run, ["true"], timeout: 10)
-        limits = %{options.limits | port_path: FakeProgram.write!(dir, steps), farewell: 10}
+        limits = %{options.limits | port_path: FakeProgram.write!(dir, steps), shutdown_timeout: 10}
         assert Command.Pull.run(%{options | limits: limits}) == {:ok, "", :timeout}
       end
     end

@@ -125,7 +125,7 @@ defmodule Lookout.DeathTest do
           [watches.(2), {:say, {:reply, 3, :ok}}, {:sh, "wait"}]
 
       dirs = for number <- 1..4_097, do: "/#{number}"
-      limits = [port_path: FakeProgram.write!(dir, steps), backoff: {1, 1}, farewell: 10]
+      limits = [port_path: FakeProgram.write!(dir, steps), backoff: {1, 1}, shutdown_timeout: 10]
       watcher = start_watcher!([dirs: dirs, subscribe: [self()]], limits)
       await_restart(watcher)
       assert [_before, first, second] = heard |> File.read!() |> :binary.split("watch", [:global])
@@ -176,7 +176,7 @@ defmodule Lookout.DeathTest do
     end
 
     test "is killed when the watcher stops", %{dir: dir} do
-      watcher = start_watcher!([dirs: dir], farewell: 50)
+      watcher = start_watcher!([dirs: dir], shutdown_timeout: 50)
       hung = os_pid(watcher)
       signal(hung, "STOP")
       :ok = Lookout.stop(watcher)
@@ -194,7 +194,7 @@ defmodule Lookout.DeathTest do
       ]
 
       path = FakeProgram.write!(dir, FakeProgram.well_started() ++ answer)
-      watcher = start_watcher!([dirs: dir], [port_path: path, farewell: 10] ++ @by_hand)
+      watcher = start_watcher!([dirs: dir], [port_path: path, shutdown_timeout: 10] ++ @by_hand)
       task = Task.async(fn -> Lookout.sync(watcher, 60_000) end)
       eventually(fn -> open_kinds(watcher) == [:sync] end)
       time_is_up(watcher)
@@ -219,7 +219,7 @@ defmodule Lookout.DeathTest do
       ]
 
       path = FakeProgram.write!(dir, FakeProgram.well_started() ++ answer)
-      watcher = start_watcher!([dirs: dir], [port_path: path, farewell: 10] ++ @by_hand)
+      watcher = start_watcher!([dirs: dir], [port_path: path, shutdown_timeout: 10] ++ @by_hand)
       task = Task.async(fn -> Lookout.list(watcher, timeout: 60_000) end)
       eventually(fn -> match?([{:list, _ref}], open_kinds(watcher)) end)
       # With a part since, without one, and with one although the ping is open.

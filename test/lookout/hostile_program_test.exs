@@ -8,7 +8,7 @@ defmodule Lookout.HostileProgramTest do
   # What start_link says to a program of these steps.
   defp start(dir, steps, limits \\ []) do
     path = FakeProgram.write!(dir, steps)
-    limits = struct!(Tuning, [port_path: path, farewell: 50, backoff: {1, 10}] ++ limits)
+    limits = struct!(Tuning, [port_path: path, shutdown_timeout: 50, backoff: {1, 10}] ++ limits)
     result = Watcher.Server.start_link(%{Options.parse!(dirs: dir, subscribe: [self()]) | limits: limits})
     with {:ok, watcher} <- result, do: on_exit(fn -> Process.exit(watcher, :kill) end)
     result
@@ -81,7 +81,7 @@ defmodule Lookout.HostileProgramTest do
       path = Path.join(dir, "lookout_port")
       File.write!(path, :crypto.strong_rand_bytes(100))
       File.chmod!(path, 0o755)
-      options = %{Options.parse!(dir) | limits: %Tuning{port_path: path, farewell: 50}}
+      options = %{Options.parse!(dir) | limits: %Tuning{port_path: path, shutdown_timeout: 50}}
       assert {:error, %Error{}} = Watcher.Server.start_link(options)
     end
   end
@@ -141,7 +141,12 @@ defmodule Lookout.HostileProgramTest do
     path = FakeProgram.write!(dir, FakeProgram.well_started() ++ flood ++ [:listen])
 
     watcher =
-      start_watcher!([dirs: dir, initial: true], port_path: path, window: 8, farewell: 50, backoff: {60_000, 60_000})
+      start_watcher!([dirs: dir, initial: true],
+        port_path: path,
+        window: 8,
+        shutdown_timeout: 50,
+        backoff: {60_000, 60_000}
+      )
 
     eventually(fn -> :sys.get_state(watcher).program.phase == :down end)
     assert :sys.get_state(watcher).delivery.flow.held == 8

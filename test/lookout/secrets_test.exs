@@ -186,7 +186,7 @@ defmodule Lookout.SecretsTest do
     frame = {:reply, 1, {:ok, String.duplicate("x", 20) <> @secret}}
     path = FakeProgram.write!(dir, [{:say, {:hello, 1, "0"}}, {:say, frame}, :listen])
     options = Options.parse!(dirs: dir, ready: :async)
-    {:ok, watcher} = Watcher.Server.start_link(%{options | limits: %Tuning{port_path: path, farewell: 50}})
+    {:ok, watcher} = Watcher.Server.start_link(%{options | limits: %Tuning{port_path: path, shutdown_timeout: 50}})
     assert_receive {:EXIT, ^watcher, %Error{reason: :port_garbled}}, 10_000
     assert_discreet(table, "port_garbled")
   end

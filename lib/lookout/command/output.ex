@@ -50,7 +50,7 @@ defmodule Lookout.Command.Output do
     do: %{state | flow: OutputQueue.push(state.flow, item)}
 
   defp hand_out({stream, _bytes} = item, state) when stream in [:stdout, :stderr], do: tell(state, item)
-  defp hand_out(last, state), do: tell(%{state | told: true}, last)
+  defp hand_out(last, state), do: tell(%{state | final_delivered: true}, last)
 
   defp tell(%{options: %{active: :pull}} = state, item) do
     GenServer.reply(state.next, pulled(item))

@@ -67,7 +67,7 @@ defmodule Lookout.Command.Server do
   end
 
   defp fail(state, error) do
-    %{state | program: Program.part(state.program)} |> StartHandshake.failed(error) |> StartHandshake.next()
+    %{state | program: Program.shut_down(state.program)} |> StartHandshake.failed(error) |> StartHandshake.next()
   end
 
   ## Calls
@@ -84,13 +84,13 @@ defmodule Lookout.Command.Server do
   def handle_call(:await_start, from, state) do
     runs = state.os_pid != nil and state.readiness == nil
     state = StartHandshake.asked(state, from, runs)
-    if state.start.caller == :answered, do: Shutdown.finish_if_told(state), else: StartHandshake.next(state)
+    if state.start.caller == :answered, do: Shutdown.finish_if_delivered(state), else: StartHandshake.next(state)
   end
 
   # A registered name can be called before the command is running.
   def handle_call(_request, _from, %{os_pid: nil} = state), do: {:reply, {:error, not_running()}, state}
 
-  def handle_call(:next, from, state), do: state |> Output.pull(from) |> Shutdown.finish_if_told()
+  def handle_call(:next, from, state), do: state |> Output.pull(from) |> Shutdown.finish_if_delivered()
 
   def handle_call(:await, from, state), do: {:noreply, %{state | awaiting: [from | state.awaiting]}}
   def handle_call(:os_pid, _from, state), do: {:reply, {:ok, state.os_pid}, state}
@@ -99,7 +99,7 @@ defmodule Lookout.Command.Server do
     case OutputQueue.ask(state.flow, more) do
       {:ok, flow} ->
         GenServer.reply(from, :ok)
-        %{state | flow: flow} |> Output.deliver() |> Shutdown.finish_if_told()
+        %{state | flow: flow} |> Output.deliver() |> Shutdown.finish_if_delivered()
 
       {:error, :active} ->
         {:reply, {:error, error(:active, :ask, "with active: true output comes without being asked for")}, state}
@@ -138,7 +138,7 @@ defmodule Lookout.Command.Server do
   def handle_call({:stop, grace}, from, state) do
     %{state | awaiting: [{:stop, from} | state.awaiting]}
     |> Shutdown.stop(grace || state.options.grace)
-    |> Shutdown.finish_if_told()
+    |> Shutdown.finish_if_delivered()
   end
 
   def handle_call(other, _from, state) do
@@ -172,13 +172,13 @@ defmodule Lookout.Command.Server do
   def handle_info({:EXIT, feeder, reason}, %{feeder: feeder} = state) when is_pid(feeder) do
     case StdinFeeder.outcome(reason) do
       :ok -> {:noreply, %{state | feeder: nil}}
-      {:raised, raised} -> state |> Shutdown.input_failed(raised) |> Shutdown.finish_if_told()
+      {:raised, raised} -> state |> Shutdown.input_failed(raised) |> Shutdown.finish_if_delivered()
     end
   end
 
   # The readiness process exits right after this message.
   def handle_info({:ready, pid}, %{readiness: pid} = state),
-    do: state |> without_readiness() |> started() |> Shutdown.finish_if_told()
+    do: state |> without_readiness() |> started() |> Shutdown.finish_if_delivered()
 
   def handle_info({:EXIT, pid, reason}, %{readiness: pid} = state) when is_pid(pid),
     do: state |> without_readiness() |> not_ready(Readiness.failure(reason))
@@ -205,7 +205,7 @@ defmodule Lookout.Command.Server do
 
   def handle_info(other, state), do: unknown(other, state)
 
-  defp on_timeout(:look, state), do: state |> Output.deliver() |> Shutdown.finish_if_told()
+  defp on_timeout(:look, state), do: state |> Output.deliver() |> Shutdown.finish_if_delivered()
 
   # The timeout of run/2 has passed before the launch was reported. The reply to :spawn can still arrive at any moment.
   defp on_timeout(:run, %{os_pid: nil} = state) do
@@ -229,26 +229,30 @@ defmodule Lookout.Command.Server do
 
   ## Messages of lookout_port
 
-  defp from_port({_port, {:data, data}}, state), do: heard(Protocol.decode(data), state)
+  defp from_port({_port, {:data, data}}, state), do: handle_message(Protocol.decode(data), state)
   defp from_port(message, state), do: died(state, Program.ended(state.program, message))
 
-  defp heard({stream, _bytes} = piece, state) when stream in [:stdout, :stderr] do
-    state |> Output.push(piece) |> Shutdown.finish_if_told()
+  defp handle_message({stream, _bytes} = piece, state) when stream in [:stdout, :stderr] do
+    state |> Output.push(piece) |> Shutdown.finish_if_delivered()
   end
 
-  defp heard({:reply, id, result}, state) do
+  defp handle_message({:reply, id, result}, state) do
     case Program.answered(state.program, id) do
       {:ok, kind, program} -> answer(kind, result, %{state | program: program})
       :error -> unasked(result, state)
     end
   end
 
-  defp heard({:stdin_taken, bytes}, state), do: {:noreply, Stdin.taken(state, bytes)}
-  defp heard({:stdin_closed, _reason}, state), do: {:noreply, Stdin.break(state)}
-  defp heard(last, %{readiness: pid} = state) when elem(last, 0) == :exit and is_pid(pid), do: ended_early(state, last)
-  defp heard(last, state) when elem(last, 0) == :exit, do: state |> Shutdown.over(last) |> Shutdown.finish_if_told()
+  defp handle_message({:stdin_taken, bytes}, state), do: {:noreply, Stdin.taken(state, bytes)}
+  defp handle_message({:stdin_closed, _reason}, state), do: {:noreply, Stdin.break(state)}
 
-  defp heard({:hello, protocol, version}, %{program: %{version: nil}} = state) do
+  defp handle_message(last, %{readiness: pid} = state) when elem(last, 0) == :exit and is_pid(pid),
+    do: ended_early(state, last)
+
+  defp handle_message(last, state) when elem(last, 0) == :exit,
+    do: state |> Shutdown.over(last) |> Shutdown.finish_if_delivered()
+
+  defp handle_message({:hello, protocol, version}, %{program: %{version: nil}} = state) do
     case Program.greet(state.program, protocol, version) do
       {:ok, program} -> {:noreply, %{state | program: program}}
       {:error, error} -> fail(state, error)
@@ -256,10 +260,10 @@ defmodule Lookout.Command.Server do
   end
 
   # `lookout_port` exits after this message; the error is reported when the exit status arrives.
-  defp heard({:fatal, error}, state), do: {:noreply, put_in(state.program.failure, error)}
-  defp heard({:garbage, detail}, state), do: broken(state, :port_garbled, "sent " <> detail)
+  defp handle_message({:fatal, error}, state), do: {:noreply, put_in(state.program.failure, error)}
+  defp handle_message({:garbage, detail}, state), do: broken(state, :port_garbled, "sent " <> detail)
 
-  defp heard(other, state),
+  defp handle_message(other, state),
     do: broken(state, :port_garbled, "sent a message that is not for a command: #{Sealed.describe(other)}")
 
   # A write that arrived after the command had exited.
@@ -289,7 +293,7 @@ defmodule Lookout.Command.Server do
   end
 
   defp answer(:stop, {:error, %Error{reason: reason} = error}, state) when reason != :not_running do
-    state |> Shutdown.stop_failed(error) |> Shutdown.finish_if_told()
+    state |> Shutdown.stop_failed(error) |> Shutdown.finish_if_delivered()
   end
 
   # The reply to :stop needs no handling: the exit message answers the callers of stop/2. With the error :not_running
@@ -316,7 +320,7 @@ defmodule Lookout.Command.Server do
     state = %{state | program: Program.close(state.program)}
 
     if state.os_pid && state.readiness == nil,
-      do: state |> Shutdown.over({:error, error}) |> Shutdown.finish_if_told(),
+      do: state |> Shutdown.over({:error, error}) |> Shutdown.finish_if_delivered(),
       else: fail(state, error)
   end
 
@@ -326,7 +330,7 @@ defmodule Lookout.Command.Server do
 
   @impl true
   def terminate(reason, state) do
-    Shutdown.part(state, reason)
+    Shutdown.shut_down(state, reason)
     Discreet.forget_messages()
   end
 end

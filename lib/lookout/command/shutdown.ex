@@ -10,7 +10,7 @@ defmodule Lookout.Command.Shutdown do
   alias Lookout.Port.{Bridge, Program, Protocol}
 
   # Milliseconds after the grace of a command within which `lookout_port` must report that KILL has ended the tree.
-  @patience 2_000
+  @stop_timeout 2_000
 
   @doc """
   Sends the stop signal to the tree, and KILL after `grace` milliseconds. Drops output that the owner has no room for: the owner may be
@@ -92,14 +92,14 @@ defmodule Lookout.Command.Shutdown do
   end
 
   @doc "Stops the GenServer of the command once its final message was delivered and start_link has got its reply."
-  @spec finish_if_told(State.t()) :: {:noreply, State.t()} | {:stop, term, State.t()}
-  def finish_if_told(%{told: true, start: %{caller: :answered}} = state) do
+  @spec finish_if_delivered(State.t()) :: {:noreply, State.t()} | {:stop, term, State.t()}
+  def finish_if_delivered(%{final_delivered: true, start: %{caller: :answered}} = state) do
     reason = stop_reason(state)
     if failure?(reason), do: log_failure(state, how(state.last, reason))
     {:stop, reason, answer_all(state)}
   end
 
-  def finish_if_told(state), do: {:noreply, state}
+  def finish_if_delivered(state), do: {:noreply, state}
 
   defp failure?(reason) when reason in [:normal, :shutdown], do: false
   defp failure?({:shutdown, _why}), do: false
@@ -154,12 +154,12 @@ defmodule Lookout.Command.Shutdown do
   Cleans up when the GenServer of the command terminates. On a shutdown by a supervisor it waits until the command has ended, and an
   owner that is still alive gets the exit message. Otherwise it shuts `lookout_port` down, after which the command still has its grace.
   """
-  @spec part(State.t(), term) :: :ok
-  def part(state, reason) do
+  @spec shut_down(State.t(), term) :: :ok
+  def shut_down(state, reason) do
     Readiness.stop(state.readiness)
     state = Stdin.stop(state)
     state = if gentle?(reason, state), do: finish(state), else: state
-    Program.part(state.program)
+    Program.shut_down(state.program)
     Report.ended(state, nil)
     :ok
   end
@@ -180,11 +180,11 @@ defmodule Lookout.Command.Shutdown do
 
   defp last_words(%{program: %{bridge: %{port: port} = bridge} = program} = state, deadline) do
     receive do
-      {^port, _word} = message -> heard(state, message, deadline)
-      {:EXIT, ^port, _reason} = message -> heard(state, message, deadline)
-      {:DOWN, ^port, :process, _lookout, _reason} = message -> heard(state, message, deadline)
+      {^port, _word} = message -> handle_message(state, message, deadline)
+      {:EXIT, ^port, _reason} = message -> handle_message(state, message, deadline)
+      {:DOWN, ^port, :process, _lookout, _reason} = message -> handle_message(state, message, deadline)
     after
-      Bridge.patience(bridge, deadline) ->
+      Bridge.receive_timeout(bridge, deadline) ->
         if now() < deadline do
           {_sent, bridge} = Bridge.flush(bridge)
           last_words(%{state | program: %{program | bridge: bridge}}, deadline)
@@ -194,7 +194,7 @@ defmodule Lookout.Command.Shutdown do
     end
   end
 
-  defp heard(state, {_port, {:data, data}}, deadline) do
+  defp handle_message(state, {_port, {:data, data}}, deadline) do
     case Protocol.decode(data) do
       last when elem(last, 0) == :exit ->
         over(state, last)
@@ -209,7 +209,7 @@ defmodule Lookout.Command.Shutdown do
     end
   end
 
-  defp heard(state, message, _deadline), do: over(state, {:error, Program.ended(state.program, message)})
+  defp handle_message(state, message, _deadline), do: over(state, {:error, Program.ended(state.program, message)})
 
   @doc "Ends the command and waits for its end. Receives its remaining output and drops it."
   @spec halt(State.t(), non_neg_integer) :: boolean
@@ -225,6 +225,6 @@ defmodule Lookout.Command.Shutdown do
 
   defp failed_launch?(_state, _message), do: false
 
-  defp deadline(grace), do: now() + grace + @patience
+  defp deadline(grace), do: now() + grace + @stop_timeout
   defp now, do: System.monotonic_time(:millisecond)
 end

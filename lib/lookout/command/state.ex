@@ -34,7 +34,7 @@ defmodule Lookout.Command.State do
           last: nil | last,
           grace: nil | non_neg_integer,
           killed: boolean,
-          told: boolean,
+          final_delivered: boolean,
           timed_out: boolean,
           awaiting: [GenServer.from() | {:stop, GenServer.from()}],
           next: nil | GenServer.from()
@@ -66,7 +66,7 @@ defmodule Lookout.Command.State do
     grace: nil,
     killed: false,
     # whether the final message was delivered
-    told: false,
+    final_delivered: false,
     # whether the :timeout of run/2 has passed: the caller of `next` gets the queued items, and then the error
     timed_out: false,
     # the callers that wait for the exit, and the caller of `next`

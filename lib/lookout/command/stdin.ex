@@ -80,14 +80,14 @@ defmodule Lookout.Command.Stdin do
 
   @doc """
   The input is not needed any more. A feeder gets an error at its next write and halts. A feeder whose enumerable blocks never writes
-  again, so it is killed after a timeout (`farewell` of `Lookout.Port.Tuning`).
+  again, so it is killed after a timeout (`shutdown_timeout` of `Lookout.Port.Tuning`).
   """
   @spec stop(State.t()) :: State.t()
   def stop(%{feeder: nil} = state), do: break(state)
 
   def stop(%{feeder: feeder} = state) do
     Process.unlink(feeder)
-    {:ok, _timer} = :timer.kill_after(state.options.limits.farewell, feeder)
+    {:ok, _timer} = :timer.kill_after(state.options.limits.shutdown_timeout, feeder)
     flush(feeder)
     break(%{state | feeder: nil})
   end

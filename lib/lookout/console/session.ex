@@ -44,7 +44,7 @@ defmodule Lookout.Console.Session do
     live: false,
     status: nil,
     progress: false,
-    told: nil,
+    shown_batches: nil,
     # the Terminal process, if standard output is a terminal, and whether it reads keys
     terminal: nil,
     keys: false,
@@ -326,8 +326,11 @@ defmodule Lookout.Console.Session do
   # Prints the statistics if batches have arrived since the last time.
   defp stats(state) do
     case Lookout.info(state.watcher, @progress) do
-      {:ok, %{batches: batches} = info} when batches != state.told -> say(%{state | told: batches}, Stats.line(info))
-      _same -> state
+      {:ok, %{batches: batches} = info} when batches != state.shown_batches ->
+        say(%{state | shown_batches: batches}, Stats.line(info))
+
+      _same ->
+        state
     end
   end
 
@@ -366,7 +369,7 @@ defmodule Lookout.Console.Session do
 
   defp over(state) do
     state = written(state)
-    if state.arguments.stats, do: stats(%{state | told: nil})
+    if state.arguments.stats, do: stats(%{state | shown_batches: nil})
     Lookout.stop(state.watcher)
     state.status
   end

@@ -7,7 +7,7 @@ defmodule Lookout.Doctor.Trials do
 
   # Milliseconds.
   @hello 10_000
-  @farewell 1_000
+  @shutdown_timeout 1_000
 
   @doc "Starts `lookout_port` and returns the protocol and the version of its hello."
   @spec hello(binary) :: {:ok, integer, binary} | {:error, binary}
@@ -15,7 +15,7 @@ defmodule Lookout.Doctor.Trials do
     case Bridge.open(path) do
       {:ok, bridge} ->
         answer = await_hello(bridge.port)
-        Bridge.part(bridge, 1, @farewell)
+        Bridge.shut_down(bridge, 1, @shutdown_timeout)
         answer
 
       {:error, error} ->

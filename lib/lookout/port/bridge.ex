@@ -44,15 +44,15 @@ defmodule Lookout.Port.Bridge do
 
   defdelegate flush(bridge), to: Connection
   defdelegate await(bridge, deadline, awaited?), to: Connection
-  defdelegate patience(bridge, deadline), to: Connection
+  defdelegate receive_timeout(bridge, deadline), to: Connection
 
   @doc """
-  Shuts `lookout_port` down by closing its standard input. Pings it first: a process that does not reply within `patience` milliseconds
+  Shuts `lookout_port` down by closing its standard input. Pings it first: a process that does not reply within `timeout` milliseconds
   (it is stopped or hangs) would not notice the end of its input either, so it is killed with SIGKILL. A session is closed at once.
   """
-  @spec part(t, Protocol.id(), timeout) :: :ok
-  def part(%Connection{transport: transport} = bridge, ping_id, patience) do
-    transport.part(%{bridge | outbox: :queue.new()}, ping_id, patience)
+  @spec shut_down(t, Protocol.id(), timeout) :: :ok
+  def shut_down(%Connection{transport: transport} = bridge, ping_id, timeout) do
+    transport.shut_down(%{bridge | outbox: :queue.new()}, ping_id, timeout)
   end
 
   @doc "Closes the connection. No message from it remains in the mailbox of the caller."

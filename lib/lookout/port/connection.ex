@@ -26,7 +26,7 @@ defmodule Lookout.Port.Connection do
   @doc "Sends a frame; false if the connection is busy. The frame is lost if the connection is closed."
   @callback command(t, frame :: term) :: boolean
   @doc "Ends `lookout_port`, or the session, in good order."
-  @callback part(t, Protocol.id(), timeout) :: :ok
+  @callback shut_down(t, Protocol.id(), timeout) :: :ok
   @doc "Closes the connection, which ends `lookout_port` or the session."
   @callback close(t) :: :ok
   @doc "Closes the connection. A session with a name stays, for its next owner."
@@ -75,14 +75,14 @@ defmodule Lookout.Port.Connection do
       {:DOWN, ^port, :process, _lookout, _reason} ->
         true
     after
-      patience(bridge, deadline) ->
+      receive_timeout(bridge, deadline) ->
         left(deadline) > 0 and bridge |> flush() |> elem(1) |> await(deadline, awaited?)
     end
   end
 
   @doc "How many milliseconds to wait for a message: until the deadline, or a shorter time while frames are in the outbox."
-  @spec patience(t, integer) :: non_neg_integer
-  def patience(bridge, deadline) do
+  @spec receive_timeout(t, integer) :: non_neg_integer
+  def receive_timeout(bridge, deadline) do
     if :queue.is_empty(bridge.outbox), do: left(deadline), else: min(left(deadline), @retry)
   end
 

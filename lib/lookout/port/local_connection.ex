@@ -29,9 +29,9 @@ defmodule Lookout.Port.LocalConnection do
   end
 
   @impl true
-  def part(bridge, ping_id, patience) do
+  def shut_down(bridge, ping_id, timeout) do
     command(bridge, encode({:ping, ping_id}))
-    deadline = System.monotonic_time(:millisecond) + patience
+    deadline = System.monotonic_time(:millisecond) + timeout
     open? = Port.info(bridge.port) != nil
 
     if open? and not Connection.await(bridge, deadline, &match?({:reply, ^ping_id, _}, &1)),

@@ -35,7 +35,7 @@ defmodule Lookout.Port.NodeConnection do
   end
 
   @impl true
-  def part(bridge, _ping_id, _patience), do: close(bridge)
+  def shut_down(bridge, _ping_id, _timeout), do: close(bridge)
 
   @impl true
   def close(bridge) do

@@ -202,11 +202,11 @@ defmodule Lookout.Port.Program do
   end
 
   @doc "Shuts `lookout_port` down, if it is running, and cancels all timers."
-  @spec part(t) :: t
-  def part(%__MODULE__{bridge: nil} = program), do: forget_life(program)
+  @spec shut_down(t) :: t
+  def shut_down(%__MODULE__{bridge: nil} = program), do: forget_life(program)
 
-  def part(%__MODULE__{} = program) do
-    Bridge.part(program.bridge, program.requests.next, program.limits.farewell)
+  def shut_down(%__MODULE__{} = program) do
+    Bridge.shut_down(program.bridge, program.requests.next, program.limits.shutdown_timeout)
     forget_life(program)
   end
 

@@ -12,7 +12,7 @@ defmodule Lookout.Port.Tuning do
           hello: pos_integer,
           quiet: pos_integer,
           answer: pos_integer,
-          farewell: pos_integer,
+          shutdown_timeout: pos_integer,
           backoff: {pos_integer, pos_integer},
           deaths: {non_neg_integer, pos_integer}
         }
@@ -33,7 +33,7 @@ defmodule Lookout.Port.Tuning do
             # time from the ping until `lookout_port` counts as hung
             answer: 3_000,
             # the shutdown timeout: from the ping at a shutdown until `lookout_port` is killed
-            farewell: 1_000,
+            shutdown_timeout: 1_000,
             # first and longest pause before `lookout_port` is restarted
             backoff: {100, 5_000},
             # restart intensity: the most deaths of `lookout_port` within a time; one more stops the watcher

@@ -18,7 +18,7 @@ defmodule Lookout.Runner.Run do
     :pid,
     :command,
     # the changes given to it, and those of them that started it
-    :told,
+    :given,
     :cause,
     # when it was started or last signalled (monotonic milliseconds)
     :since,

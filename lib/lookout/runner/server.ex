@@ -111,7 +111,8 @@ defmodule Lookout.Runner.Server do
   ## Messages
 
   @impl true
-  def handle_info({:lookout, watcher, message}, %{watcher: watcher} = state), do: {:noreply, heard(message, state)}
+  def handle_info({:lookout, watcher, message}, %{watcher: watcher} = state),
+    do: {:noreply, handle_message(message, state)}
 
   def handle_info({:run, pid, message}, %{run: %{pid: pid}} = state), do: {:noreply, from_run(message, state)}
 
@@ -146,13 +147,13 @@ defmodule Lookout.Runner.Server do
     {:noreply, state}
   end
 
-  defp heard({:events, _seq, events}, state) do
+  defp handle_message({:events, _seq, events}, state) do
     if node(state.watcher) != node(), do: Watcher.Server.ask(state.watcher, 1)
     state = %{state | changes: Changes.add(state.changes, events), coverage: Coverage.changed(state.coverage)}
     changed(%{state | outside: state.outside or outside?(state)})
   end
 
-  defp heard({:notice, notice}, state) do
+  defp handle_message({:notice, notice}, state) do
     state = notify(state, {:notice, notice})
     # The changes made meanwhile were not reported, so any path may have changed.
     if notice in [:restarted, :lagged],
@@ -160,12 +161,12 @@ defmodule Lookout.Runner.Server do
       else: state
   end
 
-  defp heard({:checkpoint, cursor}, %{options: %{watcher: {:own, _options}}} = state),
+  defp handle_message({:checkpoint, cursor}, %{options: %{watcher: {:own, _options}}} = state),
     do: commit(state, Coverage.reported(state.coverage, cursor, place(state)))
 
   # A watcher that others have, too: a commit would be for all of them.
-  defp heard({:checkpoint, _cursor}, state), do: state
-  defp heard({:stopped, reason}, state), do: %{state | stopped: {:reason, reason}}
+  defp handle_message({:checkpoint, _cursor}, state), do: state
+  defp handle_message({:stopped, reason}, state), do: %{state | stopped: {:reason, reason}}
 
   defp watcher_gone(_reason, %{stopped: {:reason, reason}} = state), do: {:stop, reason, state}
 
@@ -218,9 +219,9 @@ defmodule Lookout.Runner.Server do
 
   defp perform(:start, state) do
     state = mind_loop(state)
-    told = Changes.join(state.returned, state.changes)
-    pid = Run.start_link(state.options, told, before_end(state))
-    run = %Run{pid: pid, told: told, cause: state.changes, since: now(), size: Options.size(state.options)}
+    given = Changes.join(state.returned, state.changes)
+    pid = Run.start_link(state.options, given, before_end(state))
+    run = %Run{pid: pid, given: given, cause: state.changes, since: now(), size: Options.size(state.options)}
     coverage = Coverage.given(state.coverage)
     %{state | run: run, changes: Changes.new(), returned: Changes.new(), coverage: coverage}
   end
@@ -253,7 +254,7 @@ defmodule Lookout.Runner.Server do
 
   defp from_run({:launched, command, os_pid}, state) do
     state = notify(state, {:cause, Changes.paths(state.run.cause)})
-    state = notify(state, {:started, os_pid, Changes.paths(state.run.told)})
+    state = notify(state, {:started, os_pid, Changes.paths(state.run.given)})
     send(state.run.pid, :go)
     asked = state.run.asked
     state = fit_terminal(%{state | run: %{state.run | launched: true, command: command, asked: nil}})
@@ -272,7 +273,7 @@ defmodule Lookout.Runner.Server do
     :logger.warning("#{label(state)}: #{Exception.message(error)}")
 
     state
-    |> give_back(state.run.told)
+    |> give_back(state.run.given)
     |> notify({:failed, error})
     |> ask_again()
     |> next()
@@ -306,7 +307,7 @@ defmodule Lookout.Runner.Server do
 
     cond do
       # The run was stopped before it completed: the next run gets its changes.
-      run.stopping -> state |> give_back(run.told) |> next()
+      run.stopping -> state |> give_back(run.given) |> next()
       died_of_signal?(state, status) -> state |> give_back(run.signalled) |> again() |> next()
       true -> state |> commit(Coverage.ended(state.coverage)) |> ask_again() |> next()
     end

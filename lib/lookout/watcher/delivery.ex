@@ -95,8 +95,8 @@ defmodule Lookout.Watcher.Delivery do
     end
   end
 
-  @doc "Handles a `:DOWN` message with `ref`: removes the subscriber. `:stranger` if the monitor is not that of a subscriber."
-  @spec died(t, pid, reference) :: {:ok, t} | :stranger
+  @doc "Handles a `:DOWN` message with `ref`: removes the subscriber. `:not_subscribed` if the monitor is not that of a subscriber."
+  @spec died(t, pid, reference) :: {:ok, t} | :not_subscribed
   def died(%__MODULE__{} = delivery, pid, ref) do
     delivery = counted(delivery)
 
@@ -105,7 +105,7 @@ defmodule Lookout.Watcher.Delivery do
         {:ok, pump(%{delivery | monitors: monitors, flow: SubscriberQueue.unsubscribe(delivery.flow, pid)})}
 
       _other ->
-        :stranger
+        :not_subscribed
     end
   end
 
@@ -293,7 +293,7 @@ defmodule Lookout.Watcher.Delivery do
 
   defp held_up(:clear), do: :timeout
 
-  defp held_up(:unheard) do
+  defp held_up(:no_subscriber) do
     lagging("what exists (initial: true) waits for the first subscriber; subscribe before sync")
   end
 

@@ -93,7 +93,7 @@ defmodule Lookout.Watcher.Lifecycle do
   @doc "`lookout_port` cannot be started, and a retry would not help: the start of the watcher fails."
   @spec fail(State.t(), Error.t()) :: result
   def fail(state, error) do
-    state = StartHandshake.failed(%{state | program: Program.part(state.program)}, error)
+    state = StartHandshake.failed(%{state | program: Program.shut_down(state.program)}, error)
     if state.start.caller == :answered, do: {:stop, error, state}, else: StartHandshake.next(state)
   end
 
@@ -106,7 +106,7 @@ defmodule Lookout.Watcher.Lifecycle do
   @doc "A restarted `lookout_port` cannot watch directories that could be watched before: restarts it again after a pause."
   @spec unwatchable(State.t(), Error.t()) :: result
   def unwatchable(state, error) do
-    state = %{state | program: Program.part(state.program)}
+    state = %{state | program: Program.shut_down(state.program)}
     if Away.away?(state, error), do: Away.begin(state, error), else: restart_later(state, error)
   end
 

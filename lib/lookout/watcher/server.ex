@@ -175,7 +175,7 @@ defmodule Lookout.Watcher.Server do
   def handle_info({port, {:data, data}}, %{program: %{bridge: %{port: port}}} = state) do
     case Protocol.decode(data) do
       {:events, seq, events} -> batch(seq, events, data, state)
-      message -> heard(message, state)
+      message -> handle_message(message, state)
     end
   end
 
@@ -196,7 +196,7 @@ defmodule Lookout.Watcher.Server do
   def handle_info({:DOWN, ref, :process, pid, _reason} = message, state) do
     case Delivery.died(state.delivery, pid, ref) do
       {:ok, delivery} -> {:noreply, deliver(state, delivery)}
-      :stranger -> unknown(message, state)
+      :not_subscribed -> unknown(message, state)
     end
   end
 
@@ -267,13 +267,13 @@ defmodule Lookout.Watcher.Server do
     if credit > 0, do: %{state | program: Program.credit(state.program, credit)}, else: state
   end
 
-  defp heard({:notice, notice}, state),
+  defp handle_message({:notice, notice}, state),
     do: {:noreply, state |> Lifecycle.announce() |> State.note(notice) |> push({:notice, notice})}
 
-  defp heard({:reply, id, result}, state), do: Replies.reply(state, id, result)
-  defp heard({:entries, id, entries}, state), do: Replies.entries(state, id, entries)
+  defp handle_message({:reply, id, result}, state), do: Replies.reply(state, id, result)
+  defp handle_message({:entries, id, entries}, state), do: Replies.entries(state, id, entries)
 
-  defp heard({:hello, protocol, version}, %{program: %{phase: :opening}} = state) do
+  defp handle_message({:hello, protocol, version}, %{program: %{phase: :opening}} = state) do
     case Program.greet(state.program, protocol, version) do
       {:ok, %{node: nil} = program} -> Lifecycle.greeted(%{state | program: program})
       {:ok, program} -> {:noreply, Session.greeted(%{state | program: program})}
@@ -281,18 +281,19 @@ defmodule Lookout.Watcher.Server do
     end
   end
 
-  defp heard({:hello, _protocol, _version}, state), do: Lifecycle.broken(state, :port_garbled, "said hello twice")
+  defp handle_message({:hello, _protocol, _version}, state),
+    do: Lifecycle.broken(state, :port_garbled, "said hello twice")
 
-  defp heard({:session, session}, %{program: %{phase: :opening, session: {_name, _linger}}} = state),
+  defp handle_message({:session, session}, %{program: %{phase: :opening, session: {_name, _linger}}} = state),
     do: Session.joined(state, session)
 
-  defp heard({:session, _session}, state),
+  defp handle_message({:session, _session}, state),
     do: Lifecycle.broken(state, :port_garbled, "opened a session that nobody asked for")
 
   # `lookout_port` exits after this message; the error is returned when the exit status arrives.
-  defp heard({:fatal, error}, state), do: {:noreply, put_in(state.program.failure, error)}
+  defp handle_message({:fatal, error}, state), do: {:noreply, put_in(state.program.failure, error)}
 
-  defp heard({:garbage, detail}, state), do: Lifecycle.broken(state, :port_garbled, "sent " <> detail)
+  defp handle_message({:garbage, detail}, state), do: Lifecycle.broken(state, :port_garbled, "sent " <> detail)
 
   ## End
 
@@ -300,7 +301,7 @@ defmodule Lookout.Watcher.Server do
   def terminate(reason, state) do
     # A session with a name outlives its watcher, unless that was stopped on purpose.
     if reason == :normal or is_nil(state.program.session),
-      do: Program.part(state.program),
+      do: Program.shut_down(state.program),
       else: Program.leave(state.program)
 
     # If the start failed, its caller has the error. Only processes that subscribed by the name of the watcher get the

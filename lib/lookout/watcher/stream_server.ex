@@ -55,7 +55,8 @@ defmodule Lookout.Watcher.StreamServer do
   def handle_call(:next, from, state), do: {:noreply, %{state | waiting: from}}
 
   @impl true
-  def handle_info({:lookout, watcher, message}, %{watcher: watcher} = state), do: {:noreply, heard(message, state)}
+  def handle_info({:lookout, watcher, message}, %{watcher: watcher} = state),
+    do: {:noreply, handle_message(message, state)}
 
   # The message {:stopped, reason} of the watcher came before, unless the watcher was killed.
   def handle_info({:EXIT, watcher, reason}, %{watcher: watcher} = state), do: {:noreply, failed(state, reason)}
@@ -71,20 +72,20 @@ defmodule Lookout.Watcher.StreamServer do
   def terminate(_reason, state), do: SafeCall.stop(state.watcher, :infinity)
 
   # Drops batches that arrive after changes may have been missed.
-  defp heard({:events, _seq, _events}, %{failure: %Error{}} = state), do: state
-  defp heard({:events, _seq, events}, %{waiting: nil} = state), do: %{state | batch: events}
+  defp handle_message({:events, _seq, _events}, %{failure: %Error{}} = state), do: state
+  defp handle_message({:events, _seq, events}, %{waiting: nil} = state), do: %{state | batch: events}
 
-  defp heard({:events, _seq, events}, %{waiting: from} = state) do
+  defp handle_message({:events, _seq, events}, %{waiting: from} = state) do
     GenServer.reply(from, {:ok, events})
     more(%{state | waiting: nil})
   end
 
-  defp heard({:notice, :restarted}, state) do
+  defp handle_message({:notice, :restarted}, state) do
     detail = "lookout_port ended and was started again; changes may have been missed, so start the stream anew"
     failed(state, %Error{reason: :restarted, operation: :stream, detail: detail})
   end
 
-  defp heard({:notice, :lagged}, state) do
+  defp handle_message({:notice, :lagged}, state) do
     detail =
       "it was consumed too slowly for the other subscribers of its watcher and has missed changes; " <>
         "start it anew, with a longer :max_lag or without others"
@@ -92,16 +93,16 @@ defmodule Lookout.Watcher.StreamServer do
     failed(state, %Error{reason: :lagging, operation: :stream, detail: detail})
   end
 
-  defp heard({:notice, :ready}, state), do: state
-  defp heard({:checkpoint, _cursor}, state), do: state
+  defp handle_message({:notice, :ready}, state), do: state
+  defp handle_message({:checkpoint, _cursor}, state), do: state
 
   # A stream cannot contain notices, so they are logged.
-  defp heard({:notice, notice}, state) do
+  defp handle_message({:notice, notice}, state) do
     :logger.warning("Lookout.stream: #{inspect(notice, binaries: :as_strings)}")
     state
   end
 
-  defp heard({:stopped, reason}, state), do: failed(state, reason)
+  defp handle_message({:stopped, reason}, state), do: failed(state, reason)
 
   defp failed(%{failure: %Error{}} = state, _reason), do: state
 

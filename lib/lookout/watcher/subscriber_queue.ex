@@ -24,8 +24,8 @@ defmodule Lookout.Watcher.SubscriberQueue do
   @type pass :: {[pid], pos_integer}
   @type action :: {:tell, [pid], term} | {:reached, sync_id}
   # `:clear`: the queue is empty. `:all_slow`: no subscriber is ready. `:contended`: ready subscribers wait for slow
-  # ones. `:unheard`: the initial listing (`initial: true`) waits for the first subscriber.
-  @type status :: :clear | :unheard | :all_slow | :contended
+  # ones. `:no_subscriber`: the initial listing (`initial: true`) waits for the first subscriber.
+  @type status :: :clear | :no_subscriber | :all_slow | :contended
 
   @type t :: %__MODULE__{
           window: pos_integer,
@@ -144,7 +144,7 @@ defmodule Lookout.Watcher.SubscriberQueue do
     case :queue.peek(flow.queue) do
       :empty -> {actions, :clear, flow}
       {:value, {:marker, id}} -> reach(id, flow, look, actions)
-      {:value, _item} when flow.keep -> {actions, :unheard, flow}
+      {:value, _item} when flow.keep -> {actions, :no_subscriber, flow}
       {:value, item} -> hand_out(item, flow, look, actions)
     end
   end

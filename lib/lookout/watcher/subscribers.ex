@@ -82,7 +82,7 @@ defmodule Lookout.Watcher.Subscribers do
     case subscribers do
       %{attached: %{^pid => subscription}} -> leave(subscribers, pid, subscription)
       %{lagging: %{^pid => kind}} -> forget_lagging(subscribers, pid, kind)
-      _stranger -> subscribers
+      _other -> subscribers
     end
   end
 
@@ -94,7 +94,7 @@ defmodule Lookout.Watcher.Subscribers do
       %{lagging: %{^pid => :count}} -> {:ok, put(subscribers, pid, n)}
       %{attached: %{^pid => _all}} -> {:error, :active}
       %{lagging: %{^pid => _all}} -> {:error, :active}
-      _stranger -> {:error, :not_subscribed}
+      _other -> {:error, :not_subscribed}
     end
   end
 
@@ -262,7 +262,7 @@ defmodule Lookout.Watcher.Subscribers do
   end
 
   @doc "Whether the check of a mailbox could attach a lagging subscriber again or, in the given status, release an item."
-  @spec recheck?(t, :clear | :unheard | :contended | :all_slow) :: boolean
+  @spec recheck?(t, :clear | :no_subscriber | :contended | :all_slow) :: boolean
   def recheck?(%__MODULE__{} = subscribers, status) do
     subscribers.lagging_all > 0 or (status in [:contended, :all_slow] and subscribers.full != %{})
   end

@@ -60,7 +60,7 @@ defmodule Lookout.Port.BridgeTest do
     port = bridge.port
     assert_receive {^port, {:exit_status, 0}}
     assert {:ok, bridge} = Bridge.send(bridge, :anything)
-    assert Bridge.part(bridge, 1, 60_000) == :ok
+    assert Bridge.shut_down(bridge, 1, 60_000) == :ok
   end
 
   test "P8: a VM that has no more ports is an error that says which limit to raise" do

@@ -41,7 +41,7 @@ defmodule Lookout.Support.SafeCallTest do
   describe "a call to a watcher that stops" do
     test "says so, and with what reason", %{dir: dir} do
       path = FakeProgram.write!(dir, FakeProgram.well_started() ++ [:listen])
-      watcher = start_watcher!([dirs: dir], port_path: path, farewell: 10)
+      watcher = start_watcher!([dirs: dir], port_path: path, shutdown_timeout: 10)
 
       tasks =
         for call <- [&Lookout.sync/1, &Lookout.list/1, &Lookout.info/1, &Lookout.add(&1, "/")],
@@ -62,7 +62,7 @@ defmodule Lookout.Support.SafeCallTest do
     setup %{dir: dir} do
       # Answers nothing but the watch.
       path = FakeProgram.write!(dir, FakeProgram.well_started() ++ [:listen])
-      {:ok, watcher: start_watcher!([dirs: dir], port_path: path, farewell: 10)}
+      {:ok, watcher: start_watcher!([dirs: dir], port_path: path, shutdown_timeout: 10)}
     end
 
     test "is :timeout, not an exit, and no answer comes afterwards", %{watcher: watcher} do
@@ -181,7 +181,7 @@ defmodule Lookout.Support.SafeCallTest do
       gate = Path.join(dir, "gate")
       wait = {:sh, "while [ ! -e #{gate} ]; do sleep 0.01; done"}
       steps = FakeProgram.well_started() ++ [wait, {:say, {:reply, 2, :ok}}, :listen]
-      watcher = start_watcher!([dirs: dir], port_path: FakeProgram.write!(dir, steps), farewell: 10)
+      watcher = start_watcher!([dirs: dir], port_path: FakeProgram.write!(dir, steps), shutdown_timeout: 10)
       assert {:error, %Error{reason: :timeout}} = Lookout.add(watcher, other, 10)
       File.touch!(gate)
       eventually(fn -> match?([{3, _kind, {:unwatch, 3, ^other}}], open(watcher)) end)

@@ -53,7 +53,7 @@ defmodule Lookout.Support.StartHandshakeTest do
         end)
 
       options = Lookout.Watcher.Options.parse!(dirs: "/missing", name: __MODULE__.Meanwhile, subscribe: [given])
-      options = %{options | limits: %Lookout.Port.Tuning{port_path: path, farewell: 10}}
+      options = %{options | limits: %Lookout.Port.Tuning{port_path: path, shutdown_timeout: 10}}
       spawn_link(fn -> send(me, {:started, Lookout.Watcher.Server.start_link(options)}) end)
 
       {:ok, watcher} = eventually(fn -> with {:error, _error} <- Lookout.subscribe(__MODULE__.Meanwhile), do: nil end)
@@ -212,7 +212,7 @@ defmodule Lookout.Support.StartHandshakeTest do
           [await.("grep -aq list #{heard}"), {:say, {:reply, 3, {:ok, %{files: 8}}}}, {:say, {:reply, 4, {:ok, 0}}}] ++
           [{:sh, "wait"}]
 
-      limits = [port_path: FakeProgram.write!(dir, steps), farewell: 10, quiet: 60_000]
+      limits = [port_path: FakeProgram.write!(dir, steps), shutdown_timeout: 10, quiet: 60_000]
       watcher = start_watcher!([dirs: "/", ready: :async], limits)
       open = fn -> Program.open_kinds(:sys.get_state(watcher).program) end
 

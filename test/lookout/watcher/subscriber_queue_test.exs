@@ -181,7 +181,7 @@ defmodule Lookout.Watcher.SubscriberQueueTest do
 
     test "what exists is kept for the first one, within the window", %{a: a} do
       flow = flow([], true)
-      {[], :unheard, flow} = flow |> push(for seq <- 1..8, do: batch(seq)) |> advance()
+      {[], :no_subscriber, flow} = flow |> push(for seq <- 1..8, do: batch(seq)) |> advance()
       assert {0, flow} = SubscriberQueue.more_credit(flow)
 
       {[], flow} = SubscriberQueue.subscribe(flow, a, :all)
