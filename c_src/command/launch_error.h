@@ -7,8 +7,7 @@
 
 namespace lookout {
 
-// The steps of a launch, in the order in which they are attempted. Each has its own operation name
-// in an Error.
+// The steps of a launch. Each has its own operation name in an Error.
 enum class LaunchStep : int {
   guard,            // the guardian, its pipes and descriptors
   redirect,         // a file or a terminal for the standard streams

@@ -1,6 +1,6 @@
-// The children of lookout_port: the guardians of its commands, and orphans. Orphans are the
-// remaining processes of a tree whose guardian was killed; lookout_port, a subreaper, becomes their
-// parent.
+// The children of lookout_port: the guardians of its commands, a node's child lookout_ports, and
+// orphans. Orphans are the remaining processes of a tree whose guardian was killed; lookout_port, a
+// subreaper, becomes their parent.
 //
 // The command of an orphan cannot be determined. All processes of a tree without a guardian have to
 // end, while guardians of other commands and everything below them are left alone. The list of
@@ -17,7 +17,7 @@
 
 namespace lookout {
 
-// Registers a child that does not count as an orphan until end_guardian().
+// Registers a guardian, or another child that does not count as an orphan until end_guardian().
 void add_guardian(pid_t guardian);
 
 // Reaps a guardian that has ended. Returns true if it exited by itself, and so left nothing behind;

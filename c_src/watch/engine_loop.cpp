@@ -103,7 +103,7 @@ void EngineLoop::drain() {
     timers_.settle.event_arrived();
     ++overflows_.count;
     overflows_.unreported = true;
-    model_.reconciler.hints().distrust_everything();
+    model_.reconciler.hints().rescan_all();
     model_.paths.doubt_all();
     model_.roots.checks().add_all();
   });

@@ -89,21 +89,27 @@ class EngineLoop : private ChangeSink {
 
   std::string source_of(const Root& root) const;
 
-  // hints
+  // --- hints ---
+  // The kernel's queue is readable: reads it, and has the work done in a slice.
   void read_hints();
+  // Makes a call that may add hints; if it does, they delay the next round (`:settle`).
   template <class F>
   void delaying(F take);
+  // Reads the kernel's queue until it is empty.
   void drain();
+  // The same, with the mount table. If nothing is unsettled then, the tree is confirmed to be
+  // correct up to the begin of this call.
   void observe();
   void take_printed(const std::string& path);
   void end_fswatch();
 
-  // slices
+  // --- slices ---
   void schedule();
   void slice();
   bool step();
   bool check_roots();
   bool may_save();
+  // Answers the syncs when everything is settled. Returns whether there is more work.
   bool answer_at_rest();
   bool reconcile_step();
   bool check_entries();
@@ -119,7 +125,7 @@ class EngineLoop : private ChangeSink {
   void change(Event event) override;
   void notice(Notice notice) override { batcher_.add(std::move(notice)); }
   void root_removed(NodeId node) override { model_.roots.root_removed(node); }
-  void root_doubted(NodeId root) override { model_.roots.checks().add(root); }
+  void root_needs_check(NodeId root) override { model_.roots.checks().add(root); }
   void visibility_changed(NodeId directory) override { model_.roots.visibility_changed(directory); }
 
   boost::asio::io_context& io_;
@@ -134,7 +140,7 @@ class EngineLoop : private ChangeSink {
   Overflows overflows_;
   MemoryReturn memory_;
   bool scheduled_ = false;
-  bool turn_ = false;  // the next step prefers roots to other changes
+  bool turn_ = false;  // the next step checks roots before it reconciles other changes
   Lifetime lifetime_;
 };
 

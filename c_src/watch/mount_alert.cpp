@@ -73,7 +73,7 @@ void MountAlert::note() {
 
 void MountAlert::check() {
   roots_.mounted(mounts_.places(), false);
-  reconciler_.hints().doubt_mounts();
+  reconciler_.hints().recheck_mount_points();
   roots_.mounted(std::exchange(mounted_, {}), true);
   unchecked_ = false;
 }

@@ -35,7 +35,7 @@ class Trail {
 
   // How a move became known: by the kernel's hints, which are in order with the hints about
   // content, or only by a check that found the entry at another place.
-  enum class Known { by_hints, by_look };
+  enum class Known { by_hints, by_check };
 
   // The entry at `from` was moved to `to`.
   void moved(const DirEntry& from, const DirEntry& to, Known known, std::uint64_t round);

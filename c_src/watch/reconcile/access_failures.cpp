@@ -65,7 +65,7 @@ void AccessFailures::not_opened(NodeId directory, const OpenFailure& failure, bo
       if (in_round) {
         queue_.recheck(failure.node);
       } else if (tree_.is_root(failure.node)) {
-        sink_.root_doubted(failure.node);
+        sink_.root_needs_check(failure.node);
       } else {
         hints_.touch(tree_.parent(failure.node), tree_.name(failure.node), 0);
       }
@@ -166,7 +166,7 @@ void AccessFailures::vanished(NodeId directory, int code) {
     return give_up(directory, code);
   }
   if (tree_.is_root(directory)) {
-    sink_.root_doubted(directory);
+    sink_.root_needs_check(directory);
   } else {
     hints_.touch(tree_.parent(directory), tree_.name(directory), 0);
   }

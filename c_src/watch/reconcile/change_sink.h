@@ -14,7 +14,7 @@ class ChangeSink {
   // The node of a root that was given up by Reconciler::remove_root() is no longer in the tree.
   virtual void root_removed(NodeId root) = 0;
   // Another directory, or none, may be at the path of a root now.
-  virtual void root_doubted(NodeId root) = 0;
+  virtual void root_needs_check(NodeId root) = 0;
   // Other entries than before are visible at and below a directory.
   virtual void visibility_changed(NodeId directory) = 0;
 };

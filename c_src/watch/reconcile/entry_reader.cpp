@@ -111,7 +111,7 @@ bool EntryReader::exists(NodeId node, Hints hints) {
 
 void EntryReader::found_in_place(NodeId directory) {
   if (!roots_.any_follows()) return;
-  links_.doubt_links_to(tree_.identity(directory));
+  links_.recheck_links_to(tree_.identity(directory));
   for (const NodeId node : tree_.with_identity(tree_.identity(directory))) {
     if (tree_.is_directory(node) && tree_.has(node, DirMark::linked)) hints_.add(node);
   }

@@ -33,17 +33,17 @@ void FollowedLinks::set_target(Link& link, std::optional<Identity> target) {
   if (target) by_target_[{target->device, target->inode}].insert(link.place);
 }
 
-void FollowedLinks::doubt_links_to(Identity directory) {
+void FollowedLinks::recheck_links_to(Identity directory) {
   if (by_target_.empty()) return;
   const auto links = by_target_.find({directory.device, directory.inode});
-  if (links != by_target_.end()) doubted_.insert(links->second.begin(), links->second.end());
+  if (links != by_target_.end()) unchecked_.insert(links->second.begin(), links->second.end());
 }
 
 std::vector<std::pair<NodeId, std::string>> FollowedLinks::mounted(const std::string& place) {
   std::vector<std::pair<NodeId, std::string>> above;
   for (const auto& [at, link] : links_) {
     const auto& real = link->real;
-    if (place == real) doubted_.insert(at);
+    if (place == real) unchecked_.insert(at);
     if (real.empty() || !place.starts_with(real) || place.size() <= real.size() + 1) continue;
     if (real != "/" && place[real.size()] != '/') continue;
     if (!tree_.alive(at.first) || !tree_.is_directory(at.first)) continue;
@@ -54,9 +54,9 @@ std::vector<std::pair<NodeId, std::string>> FollowedLinks::mounted(const std::st
   return above;
 }
 
-std::vector<DirEntry> FollowedLinks::take_doubted() {
+std::vector<DirEntry> FollowedLinks::take_unchecked() {
   std::vector<DirEntry> places;
-  for (const DirEntry& place : std::exchange(doubted_, {})) {
+  for (const DirEntry& place : std::exchange(unchecked_, {})) {
     if (tree_.alive(place.first) && tree_.is_directory(place.first)) {
       places.push_back(place);
     } else {

@@ -5,9 +5,10 @@
 // link, so that circular links, or many links to the same directory, come to an end. Where a link
 // leads depends on every component of its path, so all of them are watched.
 //
-// The reader of entries adds a link when it follows it. A link is doubted when a component of its
-// path changes, when a file system is mounted where it leads, and when the directory that it leads
-// to comes to the tree or leaves it; the reconciler checks doubted links in the next round.
+// The reader of entries adds a link when it follows it. A link is to be checked again when a
+// component of its path changes, when a file system is mounted where it leads, and when the
+// directory that it leads to comes to the tree or leaves it; the reconciler does that in the next
+// round.
 #pragma once
 
 #include <cstdint>
@@ -37,16 +38,16 @@ class FollowedLinks {
   // Records the directory that a followed link leads to and that another place reports.
   void set_target(const DirEntry& place, Identity target);
 
-  // The tree loses or gains a directory: links to it are doubted.
-  void doubt_links_to(Identity directory);
-  void forget_directory(NodeId directory) { doubt_links_to(tree_.identity(directory)); }
+  // The tree loses or gains a directory: links to it must be checked again.
+  void recheck_links_to(Identity directory);
+  void forget_directory(NodeId directory) { recheck_links_to(tree_.identity(directory)); }
   // A file system was mounted or unmounted at `place`, a path without symbolic links: doubts the
   // links that lead there. Returns the directories that links lead to above it, each with the rest
   // of the path.
   std::vector<std::pair<NodeId, std::string>> mounted(const std::string& place);
-  bool any_doubted() const { return !doubted_.empty(); }
-  // The doubted links whose directory is still in the tree. The others are forgotten.
-  std::vector<DirEntry> take_doubted();
+  bool any_unchecked() const { return !unchecked_.empty(); }
+  // The links to be checked again whose directory is still in the tree. The others are forgotten.
+  std::vector<DirEntry> take_unchecked();
 
  private:
   struct Link final : PathFollower {
@@ -54,7 +55,7 @@ class FollowedLinks {
     ~Link() override { owner.paths_.unfollow(*this); }
     Link(const Link&) = delete;
     Link& operator=(const Link&) = delete;
-    void path_changed() override { owner.doubted_.insert(place); }
+    void path_changed() override { owner.unchecked_.insert(place); }
 
     FollowedLinks& owner;
     DirEntry place;
@@ -68,7 +69,7 @@ class FollowedLinks {
   const Tree& tree_;
   PathWatches& paths_;
   std::map<DirEntry, std::unique_ptr<Link>> links_;
-  std::set<DirEntry> doubted_;
+  std::set<DirEntry> unchecked_;
   // The links with a target, by its device and inode number.
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::set<DirEntry>> by_target_;
 };

@@ -55,7 +55,7 @@ void HintIntake::take_at(NodeId node, const Hint& hint) {
   }
   const bool gone = hint.ended || (hint.hints & hint::kRootGone) != 0;
   if (tree_.is_root(node)) {
-    sink_.root_doubted(node);
+    sink_.root_needs_check(node);
   } else if (!gone && (hint.alone || tree_.has(node, DirMark::linked))) {
     // No watch of a parent reports changes of this directory itself.
     touch(tree_.parent(node), tree_.name(node), hint.hints & hint::kAttributes);
@@ -88,8 +88,8 @@ Hints HintIntake::follow_move(const Hint& hint, NodeId directory) {
     return hint::kUnpaired;
   }
   trail_.moved(*from, here, Trail::Known::by_hints, round_);
-  // If a file came to the old place without a known origin, a process may have written it before
-  // that.
+  // The old place may hold a file whose origin no hint showed. A process may have written that file
+  // before it came there.
   const bool known = tree_.child(from->first, from->second) != kNoNode;
   const bool seen = trail_.seen_to(*from).value_or(known);
   // Hints about a place that is not visible are not processed.
@@ -172,11 +172,11 @@ void HintIntake::pass_along_trail(const DirtyName& dirty) {
 bool HintIntake::record_move(const DirEntry& from, const DirEntry& to, Hints hints) {
   if ((hints & hint::kMovedTo) != 0 && trail_.leads(from, to)) return true;
   bound_trail();
-  trail_.moved(from, to, Trail::Known::by_look, round_);
+  trail_.moved(from, to, Trail::Known::by_check, round_);
   return false;
 }
 
-void HintIntake::distrust_everything() {
+void HintIntake::rescan_all() {
   ++rescans_;
   moments_.lose_hints();
   file_systems_.forget();
@@ -187,7 +187,7 @@ void HintIntake::distrust_everything() {
   std::for_each(all.rbegin(), all.rend(), [&](NodeId directory) { agenda_.add(directory, true); });
 }
 
-void HintIntake::doubt_mounts() {
+void HintIntake::recheck_mount_points() {
   for (const auto& [directory, name] : files_.all()) touch(directory, name, 0);
   tree_.for_each_directory([&](NodeId node) {
     if (tree_.is_root(node)) return;

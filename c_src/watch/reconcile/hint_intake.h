@@ -2,7 +2,7 @@
 // call.
 //
 // The engine passes each event of the kernel to take(). Checks and scans add what the next round
-// must check, and ask along which moves a hint about content must follow a file: see trail.h.
+// must check. They also pass hints about content on along recorded renames: see trail.h.
 // The number of dirty names is bounded. Beyond that, their directories are listed instead.
 #pragma once
 
@@ -48,14 +48,15 @@ class HintIntake {
 
   // --- hints ---
   void take(const Hint& hint);
-  // Marks an entry as dirty, unless it is not visible.
+  // Marks an entry as dirty if it may be visible, if its name is that of a file with rules, or if
+  // the tree has it.
   void touch(NodeId directory, std::string_view name, Hints hints);
   // Marks the deepest entry that the tree has on a path below a directory as dirty.
   void touch_below(NodeId directory, std::string_view path);
   // Hints were lost: lists every directory again and compares the times of its entries.
-  void distrust_everything();
+  void rescan_all();
   // Checks all mount points in the tree: their file systems may have been unmounted.
-  void doubt_mounts();
+  void recheck_mount_points();
 
   // --- the next round ---
   // Marks an entry as dirty, visible or not.

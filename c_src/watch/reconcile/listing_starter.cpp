@@ -33,13 +33,14 @@ void ListingStarter::start(NodeId directory) {
   }
   const std::int64_t started = inode_clock();
   if (!watcher_.watch(directory, fd)) return;
-  const std::optional<int> refused = pass_.rules.load(directory, fd);
-  if (!refused) {
+  // Nothing yet: loading may take several steps, so this directory is taken up again later.
+  const std::optional<int> loaded = pass_.rules.load(directory, fd);
+  if (!loaded) {
     pass_.agenda.add_back(directory);
     return;
   }
-  if (*refused != 0) {
-    failures_.not_listed(directory, *refused);
+  if (*loaded != 0) {
+    failures_.not_listed(directory, *loaded);
     return;
   }
   // The new rules may have queued it; this call lists it.

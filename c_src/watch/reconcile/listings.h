@@ -1,7 +1,7 @@
 // The started listings of a round or of a crawl. Pure but for the readers of the directories.
 //
-// The first listing is in progress, the others are read ahead. When it has been read, its sweep
-// checks the children that it did not meet.
+// The first listing is in progress, the others are read ahead. After it is read, its sweep checks
+// each child in the tree that the listing did not contain.
 #pragma once
 
 #include <cstddef>
@@ -46,8 +46,8 @@ class Listings {
   // Reads one more block of a listing into memory. Returns false when none has more to read.
   bool read_out();
 
-  // An entry is about to leave its place in the tree: a sweep that would test it next continues
-  // with its sibling. Entries that come to a directory are inserted before the existing ones.
+  // An entry is about to leave its place in the tree: if a sweep would test it next, it continues
+  // with the next sibling. Entries that come to a directory are inserted before the existing ones.
   void leave(NodeId node);
   // The tree is about to remove this directory.
   void forget_directory(NodeId directory);

@@ -3,8 +3,9 @@
 // those of inode_clock(), in nanoseconds.
 //
 // The reconciler moves the clean moment: at the end of each round that left nothing to be checked,
-// and when the engine has read the kernel's queue at rest. Scans and failures add blind
-// directories; only a listing that compared the whole directory moves or ends their moments.
+// and when the engine has read the kernel's queue while nothing is unsettled. Scans and failures
+// add blind directories; only a listing that compared the whole directory moves or ends their
+// moments.
 #pragma once
 
 #include <cstdint>
@@ -36,12 +37,14 @@ class Moments {
   void confirm(std::int64_t drained);
   // Whether neither begin_round() nor doubt() was called since confirm().
   bool is_confirmed() const { return confirmed_; }
-  void doubt() { confirmed_ = false; }
+  // Something may be unsettled again.
+  void unconfirm() { confirmed_ = false; }
   // Events were lost. hints_lost() holds until the end of a round that has checked everything.
   void lose_hints() { hints_lost_ = true; }
   bool hints_lost() const { return hints_lost_; }
-  // The tree is that of a snapshot with this clean moment, or an unknown one if the clock is behind
-  // the snapshot. `moments` has the directories with a moment of their own.
+  // The tree is that of a snapshot with this clean moment. If the clock is behind the snapshot, the
+  // clean moment is 0: no time stamp proves that a file is unchanged. `moments` has the directories
+  // with a moment of their own.
   void resume(std::int64_t moment, const std::vector<std::pair<NodeId, std::int64_t>>& moments);
 
   // --- blind directories ---

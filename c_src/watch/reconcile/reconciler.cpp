@@ -140,7 +140,7 @@ void Reconciler::begin_round(std::int64_t drained) {
   for (const DirtyName& name : records_.retries.take_names()) {
     hints_.touch(name.directory, name.name, name.hints);
   }
-  for (const auto& [directory, name] : disk_.links.take_doubted()) hints_.add(directory, name, 0);
+  for (const auto& [directory, name] : disk_.links.take_unchecked()) hints_.add(directory, name, 0);
   for (DirtyName& name : hints_.take_names()) records_.queue.add(std::move(name));
   for (const auto& [identity, hints] : hints_.take_unnamed()) {
     records_.hard_links.pass_on_to_all(identity, hints);
@@ -153,7 +153,7 @@ void Reconciler::begin_round(std::int64_t drained) {
 bool Reconciler::unsettled() const {
   return hints_.any() || !records_.queue.empty() || records_.hard_links.waiting() > 0 ||
          !agendas_.round.empty() || !round_.listings.empty() || records_.departures.any() ||
-         records_.retries.any_deferred() || disk_.links.any_doubted();
+         records_.retries.any_deferred() || disk_.links.any_unchecked();
 }
 
 std::uint64_t Reconciler::dirty() const {
@@ -220,7 +220,7 @@ NodeId Reconciler::add_root(const std::string& path, Identity identity, RootOpti
   records_.roots.add(root, std::move(options));
   checks_.reader.found_in_place(root);
   records_.hard_links.forget_compared();
-  records_.moments.doubt();
+  records_.moments.unconfirm();
   agendas_.crawl.add(root, false);
   return root;
 }
@@ -271,7 +271,7 @@ void Reconciler::adopt_root(NodeId root, RootOptions options, bool was_recursive
   visibility_.add_root(root, options.single_files, options.filter, options.above);
   const bool recursive = options.recursive;
   records_.roots.add(root, std::move(options));
-  records_.moments.doubt();
+  records_.moments.unconfirm();
   if (recursive) return;
   for (NodeId at = tree_.first_child(root); at != kNoNode; at = tree_.next_sibling(at)) {
     if (!tree_.is_directory(at)) continue;

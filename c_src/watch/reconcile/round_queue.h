@@ -34,7 +34,7 @@ class RoundQueue {
   // Checks whether an entry is still at its place. A root is left to its manager.
   void recheck(NodeId node) {
     if (tree_.is_root(node)) {
-      sink_.root_doubted(node);
+      sink_.root_needs_check(node);
     } else {
       add({tree_.parent(node), std::string(tree_.name(node)), 0});
     }

@@ -14,7 +14,7 @@ class SilentSink : public ChangeSink {
   void change(Event) override {}
   void notice(Notice) override {}
   void root_removed(NodeId) override {}
-  void root_doubted(NodeId) override {}
+  void root_needs_check(NodeId) override {}
   void visibility_changed(NodeId) override {}
 };
 

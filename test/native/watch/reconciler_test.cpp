@@ -89,7 +89,7 @@ class ReconcilerTest : public testing::Test, public ChangeSink {
     }
   }
   void root_removed(NodeId) override {}
-  void root_doubted(NodeId) override {}
+  void root_needs_check(NodeId) override {}
   void visibility_changed(NodeId) override {}
 
   Identity identity(std::string_view name) const {
@@ -236,7 +236,7 @@ TEST_F(ReconcilerTest, NamesOfOneFileAreCheckedInSmallSteps) {
   };
   // Met where the name that left is not known, since events were lost.
   home_.move("in/link7", "in/moved");
-  reconciler_.hints().distrust_everything();
+  reconciler_.hints().rescan_all();
   const Told told = work();
   EXPECT_EQ(std::count(told.begin(), told.end(), "renamed in/link7 -> in/moved"), 1);
   home_.append("in/link8", "y");
@@ -469,7 +469,7 @@ TEST_F(SweepTest, EntriesThatAListingDidNotMeetAreCheckedInSteps) {
   make_files("many");
   add_root("many");
   for (int i = 0; i < kEntries; ++i) home_.remove("many/" + std::to_string(i));
-  reconciler_.hints().distrust_everything();
+  reconciler_.hints().rescan_all();
   EXPECT_LE(most_added(), 600U);
   EXPECT_EQ(deletions(), kEntries);
 }
@@ -480,7 +480,7 @@ TEST_F(SweepTest, AnEntryThatLeavesTheTreeMeanwhileDoesNotEndTheSweep) {
     make_files(many);
     const NodeId root = add_root(many);
     for (int i = parity; i < kEntries; i += 2) home_.remove(many + '/' + std::to_string(i));
-    reconciler_.hints().distrust_everything();
+    reconciler_.hints().rescan_all();
     reconciler_.begin_round(inode_clock());
     const std::uint64_t before = reconciler_.dirty();
     while (reconciler_.work() && reconciler_.dirty() < before + 100) {
@@ -554,7 +554,7 @@ TEST_F(FullTreeTest, ACrawlThatDoesNotFitSaysSoAndEnds) {
   EXPECT_EQ(tree_.others() + tree_.directories(), 5U);
   let_a_tick_pass();  // two clocks are compared, each of which moves on in ticks
   reconciler_.confirm(inode_clock());
-  reconciler_.hints().distrust_everything();
+  reconciler_.hints().rescan_all();
   EXPECT_EQ(round(), Told{});
 }
 

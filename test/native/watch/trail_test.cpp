@@ -173,7 +173,7 @@ TEST(Trail, LeadsOnlyAlongMovesThatWereHintedSince) {
 
 TEST(Trail, LeadsAlwaysAlongMovesThatOnlyALookMadeKnown) {
   Trail trail;
-  trail.moved(at(1, "a"), at(1, "b"), Trail::Known::by_look, 3);
+  trail.moved(at(1, "a"), at(1, "b"), Trail::Known::by_check, 3);
   EXPECT_EQ(trail.onward(at(1, "a"), 9), (std::vector<DirEntry>{at(1, "b")}));
 }
 
