@@ -6,6 +6,9 @@ defmodule Lookout.FileSystemBackendTest do
   alias Lookout.{FileEvents, FileSystemBackend}
   alias Lookout.FileSystemDouble.Worker
 
+  # Churns of thousands of files take long on a busy machine.
+  @moduletag timeout: 300_000
+
   defp start!(options) do
     start_supervised!(%{
       id: make_ref(),

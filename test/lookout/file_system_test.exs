@@ -4,6 +4,9 @@ defmodule Lookout.FileSystemTest do
   import Lookout.LogCapture
   alias Lookout.{FileEvents, FileSystem, OracleTools}
 
+  # Churns of thousands of files take long on a busy machine.
+  @moduletag timeout: 300_000
+
   setup %{dir: dir} do
     watched = Path.join(dir, "watched")
     File.mkdir!(watched)

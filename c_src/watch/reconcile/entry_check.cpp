@@ -53,6 +53,8 @@ void EntryCheck::compare(DirtyName dirty, const FileStatus& seen, Pass& pass) {
     if ((dirty.hints & hint::kMovedTo) != 0) hints_.pass_along_trail(dirty);
     changes_.appear(dirty, seen, pass);
   } else if (tree_.identity(known) == seen.identity && tree_.type(known) == seen.type) {
+    // It was not at its place at an earlier check: another file may have its inode number now.
+    if (tree_.has(known, Mark::parked)) dirty.hints |= hint::kDeleted;
     departures_.unpark(known);
     comparison_.compare(known, seen, dirty.hints, pass);
   } else {
