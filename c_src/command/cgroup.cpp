@@ -276,13 +276,7 @@ bool is_populated(int events_file) {
 }
 
 std::vector<pid_t> processes_in(int directory) {
-  const UniqueFd file(::openat(directory, "cgroup.procs", O_RDONLY | O_CLOEXEC));
-  std::string text;
-  std::array<char, 4096> chunk{};
-  ssize_t size = 0;
-  while (file && (size = ::read(file.get(), chunk.data(), chunk.size())) > 0) {
-    text.append(chunk.data(), static_cast<std::size_t>(size));
-  }
+  const std::string text = content_of("cgroup.procs", directory);
   std::vector<pid_t> processes;
   for (const std::string_view line : split(text, '\n')) {
     pid_t pid = 0;

@@ -50,11 +50,7 @@ class CommandGraceTest : public ForkedCommandTest {
       ::kill(::getpid(), SIGKILL);
     });
     EXPECT_EQ(::waitpid(lookout_port, nullptr, 0), lookout_port);
-    EXPECT_TRUE(eventually([] {
-      while (reap_one().pid != 0) {
-      }
-      return reap_one().none_left;
-    }));
+    EXPECT_TRUE(reap_all());
   }
 
   bool is_clean(const std::string& name = "clean") const {
@@ -207,22 +203,24 @@ class UnstoppableTest : public CommandGraceTest {
     return ::setresgid(kUser, kUser, kUser) == 0 && ::setresuid(kUser, kUser, kUser) == 0;
   }
 
-  static void kill_what_is_left() {
+  // Runs `part`, which gets the path of such a program, in a lookout_port of another user.
+  template <class Part>
+  void run_as_user(Part part) {
+    const std::string program = unstoppable();
+    become_subreaper();
+    const pid_t lookout_port = fork_part([&] {
+      ASSERT_TRUE(become_user());
+      part(program);
+    });
+    expect_success(lookout_port);
     kill_below(::getpid());
-    EXPECT_TRUE(eventually([] {
-      while (reap_one().pid != 0) {
-      }
-      return reap_one().none_left;
-    }));
+    EXPECT_TRUE(reap_all());
   }
 };
 
 TEST_F(UnstoppableTest, StopFailsWithEpermAndNamesTheProcessThatMayNotBeSignalled) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root makes such a program";
-  const std::string program = unstoppable();
-  become_subreaper();
-  const pid_t lookout_port = fork_part([&] {
-    ASSERT_TRUE(become_user());
+  run_as_user([&](const std::string& program) {
     LaunchSpec spec;
     spec.argv = {program, "root", "pid", "pause"};
     start(spec);
@@ -238,17 +236,11 @@ TEST_F(UnstoppableTest, StopFailsWithEpermAndNamesTheProcessThatMayNotBeSignalle
     EXPECT_EQ(std::get<Error>(stop_outcome()).reason, "eperm");
     command.end_and_wait(milliseconds(0));
   });
-  expect_success(lookout_port);
-  kill_what_is_left();
 }
 
-// The process that may not be signalled cannot be found either.
 TEST_F(UnstoppableTest, ProcessThatCouldNotBeKilledIsNotReportedAsKilled) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root makes such a program";
-  const std::string program = unstoppable();
-  become_subreaper();
-  const pid_t lookout_port = fork_part([&] {
-    ASSERT_TRUE(become_user());
+  run_as_user([&](const std::string& program) {
     LaunchSpec spec;
     spec.argv = {program, "root", "pid", "read"};
     spec.input = true;
@@ -261,16 +253,12 @@ TEST_F(UnstoppableTest, ProcessThatCouldNotBeKilledIsNotReportedAsKilled) {
     exit_status();
     EXPECT_FALSE(listener.killed);
   });
-  expect_success(lookout_port);
-  kill_what_is_left();
 }
 
+// The process that may not be signalled cannot be found either.
 TEST_F(UnstoppableTest, StopFailsWithEmfileWhereTheCommandHasTakenTheLimitOfOpenFiles) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root makes such a program";
-  const std::string program = unstoppable();
-  become_subreaper();
-  const pid_t lookout_port = fork_part([&] {
-    ASSERT_TRUE(become_user());
+  run_as_user([&](const std::string& program) {
     LaunchSpec spec;
     spec.argv = {program, "read", "take_limits", "root", "say:taken", "pause"};
     spec.input = true;
@@ -287,8 +275,6 @@ TEST_F(UnstoppableTest, StopFailsWithEmfileWhereTheCommandHasTakenTheLimitOfOpen
     EXPECT_TRUE(std::holds_alternative<Error>(signal(SIGUSR1)));
     command.end_and_wait(milliseconds(0));
   });
-  expect_success(lookout_port);
-  kill_what_is_left();
 }
 
 }  // namespace

@@ -41,6 +41,15 @@ inline bool eventually(const std::function<bool()>& condition) {
   return true;
 }
 
+// Reaps the children of this process until none is left. False if one does not end.
+inline bool reap_all() {
+  return eventually([] {
+    while (reap_one().pid != 0) {
+    }
+    return reap_one().none_left;
+  });
+}
+
 class RecordingListener : public CommandListener {
  public:
   void on_output(OutputStreamName stream, std::string_view bytes) override {

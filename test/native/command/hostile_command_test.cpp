@@ -132,11 +132,7 @@ TEST_P(HostileCommandTest, P6KillOfLookoutPortEndsATreeWhoseGuardianIsStopped) {
   ASSERT_EQ(::read(pipe[0], &pid, sizeof pid), static_cast<ssize_t>(sizeof pid));
   ::close(pipe[0]);
   ::kill(program, SIGKILL);
-  EXPECT_TRUE(eventually([] {
-    while (reap_one().pid != 0) {
-    }
-    return reap_one().none_left;
-  }));
+  EXPECT_TRUE(reap_all());
   EXPECT_TRUE(is_gone(pid));
 }
 
@@ -279,11 +275,7 @@ class StrayTest : public ForkedCommandTest {
     ::kill(init_, SIGKILL);
     ::kill(holder_, SIGKILL);
     // This process is a subreaper by now.
-    eventually([] {
-      while (reap_one().pid != 0) {
-      }
-      return reap_one().none_left;
-    });
+    reap_all();
   }
 
   // A command whose stray runs `sleep`, and what it does then.
