@@ -55,7 +55,7 @@ UniqueFd open_without_links(const std::string& path, int flags) {
   how.flags = static_cast<std::uint64_t>(flags);
   how.resolve = RESOLVE_NO_SYMLINKS;
   UniqueFd fd(static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof how)));
-  // Without the call (before Linux 5.6, or by a seccomp filter) the kernel follows what is there.
+  // Without the call (before Linux 5.6, or by a seccomp filter) the kernel follows links.
   if (!fd && (errno == ENOSYS || errno == EPERM)) {
     fd.reset(::open(path.c_str(), flags));
   }

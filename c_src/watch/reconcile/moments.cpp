@@ -42,7 +42,7 @@ void Moments::confirm(std::int64_t drained) {
 
 void Moments::resume(std::int64_t moment,
                      const std::vector<std::pair<NodeId, std::int64_t>>& moments) {
-  // The clock is behind the snapshot: no time tells what came after it.
+  // If the clock is behind the snapshot, no time stamp proves that a file is unchanged.
   clean_ = moment <= inode_clock() ? moment : 0;
   drained_ = clean_;
   for (const auto& [directory, since] : moments) blind_[directory] = std::min(since, clean_);

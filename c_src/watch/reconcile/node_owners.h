@@ -1,5 +1,5 @@
-// Everything that keeps data by node, and must be told when a node leaves its place in the tree or
-// the tree itself, since its NodeId may be reused.
+// Calls all that keep data by node when a node leaves its place in the tree, or the tree itself:
+// they forget it, since its NodeId may be reused.
 //
 // An owner is entered in ONE place, the type of `owners_` here; it has a member function
 // forget_directory(NodeId).

@@ -60,7 +60,7 @@ defmodule Lookout.Command.StdinQueueTest do
     assert StdinQueue.progress(input, :writer) == %{size: 2 * @window, taken: 10, on_its_way: @window}
   end
 
-  test "when the command reads no more, all who wait are told" do
+  test "when the command reads no more, every waiting caller gets a reply" do
     {:ok, _actions, input} = StdinQueue.write(StdinQueue.new(:open), :writer, String.duplicate("x", @window + 1))
     {:ok, [], input} = StdinQueue.close(input, :closer)
     assert {[:writer, :closer], input} = StdinQueue.broken(input)

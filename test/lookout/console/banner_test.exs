@@ -25,7 +25,7 @@ defmodule Lookout.Console.BannerTest do
     assert {:failure, "── the run was ended" <> _} = Banner.footer({:exit, :killed}, 0)
   end
 
-  test "how it ends is told as it is: without keys, a VM with a break menu ends at the second Ctrl-C" do
+  test "the key that ends it is named: without keys, a VM with a break menu ends at the second Ctrl-C" do
     assert Banner.quits(true, false) == "Ctrl-C or q ends"
     assert Banner.quits(false, true) == "Ctrl-C ends"
     assert Banner.quits(false, false) == "Ctrl-C twice ends"
