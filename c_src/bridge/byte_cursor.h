@@ -1,4 +1,4 @@
-// Reads big-endian numbers from a byte string, with bounds checks.
+// Reads big-endian numbers from a byte string, with bounds checks. Makes no system call.
 #pragma once
 
 #include <cstddef>

@@ -15,6 +15,7 @@ namespace lookout {
 
 class Commanding {
  public:
+  // As in command.h: called from the loop, or within the call.
   using SpawnHandler = std::function<void(Result<std::uint64_t>)>;
   using DoneHandler = std::function<void(Result<Done>)>;
 

@@ -24,10 +24,10 @@ void EngineWatching::watch(const std::vector<std::string>& paths, const WatchOpt
   engine_->watch(paths, options, std::move(done));
 }
 
-void EngineWatching::resume(const std::vector<std::string>& paths, const WatchOptions& options,
-                            const CursorStart& from, Engine::SeqHandler done) {
+void EngineWatching::watch_from(const std::vector<std::string>& paths, const WatchOptions& options,
+                                const CursorStart& from, Engine::SeqHandler done) {
   if (auto error = start()) return done(std::move(*error));
-  engine_->resume(paths, options, from, std::move(done));
+  engine_->watch_from(paths, options, from, std::move(done));
 }
 
 void EngineWatching::save(const std::string& name, Engine::SeqHandler done) {
@@ -68,8 +68,9 @@ void EngineWatching::resume() {
   if (engine_) engine_->resume();
 }
 
-EngineInfo EngineWatching::info() {
-  return start() ? EngineInfo{} : engine_->info();
+Result<EngineInfo> EngineWatching::info() {
+  if (auto error = start()) return std::move(*error);
+  return engine_->info();
 }
 
 }  // namespace lookout

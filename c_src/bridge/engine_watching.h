@@ -18,8 +18,8 @@ class EngineWatching : public Watching {
 
   void watch(const std::vector<std::string>& paths, const WatchOptions& options,
              Engine::DoneHandler done) override;
-  void resume(const std::vector<std::string>& paths, const WatchOptions& options,
-              const CursorStart& start, Engine::SeqHandler done) override;
+  void watch_from(const std::vector<std::string>& paths, const WatchOptions& options,
+                  const CursorStart& from, Engine::SeqHandler done) override;
   void save(const std::string& name, Engine::SeqHandler done) override;
   void unwatch(const std::string& path, Engine::DoneHandler done) override;
   void sync(Engine::SeqHandler done) override;
@@ -28,7 +28,7 @@ class EngineWatching : public Watching {
   void grant(std::uint64_t batches) override;
   void set(const Settings& settings) override;
   void resume() override;
-  EngineInfo info() override;
+  Result<EngineInfo> info() override;
   // Takes back all credit that is left.
   void revoke();
   bool is_stuck() const { return engine_ && engine_->is_stuck(); }

@@ -9,13 +9,13 @@ namespace {
 // A buffer with a larger capacity is freed after the frame is processed.
 constexpr std::size_t kKeptPayload = std::size_t{64} * 1024;
 
-std::string_view take(std::string_view& chunk, std::size_t size) {
+}  // namespace
+
+std::string_view take_front(std::string_view& chunk, std::size_t size) {
   const std::string_view taken = chunk.substr(0, size);
   chunk.remove_prefix(taken.size());
   return taken;
 }
-
-}  // namespace
 
 std::variant<NeedMore, Frame, Error> FrameReader::next(std::string_view& chunk) {
   if (delivered_) forget_frame();
@@ -28,9 +28,9 @@ std::variant<NeedMore, Frame, Error> FrameReader::next(std::string_view& chunk) 
   }
   if (payload_.empty() && chunk.size() >= size) {
     header_size_ = 0;
-    return Frame{take(chunk, size)};
+    return Frame{take_front(chunk, size)};
   }
-  payload_ += take(chunk, size - payload_.size());
+  payload_ += take_front(chunk, size - payload_.size());
   if (payload_.size() < size) return NeedMore{};
   delivered_ = true;
   return Frame{payload_};
@@ -49,7 +49,7 @@ std::optional<Error> FrameReader::at_end() const {
 }
 
 bool FrameReader::read_header(std::string_view& chunk) {
-  const std::string_view part = take(chunk, header_.size() - header_size_);
+  const std::string_view part = take_front(chunk, header_.size() - header_size_);
   std::copy(part.begin(), part.end(), header_.begin() + header_size_);
   header_size_ += part.size();
   return header_size_ == header_.size();

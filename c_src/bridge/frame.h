@@ -1,4 +1,5 @@
-// {packet, 4} framing: a length of four bytes, big-endian, and that many bytes of payload.
+// {packet, 4} framing: a length of four bytes, big-endian, and that many bytes of payload. Makes no
+// system call.
 #pragma once
 
 #include <array>
@@ -24,6 +25,9 @@ struct Frame {
   std::string_view payload;
 };
 
+// Removes the first `size` bytes of the chunk, or all if it has fewer, and returns them.
+std::string_view take_front(std::string_view& chunk, std::size_t size);
+
 // Splits a stream that arrives in chunks of any size into frames. It allocates memory for received
 // bytes only, not for an announced length.
 class FrameReader {
@@ -31,15 +35,16 @@ class FrameReader {
   explicit FrameReader(std::size_t max_payload = kMaxFrame) : max_payload_(max_payload) {}
 
   // Removes one frame from the front of the chunk, or consumes the whole chunk. After
-  // `frame_too_large` the stream is unusable, because the start of the next frame is unknown.
+  // `frame_too_large`, which consumes the length of the frame only, the reader is unusable.
   std::variant<NeedMore, Frame, Error> next(std::string_view& chunk);
+  // The length of the current frame, as it was announced. Valid after `frame_too_large`.
+  std::size_t announced() const;
 
   // Returns what end of file means now: nothing between two frames, `truncated_frame` within one.
   std::optional<Error> at_end() const;
 
  private:
   bool read_header(std::string_view& chunk);
-  std::size_t announced() const;
   void forget_frame();
 
   std::size_t max_payload_;

@@ -181,6 +181,12 @@ struct NoticeEncoder {
   }
   void operator()(const RootDeletedNotice& n) const { put_notice(out, "root_deleted", n.dir); }
   void operator()(const RootCreatedNotice& n) const { put_notice(out, "root_created", n.dir); }
+  void operator()(const OmittedNotice& n) const {
+    out.tuple(3);
+    out.atom("omitted");
+    out.binary(n.dir);
+    out.natural(n.count);
+  }
 };
 
 }  // namespace

@@ -24,6 +24,8 @@ std::optional<std::uint64_t> read_credit(TermReader& reader) {
   return std::nullopt;
 }
 
+// These texts follow "expected" in an error. In the text of an option, a subordinate clause ends in
+// a comma, because " for the option :name" follows it.
 constexpr std::string_view kCreditExpected = "a number of batches, 0 or more, or :infinity";
 
 // Returns false, with the reader at the offending pattern, if a pattern is invalid.
@@ -77,7 +79,7 @@ bool read_changes(TermReader& reader, std::optional<ChangeSet>& changes) {
 
 constexpr std::string_view kSnapshotNameExpected =
     "the name of a snapshot, a binary of 1 to 200 bytes without a slash or a NUL byte, other than "
-    "\"lock\" and without \".new\" at its end";
+    "\".\", \"..\" and \"lock\" and without \".new\" at its end";
 
 // {directory, name}, or {directory, nil}.
 bool read_cursor(TermReader& reader, std::optional<CursorStart>& cursor) {
@@ -164,7 +166,9 @@ constexpr std::array<OptionRule<WatchRequest>, 15> kWatchOptions{{
        out.credit = value.value_or(0);
        return value.has_value();
      }},
-    {"cursor", "{directory, snapshot} with an absolute path and the name of a file in it, or nil,",
+    {"cursor",
+     "{directory, nil} or {directory, name} with an absolute path without .. parts and a name that "
+     ":save takes,",
      [](TermReader& in, WatchRequest& out) { return read_cursor(in, out.cursor); }},
 }};
 

@@ -21,8 +21,8 @@ void Session::on_payload(std::string_view payload) {
 void Session::serve(const WatchRequest& request, std::size_t cost) {
   if (!admit(request.id, "watch", cost)) return;
   if (request.cursor) {
-    watching_.resume(request.paths, request.options, *request.cursor,
-                     watch_handler<std::uint64_t>(request, cost));
+    watching_.watch_from(request.paths, request.options, *request.cursor,
+                         watch_handler<std::uint64_t>(request, cost));
   } else {
     watching_.watch(request.paths, request.options, watch_handler<Done>(request, cost));
   }
@@ -68,7 +68,7 @@ void Session::serve(ListRequest request, std::size_t cost) {
 }
 
 void Session::serve(const InfoRequest& request, std::size_t /*cost*/) {
-  outbox_.send(Reply{request.id, watching_.info()});
+  reply(request.id, watching_.info());
 }
 
 void Session::serve(const PingRequest& request, std::size_t /*cost*/) {

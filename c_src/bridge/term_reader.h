@@ -1,4 +1,4 @@
-// Decodes a term element by element, with ei.
+// Decodes a term element by element, with ei. Makes no system call.
 #pragma once
 
 #include <cstdint>

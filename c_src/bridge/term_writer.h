@@ -1,4 +1,4 @@
-// Encodes a term element by element, with ei.
+// Encodes a term element by element, with ei. Makes no system call.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +9,8 @@
 namespace lookout {
 
 // A writer encodes any number of terms one after another and reuses its memory. After a header the
-// caller must write as many elements as it announces.
+// caller must write as many elements as it announces. Throws std::length_error for what no term can
+// hold.
 class TermWriter {
  public:
   TermWriter();

@@ -1,5 +1,7 @@
-// The interface of the watch engine for the session, with the contract of watch/engine.h. Tests of
-// the session implement it without an engine.
+// The interface of the watch engine for the session, with the contract of watch/engine.h, except
+// for one point: a handler may be called within the call that it was passed to, when an
+// implementation refuses the request or has no engine. Tests of the session implement it without an
+// engine.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "support/error.h"
 #include "watch/engine.h"
 
 namespace lookout {
@@ -16,8 +19,8 @@ class Watching {
   virtual ~Watching() = default;
   virtual void watch(const std::vector<std::string>& paths, const WatchOptions& options,
                      Engine::DoneHandler done) = 0;
-  virtual void resume(const std::vector<std::string>& paths, const WatchOptions& options,
-                      const CursorStart& start, Engine::SeqHandler done) = 0;
+  virtual void watch_from(const std::vector<std::string>& paths, const WatchOptions& options,
+                          const CursorStart& start, Engine::SeqHandler done) = 0;
   virtual void save(const std::string& name, Engine::SeqHandler done) = 0;
   virtual void unwatch(const std::string& path, Engine::DoneHandler done) = 0;
   virtual void sync(Engine::SeqHandler done) = 0;
@@ -26,7 +29,7 @@ class Watching {
   virtual void grant(std::uint64_t batches) = 0;
   virtual void set(const Settings& settings) = 0;
   virtual void resume() = 0;
-  virtual EngineInfo info() = 0;
+  virtual Result<EngineInfo> info() = 0;
 };
 
 }  // namespace lookout

@@ -78,7 +78,7 @@ std::optional<Error> Command::start(const LaunchSpec& spec) {
                                          std::move(input_handlers));
   } catch (const boost::system::system_error& error) {
     // The link is closed, so the guardian ends with everything that it has started.
-    await_guardian(guardian);
+    await_known_child(guardian);
     return launch_error({LaunchStep::guard, error.code().value()}, spec.argv.front());
   }
   running_->program = spec.argv.front();

@@ -29,7 +29,8 @@ struct CommandEnd {
   bool killed = false;  // a process was left after the grace period and got SIGKILL
 };
 
-// Receives the events of a command. The methods are called from the loop.
+// Receives the events of a command. The methods are called from the loop; on_output() also within
+// Command::grant() and Command::resume().
 class CommandListener {
  public:
   virtual ~CommandListener() = default;
@@ -52,6 +53,8 @@ class CommandListener {
 // timeout.
 class Command {
  public:
+  // Handlers are called from the loop, or within the call that they were passed to, when the
+  // outcome is known at once (docs/design.md, "Handlers").
   using SpawnHandler = std::function<void(Result<std::uint64_t>)>;  // the process id
   using DoneHandler = std::function<void(Result<Done>)>;
 

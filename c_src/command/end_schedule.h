@@ -1,5 +1,5 @@
-// Decides when the tree of a command gets its stop signal and when it gets SIGKILL. Pure: the
-// caller provides the time and carries out the steps.
+// Decides when the tree of a command gets its stop signal and when it gets SIGKILL. Makes no
+// system call: the caller provides the time and carries out the steps.
 #pragma once
 
 #include <algorithm>

@@ -358,10 +358,10 @@ std::variant<Guardian, LaunchFailure> start_guardian(const LaunchPlan& plan,
     const LaunchFailure unseen = failure();
     // End of file on the link ends the guardian at once, with everything that it has started.
     link->ours.reset();
-    await_guardian(pid);
+    await_known_child(pid);
     return unseen;
   }
-  add_guardian(pid);
+  add_known_child(pid);
   return Guardian{pid, std::move(link->ours), std::move(process), std::move(kept)};
 }
 

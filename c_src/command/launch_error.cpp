@@ -106,6 +106,7 @@ std::string described(int code) {
 Error launch_error(LaunchFailure failure, std::string path) {
   std::string reason = errno_name(failure.code);
   std::string detail = described(failure.code);
+  if (failure.code == ELOOP) detail.append("; ").append(kLinkLoopAdvice);
   if (failure.step == LaunchStep::change_dir) {
     detail = "the working directory cannot be entered: " + detail + " (" + reason + ")";
     reason = "bad_directory";

@@ -32,8 +32,8 @@ namespace process = boost::process;
 namespace lookout {
 namespace {
 
-// Boost.Process passes one number from the child to its parent, so it carries the step and the
-// errno.
+// Boost.Process passes one int from the child to its parent: the step times this factor, plus the
+// errno. A step of 0 is a failure of Boost.Process itself.
 constexpr int kStepFactor = 65536;
 
 std::error_code pack(LaunchFailure failure) {
@@ -69,13 +69,15 @@ bool set_limits(const LaunchPlan& plan) {
   return true;
 }
 
-// Everything between vfork and exec. It runs in the memory of the parent, which is suspended, so it
-// makes system calls only. Returns the step that failed, if any.
+// Applies the plan to the child, between vfork and exec. The child runs in the memory of the
+// suspended parent, so this makes system calls only and allocates nothing. Returns the step that
+// failed, if any; its cause is in errno.
 std::optional<LaunchStep> prepare(const LaunchPlan& plan, pid_t parent) {
   if (::setsid() < 0) return LaunchStep::set_descriptor;
   if (!set_descriptors(plan)) return LaunchStep::set_descriptor;
-  // Covers descriptors that libraries have opened without close-on-exec. The pipe that reports a
-  // failure stays open. Do this before the limits, under which nothing more might be opened.
+  // Libraries may have opened descriptors without close-on-exec. Until exec all stay open, so the
+  // pipe that reports a failure works. Do this before the limits, under which nothing more might be
+  // opened.
   close_descriptors_on_exec(STDERR_FILENO + 1, kLastDescriptor);
   if (plan.nice && ::setpriority(PRIO_PROCESS, 0, *plan.nice) != 0) return LaunchStep::set_nice;
   if (!set_limits(plan)) return LaunchStep::set_limit;
@@ -83,7 +85,7 @@ std::optional<LaunchStep> prepare(const LaunchPlan& plan, pid_t parent) {
   // Set credentials after every step that may need a privilege.
   if (plan.credentials && !take_credentials(*plan.credentials)) return LaunchStep::set_credentials;
   if (::fchdir(plan.directory) != 0) return LaunchStep::change_dir;
-  // The kernel resets it when the user changes, so set it afterwards.
+  // Last, since the kernel clears the signal when the credentials change.
   if (plan.dies_with_parent) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     if (::getppid() != parent) ::_exit(EXIT_FAILURE);

@@ -11,7 +11,7 @@
 namespace lookout {
 namespace {
 
-std::vector<pid_t>& guardians() {
+std::vector<pid_t>& known_children() {
   static std::vector<pid_t> pids;
   return pids;
 }
@@ -19,8 +19,8 @@ std::vector<pid_t>& guardians() {
 // many: more children may have ended
 enum class Left : std::uint8_t { nothing, living, many };
 
-// Without guardians the kernel's answer suffices. It needs no /proc, which may hide processes of
-// other users.
+// Without known children the kernel's answer suffices. It needs no /proc, which may hide processes
+// of other users.
 Left reap_all(const ReapHandler& reaped) {
   // Children may end faster than they are reaped.
   for (int i = 0; i < kMostReaped; ++i) {
@@ -32,8 +32,8 @@ Left reap_all(const ReapHandler& reaped) {
   return Left::many;
 }
 
-Left reap_all_but_guardians(const ReapHandler& reaped) {
-  const auto orphans = children_but(guardians());
+Left reap_all_but_known_children(const ReapHandler& reaped) {
+  const auto orphans = children_but(known_children());
   if (!orphans) return Left::living;
   for (const pid_t orphan : *orphans) {
     const Reaped ended = reap(orphan);
@@ -44,32 +44,33 @@ Left reap_all_but_guardians(const ReapHandler& reaped) {
 
 }  // namespace
 
-void add_guardian(pid_t guardian) {
-  guardians().push_back(guardian);
+void add_known_child(pid_t pid) {
+  known_children().push_back(pid);
 }
 
-bool end_guardian(pid_t guardian) {
-  std::erase(guardians(), guardian);
-  const Reaped reaped = reap(guardian);
-  return reaped.pid == guardian && reaped.status == ExitStatus{};
+bool reap_known_child(pid_t pid) {
+  std::erase(known_children(), pid);
+  const Reaped reaped = reap(pid);
+  return reaped.pid == pid && reaped.status == ExitStatus{};
 }
 
-void await_guardian(pid_t guardian) {
-  while (::waitpid(guardian, nullptr, 0) < 0 && errno == EINTR) {
+void await_known_child(pid_t pid) {
+  while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
   }
-  std::erase(guardians(), guardian);
+  std::erase(known_children(), pid);
 }
 
 bool sweep_orphans(const ReapHandler& reaped) {
-  const Left left = guardians().empty() ? reap_all(reaped) : reap_all_but_guardians(reaped);
-  if (left == Left::living) kill_below(::getpid(), guardians());
+  const Left left =
+      known_children().empty() ? reap_all(reaped) : reap_all_but_known_children(reaped);
+  if (left == Left::living) kill_below(::getpid(), known_children());
   // A list of all processes would take long.
-  if (left == Left::many) kill_own_children(guardians());
+  if (left == Left::many) kill_own_children(known_children());
   return left == Left::nothing;
 }
 
 std::optional<Survivor> surviving_orphan() {
-  return survivor_below(::getpid(), guardians());
+  return survivor_below(::getpid(), known_children());
 }
 
 }  // namespace lookout

@@ -1,11 +1,11 @@
-// The children of lookout_port: the guardians of its commands, a node's child lookout_ports, and
-// orphans. Orphans are the remaining processes of a tree whose guardian was killed; lookout_port, a
-// subreaper, becomes their parent.
+// The children of lookout_port. The known children are those that it started itself: the guardians
+// of its commands, and the child lookout_ports of a node. All others are orphans: the remaining
+// processes of a tree whose guardian was killed; lookout_port, a subreaper, becomes their parent.
 //
 // The command of an orphan cannot be determined. All processes of a tree without a guardian have to
-// end, while guardians of other commands and everything below them are left alone. The list of
-// guardians is process-wide state, because children belong to the process; only the thread that
-// starts commands uses it.
+// end, while known children and everything below them are left alone. The list of known children is
+// process-wide state, because children belong to the process. Only the thread that starts commands
+// uses it: start_guardian() and ChildProgram add the child that they have started.
 #pragma once
 
 #include <sys/types.h>
@@ -17,15 +17,16 @@
 
 namespace lookout {
 
-// Registers a guardian, or another child that does not count as an orphan until end_guardian().
-void add_guardian(pid_t guardian);
+// Adds a child that was just started. It is no orphan until it is reaped here.
+void add_known_child(pid_t pid);
 
-// Reaps a guardian that has ended. Returns true if it exited by itself, and so left nothing behind;
-// false if it was killed or has failed, and the processes of its tree are orphans now.
-bool end_guardian(pid_t guardian);
+// Reaps a known child that has ended. Returns true if it exited by itself: a guardian then left
+// nothing behind. False if it was killed or has failed: the processes of its tree are orphans now.
+bool reap_known_child(pid_t pid);
 
-// Blocks until a guardian whose link is closed has ended, and reaps it.
-void await_guardian(pid_t guardian);
+// Blocks until a known child has ended, and reaps it. Only for a guardian whose link is closed,
+// which makes it end.
+void await_known_child(pid_t pid);
 
 // Reaps the orphans that have ended and passes each to `reaped`. Sends SIGKILL to the others and
 // everything below them. Returns true if none was left; call it again until it does.

@@ -61,7 +61,7 @@ bool OutputStream::signal_foreground(int number, pid_t but) {
 
 // With credit it reads; without credit it only checks for end of file.
 void OutputStream::step() {
-  if (ended() || !handlers_.has_room()) return;
+  if (handling_ || ended() || !handlers_.has_room()) return;
   if (credit_ > 0) {
     read_granted();
   } else {
@@ -85,7 +85,10 @@ void OutputStream::read_granted() {
     }
     credit_ -= static_cast<std::uint64_t>(size);
     if (left_) *left_ -= static_cast<std::size_t>(size);
+    handling_ = true;
     handlers_.bytes({chunk_.data(), static_cast<std::size_t>(size)});
+    handling_ = false;
+    if (ended()) return;
     if (!left_) break;
   } while (credit_ > 0 && left_.value_or(1) > 0 && handlers_.has_room());
   if (left_ && handlers_.has_room()) return look_for_the_end();

@@ -31,8 +31,11 @@ class OutputStream {
     std::function<bool()> has_room;  // false: pause until resume()
   };
 
-  // `fd` must be non-blocking; an empty `fd` makes an ended stream. The handlers are called from
-  // the loop. Throws as adopt() does.
+  // `fd` must be non-blocking; an empty `fd` makes an ended stream. Handlers are called from the
+  // event loop, and within grant(), resume() and no_writer_left(). Within a handler these three
+  // have their effect after it returns: one chunk is handled before the next is read. A handler
+  // must not destroy the stream. Every error of a read counts as the end of the stream; `end` is
+  // not called for an empty `fd`, nor after discard(). Throws as adopt() does.
   OutputStream(boost::asio::io_context& io, UniqueFd fd, Handlers handlers);
   OutputStream(const OutputStream&) = delete;
   OutputStream& operator=(const OutputStream&) = delete;
@@ -68,6 +71,7 @@ class OutputStream {
   Handlers handlers_;
   std::array<char, kChunkSize> chunk_;  // not zeroed: most commands write little
   std::uint64_t credit_ = 0;
+  bool handling_ = false;            // within handlers_.bytes
   bool waiting_ = false;             // a wait for the descriptor to become readable is pending
   std::optional<std::size_t> left_;  // most bytes to come, after no_writer_left()
   Lifetime lifetime_;

@@ -52,6 +52,17 @@ std::string name_of(pid_t pid) {
   return name;
 }
 
+pid_t tracer_of(pid_t pid) {
+  constexpr std::string_view kTracer = "TracerPid:\t";
+  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with(kTracer)) {
+      return to_number<pid_t>(std::string_view(line).substr(kTracer.size())).value_or(0);
+    }
+  }
+  return 0;
+}
+
 std::optional<ProcessStat> read_stat(pid_t pid) {
   const std::string path = "/proc/" + std::to_string(pid) + "/stat";
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -283,7 +294,7 @@ std::optional<Survivor> survivor_below(pid_t root, const std::vector<pid_t>& spa
   for (const pid_t pid : tree.pids) {
     const bool refuses = ::kill(pid, 0) != 0 && errno == EPERM;
     if (found && !refuses) continue;
-    found = Survivor{pid, name_of(pid), refuses, 0};
+    found = Survivor{pid, name_of(pid), refuses, 0, tracer_of(pid)};
     if (refuses) break;
   }
   if (!found && tree.obstacle != 0) return Survivor{0, "", false, tree.obstacle};

@@ -68,6 +68,7 @@ struct Survivor {
   std::string name;
   bool refuses = false;  // EPERM
   int unlisted = 0;      // errno: why the processes cannot be listed
+  pid_t tracer = 0;      // the process that traces it (ptrace(2)); 0: none
 };
 std::optional<Survivor> survivor_below(pid_t root, const std::vector<pid_t>& spared = {});
 

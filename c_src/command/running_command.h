@@ -66,6 +66,12 @@ inline Error stop_error(const Survivor& survivor) {
                 " runs as another user and may not be signalled; it goes on, what else there "
                 "was of the command is killed"};
   }
+  if (survivor.tracer != 0) {
+    return {"etimedout", "stop", "",
+            process + " was sent SIGKILL, but process " + std::to_string(survivor.tracer) +
+                " traces it (a debugger or strace, ptrace(2)) and holds it: end that process, or "
+                "let it detach"};
+  }
   return {"etimedout", "stop", "",
           process +
               " has not ended after SIGKILL: it is in an uninterruptible system call or "
@@ -122,7 +128,7 @@ struct Command::Running {
   OutputStream errors;
 
   // Reaps the guardian. Returns true if it has left nothing behind.
-  bool end_guardian() { return guardian != 0 && lookout::end_guardian(std::exchange(guardian, 0)); }
+  bool end_guardian() { return guardian != 0 && reap_known_child(std::exchange(guardian, 0)); }
 
   // Whether oversee() has to go on polling. A command for which nobody waits costs no system calls.
   bool awaits_end_or_answer() const {

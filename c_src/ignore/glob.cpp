@@ -3,97 +3,23 @@
 #include <algorithm>
 #include <array>
 
+#include "ignore/byte_set.h"
+
 namespace lookout {
 namespace {
 
 constexpr unsigned kBits = 64;
+constexpr std::size_t kSetWords = 4;     // of a set of bytes
+constexpr std::size_t kClassWords = 32;  // of the classes of all bytes
 
-// Character classes as git defines them: ASCII only, and [:space:] contains neither vertical tab
-// nor form feed (git's ctype.c).
-struct Class {
-  std::string_view name;
-  std::string_view ranges;  // the first and the last byte of each range
-};
-constexpr Class kClasses[] = {
-    {"alnum", "09AZaz"},   {"alpha", "AZaz"},
-    {"blank", "\t\t  "},   {"cntrl", std::string_view("\0\x1f\x7f\x7f", 4)},
-    {"digit", "09"},       {"graph", "!~"},
-    {"lower", "az"},       {"print", " ~"},
-    {"punct", "!/:@[`{~"}, {"space", "\t\n\r\r  "},
-    {"upper", "AZ"},       {"xdigit", "09AFaf"}};
-
-// A set of bytes: 256 bits, in which setting a range takes at most four operations.
-class Bytes {
- public:
-  void set(unsigned first, unsigned last) {
-    for (unsigned word = first / kBits; word <= last / kBits && first <= last; ++word) {
-      const unsigned begin = std::max<unsigned>(first, word * kBits) % kBits;
-      const unsigned end = std::min<unsigned>(last, word * kBits + kBits - 1) % kBits;
-      words_[word] |= ~std::uint64_t{0} << begin & ~std::uint64_t{0} >> (kBits - 1 - end);
-    }
+// For each byte and each of its bits, all positions if the bit is not set.
+constexpr auto kUnset = [] {
+  std::array<std::array<std::uint64_t, 8>, 256> unset{};
+  for (unsigned byte = 0; byte < 256; ++byte) {
+    for (unsigned bit = 0; bit < 8; ++bit) unset[byte][bit] = std::uint64_t{byte >> bit & 1} - 1;
   }
-  void reset(unsigned byte) { words_[byte / kBits] &= ~(std::uint64_t{1} << (byte % kBits)); }
-  void flip() {
-    for (std::uint64_t& word : words_) word = ~word;
-  }
-  bool test(unsigned byte) const { return ((words_[byte / kBits] >> (byte % kBits)) & 1) != 0; }
-
- private:
-  std::array<std::uint64_t, 4> words_{};
-};
-
-// Returns false if the class does not exist.
-bool add_class(std::string_view name, Bytes& bytes) {
-  const auto* const found = std::find_if(std::begin(kClasses), std::end(kClasses),
-                                         [&](const Class& known) { return known.name == name; });
-  if (found == std::end(kClasses)) return false;
-  for (std::size_t at = 0; at < found->ranges.size(); at += 2) {
-    bytes.set(static_cast<unsigned char>(found->ranges[at]),
-              static_cast<unsigned char>(found->ranges[at + 1]));
-  }
-  return true;
-}
-
-// Partitions bytes into classes that the pattern does not distinguish. Class 0 contains all bytes
-// that it does not name.
-class ByteClasses {
- public:
-  ByteClasses() { size_[0] = kBytes; }
-
-  // Separates the classes of the bytes in `bytes` from the classes of all others.
-  void split(const Bytes& bytes) {
-    std::array<std::uint16_t, kBytes> within{};
-    for (unsigned byte = 0; byte < kBytes; ++byte) {
-      if (bytes.test(byte)) ++within[of_[byte]];
-    }
-    std::array<std::uint8_t, kBytes> becomes{};  // 0: the class stays
-    const unsigned known = count_;
-    for (unsigned of = 0; of < known; ++of) {
-      if (within[of] == 0 || within[of] == size_[of]) continue;
-      becomes[of] = static_cast<std::uint8_t>(count_);
-      size_[count_++] = within[of];
-      size_[of] = static_cast<std::uint16_t>(size_[of] - within[of]);
-    }
-    for (unsigned byte = 0; byte < kBytes; ++byte) {
-      if (bytes.test(byte) && becomes[of_[byte]] != 0) of_[byte] = becomes[of_[byte]];
-    }
-  }
-  void split(unsigned byte) {
-    if (size_[of_[byte]] == 1) return;
-    --size_[of_[byte]];
-    size_[count_] = 1;
-    of_[byte] = static_cast<std::uint8_t>(count_++);
-  }
-
-  unsigned count() const { return count_; }
-  unsigned of(unsigned byte) const { return of_[byte]; }
-
- private:
-  static constexpr unsigned kBytes = 256;
-  std::array<std::uint8_t, kBytes> of_{};
-  std::array<std::uint16_t, kBytes> size_{};
-  unsigned count_ = 1;
-};
+  return unset;
+}();
 
 }  // namespace
 
@@ -116,10 +42,12 @@ class Glob::Compiler {
   std::size_t add_stars(std::string_view pattern, std::size_t at);
   std::size_t add_set(std::string_view pattern, std::size_t at);
   bool ends_with_skip() const;
-  ByteClasses classes() const;
+  void add_kind(Glob& glob, std::size_t position) const;
+  void add_sets(std::size_t words, std::uint64_t* at) const;
+  void add_classes(std::size_t words, const ByteClasses& classes, std::uint64_t* at) const;
 
   std::vector<Token> tokens_;
-  std::vector<Bytes> sets_;
+  std::vector<ByteSet> sets_;  // each once, unless there are many
 };
 
 Glob::Compiler::Compiler(std::string_view pattern) {
@@ -188,7 +116,7 @@ std::size_t Glob::Compiler::add_set(std::string_view pattern, std::size_t at) {
   ++at;
   const bool negated = at < never && (pattern[at] == '!' || pattern[at] == '^');
   if (negated) ++at;
-  Bytes bytes;
+  ByteSet bytes;
   unsigned previous = 0;  // start of a possible range; 0: none
   std::size_t close = 0;  // the first `]` after the last `[:`
   for (bool first = true;; first = false) {
@@ -223,61 +151,95 @@ std::size_t Glob::Compiler::add_set(std::string_view pattern, std::size_t at) {
   }
   if (negated) bytes.flip();
   bytes.reset('/');
-  tokens_.push_back({Kind::set, 0, static_cast<std::uint32_t>(sets_.size())});
-  sets_.push_back(bytes);
-  return at + 1;
-}
-
-ByteClasses Glob::Compiler::classes() const {
-  ByteClasses classes;
-  for (const Token& token : tokens_) {
-    if (token.kind == Token::Kind::byte) classes.split(token.byte);
-    if (token.kind == Token::Kind::set) classes.split(sets_[token.set]);
+  if (bytes.count() == 1) {
+    tokens_.push_back({Kind::byte, static_cast<unsigned char>(bytes.lowest())});
+  } else {
+    // More of them are not stored one by one.
+    const bool few = sets_.size() <= kFewSets;
+    const auto known = few ? std::find(sets_.begin(), sets_.end(), bytes) : sets_.end();
+    tokens_.push_back({Kind::set, 0, static_cast<std::uint32_t>(known - sets_.begin())});
+    if (known == sets_.end()) sets_.push_back(bytes);
   }
-  return classes;
+  return at + 1;
 }
 
 void Glob::Compiler::compile(Glob& glob) const {
   if (tokens_.empty()) return;
-  const ByteClasses classes = this->classes();
-  glob.size_ = tokens_.size();
+  glob.size_ = static_cast<std::uint32_t>(tokens_.size());
+  glob.sets_ = static_cast<std::uint16_t>(std::min(sets_.size(), kFewSets + 1));
   const std::size_t words = glob.words();
-  for (Plane* plane : {&glob.any_, &glob.star_, &glob.globstar_, &glob.skip_}) plane->resize(words);
-  glob.takes_.resize(classes.count() * words);
+  ByteClasses classes;
+  for (const ByteSet& set : sets_) classes.split(set);
+  const bool few = sets_.size() <= kFewSets;
+  const std::size_t room =
+      few ? sets_.size() * (kSetWords + words) : kClassWords + classes.count() * words;
+  glob.data_ = std::make_unique<std::uint64_t[]>(kPlanes * words + room);
+  for (std::size_t position = 0; position < tokens_.size(); ++position) add_kind(glob, position);
+  std::uint64_t* const sets = glob.data_.get() + kPlanes * words;
+  if (few) {
+    add_sets(words, sets);
+  } else {
+    add_classes(words, classes, sets);
+  }
+}
+
+void Glob::Compiler::add_kind(Glob& glob, std::size_t position) const {
+  const std::uint64_t bit = std::uint64_t{1} << (position % kBits);
+  const auto set = [&](bool one, bool literal, bool star) {
+    std::uint64_t* const planes = &glob.data_[position / kBits * kPlanes];
+    if (one) planes[0] |= bit;
+    if (literal) planes[1] |= bit;
+    if (star) planes[2] |= bit;
+    for (unsigned i = 0; i < 8; ++i) {
+      if ((tokens_[position].byte >> i & 1) != 0) planes[kKinds + i] |= bit;
+    }
+  };
+  switch (tokens_[position].kind) {
+    case Token::Kind::byte:
+      return set(false, true, false);
+    case Token::Kind::any:
+      return set(true, false, false);
+    case Token::Kind::set:
+      return set(true, true, false);
+    case Token::Kind::star:
+      glob.starred_ = true;
+      return set(false, false, true);
+    case Token::Kind::globstar:
+      glob.starred_ = true;
+      return set(false, true, true);
+    case Token::Kind::skip:
+      return set(true, false, true);
+    case Token::Kind::never:
+      return;
+  }
+}
+
+void Glob::Compiler::add_sets(std::size_t words, std::uint64_t* at) const {
+  for (std::size_t set = 0; set < sets_.size(); ++set) {
+    at = std::copy(sets_[set].words().begin(), sets_[set].words().end(), at);
+    for (std::size_t position = 0; position < tokens_.size(); ++position) {
+      if (tokens_[position].kind != Token::Kind::set || tokens_[position].set != set) continue;
+      at[position / kBits] |= std::uint64_t{1} << (position % kBits);
+    }
+    at += words;
+  }
+}
+
+void Glob::Compiler::add_classes(std::size_t words, const ByteClasses& classes,
+                                 std::uint64_t* at) const {
   std::vector<unsigned> example(classes.count());  // one byte of each class
   for (unsigned byte = 0; byte < 256; ++byte) {
-    glob.class_of_ += static_cast<char>(classes.of(byte));
-    example[classes.of(byte)] = byte;
+    const unsigned of = classes.of(byte);
+    at[byte / 8] |= std::uint64_t{of} << (byte % 8 * 8);
+    example[of] = byte;
   }
+  at += kClassWords;
   for (std::size_t position = 0; position < tokens_.size(); ++position) {
-    const Token& token = tokens_[position];
-    const std::size_t word = position / kBits;
+    if (tokens_[position].kind != Token::Kind::set) continue;
     const std::uint64_t bit = std::uint64_t{1} << (position % kBits);
-    switch (token.kind) {
-      case Token::Kind::byte:
-        glob.takes_[classes.of(token.byte) * words + word] |= bit;
-        break;
-      case Token::Kind::any:
-        glob.any_[word] |= bit;
-        break;
-      case Token::Kind::set:
-        for (std::size_t of = 0; of < example.size(); ++of) {
-          if (sets_[token.set].test(example[of])) glob.takes_[of * words + word] |= bit;
-        }
-        break;
-      case Token::Kind::star:
-        glob.star_[word] |= bit;
-        glob.starred_ = true;
-        break;
-      case Token::Kind::globstar:
-        glob.globstar_[word] |= bit;
-        glob.starred_ = true;
-        break;
-      case Token::Kind::skip:
-        glob.skip_[word] |= bit;
-        break;
-      case Token::Kind::never:
-        break;
+    for (std::size_t of = 0; of < example.size(); ++of) {
+      const bool takes = sets_[tokens_[position].set].test(example[of]);
+      if (takes) at[of * words + position / kBits] |= bit;
     }
   }
 }
@@ -288,6 +250,8 @@ namespace {
 // are processed in ascending order.
 class Passage {
  public:
+  // Whether nothing is carried into the next word.
+  bool is_over() const { return (taken_ | skipping_ | staying_) >> (kBits - 3) == 0; }
   // Returns the positions after those in `taken`.
   std::uint64_t after(std::uint64_t taken) { return shift(taken, 1, taken_); }
   // Adds the positions that are reached from `word` without a byte.
@@ -316,8 +280,33 @@ Glob::Glob(std::string_view pattern) {
   Compiler(pattern).compile(*this);
 }
 
+// Returns which positions of a word have this byte: those at which no bit differs.
+std::uint64_t Glob::equal(std::size_t word, unsigned char byte) const {
+  const std::uint64_t* const planes = data_.get() + kPlanes * word + kKinds;
+  const auto& unset = kUnset[byte];
+  return (planes[0] ^ unset[0]) & (planes[1] ^ unset[1]) & (planes[2] ^ unset[2]) &
+         (planes[3] ^ unset[3]) & (planes[4] ^ unset[4]) & (planes[5] ^ unset[5]) &
+         (planes[6] ^ unset[6]) & (planes[7] ^ unset[7]);
+}
+
+// Returns which positions of a word have a set that contains this byte.
+std::uint64_t Glob::in_sets(std::size_t word, unsigned char byte) const {
+  const std::size_t words = this->words();
+  const std::uint64_t* sets = data_.get() + kPlanes * words;
+  if (sets_ > kFewSets) {
+    const std::uint64_t of = sets[byte / 8] >> (byte % 8 * 8) & 0xff;
+    return sets[kClassWords + of * words + word];
+  }
+  std::uint64_t found = 0;
+  for (std::size_t i = 0; i < sets_; ++i, sets += kSetWords + words) {
+    const std::uint64_t contains = sets[byte / kBits] >> (byte % kBits) & 1;
+    found |= sets[kSetWords + word] & (0 - contains);
+  }
+  return found;
+}
+
 std::size_t Glob::longest(std::size_t text) const {
-  return starred_ ? text : std::min(text, size_ + 1);
+  return starred_ ? text : std::min<std::size_t>(text, size_ + 1);
 }
 
 Glob::State Glob::start() const {
@@ -327,7 +316,8 @@ Glob::State Glob::start() const {
   if (size_ == 0) return state;
   Passage passage;
   for (std::size_t i = 0; i < words(); ++i) {
-    state.word(i) = passage.close(state.word(i), skip_[i], star_[i] | globstar_[i]);
+    const Kinds at = kinds(i);
+    state.word(i) = passage.close(state.word(i), at.skips(), at.stars() | at.globstars());
   }
   return state;
 }
@@ -338,24 +328,51 @@ bool Glob::advance(State& state, std::string_view text) const {
     return state.first_ != 0;
   }
   const std::size_t words = this->words();
-  for (const char byte : text) {
-    const std::uint64_t* const takes =
-        takes_.data() +
-        words * static_cast<unsigned char>(class_of_[static_cast<unsigned char>(byte)]);
+  if (words == 1) return advance_word(state.first_, text);
+  for (const char each : text) {
+    const auto byte = static_cast<unsigned char>(each);
     const std::uint64_t in_name = byte == '/' ? 0 : ~std::uint64_t{0};
     Passage passage;
     std::uint64_t reached = 0;
     for (std::size_t i = 0; i < words; ++i) {
       const std::uint64_t word = state.word(i);
-      const std::uint64_t stars = star_[i] | globstar_[i];
-      const std::uint64_t taken = passage.after(word & (takes[i] | (any_[i] & in_name)));
-      const std::uint64_t stayed = word & ((star_[i] & in_name) | globstar_[i]);
-      state.word(i) = passage.close(taken | stayed, skip_[i], stars);
+      if (word == 0 && passage.is_over()) continue;
+      const Kinds at = kinds(i);
+      std::uint64_t takes = word & ((at.any() & in_name) | (at.bytes() & equal(i, byte)));
+      if (const auto sets = word & at.sets(); sets != 0) takes |= sets & in_sets(i, byte);
+      const std::uint64_t stayed = word & ((at.stars() & in_name) | at.globstars());
+      const std::uint64_t next = passage.after(takes) | stayed;
+      state.word(i) = passage.close(next, at.skips(), at.stars() | at.globstars());
       reached |= state.word(i);
     }
     if (reached == 0) return false;
   }
   return true;
+}
+
+// As advance(), for the one word of a short pattern: what is the same for each byte stays in
+// registers.
+bool Glob::advance_word(std::uint64_t& state, std::string_view text) const {
+  const Kinds at = kinds(0);
+  const std::uint64_t any = at.any();
+  const std::uint64_t bytes = at.bytes();
+  const std::uint64_t sets = at.sets();
+  const std::uint64_t stars = at.stars();
+  const std::uint64_t globstars = at.globstars();
+  const std::uint64_t skips = at.skips();
+  std::uint64_t word = state;
+  for (const char each : text) {
+    const auto byte = static_cast<unsigned char>(each);
+    const std::uint64_t in_name = byte == '/' ? 0 : ~std::uint64_t{0};
+    std::uint64_t takes = (any & in_name) | (bytes & equal(0, byte));
+    if ((word & sets) != 0) takes |= sets & in_sets(0, byte);
+    Passage passage;
+    const std::uint64_t stayed = word & ((stars & in_name) | globstars);
+    word = passage.close(passage.after(word & takes) | stayed, skips, stars | globstars);
+    if (word == 0) break;
+  }
+  state = word;
+  return text.empty() || word != 0;
 }
 
 bool Glob::accepts(const State& state) const {

@@ -9,7 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string>
+#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -55,20 +55,45 @@ class Glob {
 
  private:
   class Compiler;
-  // One bit for each position of the pattern, as in a state; set if the position has a given
-  // behaviour.
-  using Plane = std::vector<std::uint64_t>;
 
-  std::size_t size_ = 0;  // number of positions without the final one, which means a match
-  bool starred_ = false;  // contains a star
-  Plane any_;             // consume any byte except `/`
-  Plane star_;            // consume any byte except `/` and stay; may be passed without a byte
-  Plane globstar_;        // consume any byte and stay; may be passed without a byte
-  Plane skip_;            // passed without a byte, with or without the two positions that follow
-  // Bytes that the pattern does not distinguish have the same class. takes_ contains words() words
-  // for each class: the positions that consume a byte of that class.
-  std::string class_of_;  // class of each byte; empty if no byte is compared
-  Plane takes_;
+  // What the 64 positions of a word do. A position has one bit in each of three words, whose
+  // combinations are the kinds of positions; none: it consumes nothing.
+  struct Kinds {
+    std::uint64_t one, literal, star;
+
+    // Consume a given byte, a byte of a set, or any byte except `/`.
+    std::uint64_t bytes() const { return literal & ~(star | one); }
+    std::uint64_t sets() const { return literal & one; }
+    std::uint64_t any() const { return one & ~(literal | star); }
+    // Consume any byte, with or without `/`, and stay; may be passed without a byte.
+    std::uint64_t globstars() const { return star & literal; }
+    std::uint64_t stars() const { return star & ~(literal | one); }
+    // Passed without a byte, with or without the two positions that follow.
+    std::uint64_t skips() const { return star & one; }
+  };
+  // More sets than this have a table for each class of bytes.
+  static constexpr std::size_t kFewSets = 4;
+
+  static constexpr std::size_t kKinds = 3;            // words of a Kinds
+  static constexpr std::size_t kPlanes = kKinds + 8;  // and one for each bit of a byte
+
+  Kinds kinds(std::size_t word) const {
+    const std::uint64_t* const planes = data_.get() + kPlanes * word;
+    return {planes[0], planes[1], planes[2]};
+  }
+  bool advance_word(std::uint64_t& state, std::string_view text) const;
+  std::uint64_t equal(std::size_t word, unsigned char byte) const;
+  std::uint64_t in_sets(std::size_t word, unsigned char byte) const;
+
+  // One block, since a rule file may have many short patterns:
+  //   for each word its Kinds, and for each bit of a byte the positions whose byte has it;
+  //   with few sets, for each its bytes, and for each word the positions that have it;
+  //   with more, the class of each byte, and for each class the positions that consume its bytes.
+  //   Bytes that the sets do not distinguish have the same class.
+  std::unique_ptr<std::uint64_t[]> data_;
+  std::uint32_t size_ = 0;  // number of positions without the final one, which means a match
+  std::uint16_t sets_ = 0;  // number of different sets, up to kFewSets + 1
+  bool starred_ = false;    // contains a star
 };
 
 }  // namespace lookout

@@ -148,6 +148,7 @@ LastMatch Rules::last_match(std::uint32_t pattern) const {
 }
 
 void Rules::index() {
+  patterns_.shrink_to_fit();
   for (std::uint32_t i = 0; i < patterns_.size(); ++i) {
     const Pattern& pattern = patterns_[i];
     if (pattern.on_path) {

@@ -170,11 +170,16 @@ std::size_t Scope::memory() const {
   return bytes;
 }
 
-std::size_t Scope::entering_steps() const {
-  constexpr std::size_t kLivePattern = 100;  // measured
-  std::size_t live = 0;
-  for (const LayerPtr& layer : layers_) live += layer->live.size();
-  return live * kLivePattern;
+std::size_t Scope::entering_steps(std::string_view name) const {
+  constexpr std::size_t kLivePattern = 100;  // measured, without the match of its glob
+  std::size_t steps = 0;
+  for (const LayerPtr& layer : layers_) {
+    steps += layer->live.size() * kLivePattern;
+    for (const std::uint32_t position : layer->open) {
+      steps += layer->pattern(layer->live[position]).steps(name.size());
+    }
+  }
+  return steps;
 }
 
 std::size_t Scope::most_steps() const {

@@ -66,7 +66,7 @@ class Scope : public std::enable_shared_from_this<Scope> {
   // Returns about how many bytes the path patterns take, including those shared with other scopes.
   std::size_t memory() const;
   // Returns the maximum cost of enter(), in about nanoseconds.
-  std::size_t entering_steps() const;
+  std::size_t entering_steps(std::string_view name) const;
   // Like Rules::most_steps(), plus the search, for all rules except those of options.
   std::size_t most_steps() const;
   // Returns whether both scopes have the same rules in the same state, and so decide the same in

@@ -112,6 +112,9 @@ class Monitor : private Listener {
     } else if (const auto* unwatched = std::get_if<UnwatchedNotice>(&notice)) {
       complain(unwatched->dir + ": is on a pseudo file system (" + unwatched->file_system +
                "); its changes are not reported");
+    } else if (const auto* omitted = std::get_if<OmittedNotice>(&notice)) {
+      complain(omitted->dir + ": " + std::to_string(omitted->count) +
+               " more notices of entries at or below it are left out");
     }
   }
 

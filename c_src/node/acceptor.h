@@ -23,7 +23,7 @@ struct ListeningSocket {
 Result<ListeningSocket> listen_on(const std::string& address, std::uint16_t port);
 
 // Hands each new connection to `accepted`. Where descriptors run out it calls `full` and goes on a
-// little later.
+// little later. Both are called from the loop. Node owns it.
 class Acceptor {
  public:
   Acceptor(boost::asio::io_context& io, UniqueFd socket, std::function<void(UniqueFd)> accepted,

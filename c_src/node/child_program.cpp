@@ -63,15 +63,16 @@ Spawned spawn_self(int input, int output) {
   return {pid, code};
 }
 
-// Waits for the end of a child, whoever else exists then. Those that end orphans spare it.
+// Reaps the child when it ends, even if its ChildProgram is gone by then. A known child is not
+// killed with the orphans of a command.
 void reap_when_ended(asio::io_context& io, pid_t pid) {
-  add_guardian(pid);
+  add_known_child(pid);
   const int fd = open_pidfd(pid);
   if (fd < 0) return;
   const auto process = std::make_shared<asio::posix::stream_descriptor>(io, fd);
   process->async_wait(asio::posix::stream_descriptor::wait_read,
                       [process, pid](const error_code& error) {
-                        if (!error) end_guardian(pid);
+                        if (!error) reap_known_child(pid);
                       });
 }
 

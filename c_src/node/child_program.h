@@ -1,6 +1,8 @@
-// The commands of a session are run by a lookout_port of their own, started as a port program is:
-// requests and messages are passed on as they are. So whatever happens to a command, or to the
+// Another lookout_port, a child process that runs the command of one session as a port program runs
+// it. Requests and messages are passed on as they are. So whatever happens to a command, or to the
 // node, the command ends as over a port, and no command is in the way of another.
+//
+// NodeSession owns it, and starts it with the first request that concerns a command.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

@@ -1,4 +1,5 @@
-// A TCP connection with another node: first the handshake, then frames. Nothing blocks.
+// A TCP connection with another node: first the handshake, then frames. Nothing blocks. Node owns
+// all connections and receives their events; an OwnerChannel shares the one it sends over.
 #pragma once
 
 #include <array>

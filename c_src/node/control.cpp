@@ -47,18 +47,18 @@ std::optional<Process> read_process(DistReader& reader) {
   return Process{*term, name.value_or(std::string_view{})};
 }
 
-Control parse_send(DistReader& reader, bool traced, bool cut) {
+ControlMessage parse_reg_send(DistReader& reader, bool traced, bool cut) {
   const auto from = reader.pid();
   const bool unused = from && reader.term();
   const auto name = unused ? reader.atom() : std::nullopt;
   if (!name || (traced && !reader.term()) || !reader.version()) return Malformed{};
-  if (cut) return SendName{*from, *name, reader.rest()};
+  if (cut) return RegSend{*from, *name, reader.rest()};
   const auto message = reader.term();
   if (!message || !reader.at_end()) return Malformed{};
-  return SendName{*from, *name, *message};
+  return RegSend{*from, *name, *message};
 }
 
-Control parse_monitor(DistReader& reader) {
+ControlMessage parse_monitor(DistReader& reader) {
   const auto from = reader.pid();
   const auto process = from ? read_process(reader) : std::nullopt;
   const auto reference = process ? reader.reference() : std::nullopt;
@@ -66,7 +66,7 @@ Control parse_monitor(DistReader& reader) {
   return Monitor{*from, process->term, process->name, *reference};
 }
 
-Control parse_demonitor(DistReader& reader) {
+ControlMessage parse_demonitor(DistReader& reader) {
   const auto from = reader.pid();
   const auto process = from ? read_process(reader) : std::nullopt;
   const auto reference = process ? reader.reference() : std::nullopt;
@@ -74,7 +74,7 @@ Control parse_demonitor(DistReader& reader) {
   return Demonitor{*from, *reference};
 }
 
-Control parse_monitor_exit(DistReader& reader) {
+ControlMessage parse_monitor_exit(DistReader& reader) {
   const auto process = read_process(reader);
   const bool to = process && reader.pid();
   const auto reference = to ? reader.reference() : std::nullopt;
@@ -83,14 +83,14 @@ Control parse_monitor_exit(DistReader& reader) {
 }
 
 template <class Between>
-Control parse_between(DistReader& reader) {
+ControlMessage parse_from_to(DistReader& reader) {
   const auto from = reader.pid();
   const auto to = from ? reader.pid() : std::nullopt;
   if (!to) return Malformed{};
   return Between{*from, *to};
 }
 
-Control parse_unlink(DistReader& reader, bool with_id) {
+ControlMessage parse_unlink(DistReader& reader, bool with_id) {
   std::string_view id;
   if (with_id) {
     const auto term = reader.term();
@@ -135,7 +135,7 @@ std::string versioned(std::string_view term) {
 
 }  // namespace
 
-Control parse_control(std::string_view frame, bool cut) {
+ControlMessage parse_control_message(std::string_view frame, bool cut) {
   if (frame.empty()) return Tick{};
   if (frame.front() != kPassThrough) return Malformed{};
   DistReader reader(frame.substr(1));
@@ -146,17 +146,17 @@ Control parse_control(std::string_view frame, bool cut) {
   const auto is = [&](std::uint64_t number, std::uint32_t size) {
     return *operation == number && *arity == size;
   };
-  if (is(kRegSend, 4)) return parse_send(reader, false, cut);
-  if (is(kTracedRegSend, 5)) return parse_send(reader, true, cut);
+  if (is(kRegSend, 4)) return parse_reg_send(reader, false, cut);
+  if (is(kTracedRegSend, 5)) return parse_reg_send(reader, true, cut);
   if (cut) return Ignored{};
   if (is(kMonitor, 4)) return parse_monitor(reader);
   if (is(kDemonitor, 4)) return parse_demonitor(reader);
   if (is(kMonitorExit, 5)) return parse_monitor_exit(reader);
-  if (is(kLink, 3)) return parse_between<Link>(reader);
+  if (is(kLink, 3)) return parse_from_to<Link>(reader);
   if (is(kUnlink, 3)) return parse_unlink(reader, false);
   if (is(kUnlinkId, 4)) return parse_unlink(reader, true);
   if (is(kExit, 4) || is(kTracedExit, 5) || is(kExit2, 4) || is(kTracedExit2, 5)) {
-    return parse_between<Exit>(reader);
+    return parse_from_to<Exit>(reader);
   }
   return Ignored{};
 }

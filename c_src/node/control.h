@@ -1,4 +1,5 @@
-// The messages of an established distribution connection. Pure: bytes in, a value out.
+// The control messages of an established distribution connection: parsed from its frames, and
+// written as frames. Node and Sessions call it. Pure: bytes in, a value out.
 //
 // https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#protocol-between-connected-nodes
 #pragma once
@@ -17,13 +18,14 @@ namespace control {
 
 struct Tick {};  // an empty frame: the peer shows that it lives
 
-// A message to a registered name; `message` is a term without its version byte.
-struct SendName {
+// REG_SEND: a message to a registered name; `message` is a term without its version byte.
+struct RegSend {
   std::string_view from;
   std::string_view name;
   std::string_view message;
 };
 
+// MONITOR_P.
 struct Monitor {
   std::string_view from;
   std::string_view process;
@@ -31,12 +33,13 @@ struct Monitor {
   std::string_view reference;
 };
 
+// DEMONITOR_P.
 struct Demonitor {
   std::string_view from;
   std::string_view reference;
 };
 
-// A process that this node monitors has ended.
+// MONITOR_P_EXIT: a process that this node monitors has ended.
 struct MonitorExit {
   std::string_view reference;
 };
@@ -46,13 +49,14 @@ struct Link {
   std::string_view to;
 };
 
+// UNLINK_ID, or UNLINK.
 struct Unlink {
   std::string_view id;  // empty from a peer that expects no acknowledgement
   std::string_view from;
   std::string_view to;
 };
 
-// A process exits, or somebody sends an exit signal.
+// EXIT or EXIT2: a linked process exits, or another process sends an exit signal.
 struct Exit {
   std::string_view from;
   std::string_view to;
@@ -65,13 +69,14 @@ struct Malformed {};
 
 }  // namespace control
 
-using Control = std::variant<control::Tick, control::SendName, control::Monitor, control::Demonitor,
-                             control::MonitorExit, control::Link, control::Unlink, control::Exit,
-                             control::Ignored, control::Malformed>;
+using ControlMessage =
+    std::variant<control::Tick, control::RegSend, control::Monitor, control::Demonitor,
+                 control::MonitorExit, control::Link, control::Unlink, control::Exit,
+                 control::Ignored, control::Malformed>;
 
 // Parses a frame, without its length. With `cut` the frame is the beginning of a longer one, whose
 // message is not whole. The result refers to the frame.
-Control parse_control(std::string_view frame, bool cut = false);
+ControlMessage parse_control_message(std::string_view frame, bool cut = false);
 
 // What this node sends: whole frames, with their lengths.
 std::string alias_send_frame(std::string_view from, std::string_view alias,

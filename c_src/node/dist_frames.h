@@ -1,5 +1,6 @@
-// Splits the bytes of a distribution connection into frames. A frame that is too large is passed
-// over: its beginning is returned, and the frames after it are read. Pure.
+// Splits the bytes of a distribution connection into frames. Of a frame that is too large only the
+// beginning is returned, and the frames after it are read. Connection owns it. Makes no system
+// call.
 #pragma once
 
 #include <cstddef>
@@ -30,10 +31,11 @@ class DistFrames {
   std::variant<NeedMore, Frame, LargeFrame> next(std::string_view& chunk);
 
  private:
-  std::string header_;
-  std::string payload_;     // what has been received, and is kept, of a frame that spans chunks
-  std::size_t passed_ = 0;  // how many bytes of a large frame have been received
-  bool delivered_ = false;  // payload_ was returned; the next call clears it
+  FrameReader reader_{kMaxDistFrame};
+  // Of a large frame: its size, how many bytes of it have not been received, and what is kept.
+  std::size_t size_ = 0;
+  std::size_t missing_ = 0;
+  std::string beginning_;
 };
 
 }  // namespace lookout

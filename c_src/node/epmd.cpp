@@ -36,7 +36,7 @@ std::string text_of(int code) {
 std::string alive_request(const NodeIdentity& self) {
   std::string request(1, kAlive2Request);
   put_number(request, self.port, 2);
-  request += kHidden;
+  request += kHiddenNode;
   request += '\0';  // TCP
   put_number(request, kDistVersion, 2);
   put_number(request, kDistVersion, 2);

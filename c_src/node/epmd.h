@@ -23,7 +23,7 @@ std::string alive_request(const NodeIdentity& self);
 class EpmdClient {
  public:
   // Called when the outcome differs from the one before: an empty text for success, else why the
-  // node is not registered.
+  // node is not registered. Called from the loop, or within start().
   using Report = std::function<void(const std::string& problem)>;
 
   // epmd is asked at `port` of 127.0.0.1. `self` must outlive the client.

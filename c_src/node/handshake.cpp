@@ -130,7 +130,7 @@ Handshake::State Handshake::on_port_please(std::string_view name, std::string& r
   }
   reply += '\0';
   put_number(reply, self_.port, 2);
-  reply += kHidden;
+  reply += kHiddenNode;
   reply += '\0';  // TCP
   put_number(reply, kDistVersion, 2);
   put_number(reply, kDistVersion, 2);

@@ -1,5 +1,5 @@
 // The accepting side of Erlang's distribution handshake, version 6 (OTP 23 and later), and epmd's
-// request for a port, which is framed alike. Pure: bytes in, bytes out.
+// request for a port, which is framed alike. Bytes in, bytes out: makes no system call.
 //
 // https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#distribution-handshake
 #pragma once
@@ -11,9 +11,9 @@
 
 namespace lookout {
 
-// How this node is registered with epmd: hidden, and with this version of the distribution
+// How epmd knows this node: as a hidden node (node type 72), with this version of the distribution
 // protocol.
-inline constexpr char kHidden = 72;
+inline constexpr char kHiddenNode = 72;
 inline constexpr std::uint16_t kDistVersion = 6;
 
 // The largest packet that is taken before the peer is authenticated, in bytes.

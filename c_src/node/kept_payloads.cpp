@@ -14,13 +14,17 @@ void KeptPayloads::add_notice(std::string_view payload) {
   add({last_, true, std::string(payload)});
 }
 
-// An owner that has dealt with batch n may have missed the notices between n and n + 1.
+// An owner that has processed batch n may have missed the notices between n and n + 1.
 void KeptPayloads::add(Kept kept) {
+  const std::size_t last = kept.payload.size();
+  bytes_ += last;
   kept_.push_back(std::move(kept));
-  if (kept_.size() <= kMaxKeptPayloads) return;
-  const Kept& dropped = kept_.front();
-  needed_ = std::max(needed_, dropped.seq + (dropped.is_notice ? 1 : 0));
-  kept_.pop_front();
+  while (kept_.size() > kMaxKeptPayloads || bytes_ - last > kMaxKeptBytes) {
+    const Kept& dropped = kept_.front();
+    needed_ = std::max(needed_, dropped.seq + (dropped.is_notice ? 1 : 0));
+    bytes_ -= dropped.payload.size();
+    kept_.pop_front();
+  }
 }
 
 void KeptPayloads::after(std::uint64_t seq,

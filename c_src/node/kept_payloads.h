@@ -1,5 +1,5 @@
-// The last payloads of a named session, for an owner that comes back: what it has not dealt with is
-// sent again. Pure.
+// The last payloads that a named session has sent. When an owner resumes the session, NodeSession
+// sends it again those after the last batch that the owner has processed. Makes no system call.
 #pragma once
 
 #include <cstddef>
@@ -12,6 +12,8 @@
 namespace lookout {
 
 inline constexpr std::size_t kMaxKeptPayloads = 64;
+// Not counting the last payload. As many batches of one credit each have no more.
+inline constexpr std::size_t kMaxKeptBytes = kMaxKeptPayloads * 640 * 1024;
 
 class KeptPayloads {
  public:
@@ -33,8 +35,9 @@ class KeptPayloads {
   void add(Kept kept);
 
   std::deque<Kept> kept_;
+  std::size_t bytes_ = 0;     // of their payloads
   std::uint64_t last_ = 0;    // the last batch
-  std::uint64_t needed_ = 0;  // an owner must have dealt with this batch
+  std::uint64_t needed_ = 0;  // an owner must have processed this batch
 };
 
 }  // namespace lookout

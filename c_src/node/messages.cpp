@@ -71,7 +71,7 @@ std::optional<std::string_view> parse_command_beginning(std::string_view term) {
   return reference;
 }
 
-bool is_ping(std::string_view request) {
+bool is_auth_request(std::string_view request) {
   DistReader reader(request);
   return reader.tuple() == 2U && reader.atom() == "is_auth";
 }

@@ -1,4 +1,6 @@
-// The messages that other nodes send to the registered processes of this one. Pure.
+// The messages that processes of other nodes send to the registered names `net_kernel` and
+// `lookout`: requests of GenServer.call, and the messages that open, use and close a session. Node
+// calls parse_message() for each REG_SEND. Pure.
 #pragma once
 
 #include <chrono>
@@ -14,7 +16,7 @@ namespace lookout {
 struct NamedOpen {
   std::string name;
   std::chrono::milliseconds linger{};
-  // The number, epoch included, of the last batch that the owner has dealt with; 0: none.
+  // The number, epoch included, of the last batch that the owner has processed; 0: none.
   std::uint64_t last_batch = 0;
 };
 
@@ -57,8 +59,8 @@ using Message =
 Message parse_message(std::string_view term);
 // The reference of {Reference, {command, ...}}, of which only the beginning is there.
 std::optional<std::string_view> parse_command_beginning(std::string_view term);
-// Whether the request of a call is {is_auth, Node}, which a ping asks.
-bool is_ping(std::string_view request);
+// Whether the request of a call is {is_auth, Node}, which net_adm:ping/1 sends to `net_kernel`.
+bool is_auth_request(std::string_view request);
 // Whether it is this atom.
 bool is_atom(std::string_view request, std::string_view name);
 

@@ -12,11 +12,11 @@ namespace lookout {
 namespace {
 
 // Connections that are not authenticated. At one more, the oldest is dropped.
-constexpr std::size_t kMaxStrangers = 64;
+constexpr std::size_t kMaxUnauthenticated = 64;
 constexpr std::size_t kMaxPeers = 1'024;
 // Monitors and links together that a node may have here. One more is answered as for a process that
 // does not exist.
-constexpr std::size_t kMaxObservers = 65'536;
+constexpr std::size_t kMaxMonitorsAndLinks = 65'536;
 
 constexpr std::uint32_t kPidNumber = 1;
 
@@ -68,30 +68,39 @@ Node::Node(boost::asio::io_context& io, const NodeIdentity& self, UniqueFd liste
       self_(self),
       pid_(encoded_pid(self)),
       log_(std::move(log)),
-      sessions_(io, self, pid_, limits,
-                [this](Connection& connection, const std::string& reference,
-                       std::string_view reason) { fire(connection, reference, reason); }),
+      sessions_(
+          io, self, pid_, limits,
+          [this](Connection& connection, const std::string& reference, std::string_view reason) {
+            send_monitor_exit(connection, reference, reason);
+          }),
       acceptor_(
           io, std::move(listening), [this](UniqueFd socket) { on_accepted(std::move(socket)); },
-          [this] { drop_oldest_stranger(); }) {}
+          [this] { drop_unauthenticated(); }) {}
 
 void Node::on_accepted(UniqueFd socket) {
-  if (strangers_.size() >= kMaxStrangers) drop_oldest_stranger();
+  if (unauthenticated_.size() >= kMaxUnauthenticated) drop_unauthenticated();
   ConnectionEvents& events = *this;
   try {
-    strangers_.push_back(
+    unauthenticated_.push_back(
         std::make_shared<Connection>(io_, std::move(socket), self_, buffer_, events));
   } catch (const boost::system::system_error&) {
-    return drop_oldest_stranger();  // the kernel has no room for another one
+    return drop_unauthenticated();  // the kernel has no room for another one
   }
-  strangers_.back()->start();
+  unauthenticated_.back()->start();
 }
 
-void Node::drop_oldest_stranger() {
-  if (strangers_.empty()) return;
-  const ConnectionPointer oldest = strangers_.front();
-  strangers_.pop_front();
-  oldest->close();
+void Node::drop_unauthenticated() {
+  if (unauthenticated_.empty()) return;
+  const auto has_no_name = [](const auto& connection) { return connection->peer().empty(); };
+  const auto nameless =
+      std::count_if(unauthenticated_.begin(), unauthenticated_.end(), has_no_name);
+  const bool many = static_cast<std::size_t>(nameless) > unauthenticated_.size() / 4;
+  const auto chosen =
+      many ? std::find_if(unauthenticated_.begin(), unauthenticated_.end(), has_no_name)
+           : unauthenticated_.begin();
+  const ConnectionPointer dropped = *chosen;
+  unauthenticated_.erase(chosen);
+  dropped->close();
 }
 
 // The peer has proved that it knows the cookie, so an older connection of the same node is dead,
@@ -104,14 +113,14 @@ void Node::on_established(Connection& connection) {
     sessions_.on_closed(*older);
   }
   if (peers_.size() >= kMaxPeers) return connection.close();
-  const auto found = std::find_if(strangers_.begin(), strangers_.end(),
+  const auto found = std::find_if(unauthenticated_.begin(), unauthenticated_.end(),
                                   [&](const auto& other) { return other.get() == &connection; });
   peers_[&connection].connection = connection.shared_from_this();
-  if (found != strangers_.end()) strangers_.erase(found);
+  if (found != unauthenticated_.end()) unauthenticated_.erase(found);
 }
 
 void Node::on_closed(Connection& connection) {
-  std::erase_if(strangers_, [&](const auto& other) { return other.get() == &connection; });
+  std::erase_if(unauthenticated_, [&](const auto& other) { return other.get() == &connection; });
   if (peers_.find(&connection) == peers_.end()) return;
   sessions_.on_closed(connection);
   peers_.erase(&connection);
@@ -122,36 +131,36 @@ void Node::on_closed(Connection& connection) {
 
 void Node::on_frame(Connection& connection, std::string_view frame, std::size_t size) {
   Peer& peer = peers_.at(&connection);
-  const Control control = parse_control(frame, size > 0);
-  if (size == 0) return std::visit([&](const auto& one) { take(peer, one); }, control);
-  if (const auto* send = std::get_if<control::SendName>(&control)) take_large(peer, *send, size);
+  const ControlMessage control = parse_control_message(frame, size > 0);
+  if (size == 0) return std::visit([&](const auto& one) { handle(peer, one); }, control);
+  if (const auto* send = std::get_if<control::RegSend>(&control)) handle_large(peer, *send, size);
 }
 
 // Whatever waits to be sent shows the peer that this node lives.
-void Node::take(Peer& peer, const control::Tick& /*tick*/) {
+void Node::handle(Peer& peer, const control::Tick& /*tick*/) {
   constexpr std::string_view kTick("\0\0\0\0", 4);
   if (peer.connection->backlog() == 0) peer.connection->send(kTick);
 }
 
-void Node::take(Peer& peer, const control::SendName& send) {
+void Node::handle(Peer& peer, const control::RegSend& send) {
   const Message message = parse_message(send.message);
-  if (send.name == "lookout") return take_message(peer, send.from, message);
+  if (send.name == "lookout") return handle_message(peer, send.from, message);
   const auto* call = std::get_if<Call>(&message);
   if (send.name != "net_kernel" || call == nullptr) return;
-  if (is_ping(call->request)) {
+  if (is_auth_request(call->request)) {
     const std::string yes = call_answer(*call, encoded_atom("yes"));
     peer.connection->send(call->alias.empty() ? send_frame(call->from, yes)
                                               : alias_send_frame(pid_, call->alias, yes));
   }
 }
 
-void Node::take_large(Peer& peer, const control::SendName& send, std::size_t size) {
+void Node::handle_large(Peer& peer, const control::RegSend& send, std::size_t size) {
   if (send.name != "lookout") return;
   const auto reference = parse_command_beginning(send.message);
   if (reference) sessions_.on_large(*peer.connection, *reference, size);
 }
 
-void Node::take_message(Peer& peer, std::string_view from, const Message& message) {
+void Node::handle_message(Peer& peer, std::string_view from, const Message& message) {
   const ConnectionPointer& connection = peer.connection;
   if (const auto* call = std::get_if<Call>(&message)) {
     answer(peer, *call);
@@ -180,9 +189,9 @@ bool Node::exists(std::string_view process, std::string_view name) const {
   return name == "lookout" || name == "net_kernel" || process == pid_;
 }
 
-void Node::take(Peer& peer, const control::Monitor& monitor) {
+void Node::handle(Peer& peer, const control::Monitor& monitor) {
   if (!exists(monitor.process, monitor.name) ||
-      peer.monitors.size() + peer.links.size() >= kMaxObservers) {
+      peer.monitors.size() + peer.links.size() >= kMaxMonitorsAndLinks) {
     peer.connection->send(
         monitor_exit_frame(monitor.process, monitor.from, monitor.reference, "noproc"));
     return;
@@ -191,51 +200,53 @@ void Node::take(Peer& peer, const control::Monitor& monitor) {
                                                    std::string(monitor.from)};
 }
 
-void Node::take(Peer& peer, const control::Demonitor& demonitor) {
+void Node::handle(Peer& peer, const control::Demonitor& demonitor) {
   peer.monitors.erase(std::string(demonitor.reference));
   sessions_.on_demonitored(*peer.connection, demonitor.reference);
 }
 
-void Node::take(Peer& peer, const control::MonitorExit& exit) {
+void Node::handle(Peer& peer, const control::MonitorExit& exit) {
   sessions_.on_owner_gone(*peer.connection, exit.reference);
 }
 
-void Node::take(Peer& peer, const control::Link& link) {
-  if (!exists(link.to, {}) || peer.monitors.size() + peer.links.size() >= kMaxObservers) {
+void Node::handle(Peer& peer, const control::Link& link) {
+  if (!exists(link.to, {}) || peer.monitors.size() + peer.links.size() >= kMaxMonitorsAndLinks) {
     peer.connection->send(exit_frame(link.to, link.from, "noproc"));
     return;
   }
   peer.links.insert(std::string(link.from));
 }
 
-void Node::take(Peer& peer, const control::Unlink& unlink) {
+void Node::handle(Peer& peer, const control::Unlink& unlink) {
   peer.links.erase(std::string(unlink.from));
   if (!unlink.id.empty()) {
     peer.connection->send(unlink_ack_frame(unlink.id, unlink.to, unlink.from));
   }
 }
 
-void Node::take(Peer& peer, const control::Exit& exit) {
+void Node::handle(Peer& peer, const control::Exit& exit) {
   peer.links.erase(std::string(exit.from));
 }
 
-void Node::fire(Connection& connection, const std::string& reference, std::string_view reason) {
+void Node::send_monitor_exit(Connection& connection, const std::string& reference,
+                             std::string_view reason) {
   const auto peer = peers_.find(&connection);
   if (peer == peers_.end()) return;
   const auto monitor = peer->second.monitors.find(reference);
   if (monitor == peer->second.monitors.end()) return;
   connection.send(
-      monitor_exit_frame(monitor->second.process, monitor->second.by, reference, reason));
+      monitor_exit_frame(monitor->second.target, monitor->second.origin, reference, reason));
   peer->second.monitors.erase(monitor);
 }
 
 void Node::shut_down() {
   acceptor_.stop();
-  while (!strangers_.empty()) drop_oldest_stranger();
+  while (!unauthenticated_.empty()) drop_unauthenticated();
   sessions_.end_all("shutdown");
   for (auto& [known, peer] : peers_) {
     for (const auto& [reference, monitor] : std::exchange(peer.monitors, {})) {
-      peer.connection->send(monitor_exit_frame(monitor.process, monitor.by, reference, "shutdown"));
+      peer.connection->send(
+          monitor_exit_frame(monitor.target, monitor.origin, reference, "shutdown"));
     }
     for (const std::string& pid : std::exchange(peer.links, {})) {
       peer.connection->send(exit_frame(pid_, pid, "shutdown"));

@@ -22,6 +22,7 @@ std::optional<Number> number(std::string_view text, Number most) {
 bool is_name(std::string_view name) {
   const std::size_t at = name.find('@');
   if (name.empty() || name.size() > kMaxNameSize || at == 0 || at + 1 == name.size()) return false;
+  if (name.front() == '-') return false;  // an option in the place of its value
   for (const char c : name) {
     if (c <= ' ' || c == 127) return false;
   }

@@ -43,9 +43,9 @@ void RestrictedWatching::watch(const std::vector<std::string>& paths, const Watc
   engine_.watch(paths, options, std::move(done));
 }
 
-void RestrictedWatching::resume(const std::vector<std::string>& /*paths*/,
-                                const WatchOptions& /*options*/, const CursorStart& /*start*/,
-                                Engine::SeqHandler done) {
+void RestrictedWatching::watch_from(const std::vector<std::string>& /*paths*/,
+                                    const WatchOptions& /*options*/, const CursorStart& /*start*/,
+                                    Engine::SeqHandler done) {
   done(no_cursor("watch"));
 }
 

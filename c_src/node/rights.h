@@ -15,6 +15,7 @@ namespace lookout {
 
 // Whether a payload is one of the requests that concern a command (`spawn`, `stdin`, `read`, ...).
 bool is_command_request(std::string_view payload);
+// Whether it is the request `ping` of Lookout's protocol, which is answered with `pong`.
 bool is_ping_request(std::string_view payload);
 
 // Passes everything on to the engine but cursors, which write files on the node's host, and, where
@@ -26,8 +27,8 @@ class RestrictedWatching : public Watching {
 
   void watch(const std::vector<std::string>& paths, const WatchOptions& options,
              Engine::DoneHandler done) override;
-  void resume(const std::vector<std::string>& paths, const WatchOptions& options,
-              const CursorStart& start, Engine::SeqHandler done) override;
+  void watch_from(const std::vector<std::string>& paths, const WatchOptions& options,
+                  const CursorStart& start, Engine::SeqHandler done) override;
   void save(const std::string& name, Engine::SeqHandler done) override;
   void unwatch(const std::string& path, Engine::DoneHandler done) override {
     engine_.unwatch(path, std::move(done));
@@ -40,7 +41,7 @@ class RestrictedWatching : public Watching {
   void grant(std::uint64_t batches) override { engine_.grant(batches); }
   void set(const Settings& settings) override { engine_.set(settings); }
   void resume() override { engine_.resume(); }
-  EngineInfo info() override { return engine_.info(); }
+  Result<EngineInfo> info() override { return engine_.info(); }
 
  private:
   EngineWatching& engine_;

@@ -42,7 +42,8 @@ void Sessions::open(const ConnectionPointer& connection, std::string_view owner,
     }
     if (const auto batch = live.session->resumable(named->last_batch)) {
       live.linger = named->linger;
-      return attach(*known, std::make_unique<Channel>(connection, pid_, owner, reference), batch);
+      return attach(*known, std::make_unique<OwnerChannel>(connection, pid_, owner, reference),
+                    batch);
     }
     end(*known, "superseded");  // a new epoch
   } else if (sessions_.size() + retired_.size() >= limits_.sessions) {
@@ -52,38 +53,38 @@ void Sessions::open(const ConnectionPointer& connection, std::string_view owner,
   }
   const Id id = ++last_id_;
   Live& live = sessions_[id];
-  live.session = std::make_unique<WatchSession>(io_, named ? named->name : std::string(),
-                                                next_epoch(), limits_.commands);
+  live.session = std::make_unique<NodeSession>(io_, named ? named->name : std::string(),
+                                               next_epoch(), limits_.commands);
   if (named) live.linger = named->linger;
-  attach(id, std::make_unique<Channel>(connection, pid_, owner, reference), std::nullopt);
+  attach(id, std::make_unique<OwnerChannel>(connection, pid_, owner, reference), std::nullopt);
 }
 
 void Sessions::refuse(const ConnectionPointer& connection, std::string_view owner,
                       std::string_view reference, std::string_view reason,
                       std::string_view detail) {
-  Channel channel(connection, pid_, owner, reference);
+  OwnerChannel channel(connection, pid_, owner, reference);
   Outbox outbox(channel);
   outbox.send(Fatal{Error{std::string(reason), "open", "", std::string(detail)}});
   channel.send_end(reason);
   ended_(*connection, channel.reference(), reason);
 }
 
-void Sessions::attach(Id id, std::unique_ptr<Channel> channel,
+void Sessions::attach(Id id, std::unique_ptr<OwnerChannel> channel,
                       std::optional<std::uint64_t> resumed) {
   Live& live = sessions_.at(id);
   live.lingering.reset();
   live.channel = std::move(channel);
   live.monitor.clear();
   put_reference(live.monitor, self_.name, ++last_monitor_, self_.creation);
-  const Channel& to = *live.channel;
+  const OwnerChannel& to = *live.channel;
   by_reference_[{to.connection().get(), to.reference()}] = id;
   to.connection()->send(monitor_frame(pid_, to.owner(), live.monitor));
   live.session->attach(*live.channel, resumed,
                        lifetime_.guard([this, id](std::string_view reason) { end(id, reason); }));
 }
 
-std::unique_ptr<Channel> Sessions::detach(Live& live) {
-  std::unique_ptr<Channel> channel = std::move(live.channel);
+std::unique_ptr<OwnerChannel> Sessions::detach(Live& live) {
+  std::unique_ptr<OwnerChannel> channel = std::move(live.channel);
   by_reference_.erase({channel->connection().get(), channel->reference()});
   live.session->detach();
   return channel;
@@ -173,7 +174,7 @@ void Sessions::end_all(std::string_view reason) {
 }
 
 // Handlers that are posted already refer to the session, so it is destroyed after them.
-void Sessions::retire(std::unique_ptr<WatchSession> session) {
+void Sessions::retire(std::unique_ptr<NodeSession> session) {
   retired_.push_back(std::move(session));
   asio::post(io_, lifetime_.guard([this] { destroy_retired(); }));
 }

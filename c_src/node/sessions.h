@@ -1,4 +1,8 @@
-// All sessions of the node, with their owners: opens, attaches, ends and resumes them.
+// All sessions of the node, with their owners: opens, attaches, ends and resumes them. Node owns it
+// and calls it for each message to `lookout`, and when a connection or an owner ends.
+//
+// A session is named by the reference of the monitor that its owner has set on `lookout`. The node
+// monitors the owner in turn, to notice its end.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -15,11 +19,11 @@
 #include <utility>
 #include <vector>
 
-#include "node/channel.h"
 #include "node/connection.h"
 #include "node/handshake.h"
 #include "node/messages.h"
-#include "node/watch_session.h"
+#include "node/node_session.h"
+#include "node/owner_channel.h"
 #include "support/lifetime.h"
 
 namespace lookout {
@@ -31,7 +35,8 @@ struct SessionLimits {
 
 class Sessions {
  public:
-  // The session with this reference has ended: its monitor is fired with this reason.
+  // The session with this reference has ended, or has lost its owner: the owner, who monitors it,
+  // is to get a MONITOR_P_EXIT with this reason. Called within a call, or from the loop.
   using EndHandler =
       std::function<void(Connection&, const std::string& reference, std::string_view reason)>;
 
@@ -64,9 +69,9 @@ class Sessions {
 
  private:
   struct Live {
-    std::unique_ptr<WatchSession> session;
-    std::unique_ptr<Channel> channel;  // null while the session has no owner
-    std::string monitor;               // our reference that monitors the owner
+    std::unique_ptr<NodeSession> session;
+    std::unique_ptr<OwnerChannel> channel;  // null while the session has no owner
+    std::string monitor;                    // our reference that monitors the owner
     std::chrono::milliseconds linger{};
     std::unique_ptr<boost::asio::steady_timer> lingering;
   };
@@ -76,11 +81,11 @@ class Sessions {
   Live* find(const Connection& connection, std::string_view reference);
   std::optional<Id> id_of(const Connection& connection, std::string_view reference) const;
   std::optional<Id> id_of(const std::string& name) const;
-  void attach(Id id, std::unique_ptr<Channel> channel, std::optional<std::uint64_t> resumed);
-  std::unique_ptr<Channel> detach(Live& live);
+  void attach(Id id, std::unique_ptr<OwnerChannel> channel, std::optional<std::uint64_t> resumed);
+  std::unique_ptr<OwnerChannel> detach(Live& live);
   void linger(Id id);
   void end(Id id, std::string_view reason);
-  void retire(std::unique_ptr<WatchSession> session);
+  void retire(std::unique_ptr<NodeSession> session);
   void destroy_retired();
   // Microseconds since 1970, and more than the last one: greater than any epoch of an earlier run
   // with all its batches, unless the clock was set back.
@@ -96,7 +101,7 @@ class Sessions {
   std::uint64_t last_monitor_ = 0;
   std::map<Id, Live> sessions_;
   std::map<Key, Id> by_reference_;
-  std::vector<std::unique_ptr<WatchSession>> retired_;  // to be destroyed
+  std::vector<std::unique_ptr<NodeSession>> retired_;  // to be destroyed
   boost::asio::steady_timer retry_;
   Lifetime lifetime_;
 };

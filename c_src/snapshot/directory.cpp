@@ -17,6 +17,9 @@ constexpr std::string_view kNew = ".new";
 constexpr std::string_view kPrefix = "snapshot-";  // as the Elixir side names them
 constexpr std::size_t kMostName = 200;
 constexpr int kMostLevels = 4096;
+constexpr const char* kLinkRefused =
+    "this is a symbolic link, which is not followed in a directory of cursors; remove it, or "
+    "choose another directory";
 
 std::vector<std::pair<std::uint64_t, std::uint64_t>> directories_above(int fd) {
   std::vector<std::pair<std::uint64_t, std::uint64_t>> above;
@@ -61,6 +64,7 @@ Result<SnapshotDirectory> SnapshotDirectory::open(const std::string& path) {
       directory.fd_.get(), kLock, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600));
   if (!directory.lock_) {
     Error error = errno_error(errno, "open", directory.path_of(kLock));
+    if (errno == ELOOP) error.detail = kLinkRefused;
     if (errno == ENOSPC) error.detail = "the file system is full; free some space on it";
     if (errno == EACCES || errno == EROFS) {
       error.detail =
@@ -72,9 +76,13 @@ Result<SnapshotDirectory> SnapshotDirectory::open(const std::string& path) {
   while (::flock(directory.lock_.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno == EINTR) continue;
     if (errno != EWOULDBLOCK) return errno_error(errno, "flock", directory.path_of(kLock));
-    return Error{"locked", "open", path,
+    return Error{"locked",
+                 "open",
+                 path,
                  "another watcher uses this directory of cursors; stop it, or choose another "
-                 "directory"};
+                 "directory",
+                 0,
+                 Cause::locked};
   }
   remove_unfinished(directory.fd_.get());
   directory.above_ = directories_above(directory.fd_.get());
@@ -91,6 +99,7 @@ Result<SnapshotDecoder::Source> SnapshotDirectory::read(const std::string& name)
         "there is no snapshot of this cursor; it was committed away or never saved, so use "
         "a later one, or start again with on_bad_cursor: :restart"};
   }
+  if (!*file && errno == ELOOP) return Error{errno_name(ELOOP), "load", path, kLinkRefused};
   if (!*file) return errno_error(errno, "load", path);
   struct stat seen {};
   if (::fstat(file->get(), &seen) != 0) return errno_error(errno, "load", path);

@@ -1,4 +1,4 @@
-// Writes a snapshot as bytes, frame by frame. Pure.
+// Writes a snapshot as bytes, frame by frame. Makes no system call.
 #pragma once
 
 #include <cstdint>

@@ -71,8 +71,8 @@ std::optional<Error> Cursor::refusal(const Root& root) const {
 
 // --- going on ----------------------------------------------------------------------------------
 
-void Cursor::resume(const std::vector<std::string>& paths, const WatchOptions& options,
-                    const CursorStart& start, SeqHandler done) {
+void Cursor::watch_from(const std::vector<std::string>& paths, const WatchOptions& options,
+                        const CursorStart& start, SeqHandler done) {
   if (is_open() || lock_again_.is_set()) {
     boost::asio::post(io_, [done = std::move(done)] { done(not_first()); });
     return;
@@ -84,7 +84,7 @@ void Cursor::open(Opening opening) {
   auto opened = SnapshotDirectory::open(opening.start.directory);
   std::optional<Error> error;
   if (Error* failed = std::get_if<Error>(&opened)) {
-    if (failed->reason == "locked" && --opening.tries > 0) {
+    if (failed->cause == Cause::locked && --opening.tries > 0) {
       lock_again_.set(kLockAgain, [this, again = std::move(opening)] { open(again); });
       return;
     }

@@ -2,6 +2,8 @@
 //
 // While a snapshot is loaded or saved the tree must not change otherwise, so the engine does no
 // other work then than to serve requests and to read the kernel's queue.
+//
+// EngineLoop owns it, and calls load_step() and save_step() in its slices.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -32,7 +34,10 @@ namespace lookout {
 
 class Cursor {
  public:
-  // Called with the number of the last batch of the earlier run, 0 if there is none.
+  // Called with the number of the last batch of the earlier run, 0 if there is none, or with that
+  // of the batch that a save contains. Called from the loop, or within a call of this class:
+  // EngineLoop makes these calls in its slices, and watch_from() with a handler that only records
+  // the outcome.
   using SeqHandler = std::function<void(Result<std::uint64_t>)>;
 
   // `wake` is called when there is work again.
@@ -58,8 +63,8 @@ class Cursor {
 
   // Opens the directory, loads the snapshot and gives RootManager the roots. Calls `done` with an
   // error or when that is done.
-  void resume(const std::vector<std::string>& paths, const WatchOptions& options,
-              const CursorStart& start, SeqHandler done);
+  void watch_from(const std::vector<std::string>& paths, const WatchOptions& options,
+                  const CursorStart& start, SeqHandler done);
   bool loads() const { return loading_ != nullptr; }
   // Loads a little more. Call it while loads().
   void load_step();

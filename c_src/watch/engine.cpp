@@ -14,9 +14,9 @@ void Engine::watch(const std::vector<std::string>& paths, const WatchOptions& op
                    DoneHandler done) {
   loop_->watch(paths, options, std::move(done));
 }
-void Engine::resume(const std::vector<std::string>& paths, const WatchOptions& options,
-                    const CursorStart& start, SeqHandler done) {
-  loop_->resume(paths, options, start, std::move(done));
+void Engine::watch_from(const std::vector<std::string>& paths, const WatchOptions& options,
+                        const CursorStart& start, SeqHandler done) {
+  loop_->watch_from(paths, options, start, std::move(done));
 }
 void Engine::save(const std::string& name, SeqHandler done) {
   loop_->save(name, std::move(done));

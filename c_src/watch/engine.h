@@ -23,12 +23,13 @@
 
 namespace lookout {
 
-// Receives what the engine reports. Called from the loop, never from inside a call to the engine.
+// Receives what the engine reports. All methods are called from the loop, never within a call of
+// the engine (docs/design.md, "Handlers").
 class Listener {
  public:
   virtual ~Listener() = default;
   // Reports a batch of events, which is never empty. `seq` starts at 1 and grows by 1 with every
-  // batch. A batch costs one credit.
+  // batch. A batch costs one credit for each 256 KiB of paths in it, and at least one.
   virtual void on_events(std::uint64_t seq, const std::vector<Event>& events) = 0;
   // Reports a notice, in order with the batches. A notice costs no credit.
   virtual void on_notice(Notice notice) = 0;
@@ -79,6 +80,8 @@ class Engine {
  public:
   static constexpr std::uint64_t kUnlimited = std::numeric_limits<std::uint64_t>::max();
 
+  // Like the methods of Listener, all handlers are called from the loop, never within the call that
+  // they were passed to: errors that are known at once are posted.
   using DoneHandler = std::function<void(Result<Done>)>;
   using SeqHandler = std::function<void(Result<std::uint64_t>)>;
   using ChunkHandler = std::function<void(std::vector<Entry>)>;
@@ -95,8 +98,8 @@ class Engine {
   // The same, going on from a snapshot: its entries are what was reported, and the differences from
   // them are reported as changes, also those of options and of paths. Batches continue its numbers.
   // It must be the first watch. Calls `done` with the number of the last batch of the snapshot.
-  void resume(const std::vector<std::string>& paths, const WatchOptions& options,
-              const CursorStart& start, SeqHandler done);
+  void watch_from(const std::vector<std::string>& paths, const WatchOptions& options,
+                  const CursorStart& start, SeqHandler done);
   // Saves what has been reported as a snapshot with this name. Waits for a time without changes,
   // but not for long. Nothing is reported between the batch whose number `done` gets and that call.
   void save(const std::string& name, SeqHandler done);
@@ -110,7 +113,8 @@ class Engine {
   // parents first, then `done` with the number of the last batch. `under` limits it to the entries
   // below that directory.
   void list(std::optional<std::string> under, bool with_stat, ChunkHandler chunk, SeqHandler done);
-  // Grants credit for `batches` more batches; kUnlimited removes the limit.
+  // Grants credit for `batches` more batches, fewer if they have long paths; kUnlimited removes the
+  // limit.
   void grant(std::uint64_t batches);
   // Takes back all credit that is left: the subscriber is gone, and another may come.
   void revoke();

@@ -24,7 +24,8 @@ constexpr milliseconds kCalm{20};
 
 EngineLoop::Sources::Sources(EngineLoop& loop)
     : queue(loop.io_, *loop.model_.source, [&loop] { loop.read_hints(); }),
-      mounts(loop.io_, loop.model_.roots, loop.model_.reconciler, loop.model_.remotes,
+      mounts(loop.io_, loop.model_.roots, loop.model_.reconciler, loop.model_.paths,
+             loop.model_.remotes,
              [&loop] {
                loop.model_.source->mounts_changed();
                loop.schedule();
@@ -134,6 +135,7 @@ void EngineLoop::slice() {
     round_.drained.reset();
   } while (more && Clock::now() < end);
   batcher_.flush();
+  if (model_.paths.any_unconfirmed()) sources_.mounts.take();
   sources_.queue.wait_again();
   sources_.queue.follow();
   if (more) {
@@ -155,7 +157,7 @@ bool EngineLoop::step() {
     cursor_.load_step();
     return true;
   }
-  if (requests_.listings.any()) return list_step();
+  if (requests_.listings.any() && !batcher_.withholds_batch()) return list_step();
   if (cursor_.saves()) return cursor_.save_step();
   if (roots.load()) {
     round_.last_work = Clock::now();
@@ -259,9 +261,9 @@ bool EngineLoop::reconcile_step() {
 // Checks some of the entries of the round. A change that comes alone is reported before any other
 // work. When there are many, they are collected to fill batches.
 bool EngineLoop::check_entries() {
-  const std::uint64_t before = model_.visibility.steps();
+  const StepBudget budget = model_.reconciler.begin_step();
   for (int i = 0; i < kEntriesAStep && !batcher_.is_due() && !model_.roots.checks().any_urgent() &&
-                  model_.visibility.steps() - before < kStepsASlice;
+                  !budget.is_spent();
        ++i) {
     if (!model_.reconciler.work()) {
       end_round();

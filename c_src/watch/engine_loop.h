@@ -40,8 +40,8 @@ class EngineLoop : private ChangeSink {
   ~EngineLoop() override = default;
 
   void watch(const std::vector<std::string>& paths, const WatchOptions& options, DoneHandler done);
-  void resume(const std::vector<std::string>& paths, const WatchOptions& options,
-              const CursorStart& start, SeqHandler done);
+  void watch_from(const std::vector<std::string>& paths, const WatchOptions& options,
+                  const CursorStart& start, SeqHandler done);
   void save(const std::string& name, SeqHandler done);
   void unwatch(const std::string& path, DoneHandler done);
   void sync(SeqHandler done);

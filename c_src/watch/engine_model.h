@@ -1,5 +1,6 @@
 // What the engine knows and watches: the tree, the sources of hints, the reconciler that keeps the
-// tree as it was reported, and the roots.
+// tree as it was reported, and the roots. EngineLoop owns it and is the sink; the order of the
+// members is that of their dependencies.
 #pragma once
 
 #include <memory>

@@ -7,6 +7,7 @@
 
 #include "watch/engine_loop.h"
 #include "watch/list_reader.h"
+#include "watch/reconcile/retries.h"
 
 namespace lookout {
 namespace {
@@ -48,8 +49,8 @@ void EngineLoop::watch(const std::vector<std::string>& paths, const WatchOptions
   schedule();
 }
 
-void EngineLoop::resume(const std::vector<std::string>& paths, const WatchOptions& options,
-                        const CursorStart& start, SeqHandler done) {
+void EngineLoop::watch_from(const std::vector<std::string>& paths, const WatchOptions& options,
+                            const CursorStart& start, SeqHandler done) {
   sources_.mounts.take();
   auto resumed = [this, done = std::move(done)](Result<std::uint64_t> result) {
     if (const auto* error = std::get_if<Error>(&result)) return done(*error);
@@ -57,7 +58,7 @@ void EngineLoop::resume(const std::vector<std::string>& paths, const WatchOption
     batcher_.continue_after(seq);
     requests_.starts.emplace_back([done, seq](const Result<Done>& /*live*/) { done(seq); });
   };
-  cursor_.resume(paths, options, start, std::move(resumed));
+  cursor_.watch_from(paths, options, start, std::move(resumed));
   schedule();
 }
 
@@ -78,7 +79,7 @@ void EngineLoop::unwatch(const std::string& path, DoneHandler done) {
 void EngineLoop::sync(SeqHandler done) {
   observe();
   model_.remotes.forget_answers();
-  model_.reconciler.poll();
+  model_.reconciler.poll(kAllFailures);
   model_.reconciler.retry();
   model_.roots.checks().add_unwatched();
   // The kernel queues IN_CLOSE_WRITE a moment before the file has one writer less: check again.
@@ -140,7 +141,7 @@ std::string EngineLoop::source_of(const Root& root) const {
   if (node == kNoNode) return {};
   if (root.options.backend == Backend::fswatch && sources_.fswatch.running()) return "fswatch";
   const int watch = model_.tree.watch(node);
-  return watch >= 0 ? std::string(model_.source->name(watch)) : "poll";
+  return watch != kNoWatch ? std::string(model_.source->name(watch)) : "poll";
 }
 
 }  // namespace lookout

@@ -1,5 +1,8 @@
 // Waits on the descriptor of a hint source, in the event loop. The source may replace its
 // descriptor by another one.
+//
+// EngineLoop owns it. It reads the hints when `ready` is called, and calls follow() and
+// wait_again() at the end of each slice.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

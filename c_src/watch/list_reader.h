@@ -1,5 +1,6 @@
 // Lists the tree in the state that has been reported so far, in chunks. The tree must not change
-// during the walk.
+// during the walk. ListRequests owns one for each listing, and EngineLoop makes no change until it
+// is done.
 #pragma once
 
 #include <optional>

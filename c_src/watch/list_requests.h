@@ -1,5 +1,6 @@
 // The listings of the tree that subscribers have asked for. They are answered one after the other,
-// in chunks, before any other work: the tree must not change during a listing.
+// in chunks, before any other work: the tree must not change during a listing. EngineLoop owns it,
+// and calls step() in its slices; the handlers are called within step().
 #pragma once
 
 #include <cstdint>

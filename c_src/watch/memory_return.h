@@ -1,4 +1,5 @@
-// Returns memory to the kernel when most of the tree has been deleted.
+// Returns memory to the kernel when most of the tree has been deleted. EngineLoop owns it, and
+// calls it at the end of a slice that has left no work.
 #pragma once
 
 #include <cstddef>

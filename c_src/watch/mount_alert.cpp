@@ -13,9 +13,10 @@ constexpr std::chrono::milliseconds kAlertPause{200};
 }  // namespace
 
 MountAlert::MountAlert(boost::asio::io_context& io, RootManager& roots, Reconciler& reconciler,
-                       RemoteMounts& remotes, std::function<void()> noticed)
+                       PathWatches& paths, RemoteMounts& remotes, std::function<void()> noticed)
     : roots_(roots),
       reconciler_(reconciler),
+      paths_(paths),
       remotes_(remotes),
       noticed_(std::move(noticed)),
       table_(io),
@@ -39,30 +40,28 @@ void MountAlert::wait() {
                     lifetime_.guard([this](const boost::system::error_code& error) {
                       if (error) return;
                       wait();  // before the read, so that no change between the two is missed
-                      changed_ = true;
                       take_in_time();
                     }));
 }
 
 void MountAlert::take_in_time() {
   if (pause_.is_set()) return;
-  take();
-  pause_.set(kAlertPause, [this] {
-    if (changed_) take_in_time();
-  });
+  if (take()) pause_.set(kAlertPause, [this] { take_in_time(); });
 }
 
-void MountAlert::take() {
-  if (mounts_.reopen()) {
-    begin();
-    changed_ = true;
+bool MountAlert::take() {
+  const bool opened = mounts_.reopen();
+  if (opened) begin();
+  if (!mounts_.signalled() && !opened) {
+    paths_.confirm();
+    return false;
   }
-  if (mounts_.signalled()) changed_ = true;
-  if (!std::exchange(changed_, false)) return;
+  paths_.doubt_unconfirmed();
   note();
   roots_.mounted(mounted_, true);
   unchecked_ = true;
   noticed_();
+  return true;
 }
 
 void MountAlert::note() {

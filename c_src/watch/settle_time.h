@@ -1,5 +1,5 @@
 // The settle time: changes are reported when no hint has arrived for this time. With 0, the initial
-// value, changes do not wait.
+// value, changes do not wait. EngineLoop owns it, and asks is_over() before it begins a round.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -18,7 +18,7 @@ class SettleTime {
   // longest time is set.
   static constexpr int kDefaultLongest = 20;
 
-  // The event loop calls `over` when it is time to call is_over() again.
+  // `over` is called from the loop when it is time to call is_over() again.
   SettleTime(boost::asio::io_context& io, std::function<void()> over);
 
   void set(std::chrono::milliseconds settle) {
@@ -35,7 +35,7 @@ class SettleTime {
   // Call it while changes wait. Returns true if no hint has arrived for the settle time, or if the
   // first change has waited for the longest time. Otherwise `over` is called later.
   bool is_over();
-  // No change waits any more.
+  // The engine is idle: no change waits any more.
   void rest() { since_.reset(); }
 
  private:

@@ -1,5 +1,6 @@
 // The syncs that subscribers have asked for: each is answered when all changes made before it have
-// been reported, or after a number of rounds if the changes never end.
+// been reported, or after a number of rounds if the changes never end. EngineLoop owns it, and
+// calls answer() in its slices; the handlers are called within answer().
 #pragma once
 
 #include <cstdint>

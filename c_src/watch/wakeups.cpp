@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "watch/reconcile/retries.h"
+
 namespace lookout {
 namespace {
 
@@ -33,7 +35,7 @@ Wakeups::Wakeups(boost::asio::io_context& io, Reconciler& reconciler, RootManage
       poll_(io),
       hold_(io),
       confirm_(io),
-      rest_(io) {}
+      age_(io) {}
 
 void Wakeups::poll_every(milliseconds interval) {
   poll_interval_ = interval;
@@ -53,9 +55,9 @@ void Wakeups::set(bool settled) {
       wake_();
     });
   }
-  if (reconciler_.has_polled() || roots_.checks().any_unwatched()) {
+  if (reconciler_.needs_poll() || roots_.checks().any_unwatched()) {
     poll_.set(poll_interval_, [this] {
-      reconciler_.poll();
+      reconciler_.poll(kFailuresAPoll);
       roots_.checks().add_unwatched();
       wake_();
     });
@@ -73,7 +75,7 @@ void Wakeups::set(bool settled) {
     });
   }
   if (reconciler_.keeps_directories() || calm_periods_ < kCalmPeriods) {
-    rest_.set(kPeriod, [this] {
+    age_.set(kPeriod, [this] {
       reconciler_.age();
       if (++calm_periods_ == kCalmPeriods) observe_();
       wake_();

@@ -1,6 +1,8 @@
 // Timers for work that no hint starts: checks of what could not be checked, of what is polled and
 // of what waits for writers, and one more read of the kernel's queue after changes have ended. If
 // none of that is due, no timer is set, so an idle watcher makes no system call.
+//
+// EngineLoop owns it, and calls set() at the end of a slice that has left no work.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -15,8 +17,8 @@ namespace lookout {
 
 class Wakeups {
  public:
-  // The event loop calls all of these. `observe` reads the kernel's queue, and `wake` does the work
-  // that a timer has brought up.
+  // Both are called from the loop, when a timer fires. `observe` reads the kernel's queue, and
+  // `wake` does the work that a timer has brought up.
   Wakeups(boost::asio::io_context& io, Reconciler& reconciler, RootManager& roots,
           std::function<void()> observe, std::function<void()> wake);
 
@@ -41,7 +43,7 @@ class Wakeups {
   Alarm poll_;
   Alarm hold_;
   Alarm confirm_;
-  Alarm rest_;
+  Alarm age_;
 };
 
 }  // namespace lookout

@@ -3,13 +3,11 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <climits>
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <deque>
@@ -18,11 +16,16 @@
 #include <utility>
 
 #include "support/fd_link.h"
+#include "watch/disk/open_resolved.h"
+#include "watch/disk/path_walk.h"
 
 namespace lookout {
 namespace {
 
-constexpr int kMostConfinedLinks = 40;  // as in path_resolution(7); then ELOOP
+constexpr int kDirectoryFlags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+
+// Directories that one path leads up: `../` for each is shorter than PATH_MAX.
+constexpr std::size_t kMostLevels = 1024;
 
 struct Allowed {
   std::string given;
@@ -46,22 +49,30 @@ bool is_in(std::string_view path, std::string_view directory) {
          path[directory.size()] == '/';
 }
 
-std::string link_target(int directory, const char* name) {
-  std::array<char, PATH_MAX> target{};
-  const ssize_t size = ::readlinkat(directory, name, target.data(), target.size());
-  return size > 0 ? std::string(target.data(), static_cast<std::size_t>(size)) : std::string();
+// Does not leave the mount, which may be below one that hangs (since Linux 5.6).
+UniqueFd open_above(int fd, std::size_t levels) {
+  std::string path;
+  for (; levels > 0; --levels) path += "../";
+  UniqueFd above = open_resolved(fd, path, kDirectoryFlags, RESOLVE_NO_XDEV);
+  if (!above && lacks_openat2()) above.reset(::openat(fd, path.c_str(), kDirectoryFlags));
+  return above;
 }
 
 // The path of an open file, or, where that is longer than the kernel tells (PATH_MAX), of the
 // lowest directory above it that has a shorter one: nothing is allowed by a name below that. Empty
-// for a file in such a directory.
+// for a file in such a directory, and where no directory of the same mount has a shorter path.
 std::string place_of(int fd) {
-  std::string path = link_target(AT_FDCWD, fd_link(fd).c_str());
-  UniqueFd above;
-  while (path.empty() && errno == ENAMETOOLONG) {
-    above = UniqueFd(::openat(above ? above.get() : fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC));
-    if (!above) break;
-    path = link_target(AT_FDCWD, fd_link(above.get()).c_str());
+  std::string path = path_of(fd);
+  if (!path.empty() || errno != ENAMETOOLONG) return path;
+  UniqueFd highest;  // of the directories whose path is known to be too long
+  for (std::size_t levels = kMostLevels; levels > 0;) {
+    UniqueFd above = open_above(highest ? highest.get() : fd, levels);
+    path = above ? path_of(above.get()) : std::string();
+    if (above && path.empty() && errno == ENAMETOOLONG) {
+      highest = std::move(above);
+    } else {
+      levels /= 2;
+    }
   }
   return path;
 }
@@ -74,23 +85,19 @@ std::uint64_t mount_of_file(int fd) {
 }
 
 UniqueFd open_directory_path(const std::string& path) {
-  return UniqueFd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  return UniqueFd(::open(path.c_str(), kDirectoryFlags));
 }
 
 // The mount of an allowed directory now, as far as the kernel knows it without asking a file system
 // (RESOLVE_CACHED, since Linux 5.12): one that hangs must not hold up the caller. Otherwise the
 // mount at the start.
 std::uint64_t mount_of_allowed(const Allowed& allowed) {
-  open_how how{};
-  how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
-  how.resolve = RESOLVE_CACHED;
-  const UniqueFd top(
-      static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, allowed.real.c_str(), &how, sizeof how)));
+  const UniqueFd top = open_resolved(AT_FDCWD, allowed.real, kDirectoryFlags, RESOLVE_CACHED);
   return top ? mount_of_file(top.get()) : allowed.mount;
 }
 
 // Puts the components of a path in front of those that are left.
-void prepend(std::string_view path, std::deque<std::string>& rest) {
+void prepend(std::string_view path, std::deque<std::string>& remaining) {
   std::deque<std::string> parts;
   while (!path.empty()) {
     const std::size_t end = std::min(path.find('/'), path.size());
@@ -99,7 +106,7 @@ void prepend(std::string_view path, std::deque<std::string>& rest) {
     }
     path.remove_prefix(std::min(end + 1, path.size()));
   }
-  rest.insert(rest.begin(), parts.begin(), parts.end());
+  remaining.insert(remaining.begin(), parts.begin(), parts.end());
 }
 
 // Resolves a path from an allowed directory on, and opens nothing outside of one.
@@ -107,9 +114,13 @@ class Walk {
  public:
   AllowedPath run(const std::string& path) {
     if (!begin(path)) return std::move(result_);
-    while (!rest_.empty()) {
-      const std::string name = std::exchange(rest_.front(), {});
-      rest_.pop_front();
+    while (!remaining_.empty()) {
+      const std::string name = std::exchange(remaining_.front(), {});
+      remaining_.pop_front();
+      if (links_ > 0 && ++linked_components_ > kMostStepsOfPath) {
+        fail(ELOOP);
+        return std::move(result_);
+      }
       if (!(name == ".." ? leave() : enter(name))) return std::move(result_);
     }
     result_.fd = std::move(open_.back());
@@ -131,7 +142,7 @@ class Walk {
     open_.clear();
     open_.push_back(open_directory_path(*found));
     if (!open_.back()) return fail(errno);
-    prepend(std::string_view(path).substr(found->size()), rest_);
+    prepend(std::string_view(path).substr(found->size()), remaining_);
     return true;
   }
 
@@ -149,11 +160,11 @@ class Walk {
       open_.push_back(std::move(next));
       return true;
     }
-    if (++links_ > kMostConfinedLinks) return fail(ELOOP);
+    if (++links_ > kMostLinksOfPath) return fail(ELOOP);
     const std::string target = link_target(next.get(), "");
     if (target.empty()) return fail(ENOENT);
     if (target.front() == '/') return begin(target);
-    prepend(target, rest_);
+    prepend(target, remaining_);
     return true;
   }
 
@@ -169,8 +180,9 @@ class Walk {
   }
 
   std::vector<UniqueFd> open_;  // from the allowed directory down
-  std::deque<std::string> rest_;
+  std::deque<std::string> remaining_;
   int links_ = 0;
+  int linked_components_ = 0;  // taken since the first link; each costs calls and a descriptor
   AllowedPath result_;
 };
 
@@ -216,8 +228,12 @@ AllowedPath open_allowed(const std::string& path) {
 }
 
 Error not_allowed(const std::string& path) {
-  return Error{"not_allowed", "open", path,
-               "this path is not in a directory that the node allows to watch (--allow)"};
+  return Error{"not_allowed",
+               "open",
+               path,
+               "this path is not in a directory that the node allows to watch (--allow)",
+               0,
+               Cause::outside};
 }
 
 }  // namespace lookout

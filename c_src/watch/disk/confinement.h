@@ -32,12 +32,12 @@ bool is_allowed_path(const std::string& path);
 // names of nothing else were looked up.
 struct AllowedPath {
   UniqueFd fd;
-  int code = 0;          // errno if it could not be opened
+  int code = 0;          // errno; ELOOP after 40 links, or 400 components after the first one
   bool outside = false;  // the path does not begin in an allowed directory, or leads out of it
 };
 AllowedPath open_allowed(const std::string& path);
 
-// The error for a path that is outside.
+// The error for a path that is outside; its cause is Cause::outside.
 Error not_allowed(const std::string& path);
 
 }  // namespace lookout

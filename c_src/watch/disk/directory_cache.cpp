@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <string>
 #include <utility>
@@ -11,6 +12,10 @@
 
 namespace lookout {
 namespace {
+
+// So many long paths keep their last directories open, each at least so many.
+constexpr std::size_t kPathsKept = 8;
+constexpr std::size_t kLeastKept = 2;
 
 OpenFailure::Kind classify(int code) {
   switch (code) {
@@ -45,7 +50,7 @@ std::variant<DirectoryFd, OpenFailure> DirectoryCache::open(NodeId directory) {
     auto opened = step(closed.back(), fd);
     if (std::holds_alternative<OpenFailure>(opened)) return opened;
     fd = std::get<DirectoryFd>(std::move(opened));
-    keep(closed.back(), fd);
+    if (closed.size() <= std::max(capacity_ / kPathsKept, kLeastKept)) keep(closed.back(), fd);
     closed.pop_back();
   }
   return fd;
@@ -59,6 +64,7 @@ std::variant<DirectoryFd, OpenFailure> DirectoryCache::step(NodeId directory,
   // A root may be named by a symbolic link. Any other entry is followed only if the tree has it as
   // a followed link.
   const int links = tree_.has(directory, DirMark::linked) ? 0 : O_NOFOLLOW;
+  ++opened_;
   Opening opened = open_directory(mounts_, parent, name, kFlags | (parent ? links : 0));
   // A failed open on a local mount leaves the mark as it is: it is unknown what the path leads to.
   if (opened.remote || (opened.fd && !mounts_.none())) {

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <list>
 #include <unordered_map>
 #include <unordered_set>
@@ -37,6 +38,7 @@ class DirectoryCache {
       : tree_(tree), capacity_(capacity), mounts_(mounts), closer_(closer) {}
 
   // Opens a directory relative to its nearest ancestor that is open, and verifies each component.
+  // Of a long path, only the last directories stay open, so that several deep ones can.
   // The first open of a directory with a provisional identity stores its real identity and its mode
   // in the tree.
   std::variant<DirectoryFd, OpenFailure> open(NodeId directory);
@@ -57,6 +59,8 @@ class DirectoryCache {
   void rest();
   void age();
   bool empty() const { return slots_.empty(); }
+  // How many directories were opened since the start.
+  std::uint64_t opened() const { return opened_; }
   std::size_t capacity() const { return capacity_; }
 
  private:
@@ -76,6 +80,7 @@ class DirectoryCache {
 
   Tree& tree_;
   std::size_t capacity_;
+  std::uint64_t opened_ = 0;
   const RemoteMounts& mounts_;
   ReadAhead& closer_;  // closes the descriptors that are evicted
   std::unordered_map<NodeId, Slot> slots_;

@@ -72,6 +72,17 @@ constexpr std::size_t kLengthAt = 16;
 constexpr std::size_t kTypeAt = 18;
 constexpr std::size_t kNameAt = 19;
 
+std::size_t length_of(const char* record) {
+  std::uint16_t length = 0;
+  std::memcpy(&length, record + kLengthAt, sizeof length);
+  return length;
+}
+
+std::string_view name_in(const char* record) {
+  const char* const name = record + kNameAt;
+  return {name, strnlen(name, length_of(record) - kNameAt)};
+}
+
 }  // namespace
 
 namespace {
@@ -229,6 +240,20 @@ void DirectoryReader::fill() {
   while (!ended_ && filled_ + kRoomForOne <= room_) read();
 }
 
+void DirectoryReader::stat_ahead(const Names& except, const std::atomic<bool>& stop) {
+  for (std::size_t at = at_; at < filled_ && !stop.load(std::memory_order_relaxed);) {
+    const char* const record = buffer_.get() + at;
+    if (type_of_listing(static_cast<unsigned char>(record[kTypeAt])) == EntryType::file) {
+      const std::string name(name_in(record));
+      if (!except.contains(name)) {
+        const auto found = stat_entry(fd_, name);
+        if (const auto* status = std::get_if<FileStatus>(&found)) ahead_.push_back({at, *status});
+      }
+    }
+    at += length_of(record);
+  }
+}
+
 bool DirectoryReader::read_out() {
   if (!owner_) return false;
   if (!ended_) {
@@ -249,16 +274,18 @@ bool DirectoryReader::next(Item& item) {
     if (at_ == filled_) {
       if (ended_) return false;
       at_ = filled_ = 0;
+      ahead_.clear();
+      next_ahead_ = 0;
       read();
       if (filled_ == 0) return false;
     }
-    const char* record = buffer_.get() + at_;
-    std::uint16_t length = 0;
-    std::memcpy(&length, record + kLengthAt, sizeof length);
+    const char* const record = buffer_.get() + at_;
     std::memcpy(&item.inode, record + kInodeAt, sizeof item.inode);
     item.type = type_of_listing(static_cast<unsigned char>(record[kTypeAt]));
-    item.name.assign(record + kNameAt, strnlen(record + kNameAt, length - kNameAt));
-    at_ += length;
+    item.name = name_in(record);
+    const bool known = next_ahead_ < ahead_.size() && ahead_[next_ahead_].at == at_;
+    item.status = known ? &ahead_[next_ahead_++].status : nullptr;
+    at_ += length_of(record);
     if (item.name != "." && item.name != "..") return true;
   }
 }

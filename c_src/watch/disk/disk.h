@@ -2,13 +2,16 @@
 // long.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <variant>
+#include <vector>
 
 #include "support/unique_fd.h"
 #include "watch/model/entry.h"
@@ -53,7 +56,9 @@ class DirectoryReader {
     std::string name;
     std::uint64_t inode;
     std::optional<EntryType> type;  // nullopt where the file system returns DT_UNKNOWN
+    const FileStatus* status;       // if stat_ahead() has it; valid until the next call of next()
   };
+  using Names = std::unordered_set<std::string>;
 
   // Opens the directory again, for which the caller has added a watch before. Throws nothing; check
   // `error()`.
@@ -66,6 +71,9 @@ class DirectoryReader {
 
   // Reads ahead for next(), as much as fits into the buffer.
   void fill();
+  // Stats the regular files that fill() has read, but those with a name of `except`, until another
+  // thread sets `stop`.
+  void stat_ahead(const Names& except, const std::atomic<bool>& stop);
   // Reads one more block into memory and enlarges the buffer if needed. Closes the directory at its
   // end or on an error. Returns whether the directory is still open.
   bool read_out();
@@ -74,6 +82,10 @@ class DirectoryReader {
   int error() const { return error_; }  // an errno; 0: no error
 
  private:
+  struct Ahead {
+    std::size_t at;  // of the record in the buffer
+    FileStatus status;
+  };
   void read();
 
   std::shared_ptr<const void> owner_;  // keeps fd_ open
@@ -82,6 +94,8 @@ class DirectoryReader {
   std::size_t room_ = 0;  // bytes
   std::size_t at_ = 0;
   std::size_t filled_ = 0;
+  std::vector<Ahead> ahead_;  // of the block in the buffer
+  std::size_t next_ahead_ = 0;
   bool ended_ = false;  // getdents64(2) has reached the end or failed
   int error_ = 0;
 };

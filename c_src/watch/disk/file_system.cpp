@@ -103,9 +103,9 @@ FileSystem file_system_of_type(std::uint64_t type) {
   return {};
 }
 
-std::optional<FileSystem> file_system_of(int directory_fd) {
+std::optional<FileSystem> file_system_of(int fd) {
   struct statfs system {};
-  if (::fstatfs(directory_fd, &system) != 0) return std::nullopt;
+  if (::fstatfs(fd, &system) != 0) return std::nullopt;
   // The type is a signed number on some architectures.
   FileSystem found = file_system_of_type(static_cast<std::uint64_t>(system.f_type) & 0xffffffffU);
   found.type = static_cast<std::uint64_t>(system.f_type) & 0xffffffffU;

@@ -30,8 +30,9 @@ struct FileSystem {
 // system there.
 inline constexpr std::string_view kAutofs = "autofs";
 FileSystem file_system_of_type(std::uint64_t statfs_type);
-// The file system of an open directory; nullopt if fstatfs(2) fails.
-std::optional<FileSystem> file_system_of(int directory_fd);
+// The file system of an open file or directory, also of one opened with O_PATH; nullopt if
+// fstatfs(2) fails.
+std::optional<FileSystem> file_system_of(int fd);
 
 // Whether a system call on a file system of this type may block until another host or process
 // answers. `type` is a name as in /proc/self/mountinfo.

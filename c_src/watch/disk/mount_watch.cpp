@@ -112,8 +112,11 @@ MountWatch::MountWatch() {
 }
 
 void MountWatch::open() {
-  fd_ = UniqueFd(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC));
-  again_ = !fd_ && is_transient(errno);
+  constexpr const char* kTable = "/proc/self/mountinfo";
+  fd_.reset(::open(kTable, O_RDONLY | O_CLOEXEC));
+  if (fd_) asked_.reset(::open(kTable, O_RDONLY | O_CLOEXEC));
+  again_ = !asked_ && is_transient(errno);
+  if (!asked_) fd_.reset();
 }
 
 bool MountWatch::reopen() {
@@ -129,7 +132,7 @@ Mounts MountWatch::read() {
 }
 
 bool MountWatch::signalled() const {
-  pollfd waiting{fd_.get(), POLLPRI, 0};
+  pollfd waiting{asked_.get(), POLLPRI, 0};
   return ::poll(&waiting, 1, 0) > 0 && (waiting.revents & (POLLPRI | POLLERR)) != 0;
 }
 

@@ -1,5 +1,5 @@
 // Detects that a file system is mounted or unmounted. From then on another tree is below the mount
-// point, and no watch reports that.
+// point, and no watch reports that. MountAlert owns the watch, and waits on its descriptor.
 #pragma once
 
 #include <cstdint>
@@ -40,7 +40,8 @@ class MountWatch {
   // Poll this descriptor for exceptional conditions (EPOLLPRI, since Linux 2.6.30). -1 if no change
   // can be detected.
   int fd() const { return fd_.get(); }
-  // Whether the kernel signals a change that no poll has returned yet. Does not block.
+  // Whether the table has changed since the last call. Does not block. A poll of fd() does not
+  // count: whoever polls fd() may act on it later than the next call of this function.
   bool signalled() const;
   // The mount points that have changed since the last call. Reads the whole table.
   std::vector<std::string> changes();
@@ -54,7 +55,9 @@ class MountWatch {
   std::string text() const;
   Mounts read();
 
+  // The kernel remembers for each open file which change a poll has returned.
   UniqueFd fd_;
+  UniqueFd asked_;      // for signalled()
   bool again_ = false;  // the table must be opened again
   MountTypes types_;
   Mounts known_;

@@ -26,9 +26,17 @@ UniqueFd open_without_links(const std::string& path, int flags);
 // As step_to(), but follows no symbolic link that took the place of a component meanwhile.
 PathStep step_without_links_to(const std::string& path);
 
+// Symbolic links of one path that are followed, as in path_resolution(7); then ELOOP.
+inline constexpr int kMostLinksOfPath = 40;
+// Components of one path that are resolved, over all links: 40 targets may have 80,000 components,
+// and each costs calls by a path that is as long as the components before it. So a resolution takes
+// about ten milliseconds at most.
+inline constexpr int kMostStepsOfPath = 400;
+
 struct PathEnd {
   std::string at;  // as far as the path led, without symbolic links
   bool whole;      // an entry exists at the end of the path
+  int steps;       // components that were resolved, those of links and ".." as well
   // The path, with the targets of its links, has more components than one step of the event loop
   // may resolve.
   bool too_long = false;

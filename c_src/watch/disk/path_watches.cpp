@@ -18,6 +18,12 @@ std::string name_of(const std::string& path) {
   return path.substr(path.rfind('/') + 1);
 }
 
+template <class Value>
+void sort_once(std::vector<Value>& values) {
+  std::sort(values.begin(), values.end());
+  values.erase(std::unique(values.begin(), values.end()), values.end());
+}
+
 bool is_changed(int code) {
   return code == ENOENT || code == ENOTDIR || code == ELOOP;
 }
@@ -26,34 +32,40 @@ bool is_changed(int code) {
 
 PathWatches::Resolution PathWatches::follow(PathFollower& follower, const std::string& path,
                                             bool watch_end) {
+  follower.notified_ = false;
   Walk walk;
-  std::vector<StepKey> tried;
+  std::vector<StepRef> earlier;
   for (int attempt = 0; attempt < kMostPathAttempts; ++attempt) {
     walk = resolve(path, watch_end);
     if (!walk.again) break;
-    tried.insert(tried.end(), walk.steps.begin(), walk.steps.end());
+    earlier.insert(earlier.end(), walk.steps.begin(), walk.steps.end());
   }
-  walk.resolution.settled = !walk.again;
-  for (const StepKey& key : walk.steps) {
-    auto& followers = directories_[key.first].steps[key.second].followers;
+  walk.resolution.stable = !walk.again;
+  sort_once(walk.steps);
+  walk.steps.shrink_to_fit();
+  for (const StepRef& ref : walk.steps) {
+    auto& followers = ref.step->second.followers;
     const auto place = std::lower_bound(followers.begin(), followers.end(), &follower);
     if (place == followers.end() || *place != &follower) followers.insert(place, &follower);
   }
-  std::vector<StepKey> before = std::exchange(followed_[&follower], walk.steps);
-  std::sort(walk.steps.begin(), walk.steps.end());
-  for (const StepKey& key : before) {
-    if (!std::binary_search(walk.steps.begin(), walk.steps.end(), key)) release(follower, key);
+  auto& followed = followed_[&follower];
+  earlier.insert(earlier.end(), followed.begin(), followed.end());
+  followed = std::move(walk.steps);
+  unconfirmed_.insert(&follower);
+  sort_once(earlier);
+  for (const StepRef& ref : earlier) {
+    if (!std::binary_search(followed.begin(), followed.end(), ref)) release(follower, ref);
   }
-  for (const StepKey& key : tried) drop_step(key);
   return walk.resolution;
 }
 
 void PathWatches::unfollow(PathFollower& follower) {
+  unconfirmed_.erase(&follower);
   const auto followed = followed_.find(&follower);
   if (followed == followed_.end()) return;
-  const std::vector<StepKey> steps = std::move(followed->second);
+  const std::vector<StepRef> steps = std::move(followed->second);
   followed_.erase(followed);
-  for (const StepKey& key : steps) release(follower, key);
+  for (const StepRef& ref : steps) release(follower, ref);
 }
 
 PathWatches::Walk PathWatches::resolve(const std::string& path, bool watch_end) {
@@ -63,11 +75,14 @@ PathWatches::Walk PathWatches::resolve(const std::string& path, bool watch_end) 
   });
   walk.resolution.real = end.at;
   walk.resolution.whole = end.whole;
+  walk.resolution.steps = end.steps;
+  walk.resolution.too_long = end.too_long;
   if (end.too_long) walk.resolution.watched = false;
   if (watch_end && end.whole && !walk.again && !walk.steps.empty()) {
-    const auto& [at, name] = walk.steps.back();
-    const bool directory = directories_[at].steps[name].found.kind == PathStep::Kind::directory;
-    if (directory && enter(walk, end.at)) walk.steps.emplace_back(end.at, "");
+    const Step& last = walk.steps.back().step->second;
+    if (last.found.kind == PathStep::Kind::directory && enter(walk, end.at)) {
+      add_step(walk, end.at, "");
+    }
   }
   return walk;
 }
@@ -75,9 +90,9 @@ PathWatches::Walk PathWatches::resolve(const std::string& path, bool watch_end) 
 // Adds the watch before the check, so that no change between the two is missed.
 PathStep PathWatches::step(Walk& walk, const std::string& at, const std::string& name) {
   if (!enter(walk, at)) return {PathStep::Kind::missing, {}};
-  walk.steps.emplace_back(at, name);
-  Directory& directory = directories_[at];
-  Step& step = directory.steps[name];
+  const StepRef ref = add_step(walk, at, name);
+  Directory& directory = ref.directory->second;
+  Step& step = ref.step->second;
   if (is_valid(at, name, step)) return step.found;
   for (;;) {
     const auto found = mounts_.step(join(at, name));
@@ -92,6 +107,14 @@ PathStep PathWatches::step(Walk& walk, const std::string& at, const std::string&
       return step.found;
     }
   }
+}
+
+PathWatches::StepRef PathWatches::add_step(Walk& walk, const std::string& at,
+                                           const std::string& name) {
+  auto& directory = *directories_.try_emplace(at).first;
+  auto& step = *directory.second.steps.try_emplace(name).first;
+  step.second.doubted = false;
+  return walk.steps.emplace_back(StepRef{&directory, &step});
 }
 
 // Watches a directory on whose entries the path depends. Returns false if none exists at `at` any
@@ -189,14 +212,23 @@ void PathWatches::take(const Hint& hint) {
   }
 }
 
+// A path that leads below `place` leads through the step to `place`.
 void PathWatches::doubt(const std::string& place) {
-  forget_step(place);
+  Step* const step = find_step(place);
+  if (step != nullptr) {
+    if (step->doubted) return;
+    forget(*step);
+    step->doubted = true;
+  }
+  const auto own = directories_.find(place);
+  if (own != directories_.end()) {
+    ++looked_at_;
+    lose_watch(place, own->second);
+  }
   const std::string below = place == "/" ? place : place + '/';
-  for (auto at = directories_.lower_bound(place); at != directories_.end(); ++at) {
-    if (at->first != place && !at->first.starts_with(below)) {
-      if (at->first > below) break;
-      continue;
-    }
+  for (auto at = directories_.upper_bound(below);
+       at != directories_.end() && at->first.starts_with(below); ++at) {
+    ++looked_at_;
     lose_watch(at->first, at->second);
   }
 }
@@ -207,13 +239,25 @@ void PathWatches::verify(const std::string& place) {
   if (at == directories_.end() || at->second.watch < 0) return;
   const int watch = this->watch(place, at->second.entries);
   if (watch == at->second.watch) return;
-  forget_step(place);
-  lose_watch(place, at->second);
+  doubt(place);
   leave(watch);
 }
 
 void PathWatches::doubt_all() {
   for (auto& [at, directory] : directories_) lose_watch(at, directory);
+}
+
+void PathWatches::doubt_unconfirmed() {
+  std::set<const Directories::value_type*> entered;
+  for (PathFollower* follower : unconfirmed_) {
+    for (const StepRef& ref : followed_.at(follower)) {
+      entered.insert(ref.directory);
+      ref.step->second.known = false;
+    }
+    notify(*follower);
+  }
+  unconfirmed_.clear();
+  for (const auto* directory : entered) verify(directory->first);
 }
 
 void PathWatches::drop_watch(const std::string& at, Directory& directory) {
@@ -232,45 +276,42 @@ void PathWatches::leave(int watch) {
   if (watch >= 0 && !by_watch_.contains(watch) && !in_use_(watch)) source_.unwatch(watch);
 }
 
-// The directory may no longer be at its path.
+// The directory may no longer be at its path. The caller does the same with all directories below.
 void PathWatches::lose_watch(const std::string& at, Directory& directory) {
   drop_watch(at, directory);
   for (auto& [name, step] : directory.steps) {
-    step.known = false;
-    notify(step);
+    forget(step);
+    step.doubted = true;
   }
 }
 
-// Invalidates the last check of the entry at `path` and notifies the followers.
-void PathWatches::forget_step(const std::string& path) {
-  if (path == "/") return;
+PathWatches::Step* PathWatches::find_step(const std::string& path) {
+  if (path == "/") return nullptr;
   const auto above = directories_.find(parent_of(path));
-  if (above == directories_.end()) return;
+  if (above == directories_.end()) return nullptr;
   const auto step = above->second.steps.find(name_of(path));
-  if (step == above->second.steps.end()) return;
-  step->second.known = false;
-  notify(step->second);
+  return step == above->second.steps.end() ? nullptr : &step->second;
 }
 
-void PathWatches::release(PathFollower& follower, const StepKey& key) {
-  const auto directory = directories_.find(key.first);
-  if (directory == directories_.end()) return;
-  const auto step = directory->second.steps.find(key.second);
-  if (step == directory->second.steps.end()) return;
-  auto& followers = step->second.followers;
+void PathWatches::forget_step(const std::string& path) {
+  if (Step* const step = find_step(path)) forget(*step);
+}
+
+// Invalidates the last check of the entry and notifies the followers.
+void PathWatches::forget(Step& step) {
+  step.known = false;
+  for (PathFollower* follower : step.followers) notify(*follower);
+}
+
+// Removes a step that a follower does not follow any more, unless another follower does.
+void PathWatches::release(PathFollower& follower, const StepRef& ref) {
+  auto& followers = ref.step->second.followers;
   const auto place = std::lower_bound(followers.begin(), followers.end(), &follower);
   if (place != followers.end() && *place == &follower) followers.erase(place);
-  if (followers.empty()) drop_step(key);
-}
-
-// Removes a step if no followed path contains it any more.
-void PathWatches::drop_step(const StepKey& key) {
-  const auto directory = directories_.find(key.first);
-  if (directory == directories_.end()) return;
-  auto& steps = directory->second.steps;
-  const auto step = steps.find(key.second);
-  if (step != steps.end() && step->second.followers.empty()) steps.erase(step);
-  prune(key.first);
+  if (!followers.empty()) return;
+  auto& steps = ref.directory->second.steps;
+  steps.erase(steps.find(ref.step->first));
+  prune(ref.directory->first);
 }
 
 // Removes a directory and its watch if no followed path leads through it any more.
@@ -282,8 +323,8 @@ void PathWatches::prune(const std::string& at) {
   directories_.erase(found);
 }
 
-void PathWatches::notify(const Step& step) {
-  for (PathFollower* follower : step.followers) follower->path_changed();
+void PathWatches::notify(PathFollower& follower) {
+  if (!std::exchange(follower.notified_, true)) follower.path_changed();
 }
 
 }  // namespace lookout

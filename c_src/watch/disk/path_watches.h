@@ -8,8 +8,10 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -26,8 +28,12 @@ class PathFollower {
  public:
   virtual ~PathFollower() = default;
   // The path may resolve differently now: the follower must follow it again, but must not call
-  // PathWatches from this function.
+  // PathWatches from this function. It is not called again until the follower has done so.
   virtual void path_changed() = 0;
+
+ private:
+  friend class PathWatches;
+  bool notified_ = false;  // since it last followed a path
 };
 
 class PathWatches {
@@ -42,10 +48,12 @@ class PathWatches {
   bool live() const { return source_.fd() >= 0; }
 
   struct Resolution {
-    std::string real;     // without symbolic links, up to the last existing component
-    bool whole = false;   // an entry exists at the end of the path
-    bool watched = true;  // false: the kernel does not report changes of some component
-    bool settled = true;  // false: it changed during each attempt; try again after a while
+    std::string real;       // without symbolic links, up to the last existing component
+    bool whole = false;     // an entry exists at the end of the path
+    bool watched = true;    // false: the kernel does not report changes of some component
+    bool too_long = false;  // it has more components than are resolved: see PathEnd
+    bool stable = true;     // false: it changed during each attempt; try again after a while
+    int steps = 0;          // as in PathEnd
   };
   // Resolves an absolute path and watches each directory in it: for its own move and deletion, and
   // for its names if the next component is missing or is no directory. The directory at the end of
@@ -64,9 +72,17 @@ class PathWatches {
   void verify(const std::string& place);
   // Notifies all followers, since events were lost.
   void doubt_all();
+  // A file system that is mounted for a moment may be seen by a resolution and be in no reading of
+  // the mount table. So each resolution is unconfirmed until the kernel was asked for a change of
+  // the table and had none: confirm(). If it had one, doubt_unconfirmed() notifies the followers.
+  void confirm() { unconfirmed_.clear(); }
+  bool any_unconfirmed() const { return !unconfirmed_.empty(); }
+  void doubt_unconfirmed();
 
   // Whether a component of a followed path has this watch.
   bool holds(int watch) const { return by_watch_.contains(watch); }
+  // Directories that doubt() has looked at since the start.
+  std::uint64_t looked_at() const { return looked_at_; }
 
  private:
   // A name in a directory that some followed path leads through.
@@ -74,24 +90,35 @@ class PathWatches {
     PathStep found{PathStep::Kind::missing, {}};
     bool known = false;  // no change was reported since the last check
     bool named = false;  // the directory reports the name, even if the entry is a directory itself
+    // No path was followed through this step since its followers were notified and the directories
+    // below it lost their watches: another change here concerns nobody.
+    bool doubted = false;
     std::vector<PathFollower*> followers;  // sorted
   };
+  using Steps = std::unordered_map<std::string, Step>;  // keyed by name
   struct Directory {
     int watch = -1;
     bool entries = false;  // its watch reports names as well
-    std::unordered_map<std::string, Step> steps;
+    Steps steps;
   };
   using Directories = std::map<std::string, Directory>;  // keyed by path without symbolic links
-  using StepKey = std::pair<std::string, std::string>;   // directory and name
+  // A step in `directories_`: neither table moves its elements, and a step with a follower stays.
+  struct StepRef {
+    Directories::value_type* directory;
+    Steps::value_type* step;
+    bool operator==(const StepRef&) const = default;
+    bool operator<(const StepRef& other) const { return step < other.step; }
+  };
 
   struct Walk {
     Resolution resolution;
-    std::vector<StepKey> steps;
+    std::vector<StepRef> steps;
     bool again = false;  // a component changed during the resolution
   };
 
   Walk resolve(const std::string& path, bool watch_end);
   PathStep step(Walk& walk, const std::string& at, const std::string& name);
+  StepRef add_step(Walk& walk, const std::string& at, const std::string& name);
   bool enter(Walk& walk, const std::string& at);
   void watch_name(Walk& walk, const std::string& path);
   bool watch_names(Walk& walk, const std::string& at, Directory& directory);
@@ -99,12 +126,13 @@ class PathWatches {
   int watch(const std::string& directory, bool entries);
   void drop_watch(const std::string& at, Directory& directory);
   void leave(int watch);
+  Step* find_step(const std::string& path);
   void lose_watch(const std::string& at, Directory& directory);
   void forget_step(const std::string& path);
-  void release(PathFollower& follower, const StepKey& key);
-  void drop_step(const StepKey& key);
+  static void forget(Step& step);
+  void release(PathFollower& follower, const StepRef& ref);
   void prune(const std::string& at);
-  static void notify(const Step& step);
+  static void notify(PathFollower& follower);
 
   HintSource& source_;
   const RemoteMounts& mounts_;
@@ -112,7 +140,9 @@ class PathWatches {
   Directories directories_;
   // The paths of the directories that have a watch: several if a directory is mounted twice.
   std::unordered_map<int, std::vector<std::string>> by_watch_;
-  std::unordered_map<PathFollower*, std::vector<StepKey>> followed_;
+  std::unordered_map<PathFollower*, std::vector<StepRef>> followed_;  // sorted, each step once
+  std::set<PathFollower*> unconfirmed_;
+  std::uint64_t looked_at_ = 0;
 };
 
 }  // namespace lookout

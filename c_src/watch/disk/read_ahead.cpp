@@ -36,7 +36,9 @@ struct PendingListing::State {
   explicit State(DirectoryReader unread) : reader(std::move(unread)) {}
 
   DirectoryReader reader;
+  ReadAhead::Names unsafe;  // as in read()
   std::atomic<Stage> stage{Stage::waiting};
+  std::atomic<bool> wanted{false};  // somebody waits: do no more than necessary
 
   bool pass(Stage from, Stage to) { return stage.compare_exchange_strong(from, to); }
 };
@@ -45,7 +47,10 @@ PendingListing::PendingListing(DirectoryReader reader)
     : state_(std::make_shared<State>(std::move(reader))) {}
 
 DirectoryReader& PendingListing::reader() {
-  if (!state_->pass(Stage::waiting, Stage::free)) state_->stage.wait(Stage::being_read);
+  if (!state_->pass(Stage::waiting, Stage::free)) {
+    state_->wanted.store(true, std::memory_order_relaxed);
+    state_->stage.wait(Stage::being_read);
+  }
   return state_->reader;
 }
 
@@ -55,14 +60,16 @@ struct ReadAhead::Shared {
   // Weak pointers: a listing that was used or dropped meanwhile keeps no descriptor open.
   std::deque<std::weak_ptr<PendingListing::State>> listings;
   std::vector<std::shared_ptr<const void>> unused;
+  std::atomic<bool>* stop = nullptr;  // PendingListing::State::wanted of the one that is being read
   bool ended = false;
 };
 
 ReadAhead::ReadAhead()
     : shared_(std::make_shared<Shared>()), single_(std::thread::hardware_concurrency() == 1) {}
 
-void ReadAhead::read(const PendingListing& listing) {
+void ReadAhead::read(const PendingListing& listing, Names unsafe) {
   if (single_ || (!thread_.joinable() && !start())) return;
+  listing.state_->unsafe = std::move(unsafe);
   {
     const std::scoped_lock lock(shared_->mutex);
     auto& listings = shared_->listings;
@@ -84,6 +91,7 @@ void ReadAhead::rest() {
   {
     const std::scoped_lock lock(shared_->mutex);
     shared_->ended = true;
+    if (shared_->stop != nullptr) shared_->stop->store(true, std::memory_order_relaxed);
   }
   shared_->work.notify_one();
   thread_.join();
@@ -110,14 +118,17 @@ void ReadAhead::serve(Shared& shared) {
     const std::shared_ptr<PendingListing::State> next = shared.listings.front().lock();
     shared.listings.pop_front();
     unused.swap(shared.unused);
+    shared.stop = next ? &next->wanted : nullptr;
     lock.unlock();
     unused.clear();
     if (next && next->pass(Stage::waiting, Stage::being_read)) {
       next->reader.fill();
+      if (next->unsafe) next->reader.stat_ahead(*next->unsafe, next->wanted);
       next->stage.store(Stage::free);
       next->stage.notify_one();
     }
     lock.lock();
+    shared.stop = nullptr;
   }
 }
 

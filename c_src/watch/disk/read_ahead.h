@@ -1,6 +1,6 @@
-// Reads listings on a thread of its own, a few ahead of their use, and closes directories on that
-// thread. During the crawl of a large tree the kernel looks up the next entries while the event
-// loop adds the last ones to the tree.
+// Reads listings on a thread of its own, a few ahead of their use, stats the files in them where
+// that is asked for, and closes directories on that thread. During the crawl of a large tree the
+// kernel looks up the next entries while the event loop adds the last ones to the tree.
 //
 // Only for local file systems, since the user of a listing waits while the thread reads it. If no
 // thread can be started, or there is one processor, each listing is read when it is used.
@@ -40,11 +40,15 @@ class ReadAhead {
   // ahead.
   static constexpr std::size_t kDepth = 32;
 
-  // Lets the thread read a listing. Starts the thread if necessary.
-  void read(const PendingListing& listing);
+  using Names = std::shared_ptr<const DirectoryReader::Names>;
+
+  // Lets the thread read a listing. Starts the thread if necessary. With `unsafe` the thread stats
+  // the files of the listing, too, but those with these names.
+  void read(const PendingListing& listing, Names unsafe = nullptr);
   // Releases what keeps a directory open: on the thread, if it runs.
   void close(std::shared_ptr<const void> directory);
-  // Stops the thread. Call it when there is nothing more to read for now.
+  // Stops the thread, which finishes the system call that it is making. Call it when there is
+  // nothing more to read for now.
   void rest();
 
  private:

@@ -9,8 +9,11 @@
 #include <type_traits>
 #include <utility>
 
+#include "support/fd_link.h"
 #include "support/unique_fd.h"
+#include "watch/disk/confinement.h"
 #include "watch/disk/path_walk.h"
+#include "watch/disk/remote_answer.h"
 #include "watch/disk/safe_file.h"
 
 namespace lookout {
@@ -51,6 +54,11 @@ DirectoryFd local_directory(Opened& opened) {
   return std::make_shared<const OpenDirectory>(std::move(opened.fd), mode);
 }
 
+std::variant<FileStatus, int> answered_status(std::variant<FileStatus, int> checked) {
+  if (int* const code = std::get_if<int>(&checked)) *code = answered(*code);
+  return checked;
+}
+
 // A key that is unique among all open directories.
 std::string key_of(const OpenDirectory& directory) {
   if (directory.mount()) return directory.key();
@@ -87,6 +95,7 @@ Opening open_directory(const RemoteMounts& mounts, const DirectoryFd& parent,
   const std::string where = parent ? key_of(*parent) : std::string();
   auto opened = resolved.mount->ask("open " + where + name, [parent, parent_fd, name, flags] {
     Opened found = open_now(parent_fd, name, flags);
+    found.code = answered(found.code);
     if (found.code == 0) found.system = file_system_of(found.fd.get()).value_or(FileSystem{});
     return found;
   });
@@ -112,8 +121,9 @@ std::variant<FileStatus, int> stat_entry(const RemoteMounts& mounts, const Direc
                                          const std::string& name) {
   const auto mount = mounts.of(*directory, name);
   if (!mount) return stat_entry(directory->get(), name);
-  const auto checked = mount->ask("look " + key_of(*directory) + name,
-                                  [directory, name] { return stat_entry(directory->get(), name); });
+  const auto checked = mount->ask("look " + key_of(*directory) + name, [directory, name] {
+    return answered_status(stat_entry(directory->get(), name));
+  });
   return checked ? *checked : mount->code();
 }
 
@@ -129,7 +139,7 @@ std::variant<FileStatus, int> stat_target(const RemoteMounts& mounts, const Dire
     return target.code == ENOTDIR || target.code == ELOOP ? ENOENT : target.code;
   }
   const auto checked = mount->ask("through " + key_of(*directory) + name, [directory, name] {
-    return stat_target(directory->get(), name);
+    return answered_status(stat_target(directory->get(), name));
   });
   return checked ? *checked : mount->code();
 }
@@ -141,7 +151,9 @@ DirectoryReader read_directory(const DirectoryFd& directory, bool live, std::int
   }
   using Answer = std::pair<DirectoryRecords, std::int64_t>;
   const auto read = directory->mount()->ask("list " + directory->key(), [directory, started] {
-    return Answer(read_records(directory->get()), started);
+    Answer answer(read_records(directory->get()), started);
+    answer.first.error = answered(answer.first.error);
+    return answer;
   });
   if (!read) return DirectoryReader(DirectoryRecords{{}, directory->mount()->code()});
   started = read->second;
@@ -154,10 +166,10 @@ int watch_directory(HintSource& source, const DirectoryFd& directory, Backend ba
   const auto watched = directory->mount()->ask(
       "watch " + directory->key(), [own = source.shared_from_this(), directory] {
         const int watch = own->watch_elsewhere(directory->get());
-        return Answer(watch, errno);
+        return Answer(watch, watch < 0 ? answered(errno) : 0);
       });
   errno = watched ? watched->second : directory->mount()->code();
-  return watched ? watched->first : -1;
+  return watched ? watched->first : kNoWatch;
 }
 
 FileWatch watch_file(HintSource& source, const RemoteMounts& mounts, const DirectoryFd& directory,
@@ -165,6 +177,9 @@ FileWatch watch_file(HintSource& source, const RemoteMounts& mounts, const Direc
   const int flags = O_PATH | O_CLOEXEC | (options.follow ? 0 : O_NOFOLLOW);
   const auto watch = [own = source.shared_from_this(), options](const UniqueFd& file) {
     FileWatch made;
+    // The link at the name may lead elsewhere since it was checked.
+    made.allowed = !file || is_allowed(file.get());
+    if (!made.allowed) return made;
     if (file) made.system = file_system_of(file.get()).value_or(FileSystem{});
     if (options.choose && !(made.system.remote.empty() && made.system.pseudo.empty())) return made;
     if (file) made.watch = own->watch_file(file.get(), options.content);
@@ -204,9 +219,23 @@ template <class Call>
 std::invoke_result_t<Call> ask_rules(const RemoteMounts::Pointer& mount, const std::string& what,
                                      Call call) {
   if (!mount) return call();
-  auto answer = mount->ask(what, std::move(call));
+  auto answer = mount->ask(what, [call = std::move(call)] {
+    auto read = call();
+    for (RuleFailure& failure : read.failures) failure.code = answered(failure.code);
+    return read;
+  });
   if (answer) return std::move(*answer);
   return {{}, {}, mount};
+}
+
+// The same on the mount `at`, or else on that of an open directory. The key of the directory costs
+// a readlink(2), and its path may be long: only a mount needs it.
+template <class Call>
+std::invoke_result_t<Call> ask_rules_in(const DirectoryFd& directory,
+                                        const RemoteMounts::Pointer& at, const char* what,
+                                        Call call) {
+  const auto& mount = at ? at : directory->mount();
+  return ask_rules(mount, mount ? what + key_of(*directory) : "", std::move(call));
 }
 
 RuleAnswer<RuleFile> read_gitignore_now(int directory_fd) {
@@ -229,16 +258,14 @@ SafePath open_path_of(const std::string& directory) {
 }  // namespace
 
 RuleAnswer<RuleFile> read_gitignore(const RemoteMounts& mounts, const DirectoryFd& directory) {
-  const auto at = mounts.of(*directory, ".gitignore");
-  return ask_rules(at ? at : directory->mount(), "gitignore " + key_of(*directory),
-                   [directory] { return read_gitignore_now(directory->get()); });
+  return ask_rules_in(directory, mounts.of(*directory, ".gitignore"), "gitignore ",
+                      [directory] { return read_gitignore_now(directory->get()); });
 }
 
 RuleAnswer<RepositoryRules> read_repository(const RemoteMounts& mounts,
                                             const DirectoryFd& directory) {
-  const RemoteMounts::Pointer within = mounts.within(*directory, ".git");
-  return ask_rules(within ? within : directory->mount(), "repository " + key_of(*directory),
-                   [directory] { return read_repository_now(directory->get()); });
+  return ask_rules_in(directory, mounts.within(*directory, ".git"), "repository ",
+                      [directory] { return read_repository_now(directory->get()); });
 }
 
 RuleAnswer<RuleFile> read_gitignore(const RemoteMounts& mounts, const std::string& directory) {

@@ -51,8 +51,9 @@ int watch_directory(HintSource& source, const DirectoryFd& directory, Backend ba
 // A watch on the entry `name` itself, which is no directory; see HintSource::watch_file().
 struct FileWatch {
   int watch = -1;
-  int code = 0;       // the errno if it failed
-  FileSystem system;  // the file system of the entry
+  int code = 0;         // the errno if it failed
+  FileSystem system;    // the file system of the entry
+  bool allowed = true;  // false: it may not be watched, and has no watch (confinement.h)
 };
 struct FileWatchOptions {
   bool content;  // watch its content, not its attributes alone

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -21,6 +22,26 @@ constexpr std::size_t kMostAnswers = 1024;
 
 }  // namespace
 
+bool EndedThreads::full() const {
+  const std::lock_guard lock(mutex_);
+  return count_ >= kMost;
+}
+
+void EndedThreads::add() {
+  const std::lock_guard lock(mutex_);
+  ++count_;
+}
+
+void EndedThreads::remove() {
+  const std::lock_guard lock(mutex_);
+  if (count_-- == kMost && has_room_) has_room_();
+}
+
+void EndedThreads::notify(std::function<void()> has_room) {
+  const std::lock_guard lock(mutex_);
+  has_room_ = std::move(has_room);
+}
+
 // What the thread shares with the RemoteMount. A blocked thread keeps it when the RemoteMount is
 // destroyed.
 struct RemoteMount::State {
@@ -28,9 +49,11 @@ struct RemoteMount::State {
   std::condition_variable work;  // wakes the thread
   std::condition_variable done;  // wakes the caller
   bool running = false;          // the thread exists
-  bool ended = false;
+  bool ended = false;            // then `ended_threads` has the thread
+  std::shared_ptr<EndedThreads> ended_threads;
+  std::optional<Clock::time_point> refused;  // since when there is no room for a thread
   bool patient = true;
-  Clock::time_point rests_until;  // when `patient` is set again at the latest
+  Clock::time_point pauses_until;  // when `patient` is set again at the latest
   std::function<void()> answered;
 
   // The pending call.
@@ -61,10 +84,14 @@ struct RemoteMount::State {
     });
   }
   bool has_work() const { return call || !discarded.empty() || ended; }
+  bool is_refused() const { return refused && ended_threads->full(); }
 };
 
-RemoteMount::RemoteMount(std::function<void()> answered) : state_(std::make_shared<State>()) {
+RemoteMount::RemoteMount(RemoteWaits& waits, std::function<void()> answered,
+                         std::shared_ptr<EndedThreads> ended)
+    : waits_(waits), state_(std::make_shared<State>()) {
   state_->answered = std::move(answered);
+  state_->ended_threads = std::move(ended);
 }
 
 RemoteMount::~RemoteMount() {
@@ -83,7 +110,7 @@ std::shared_ptr<void> RemoteMount::ask_for(const std::string& what, bool once, C
     state.discarded.push_back(late.answer);
   }
   if (state.out || state.ended || !start(state_)) return nullptr;
-  if (Clock::now() >= state.rests_until) state.patient = true;
+  if (Clock::now() >= state.pauses_until) state.patient = true;
   state.call = std::move(call);
   state.what = what;
   state.epoch = state.now;
@@ -92,19 +119,32 @@ std::shared_ptr<void> RemoteMount::ask_for(const std::string& what, bool once, C
   state.awaited = state.patient;
   state.work.notify_one();
   if (!state.patient) return nullptr;
-  if (state.done.wait_for(lock, kPatience, [&] { return !state.out; })) {
-    return std::move(state.answer);
-  }
+  const bool came =
+      state.done.wait_for(lock, waits_.limit(state.since), [&] { return !state.out; });
+  const Clock::time_point now = Clock::now();
+  waits_.add(now - state.since, came, now);
+  if (came) return std::move(state.answer);
   state.awaited = state.patient = false;
   return nullptr;
 }
 
-// Call it with the mutex held.
+// Starts a thread for a call, if there is none. Call it with the mutex held.
 bool RemoteMount::start(const std::shared_ptr<State>& state) {
+  if (!state->running && state->ended_threads->full()) {
+    if (!state->refused) state->refused = Clock::now();
+    return false;
+  }
+  state->refused.reset();
+  return start_any(state);
+}
+
+// The same whatever other threads there are.
+bool RemoteMount::start_any(const std::shared_ptr<State>& state) {
   if (state->running) return true;
   try {
     quiet_thread([state] { serve(state); }).detach();
     state->running = true;
+    if (state->ended) state->ended_threads->add();
   } catch (const std::system_error&) {  // too many threads: the next call tries again
   }
   return state->running;
@@ -142,7 +182,7 @@ void RemoteMount::serve(const std::shared_ptr<State>& state) {
     }
     const Clock::time_point now = Clock::now();
     state->patient = now - state->since < kPatience;
-    state->rests_until = now + kRest;
+    state->pauses_until = now + kPause;
     if (!state->ended && state->epoch == state->now) {
       if (state->answers.size() >= kMostAnswers) {
         state->discarded.push_back(std::move(state->answers.begin()->second.answer));
@@ -155,11 +195,14 @@ void RemoteMount::serve(const std::shared_ptr<State>& state) {
     if (state->answered) state->answered();
   }
   state->running = false;
+  state->ended_threads->remove();
 }
 
 bool RemoteMount::hung() const {
   const std::lock_guard lock(state_->mutex);
-  return state_->out && Clock::now() - state_->since >= kHung;
+  const Clock::time_point now = Clock::now();
+  return (state_->out && now - state_->since >= kHung) ||
+         (state_->is_refused() && now - *state_->refused >= kHung);
 }
 
 bool RemoteMount::waits() const {
@@ -169,7 +212,7 @@ bool RemoteMount::waits() const {
 
 bool RemoteMount::prompt() const {
   const std::lock_guard lock(state_->mutex);
-  return state_->patient;
+  return state_->patient && !state_->is_refused();
 }
 
 int RemoteMount::code() const {
@@ -185,13 +228,14 @@ void RemoteMount::forget_answers() {
 
 void RemoteMount::discard(std::shared_ptr<void> something) {
   const std::lock_guard lock(state_->mutex);
-  if (!start(state_)) return;
+  if (!start_any(state_)) return;
   state_->discarded.push_back(std::move(something));
   state_->work.notify_one();
 }
 
 void RemoteMount::end() {
   const std::lock_guard lock(state_->mutex);
+  if (state_->running && !state_->ended) state_->ended_threads->add();
   state_->ended = true;
   state_->answered = nullptr;
   state_->drop_answers();

@@ -7,29 +7,56 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
 
+#include "watch/disk/remote_waits.h"
+
 namespace lookout {
+
+// The threads of file systems that were unmounted, all together. Each blocks, with what its call
+// has open, until the server answers or dies: anyone who may mount could leave threads without end.
+// RemoteMounts owns it, its mounts and their threads share it.
+class EndedThreads {
+ public:
+  // While there are so many, a mount that has no thread yet gets none.
+  static constexpr std::size_t kMost = 64;
+
+  bool full() const;
+  void add();
+  // Calls what notify() was given last if there is room again.
+  void remove();
+  void notify(std::function<void()> has_room);
+
+ private:
+  mutable std::mutex mutex_;
+  std::size_t count_ = 0;
+  std::function<void()> has_room_;
+};
 
 class RemoteMount {
  public:
-  // How long the caller waits for a response. After a call that took longer it waits for none,
-  // until a call has been answered within kPatience, or until kRest has passed since the last
-  // response that took longer.
-  static constexpr std::chrono::milliseconds kPatience{200};
-  static constexpr std::chrono::milliseconds kRest{10'000};
-  // A mount is hung if a call has been pending for this time.
+  // How long the caller waits for a response: RemoteWaits::limit(). After a call that took longer
+  // it waits for none, until a call has been answered within kPatience, or until kPause has passed
+  // since the last response that took longer.
+  static constexpr std::chrono::milliseconds kPatience = RemoteWaits::kPatience;
+  static constexpr std::chrono::milliseconds kPause{10'000};
+  // A mount is hung if a call has been pending for this time, or could not be made for this time
+  // because of EndedThreads::kMost.
   static constexpr std::chrono::milliseconds kHung{1000};
   // How long a late response may be used. It lets an operation of several slow calls succeed.
   static constexpr std::chrono::milliseconds kValid{10'000};
 
-  // The thread of the mount calls `answered` when a late response has arrived.
-  explicit RemoteMount(std::function<void()> answered);
+  // The thread of the mount calls `answered` when a late response has arrived. `waits` must live
+  // longer.
+  RemoteMount(RemoteWaits& waits, std::function<void()> answered,
+              std::shared_ptr<EndedThreads> ended = std::make_shared<EndedThreads>());
   ~RemoteMount();
   RemoteMount(const RemoteMount&) = delete;
   RemoteMount& operator=(const RemoteMount&) = delete;
@@ -58,7 +85,7 @@ class RemoteMount {
   bool hung() const;
   // Whether a call is pending.
   bool waits() const;
-  // Whether the last response arrived in time.
+  // Whether the last response arrived in time, and a call can be made.
   bool prompt() const;
 
   // Drops all late responses, and that of a pending call: the state may have changed since.
@@ -78,8 +105,10 @@ class RemoteMount {
   // `once`: only one caller may get the response.
   std::shared_ptr<void> ask_for(const std::string& what, bool once, Call call);
   static bool start(const std::shared_ptr<State>& state);
+  static bool start_any(const std::shared_ptr<State>& state);
   static void serve(const std::shared_ptr<State>& state);
 
+  RemoteWaits& waits_;
   std::shared_ptr<State> state_;
 };
 

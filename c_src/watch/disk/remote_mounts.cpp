@@ -1,15 +1,12 @@
 #include "watch/disk/remote_mounts.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <climits>
 #include <utility>
 
 #include "support/fd_link.h"
 #include "watch/disk/file_system.h"
+#include "watch/disk/remote_answer.h"
 
 namespace lookout {
 
@@ -18,11 +15,21 @@ RemoteMounts::~RemoteMounts() {
     if (mounted.mount) mounted.mount->end();
   }
   if (unknown_) unknown_->end();
+  ended_->notify(nullptr);
+}
+
+void RemoteMounts::notify(std::function<void()> answered) {
+  answered_ = std::move(answered);
+  ended_->notify(answered_);
+}
+
+RemoteMounts::Pointer RemoteMounts::new_mount() {
+  return std::make_shared<RemoteMount>(
+      waits_, [this] { answered_(); }, ended_);
 }
 
 void RemoteMounts::load(const Mounts& mounts, const MountTypes& types) {
   std::map<std::string, Mounted> before = std::exchange(places_, {});
-  names_.clear();
   mount_names_.clear();
   autofs_.clear();
   some_name_.reset();
@@ -33,9 +40,7 @@ void RemoteMounts::load(const Mounts& mounts, const MountTypes& types) {
     if (type != types.end() && may_block(type->second)) {
       const auto known = before.find(place);
       const bool same = known != before.end() && known->second.what == what;
-      mounted.mount = same && known->second.mount
-                          ? std::move(known->second.mount)
-                          : std::make_shared<RemoteMount>([this] { answered_(); });
+      mounted.mount = same && known->second.mount ? std::move(known->second.mount) : new_mount();
       none_ = false;
     }
     if (type != types.end() && type->second == kAutofs) autofs_.insert(highest_device(what));
@@ -44,6 +49,7 @@ void RemoteMounts::load(const Mounts& mounts, const MountTypes& types) {
     mount_names_.insert(name);
     places_.emplace(place, std::move(mounted));
   }
+  names_ = remote_names();
   std::erase_if(left_, [](const Pointer& mount) { return !mount->waits(); });
   for (const auto& [place, mounted] : before) {
     if (!mounted.mount) continue;
@@ -56,12 +62,15 @@ void RemoteMounts::load(const Mounts& mounts, const MountTypes& types) {
     unknown_ = nullptr;
   }
   if (none_) return;
-  if (!unknown_) unknown_ = std::make_shared<RemoteMount>([this] { answered_(); });
+  if (!unknown_) unknown_ = new_mount();
+}
+
+RemoteMounts::Names RemoteMounts::remote_names() const {
+  std::unordered_set<std::string> names;
   for (const auto& [place, mounted] : places_) {
-    if (mounted.mount || at(parent_of(place))) {
-      names_.insert(place.substr(place.rfind('/') + 1));
-    }
+    if (mounted.mount || at(parent_of(place))) names.insert(place.substr(place.rfind('/') + 1));
   }
+  return std::make_shared<const std::unordered_set<std::string>>(std::move(names));
 }
 
 bool RemoteMounts::all_prompt() const {
@@ -127,7 +136,11 @@ std::optional<PathStep> RemoteMounts::step(const std::string& path) const {
   const Pointer& mount = at(path);
   if (none_) return step_to(path);
   if (!mount) return step_without_links_to(path);
-  return mount->ask("step " + path, [path] { return step_to(path); });
+  return mount->ask("step " + path, [path] {
+    PathStep found = step_to(path);
+    found.code = answered(found.code);
+    return found;
+  });
 }
 
 RemoteMounts::Resolved RemoteMounts::resolve(const std::string& path) const {
@@ -156,13 +169,6 @@ RemoteMounts::Resolved RemoteMounts::resolve(const OpenDirectory& directory,
   Resolved resolved;
   resolved.mount = unknown_;
   return resolved;
-}
-
-std::string path_of(int directory_fd) {
-  const std::string link = fd_link(directory_fd);
-  std::array<char, PATH_MAX> path{};
-  const ssize_t length = ::readlink(link.c_str(), path.data(), path.size());
-  return length <= 0 ? std::string() : std::string(path.data(), static_cast<std::size_t>(length));
 }
 
 }  // namespace lookout

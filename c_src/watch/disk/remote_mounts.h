@@ -1,4 +1,5 @@
-// Which mounts another host or process serves, so that a call on them may block.
+// Which mounts another host or process serves, so that a call on them may block. EngineModel owns
+// it, MountAlert loads the mount table into it, and remote_calls.h asks it before each call.
 #pragma once
 
 #include <bitset>
@@ -28,14 +29,17 @@ class RemoteMounts {
   RemoteMounts(const RemoteMounts&) = delete;
   RemoteMounts& operator=(const RemoteMounts&) = delete;
 
-  // A mount calls `answered` on its thread when a late response has arrived.
-  void notify(std::function<void()> answered) { answered_ = std::move(answered); }
+  // A mount calls `answered` on its thread when a late response has arrived, or when a mount that
+  // got no thread (EndedThreads) may get one.
+  void notify(std::function<void()> answered);
   // Loads the mount table. Call it at the start and after each change.
   void load(const Mounts& mounts, const MountTypes& types);
 
   // Whether there is no remote mount; then no other function needs to be called.
   bool none() const { return none_; }
   bool all_prompt() const;
+  // How long the event loop has waited for remote mounts since the start.
+  RemoteWaits::Clock::duration waited() const { return waits_.total(); }
   // Whether a call is pending, including calls on file systems that were unmounted meanwhile.
   bool wait() const;
   void forget_answers();
@@ -43,10 +47,14 @@ class RemoteMounts {
   // The mount that an entry of a directory is on, symbolic links not followed; null for a local
   // one.
   Pointer of(const OpenDirectory& directory, const std::string& name) const {
-    if (none_ || !names_.contains(name)) return directory.mount();
+    if (none_ || !names_->contains(name)) return directory.mount();
     return across(directory, name);
   }
 
+  // The last components of the mount points at or below a remote mount: a stat of an entry with
+  // such a name may wait for a server.
+  using Names = std::shared_ptr<const std::unordered_set<std::string>>;
+  const Names& names() const { return names_; }
   // Whether a file system is mounted at an entry of this name, in some directory.
   bool names_mount(const std::string& name) const {
     return some_name_[shape_of(name)] && mount_names_.contains(name);
@@ -86,6 +94,8 @@ class RemoteMounts {
     const std::size_t first = name.empty() ? 0 : static_cast<unsigned char>(name.front());
     return (first + name.size() * 256) % kShapes;
   }
+  Pointer new_mount();
+  Names remote_names() const;
   Pointer across(const OpenDirectory& directory, const std::string& name) const;
 
   struct Mounted {
@@ -93,20 +103,17 @@ class RemoteMounts {
     Pointer mount;     // null for a local file system
   };
 
+  RemoteWaits waits_;
   std::function<void()> answered_ = [] {};
+  std::shared_ptr<EndedThreads> ended_ = std::make_shared<EndedThreads>();
   bool none_ = true;
   std::map<std::string, Mounted> places_;
   Pointer unknown_;
   std::vector<Pointer> left_;  // unmounted while a call was pending
-  // Last components of mount points at or below a remote mount.
-  std::unordered_set<std::string> names_;
+  Names names_ = std::make_shared<const std::unordered_set<std::string>>();
   std::unordered_set<std::uint64_t> autofs_;     // device numbers
   std::unordered_set<std::string> mount_names_;  // last components of all mount points
   std::bitset<kShapes> some_name_;               // shape_of() each of mount_names_
 };
-
-// The path of an open directory; empty if it is longer than 4,095 bytes. Makes no call on its file
-// system.
-std::string path_of(int directory_fd);
 
 }  // namespace lookout

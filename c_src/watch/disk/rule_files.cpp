@@ -22,6 +22,7 @@
 #include "support/fd_link.h"
 #include "support/unique_fd.h"
 #include "watch/disk/disk.h"
+#include "watch/disk/file_system.h"
 #include "watch/disk/path_walk.h"
 #include "watch/disk/safe_file.h"
 
@@ -54,8 +55,23 @@ std::string below(const std::string& directory, const std::string& path) {
   return path.starts_with('/') ? path : directory + '/' + path;
 }
 
+// Returns kUntrusted if the kernel generates the content of a file (procfs and the like): reading
+// it may have effects, or reveal what only this process may know. Otherwise 0, or the errno of a
+// transient error.
+int check_generated(const SafePath& file) {
+  const auto system = file_system_of(file.fd.get());
+  if (!system) return is_transient(errno) ? errno : 0;
+  return system->pseudo.empty() ? 0 : kUntrusted;
+}
+
 // Returns the content of a regular file; empty if there is none. A failure names the file `shown`.
 std::string read_opened(const SafePath& file, const std::string& shown, Failures& failures) {
+  if (file.code == 0 && S_ISREG(file.seen.st_mode)) {
+    if (const int code = check_generated(file); code != 0) {
+      failures.push_back({shown, code});
+      return {};
+    }
+  }
   SafeText read = read_text(file, kMaxRuleFile);
   if (read.code != 0 && !is_absent(read.code)) failures.push_back({shown, read.code});
   return std::move(read.text);
@@ -83,12 +99,13 @@ class UserConfig {
     return path;
   }
 
-  bool lists_as_safe(int work_tree) const {
+  bool lists_as_safe(int work_tree, Failures& failures) const {
     std::vector<std::string> listed;
     for (const std::string& text : texts_) add_safe_directories(text, listed);
     if (listed.empty()) return false;
     std::error_code unknown;
     const auto path = std::filesystem::read_symlink(fd_link(work_tree), unknown);
+    if (is_transient(unknown.value())) failures.push_back({".git", unknown.value()});
     return !unknown && is_safe_directory(listed, path.string(), home_);
   }
 
@@ -108,6 +125,7 @@ class UserConfig {
 struct AccessAcl {
   bool exists;
   bool all_read;  // every entry grants read permission
+  int code = 0;   // the errno of a transient error
 };
 
 AccessAcl access_acl_of(int fd) {
@@ -117,6 +135,7 @@ AccessAcl access_acl_of(int fd) {
   // Without /proc (ENOENT) the file cannot be read either, and without the call (ENOSYS) the kernel
   // has no ACLs. An ACL that cannot be read may deny anything.
   if (size < 0) {
+    if (is_transient(errno)) return {true, false, errno};
     return {errno != ENODATA && errno != ENOTSUP && errno != ENOENT && errno != ENOSYS, false};
   }
   posix_acl_xattr_entry entry{};
@@ -131,22 +150,33 @@ AccessAcl access_acl_of(int fd) {
 // Whether everyone who may put a file into the directory may also read this file: the owner of the
 // directory, its group or others if they may write to it, and anyone if an ACL grants more. A user
 // without read permission could link or move the file there, and infer its lines from the names
-// that they hide.
-bool is_readable_by_writers(int directory_fd, const struct stat& directory, const SafePath& path) {
+// that they hide. Returns 0 if so, kUntrusted, or an errno.
+int check_readable_by_writers(int directory_fd, const SafePath& path) {
   const struct stat& file = path.seen;
+  struct stat directory {};
+  if (::fstat(directory_fd, &directory) != 0) return errno;
   const AccessAcl acl = access_acl_of(path.fd.get());
-  if (acl.exists) return acl.all_read;
+  if (acl.code != 0) return acl.code;
+  if (acl.exists) return acl.all_read ? 0 : kUntrusted;
   const bool group_reads = (file.st_mode & S_IRGRP) != 0;
-  if (group_reads && (file.st_mode & S_IROTH) != 0) return true;
-  if ((directory.st_mode & S_IWOTH) != 0 || access_acl_of(directory_fd).exists) return false;
+  if (group_reads && (file.st_mode & S_IROTH) != 0) return 0;
+  if ((directory.st_mode & S_IWOTH) != 0) return kUntrusted;
+  const AccessAcl writers = access_acl_of(directory_fd);
+  if (writers.exists) return writers.code != 0 ? writers.code : kUntrusted;
   if ((directory.st_mode & S_IWGRP) != 0 && !(group_reads && file.st_gid == directory.st_gid)) {
-    return false;
+    return kUntrusted;
   }
-  return directory.st_uid == file.st_uid || directory.st_uid == 0;
+  return directory.st_uid == file.st_uid || directory.st_uid == 0 ? 0 : kUntrusted;
 }
 
 bool belongs_to_us(const SafePath& path) {
   return path.seen.st_uid == 0 || path.seen.st_uid == ::geteuid();
+}
+
+// No other user may write to it. The mode of a symbolic link is not used.
+bool is_ours_alone(const SafePath& path) {
+  const bool others_write = !S_ISLNK(path.seen.st_mode) && (path.seen.st_mode & S_IWOTH) != 0;
+  return belongs_to_us(path) && !others_write;
 }
 
 // The repository of a work tree.
@@ -195,8 +225,8 @@ class Repository {
   }
 
   bool trusts(const SafePath& path) {
-    if (belongs_to_us(path)) return true;
-    if (!listed_) listed_ = user().lists_as_safe(work_tree_);
+    if (is_ours_alone(path)) return true;
+    if (!listed_) listed_ = user().lists_as_safe(work_tree_, failures_);
     return *listed_;
   }
 
@@ -252,7 +282,23 @@ class Repository {
   RuleFile read(const std::string& name) {
     const std::string shown = below(shown_, name);
     if (!directory_.fd) return {shown, {}};
-    return {shown, read_opened(open_within(name), shown, failures_)};
+    const SafePath file = open_within(name);
+    if (const int code = file.code == 0 ? check_file(name, file) : 0; code != 0) {
+      failures_.push_back({shown, code});
+      return {shown, {}};
+    }
+    return {shown, read_opened(file, shown, failures_)};
+  }
+
+  // Returns 0 if a file in the repository is trusted, kUntrusted, or the errno of a transient
+  // error. Who may write into its folder may have moved a file of somebody else there.
+  int check_file(const std::string& name, const SafePath& file) {
+    if (!trusts(file)) return kUntrusted;
+    const std::size_t end = name.find('/');
+    if (end == std::string::npos) return 0;
+    const SafePath folder = open_within(name.substr(0, end));
+    if (is_transient(folder.code)) return folder.code;
+    return folder.code == 0 && trusts(folder) ? 0 : kUntrusted;
   }
 
   // Links of a repository that is a directory in its work tree may lead to files of both. The name
@@ -263,10 +309,16 @@ class Repository {
     if (file.code != EXDEV || !beneath_work_tree_) return file;
     SafePath within = open_path(work_tree_, ".git/" + name, Links::beneath);
     if (within.code != 0) return within;
-    const SafePath meant = open_path(directory_.fd.get(), name, Links::all);
+    SafePath meant = open_path(directory_.fd.get(), name, Links::all);
+    if (is_transient(meant.code)) return meant;
     const bool same = meant.code == 0 && meant.seen.st_dev == within.seen.st_dev &&
                       meant.seen.st_ino == within.seen.st_ino;
-    return same ? std::move(within) : std::move(file);
+    if (!same) return file;
+    if (!S_ISREG(within.seen.st_mode)) return within;
+    // A file of the work tree: as for a .gitignore.
+    const int code = check_readable_by_writers(work_tree_, within);
+    if (is_transient(code)) within.code = code;
+    return code == 0 || is_transient(code) ? std::move(within) : std::move(file);
   }
 
   const int work_tree_;
@@ -285,11 +337,11 @@ class Repository {
 RuleFile read_gitignore(int directory_fd, Failures& failures) {
   RuleFile file{".gitignore", {}};
   const SafePath opened = open_path(directory_fd, file.path, Links::none);
-  struct stat directory {};
-  if (opened.code == 0 && S_ISREG(opened.seen.st_mode) && ::fstat(directory_fd, &directory) == 0 &&
-      !is_readable_by_writers(directory_fd, directory, opened)) {
-    failures.push_back({file.path, kUntrusted});
-    return file;
+  if (opened.code == 0 && S_ISREG(opened.seen.st_mode)) {
+    if (const int code = check_readable_by_writers(directory_fd, opened); code != 0) {
+      failures.push_back({file.path, code});
+      return file;
+    }
   }
   file.content = read_opened(opened, file.path, failures);
   return file;

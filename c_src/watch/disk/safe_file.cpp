@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <linux/openat2.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,12 +12,13 @@
 
 #include "support/fd_link.h"
 #include "watch/disk/confinement.h"
+#include "watch/disk/open_resolved.h"
+#include "watch/disk/path_walk.h"
 
 namespace lookout {
 namespace {
 
 constexpr int kPathFlags = O_PATH | O_CLOEXEC;
-constexpr int kMostLinks = 40;  // as in path_resolution(7); then ELOOP
 
 SafePath failed(int code) {
   SafePath path;
@@ -42,24 +42,18 @@ SafePath open_component(int directory_fd, const std::string& name, bool last) {
   return open_entry(directory_fd, name, O_NOFOLLOW);
 }
 
-// Removes the first component of a path and returns it; empty if there is none.
-std::string take_component(std::string& path) {
-  path.erase(0, path.find_first_not_of('/'));
-  std::string name = path.substr(0, path.find('/'));
-  path.erase(0, name.size());
-  return name;
+// Returns the component of a path at `position`, and moves that to its end; empty if there is none.
+std::string take_component(const std::string& path, std::size_t& position) {
+  const std::size_t begin = std::min(path.find_first_not_of('/', position), path.size());
+  position = std::min(path.find('/', begin), path.size());
+  return path.substr(begin, position - begin);
 }
 
 // Uses openat2(2). Without it, opens component by component and follows no link.
-SafePath open_resolved(int directory_fd, const std::string& path, std::uint64_t resolve) {
-  open_how how{};
-  how.flags = kPathFlags;
-  how.resolve = resolve;
+SafePath open_safely(int directory_fd, const std::string& path, std::uint64_t resolve) {
   SafePath opened;
-  opened.fd.reset(
-      static_cast<int>(::syscall(SYS_openat2, directory_fd, path.c_str(), &how, sizeof how)));
-  // EPERM comes from a seccomp filter that does not know the call.
-  if (!opened.fd && (errno == ENOSYS || errno == EPERM)) {
+  opened.fd = open_resolved(directory_fd, path, kPathFlags, resolve);
+  if (!opened.fd && lacks_openat2()) {
     opened = open_path(directory_fd, path, [](const SafePath&) { return false; });
     return S_ISLNK(opened.seen.st_mode) ? failed(ELOOP) : std::move(opened);
   }
@@ -74,9 +68,9 @@ SafePath open_path(int directory_fd, const std::string& path, Links links) {
     case Links::none:
       return open_entry(directory_fd, path, O_NOFOLLOW);
     case Links::refused:
-      return open_resolved(directory_fd, path, RESOLVE_NO_SYMLINKS);
+      return open_safely(directory_fd, path, RESOLVE_NO_SYMLINKS);
     case Links::beneath:
-      return open_resolved(directory_fd, path, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
+      return open_safely(directory_fd, path, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
     case Links::all:
       break;
   }
@@ -86,31 +80,32 @@ SafePath open_path(int directory_fd, const std::string& path, Links links) {
 SafePath open_path(int directory_fd, const std::string& path, const Follows& follows) {
   if (path.empty()) return failed(ENOENT);
   if (path.size() >= PATH_MAX) return failed(ENAMETOOLONG);
-  std::string rest = path;
+  std::string remaining = path;
+  std::size_t position = 0;
+  int components = 0;  // since the first link; before, the path is shorter than PATH_MAX
   SafePath at = open_entry(directory_fd, path.front() == '/' ? "/" : ".", 0);
   for (int links = 0; at.code == 0;) {
-    const std::string name = take_component(rest);
+    const std::string name = take_component(remaining, position);
     if (name.empty()) break;
-    SafePath next = open_component(at.fd.get(), name, rest.empty());
+    if (links > 0 && ++components > kMostStepsOfPath) return failed(ELOOP);
+    SafePath next = open_component(at.fd.get(), name, position == remaining.size());
     if (!S_ISLNK(next.seen.st_mode)) {
       at = std::move(next);
       continue;
     }
     if (!follows(next)) return next;
-    if (++links > kMostLinks) return failed(ELOOP);
+    if (++links > kMostLinksOfPath) return failed(ELOOP);
     const std::string target = target_of(next);
     if (target.empty()) return failed(ENOENT);
     if (target.front() == '/') at = open_entry(AT_FDCWD, "/", 0);
-    rest.insert(0, target);
+    remaining.replace(0, position, target);
+    position = 0;
   }
   return at;
 }
 
 std::string target_of(const SafePath& link) {
-  std::string target(PATH_MAX, '\0');
-  const ssize_t length = ::readlinkat(link.fd.get(), "", target.data(), target.size());
-  target.resize(static_cast<std::size_t>(std::max<ssize_t>(length, 0)));
-  return target;
+  return link_target(link.fd.get(), "");
 }
 
 UniqueFd open_to_read(const SafePath& file) {

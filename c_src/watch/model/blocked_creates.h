@@ -1,5 +1,5 @@
 // Blocked appearances. An appearance is an entry that is new at its path; it is blocked while the
-// tree still has a parked entry (the blocker) at that path. Pure.
+// tree still has a parked entry (the blocker) at that path. Makes no system call.
 #pragma once
 
 #include <cstddef>

@@ -83,7 +83,14 @@ struct RootCreatedNotice {
   bool operator==(const RootCreatedNotice&) const = default;
 };
 
+// So many of the other notices were left out, since too much waited to be sent.
+struct OmittedNotice {
+  std::string dir;  // the paths of all of them are at or below it
+  std::uint64_t count;
+  bool operator==(const OmittedNotice&) const = default;
+};
+
 using Notice = std::variant<OverflowNotice, UnreadableNotice, WatchLimitNotice, PolledNotice,
-                            UnwatchedNotice, RootDeletedNotice, RootCreatedNotice>;
+                            UnwatchedNotice, RootDeletedNotice, RootCreatedNotice, OmittedNotice>;
 
 }  // namespace lookout

@@ -36,9 +36,13 @@ inline constexpr Hints merged(Hints one, Hints other) {
 }
 }  // namespace hint
 
+// In place of a watch descriptor. The kernel numbers the watches of inotify from 1 to INT_MAX, and
+// begins again after that; those of other sources are below kNoWatch.
+inline constexpr int kNoWatch = -1;
+
 // One message of a hint source.
 struct Hint {
-  int watch = -1;  // the watch descriptor; -1 with `overflow`
+  int watch = kNoWatch;  // the watch descriptor; none with `overflow`
   Hints hints = 0;
   std::string_view name;     // empty: the watched directory itself; valid until the next read
   std::uint32_t cookie = 0;  // the same for both halves of a rename

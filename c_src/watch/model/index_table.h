@@ -1,5 +1,6 @@
 // A hash table of 32-bit indexes. It does not store keys: they are found through the indexes. Open
-// addressing with linear probing and backward-shift deletion, so there are no tombstones.
+// addressing with linear probing and backward-shift deletion, so there are no tombstones. Makes no
+// system call.
 //
 // The upper bits of a slot that no index needs yet hold a tag, which is a part of the hash. A
 // search skips a slot with another tag without reading its key, since each such read would be a
@@ -79,8 +80,8 @@ class IndexTable {
 
   // Removes all indexes. Keeps the memory, but halves it if less than an eighth of it was used.
   void clear() {
-    const bool roomy = slots_.size() > kFirstCapacity && size_ * 8 < slots_.size();
-    slots_.assign(roomy ? slots_.size() / 2 : slots_.size(), kNone);
+    const bool mostly_empty = slots_.size() > kFirstCapacity && size_ * 8 < slots_.size();
+    slots_.assign(mostly_empty ? slots_.size() / 2 : slots_.size(), kNone);
     largest_ = kFirstLargest;
     size_ = 0;
   }

@@ -1,5 +1,5 @@
 // The nodes of one inode, in no order. Adding, removing and access by position take constant time,
-// however many nodes there are.
+// however many nodes there are. Makes no system call.
 #pragma once
 
 #include <algorithm>

@@ -1,6 +1,8 @@
-// Values that never move; each is found by the index of its slot. A new value takes the lowest free
-// slot, and a chunk without used slots frees its memory, so that the memory follows the number of
-// values down as well as up.
+// Values that never move; each is found by the index of its slot. Makes no system call.
+//
+// A new value takes the lowest free slot. A chunk whose last value is removed frees its memory, so
+// the memory shrinks with the number of values. Only the first such chunk is kept: reads of slots
+// in freed chunks go to it.
 #pragma once
 
 #include <algorithm>
@@ -18,6 +20,7 @@ template <class T, std::size_t kChunkBits = 12>
 class SlotPool {
  public:
   std::size_t used() const { return used_; }
+  // Without the empty chunk that is kept.
   std::size_t memory() const { return live_chunks_ * sizeof(Chunk); }
 
   // Any index that add() has returned may be read: a free slot holds T{}.
@@ -28,16 +31,16 @@ class SlotPool {
 
   // Puts `value` into the lowest free slot and returns its index.
   std::size_t add(const T& value) {
-    while (roomy_ < chunks_.size() && counts_[roomy_] == kSlots) ++roomy_;
+    while (first_open_ < chunks_.size() && counts_[first_open_] == kSlots) ++first_open_;
     Chunk& chunk = open_chunk();
-    while (chunk.used[chunk.roomy] == kFull) ++chunk.roomy;
-    const auto bit = static_cast<unsigned>(std::countr_one(chunk.used[chunk.roomy]));
-    const std::size_t slot = chunk.roomy * kBits + bit;
+    while (chunk.used[chunk.first_open] == kFull) ++chunk.first_open;
+    const auto bit = static_cast<unsigned>(std::countr_one(chunk.used[chunk.first_open]));
+    const std::size_t slot = chunk.first_open * kBits + bit;
     chunk.values[slot] = value;
-    chunk.used[chunk.roomy] |= std::uint64_t{1} << bit;
-    ++counts_[roomy_];
+    chunk.used[chunk.first_open] |= std::uint64_t{1} << bit;
+    ++counts_[first_open_];
     ++used_;
-    return (roomy_ << kChunkBits) | slot;
+    return (first_open_ << kChunkBits) | slot;
   }
 
   void remove(std::size_t slot) {
@@ -46,8 +49,8 @@ class SlotPool {
     Chunk& chunk = *chunks_[at];
     chunk.values[slot & kMask] = T{};
     chunk.used[word] &= ~(std::uint64_t{1} << (slot % kBits));
-    chunk.roomy = std::min(chunk.roomy, word);
-    roomy_ = std::min(roomy_, at);
+    chunk.first_open = std::min(chunk.first_open, word);
+    first_open_ = std::min(first_open_, at);
     --used_;
     if (--counts_[at] == 0) release(at);
   }
@@ -78,22 +81,22 @@ class SlotPool {
     std::array<T, kSlots> values{};
     std::array<std::uint64_t, kSlots / kBits> used{};  // a bit for each slot
     // All words of `used` before this one are full.
-    std::size_t roomy = 0;
+    std::size_t first_open = 0;
   };
 
-  // Returns the chunk roomy_, with memory of its own.
+  // Returns the chunk first_open_, with memory of its own.
   Chunk& open_chunk() {
-    if (roomy_ == chunks_.size()) {
+    if (first_open_ == chunks_.size()) {
       owned_.emplace_back();
       chunks_.push_back(nullptr);
       counts_.push_back(0);
     }
-    if (counts_[roomy_] == 0) {
-      owned_[roomy_] = std::make_unique<Chunk>();
-      chunks_[roomy_] = owned_[roomy_].get();
+    if (counts_[first_open_] == 0) {
+      owned_[first_open_] = std::make_unique<Chunk>();
+      chunks_[first_open_] = owned_[first_open_].get();
       ++live_chunks_;
     }
-    return *chunks_[roomy_];
+    return *chunks_[first_open_];
   }
 
   // The first chunk that is released is kept: reads of all released chunks go to it.
@@ -108,7 +111,7 @@ class SlotPool {
   std::vector<std::unique_ptr<Chunk>> owned_;
   std::vector<std::uint32_t> counts_;  // of used slots, by chunk
   std::unique_ptr<Chunk> empty_;
-  std::size_t roomy_ = 0;  // the chunks before it are full
+  std::size_t first_open_ = 0;  // all chunks before this one are full
   std::size_t live_chunks_ = 0;
   std::size_t used_ = 0;
 };

@@ -8,11 +8,11 @@
 
 namespace lookout {
 
-// `salt` is random and stays the same as long as stamps are compared: nobody can choose a size and
-// a time with the same hash.
+// `salt` is random, so nobody can choose a size and a time that have the hashes of another size and
+// time. It must be the same for all stamps that are compared.
 Stamp stamp_of(const FileStatus& seen, std::uint64_t salt);
 
-// In what a file differs from its stamp.
+// Which parts of two stamps differ.
 struct StampDifference {
   bool size, mtime, ctime, mode, links;
   bool birth;  // another file; false where one of the two has no birth time

@@ -6,7 +6,6 @@ namespace lookout {
 namespace {
 
 constexpr std::uint64_t kRounds = 2;
-constexpr std::size_t kMostPlaces = 256;
 
 }  // namespace
 

@@ -1,5 +1,5 @@
-// The trail records renames that hints and checks have shown in the last rounds. Pure: makes no
-// system call.
+// The trail records renames that hints and checks have shown in the last rounds. Makes no system
+// call.
 //
 // A hint about content names a place, not an inode. If the file that was written at a place has
 // been renamed, once or several times, before that place was checked, the trail leads the hint to
@@ -24,6 +24,8 @@ using DirEntry = std::pair<NodeId, std::string>;  // a directory and a name in i
 
 class Trail {
  public:
+  // Bounds what one call of onward() costs, which grows with the square of the number of places.
+  static constexpr std::size_t kMostPlaces = 256;
   // At this size the caller must call give_up() and scan the places that the trail led to.
   static constexpr std::size_t kMaxMoves = 32768;
 
@@ -49,11 +51,14 @@ class Trail {
 
   // The content hints that orphaned() recorded for a place.
   Hints orphaned_at(const DirEntry& place) const;
-  // All places that an entry which was once at `place` may have been moved to, by moves whose hints
-  // arrived in round `since` or later, or that a check found.
+  // The places that an entry which was once at `place` may have been moved to, by moves whose hints
+  // arrived in round `since` or later, or that a check found. The nearest come first, and only
+  // about kMostPlaces of them: a longer chain of moves is not followed to its end.
   std::vector<DirEntry> onward(const DirEntry& place, std::uint64_t since) const;
 
-  // Whether an entry that was once at `from` may have been moved to `to`.
+  // Whether an entry that was once at `from` may have been moved to `to`. False also if `to` is
+  // further away than onward() leads: then the caller compares the entry, as after a move that no
+  // hints showed.
   bool leads(const DirEntry& from, const DirEntry& to) const;
 
   bool full() const { return moves_.size() + arrivals_.size() + orphans_.size() >= kMaxMoves; }

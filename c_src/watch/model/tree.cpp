@@ -73,7 +73,8 @@ void Tree::remove(NodeId node) {
   const Node& gone = nodes_[node];
   leave_device(gone.device);
   if (is_directory(node)) {
-    set_watch(node, -1);
+    set_watch(node, kNoWatch);
+    far_roots_.erase(node);
     dirs_.remove(gone.extra);
     --directories_;
   } else {
@@ -90,6 +91,7 @@ void Tree::move(NodeId node, NodeId parent, std::string_view name) {
   names_.remove(nodes_[node].name);
   nodes_[node].name = kept;
   link(node, parent);
+  if (is_directory(node)) far_roots_.clear();
 }
 
 NodeId Tree::child(NodeId parent, std::string_view name) const {
@@ -126,8 +128,27 @@ std::string Tree::path(NodeId node) const {
 }
 
 NodeId Tree::root_of(NodeId node) const {
-  while (!is_root(node)) node = parent(node);
-  return node;
+  std::size_t steps = 0;
+  NodeId at = node;
+  while (!is_root(at)) {
+    if (const auto known = far_roots_.find(at); known != far_roots_.end()) {
+      at = known->second;
+    } else {
+      at = parent(at);
+      ++steps;
+    }
+  }
+  root_steps_ += steps;
+  if (steps > 2 * kFarRoots) remember_root(node, steps, at);
+  return at;
+}
+
+// Stores the root of each kFarRoots-th of the next `steps` nodes above a node.
+void Tree::remember_root(NodeId node, std::size_t steps, NodeId root) const {
+  for (std::size_t step = 1; step + kFarRoots <= steps; ++step) {
+    node = parent(node);
+    if (step % kFarRoots == 0) far_roots_[node] = root;
+  }
 }
 
 Identity Tree::identity(NodeId node) const {
@@ -191,9 +212,9 @@ void Tree::set(NodeId directory, DirMark mark, bool on) {
 void Tree::set_watch(NodeId directory, int watch) {
   const int old = dir(directory).watch;
   if (old == watch) return;
-  if (old >= 0 && watch_holder(old) == directory) {
+  if (old != kNoWatch && watch_holder(old) == directory) {
     by_watch_.erase(directory);
-    dir(directory).watch = -1;
+    dir(directory).watch = kNoWatch;
     // If another directory has the same watch, that one is found from now on.
     for (const NodeId other : with_identity(identity(directory))) {
       if (other != directory && is_directory(other) && dir(other).watch == old) {
@@ -203,7 +224,7 @@ void Tree::set_watch(NodeId directory, int watch) {
     }
   }
   dir(directory).watch = watch;
-  if (watch >= 0 && watch_holder(watch) == kNoNode) by_watch_.insert(directory);
+  if (watch != kNoWatch && watch_holder(watch) == kNoNode) by_watch_.insert(directory);
 }
 
 NodeId Tree::only_with_watch(int watch) const {

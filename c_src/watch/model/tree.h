@@ -1,4 +1,4 @@
-// The model of what was reported to the subscriber: one node per entry. Pure: makes no system call.
+// The model of what was reported to the subscriber: one node per entry. Makes no system call.
 //
 // A node takes 32 bytes and its name, a directory 12 more. Hash tables of 32-bit indexes find a
 // node by identity and by watch descriptor, and by parent and name if a directory has many entries.
@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "watch/model/entry.h"
+#include "watch/model/hint.h"
 #include "watch/model/index_table.h"
 #include "watch/model/link_group.h"
 #include "watch/model/name_arena.h"
@@ -35,14 +36,14 @@ struct HashIdentity {
   std::size_t operator()(Identity identity) const;
 };
 
-// Marks on any node.
+// Marks on any node. The classes of reconcile/ share the marks.
 enum class Mark : std::uint8_t {
-  parked = 1,     // it is no longer at its place and may turn up elsewhere
-  seen = 2,       // the current listing of its parent has met it
+  parked = 1,     // it is no longer at its place and may turn up elsewhere (Departures)
+  seen = 2,       // the current listing of its parent has met it (DirectoryScan)
   written = 4,    // a hint reported a change of its content: the next check reports it
-  altered = 8,    // the same for its attributes
+  altered = 8,    // a hint reported a change of its attributes: likewise
   deleting = 16,  // queued for deletion, with everything below it
-  missed = 32,    // a listing that had to compare it did not meet it: compare it where it is found
+  missed = 32,    // a listing that compares entries did not find it: compare it when it is found
   adopts = 64,    // its identity, from a snapshot, says nothing: the first check replaces it
 };
 
@@ -74,9 +75,10 @@ class Tree {
   Tree(const Tree&) = delete;
   Tree& operator=(const Tree&) = delete;
 
-  // Whether an entry with this name and device can be added or moved; and whether an entry may be
-  // found to be on this device. Without room add() and move() throw std::length_error.
+  // Whether there is room for this name and device. If not, add(), add_root() and move() may throw
+  // std::length_error.
   bool has_room(std::string_view name, std::uint64_t device) const;
+  // Whether set_identity() may use this device.
   bool has_room_for(std::uint64_t device) const;
 
   // Adds a directory without a parent, for `path` (no trailing slash, except for "/").
@@ -101,7 +103,11 @@ class Tree {
   // The name in its directory; for a root its path.
   std::string_view name(NodeId node) const { return names_.get(nodes_[node].name); }
   std::string path(NodeId node) const;
+  // The root above a node. Takes few steps even if the node is deep, since some of the directories
+  // that are far below their root remember it.
   NodeId root_of(NodeId node) const;
+  // How many nodes root_of() has passed, for tests.
+  std::uint64_t root_steps() const { return root_steps_; }
 
   Identity identity(NodeId node) const;
   void set_identity(NodeId node, Identity identity);
@@ -141,7 +147,7 @@ class Tree {
   std::uint16_t mode(NodeId directory) const { return dir(directory).mode; }
   void set_mode(NodeId directory, std::uint16_t mode) { dir(directory).mode = mode & 07777; }
 
-  // The watch descriptor of a directory, -1 for none.
+  // The watch descriptor of a directory, kNoWatch for none.
   int watch(NodeId directory) const { return dir(directory).watch; }
   void set_watch(NodeId directory, int watch);
   // The directories that have this watch: several if a directory is mounted twice.
@@ -185,7 +191,7 @@ class Tree {
   static_assert(sizeof(Node) == 32);
   struct Dir {
     NodeId first_child = kNoNode;
-    std::int32_t watch = -1;
+    std::int32_t watch = kNoWatch;
     std::uint16_t mode : 12 = 0;  // permission bits
     std::uint16_t few : 4 = 0;    // the number of its children, or kMany
     std::uint16_t marks = 0;
@@ -199,6 +205,7 @@ class Tree {
   // by_name_ has its children.
   static constexpr std::uint16_t kMany = 15;
   static constexpr std::uint16_t kFew = 8;
+  static constexpr std::size_t kFarRoots = 32;
   struct NameHash {
     const Tree* tree;
     std::uint64_t operator()(std::uint32_t node) const;
@@ -212,6 +219,7 @@ class Tree {
     std::uint64_t operator()(std::uint32_t node) const;
   };
 
+  void remember_root(NodeId node, std::size_t steps, NodeId root) const;
   Dir& dir(NodeId node) { return dirs_[nodes_[node].extra]; }
   const Dir& dir(NodeId node) const { return dirs_[nodes_[node].extra]; }
   NodeId allocate(std::string_view name, EntryType type, Identity identity);
@@ -239,6 +247,10 @@ class Tree {
   IndexTable<WatchHash> by_watch_;        // one directory for each watch
   // The other nodes of an identity that has several nodes, keyed by the head.
   std::unordered_map<NodeId, LinkGroup<NodeId>> links_;
+  // The root of some of the directories that are far below theirs, which root_of() found before.
+  // Forgotten when a directory moves.
+  mutable std::unordered_map<NodeId, NodeId> far_roots_;
+  mutable std::uint64_t root_steps_ = 0;
   StampTable stamps_;
   std::optional<std::uint64_t> salt_;  // of the stamps, if they are kept
   std::uint64_t directories_ = 0;

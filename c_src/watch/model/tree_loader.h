@@ -1,4 +1,5 @@
-// Fills the tree from a snapshot, in steps. Pure, but for what the source of the decoder does.
+// Fills the tree from a snapshot, in steps. Makes no system call but those of the source of the
+// decoder.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// Writes the tree as a snapshot, in steps. The tree must not change between them. Pure.
+// Writes the tree as a snapshot, in steps. The tree must not change between them. Makes no
+// system call.
 #pragma once
 
 #include <cstdint>

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cerrno>
+#include <iterator>
 #include <utility>
 
 namespace lookout {
@@ -13,6 +14,8 @@ constexpr std::size_t kMostViewsMemory = 16UL * 1024 * 1024;
 // If there are too many views, only one in this many directories above keeps its view, so that a
 // deep path is never computed again as a whole.
 constexpr std::size_t kKeptViews = 64;
+// Nanoseconds, to pass a view or a directory above one.
+constexpr std::size_t kPassedView = 50;
 
 std::size_t memory_of(const Visibility::View& view) {
   return view.ignore ? view.ignore->memory() : 0;
@@ -56,7 +59,7 @@ bool Visibility::set_rules_above(NodeId root, const Filter& filter, const ScopeP
   const View before = roots_.at(root).base;
   add_root(root, false, filter, above);
   if (roots_.at(root).base.same_as(before)) return false;
-  forget_views();
+  forget_views_in(root);
   return true;
 }
 
@@ -125,7 +128,7 @@ bool Visibility::set_rules(NodeId directory, const RuleFiles& files,
     if (tree_.first_child(directory) == kNoNode) {
       forget_view(directory);
     } else {
-      forget_views();
+      forget_views_in(directory);
     }
     // Parses again, since the old rules took their part of the budget until now.
     if (!std::exchange(refused, {}).empty()) rules = parse(files, kept, refused);
@@ -144,9 +147,25 @@ void Visibility::add_rules_above(ScopePtr& scope, const RuleFiles& files, std::s
   scope = scope->enter(name);
 }
 
-void Visibility::forget_views() {
-  views_.clear();
-  views_memory_ = 0;
+// Forgets the views of a directory and of all directories below it. Passes each directory above a
+// view once, and counts what that costs.
+void Visibility::forget_views_in(NodeId directory) {
+  std::unordered_map<NodeId, bool> affected{{directory, true}};
+  std::vector<NodeId> path;
+  for (auto view = views_.begin(); view != views_.end();) {
+    NodeId at = view->first;
+    auto known = affected.find(at);
+    for (; known == affected.end() && !tree_.is_root(at); known = affected.find(at)) {
+      path.push_back(at);
+      at = tree_.parent(at);
+    }
+    const bool is_affected = known != affected.end() && known->second;
+    steps_ += path.size() * kPassedView;
+    for (; !path.empty(); path.pop_back()) affected.emplace(path.back(), is_affected);
+    if (is_affected) views_memory_ -= memory_of(view->second);
+    steps_ += kPassedView;
+    view = is_affected ? views_.erase(view) : std::next(view);
+  }
 }
 
 void Visibility::forget_view(NodeId directory) {
@@ -204,7 +223,7 @@ bool Visibility::shows_path(NodeId directory, const std::vector<std::string_view
   for (std::size_t i = 0; i < names.size(); ++i) {
     const bool last = i + 1 == names.size();
     if (!at.shows(names[i], !last || type == EntryType::directory, steps_)) return false;
-    at = at.enter(names[i]);
+    at = at.enter(names[i], steps_);
   }
   return true;
 }
@@ -231,8 +250,7 @@ const Visibility::View& Visibility::view(NodeId directory) {
   for (; !unknown.empty(); unknown.pop_back()) {
     const NodeId node = unknown.back();
     if (!tree_.is_root(node)) {
-      if (view.ignore) steps_ += view.ignore->entering_steps();
-      view = view.enter(tree_.name(node));
+      view = view.enter(tree_.name(node), steps_);
     }
     const auto found = view.gitignore && !view.hidden ? found_.find(node) : found_.end();
     if (found != found_.end()) view.excess = !add_rules(view.ignore, found->second);
@@ -248,19 +266,26 @@ const Visibility::View& Visibility::view(NodeId directory) {
 bool Visibility::moved(NodeId directory, const View& before) {
   forget_view(directory);
   if (view(directory).same_as(before)) return false;
-  forget_views();
+  forget_views_in(directory);
   return true;
 }
 
-Visibility::View Visibility::View::enter(std::string_view name) const {
+Visibility::View Visibility::View::enter(std::string_view name, std::uint64_t& steps) const {
   View entered;
   entered.gitignore = gitignore;
-  std::uint64_t steps = 0;
   entered.hidden = !shows(name, true, steps);
   if (entered.hidden) return entered;
-  if (ignore) entered.ignore = ignore->enter(name);
+  if (ignore) {
+    steps += ignore->entering_steps(name);
+    entered.ignore = ignore->enter(name);
+  }
+  if (!only) return entered;
   // A pattern that matches a directory matches everything in it.
-  if (only && only->judge(name).directory != Decision::ignored) entered.only = only->enter(name);
+  const Verdict verdict = only->judge(name);
+  steps += verdict.steps;
+  if (verdict.directory == Decision::ignored) return entered;
+  steps += only->entering_steps(name);
+  entered.only = only->enter(name);
   return entered;
 }
 

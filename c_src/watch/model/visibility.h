@@ -82,7 +82,7 @@ class Visibility {
                        std::vector<RuleFailure>& failures);
 
   bool shows(NodeId directory, std::string_view name, EntryType type);
-  // The cost of all decisions since the start, in about nanoseconds (Verdict::steps).
+  // The cost of all decisions and views since the start, in about nanoseconds (Verdict::steps).
   std::uint64_t steps() const { return steps_; }
   // Whether an entry of this name would be visible with some type.
   bool may_show(NodeId directory, std::string_view name);
@@ -102,8 +102,8 @@ class Visibility {
     bool hidden = false;  // the directory itself is not visible, nor is anything in it
     bool excess = false;  // the rules in the directory exceed kMostSteps and do not count
 
-    View enter(std::string_view name) const;
-    // Adds the cost of the decision to `steps`.
+    // Both add their cost to `steps`.
+    View enter(std::string_view name, std::uint64_t& steps) const;
     bool shows(std::string_view name, bool directory, std::uint64_t& steps) const;
     bool same_as(const View& other) const;
   };
@@ -124,7 +124,7 @@ class Visibility {
   RulesPtr parse(const RuleFile& file, std::vector<RuleFailure>& failures);
   DirectoryRules parse(const RuleFiles& files, const DirectoryRules& kept,
                        std::vector<RuleFailure>& failures);
-  void forget_views();
+  void forget_views_in(NodeId directory);
   void forget_view(NodeId directory);
   void forget_most_views(NodeId directory);
 

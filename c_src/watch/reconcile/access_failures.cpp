@@ -1,7 +1,11 @@
 #include "watch/reconcile/access_failures.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cerrno>
 
+#include "support/answered_errno.h"
 #include "support/error.h"
 #include "watch/disk/disk.h"
 
@@ -18,9 +22,12 @@ bool is_denied(int code) {
 }  // namespace
 
 void AccessFailures::not_opened(const DirtyName& dirty, const OpenFailure& failure) {
+  keep_moment(dirty);
+  const Moved moved = moved_as(failure);
   switch (failure.kind) {
     case OpenFailure::Kind::moved:
-      queue_.recheck(failure.node);
+      if (moved == Moved::repeatedly) return refused(dirty.directory, failure);
+      if (moved == Moved::first) queue_.recheck(failure.node);
       progress_.defer();
       if (!progress_.is_stuck()) {
         hints_.touch(dirty.directory, dirty.name, dirty.hints);
@@ -42,10 +49,11 @@ void AccessFailures::not_opened(const DirtyName& dirty, const OpenFailure& failu
 }
 
 void AccessFailures::not_checked(const DirtyName& dirty, const DirectoryFd& fd, int code) {
+  keep_moment(dirty);
   const bool elsewhere = mounts_.of(*fd, dirty.name) != fd->mount();
   if (is_transient(code)) {
     retries_.add_later(dirty);
-  } else if (elsewhere && code != ETIMEDOUT) {
+  } else if ((elsewhere && code != ETIMEDOUT) || (is_answered(code) && !fd->mount())) {
     unreachable({dirty.directory, dirty.name}, code);
   } else if (is_denied(code)) {
     denied(dirty.directory, dirty.directory, code);
@@ -59,10 +67,19 @@ void AccessFailures::not_checked(const DirtyName& dirty, const DirectoryFd& fd, 
   }
 }
 
+void AccessFailures::no_rules(DirtyName dirty) {
+  keep_moment(dirty);
+  retries_.add_later(std::move(dirty));
+}
+
 void AccessFailures::not_opened(NodeId directory, const OpenFailure& failure, bool in_round) {
+  const Moved moved = moved_as(failure);
   switch (failure.kind) {
     case OpenFailure::Kind::moved:
-      if (in_round) {
+      if (moved == Moved::repeatedly) return refused(directory, failure);
+      if (moved == Moved::in_round) {
+        // the check of its name comes first
+      } else if (in_round) {
         queue_.recheck(failure.node);
       } else if (tree_.is_root(failure.node)) {
         sink_.root_needs_check(failure.node);
@@ -124,18 +141,35 @@ bool AccessFailures::has_room(NodeId directory, std::string_view name, std::uint
 void AccessFailures::revive(NodeId directory, Agenda& agenda) {
   // The watch of the directory has ended: another one with the same device and inode number may be
   // at its place.
-  if (tree_.watch(directory) < 0 && tree_.has(directory, DirMark::stale) &&
+  if (tree_.watch(directory) == kNoWatch && tree_.has(directory, DirMark::stale) &&
       !tree_.has(directory, DirMark::polled)) {
     agenda.add(directory, true);
   }
   for (const NodeId node : retries_.take_denied_below(directory)) agenda.add(node, true);
 }
 
-void AccessFailures::check_again(Agenda& agenda) {
-  for (const NodeId directory : retries_.take_failed()) agenda.add(directory, true);
-  for (const auto& [directory, name] : retries_.take_failed_names()) {
+void AccessFailures::opened(NodeId directory, const OpenDirectory& fd, Agenda& agenda) {
+  if (is_reported_by_parent(directory) || !retries_.any_denied_below(directory)) return;
+  // Without search permission, those below it are denied still. A remote mount is not asked.
+  if (!fd.mount() && ::faccessat(fd.get(), ".", X_OK, AT_EACCESS) != 0) return;
+  for (const NodeId node : retries_.take_denied_below(directory)) {
+    if (node != directory) agenda.add(node, true);
+  }
+}
+
+void AccessFailures::check_again(Agenda& agenda, std::size_t most) {
+  retries_.forget_moves();
+  for (const NodeId directory : retries_.take_failed(most)) agenda.add(directory, true);
+  for (const auto& [directory, name] : retries_.take_failed_names(most)) {
     hints_.touch(directory, name, 0);
   }
+}
+
+// A listing that checks the entry may end before the entry is checked at last.
+void AccessFailures::keep_moment(const DirtyName& dirty) {
+  if ((dirty.hints & hint::kSuspect) == 0) return;
+  const NodeId file = tree_.child(dirty.directory, dirty.name);
+  if (file != kNoNode && !tree_.is_directory(file)) moments_.not_compared(file);
 }
 
 // `by` is the directory whose mode denies access, as far as that is known.
@@ -146,16 +180,48 @@ void AccessFailures::denied(NodeId directory, NodeId by, int code) {
   moments_.add_blind(directory);  // hints about it are not processed
   retries_.add_denied(directory);
   retries_.add_denied(by);
+  if (!is_reported_by_parent(by)) retries_.add_failed(by);
 }
 
 // No event reports when this directory can be read again: it is tried as often as the directories
 // without a watch.
 void AccessFailures::give_up(NodeId directory, int code) {
   unreadable(directory, code);
+  list_again(directory);
+}
+
+void AccessFailures::list_again(NodeId directory) {
   tree_.set(directory, DirMark::stale);
   tree_.set(directory, DirMark::suspect);
   moments_.add_blind(directory);
   retries_.add_failed(directory);
+}
+
+Retries::Moved AccessFailures::moved_as(const OpenFailure& failure) {
+  const bool remote =
+      failure.kind == OpenFailure::Kind::moved && tree_.has(failure.node, DirMark::remote);
+  return remote ? retries_.moved(failure.node, progress_.round()) : Moved::first;
+}
+
+// The server finds the name of a directory and does not open the directory, or not the same one:
+// it may do so for ever. Reports an error at once unless the directory may just be gone.
+void AccessFailures::refused(NodeId directory, const OpenFailure& failure) {
+  const bool may_be_gone = failure.code == ENOENT || failure.code == ESTALE;
+  const std::int64_t now = monotonic_clock();
+  if (!may_be_gone || now - retries_.vanished_since(failure.node, now) >= kNamesStay) {
+    unreadable(failure.node, failure.code);
+  }
+  list_again(failure.node);
+  list_again(directory);
+}
+
+// Whether the watch of the parent in the tree reports that this directory may be opened again: not
+// if that is a file system mounted there, nor if a link leads to it. Its own watch does not report
+// changes of the directories on its path.
+bool AccessFailures::is_reported_by_parent(NodeId directory) const {
+  return !tree_.is_root(directory) && !tree_.has(directory, DirMark::linked) &&
+         !tree_.has(directory, DirMark::mounted) &&
+         tree_.identity(directory).device == tree_.identity(tree_.parent(directory)).device;
 }
 
 // The directory was removed or renamed, and its old name may still be found for a while. Checks its
@@ -171,9 +237,7 @@ void AccessFailures::vanished(NodeId directory, int code) {
     hints_.touch(tree_.parent(directory), tree_.name(directory), 0);
   }
   directories_.drop(directory);
-  tree_.set(directory, DirMark::suspect);
-  moments_.add_blind(directory);
-  retries_.add_failed(directory);
+  list_again(directory);
 }
 
 // The mount at an entry cannot be stat'ed, since its server is dead or refuses. The directory that

@@ -50,7 +50,7 @@ class AccessFailures {
   // The entry in an open directory could not be stat'ed, with this errno.
   void not_checked(const DirtyName& dirty, const DirectoryFd& fd, int code);
   // The rules of a directory could not be loaded, so nothing in it can be checked now.
-  void no_rules(DirtyName dirty) { retries_.add_later(std::move(dirty)); }
+  void no_rules(DirtyName dirty);
   // A directory could not be opened to be listed. In a round, the check of what has moved belongs
   // to that round, in a crawl to the next one.
   void not_opened(NodeId directory, const OpenFailure& failure, bool in_round);
@@ -71,16 +71,27 @@ class AccessFailures {
 
   // Lists again what could not be read at or below a directory, whose mode or place has changed.
   void revive(NodeId directory, Agenda& agenda);
-  // Checks again what failed without an event that could report its end.
-  void check_again(Agenda& agenda);
+  // A directory was opened to be listed. If no event reports that it may be opened again, lists
+  // what was denied below it.
+  void opened(NodeId directory, const OpenDirectory& fd, Agenda& agenda);
+  // Checks again what failed without an event that could report its end: the next `most`
+  // directories, and as many names.
+  void check_again(Agenda& agenda, std::size_t most);
 
  private:
+  using Moved = Retries::Moved;
+
+  void keep_moment(const DirtyName& dirty);
   void denied(NodeId directory, NodeId by, int code);
   void give_up(NodeId directory, int code);
+  void list_again(NodeId directory);
+  Moved moved_as(const OpenFailure& failure);
+  void refused(NodeId directory, const OpenFailure& failure);
   void vanished(NodeId directory, int code);
   void unreachable(const DirEntry& place, int code);
   void unreadable(NodeId directory, int code);
   bool is_on_mount(const OpenDirectory& directory, const std::string& name) const;
+  bool is_reported_by_parent(NodeId directory) const;
   NodeId top_of_mount(NodeId directory) const;
 
   Tree& tree_;

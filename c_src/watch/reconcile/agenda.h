@@ -1,7 +1,9 @@
 // The directories that a round, or a crawl, is to list. Pure: makes no system call.
 //
-// A directory is on at most one agenda, and has DirMark::queued as long. DirMark::stale and suspect
-// say what the listing is for.
+// A directory with DirMark::queued is on exactly one of the two agendas. Its listing may clear the
+// mark while it is on one: take() skips such a directory, and size() still counts it.
+// DirMark::stale and suspect say what the listing is for. The directory that was added last is
+// listed first.
 #pragma once
 
 #include <cstddef>
@@ -25,13 +27,16 @@ class Agenda {
   void add_all_below(NodeId directory);
   // Whether add_all_below() was called for a directory above, and has not reached this one yet.
   bool comes_to(NodeId directory) const;
-  // Adds a directory again whose listing was begun.
+  // Adds a directory without a change of its marks: one that was taken, and must be listed later.
   void add_back(NodeId directory);
 
   bool empty() const { return directories_.empty(); }
   std::size_t size() const { return directories_.size(); }
-  // The directory that was added last; kNoNode if that one has left the tree, or was listed
-  // meanwhile.
+  // The directory that take() removes next; it may have left the tree. The agenda must not be
+  // empty.
+  NodeId next() const { return directories_.back(); }
+  // Removes the directory that was added last and returns it; kNoNode if it has left the tree, or
+  // was listed meanwhile. The agenda must not be empty.
   NodeId take();
   // Frees the memory of a large round.
   void rest();

@@ -63,7 +63,7 @@ void BlockerReplacement::replace(const DirtyName& place, NodeId old, const FileS
     take_marks(tree_, old);
     tree_.set_identity(old, seen.identity);
     pass.reporter.report(Change::modified, old);
-    changes_.settle_new(old, seen, place.hints, pass);
+    changes_.follow_up_new(old, seen, place.hints, pass);
   } else {
     pass.reporter.report(Change::deleted, old);
     owners_.erase(old);

@@ -1,5 +1,5 @@
 // Entries on their way out of the tree: parked, blocking, to be deleted, or given up with their
-// root. Pure: makes no system call.
+// root. Makes no system call.
 //
 // A parked entry is no longer at its place and may turn up elsewhere, as a rename. Entries parked
 // in one round are deleted at the end of the next, when every event that was queued before that
@@ -98,7 +98,7 @@ class Departures {
 
   // The tree is about to remove this node.
   void forget(NodeId node);
-  // Frees the memory of a large round.
+  // The engine is idle: frees the memory of a large round.
   void rest();
 
  private:

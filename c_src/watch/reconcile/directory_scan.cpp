@@ -4,6 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "watch/reconcile/step_budget.h"
+
 namespace lookout {
 namespace {
 
@@ -15,7 +17,8 @@ constexpr int kSweptAStep = 512;
 bool DirectoryScan::step(std::size_t depth) {
   if (listings_.size() <= depth / 2) begins_ = true;
   if (listings_.size() >= depth) begins_ = false;
-  if (begins_ && !pass_.agenda.empty()) {
+  // A directory that is being listed is listed once more when that has ended.
+  if (begins_ && !pass_.agenda.empty() && !listings_.has(pass_.agenda.next())) {
     const NodeId directory = pass_.agenda.take();
     if (directory != kNoNode && !departures_.is_removed(directory)) starter_.start(directory);
     return true;
@@ -27,8 +30,8 @@ bool DirectoryScan::step(std::size_t depth) {
   }
   DirectoryReader& reader = listings_.first().entries.reader();
   DirectoryReader::Item item;
-  const std::uint64_t before = visibility_.steps();
-  for (int i = 0; i < kItemsAStep && visibility_.steps() - before < kStepsASlice; ++i) {
+  const StepBudget budget(visibility_, reader_, directories_, mounts_);
+  for (int i = 0; i < kItemsAStep && !budget.is_spent(); ++i) {
     if (!reader.next(item)) {
       end_listing(listings_.first(), reader.error());
       return true;
@@ -36,6 +39,13 @@ bool DirectoryScan::step(std::size_t depth) {
     take_item(listings_.first(), item);
   }
   return true;
+}
+
+// Restores what the starts of the listings took from the marks.
+void DirectoryScan::put_back() {
+  while (const auto listing = listings_.take_last_ahead()) {
+    pass_.agenda.add(listing->directory, listing->suspect);
+  }
 }
 
 void DirectoryScan::take_item(const Listing& listing, const DirectoryReader::Item& item) {
@@ -94,6 +104,10 @@ void DirectoryScan::compare_item(const Listing& listing, const DirectoryReader::
                     !tree_.has(known, Mark::parked);
   if (needs_listing(known)) pass_.agenda.add(known, true);
   if (same && (!listing.suspect || is_to_be_compared(known))) {
+    tree_.set(known, Mark::seen);
+    return;
+  }
+  if (same && item.status != nullptr && check_.confirm(known, item.name, *item.status)) {
     tree_.set(known, Mark::seen);
     return;
   }

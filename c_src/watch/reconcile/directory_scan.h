@@ -5,6 +5,7 @@
 
 #include <cstddef>
 
+#include "watch/disk/directory_cache.h"
 #include "watch/disk/disk.h"
 #include "watch/disk/remote_mounts.h"
 #include "watch/model/tree.h"
@@ -27,13 +28,14 @@ class DirectoryScan {
  public:
   // `loader` is that of a crawl, and nullptr for a round.
   DirectoryScan(Tree& tree, Visibility& visibility, const RemoteMounts& mounts,
-                const RootSettings& roots, Moments& moments, RoundQueue& queue,
-                const Departures& departures, AccessFailures& failures, EntryReader& reader,
-                EntryCheck& check, EntryLoader* loader, Pass& pass, Listings& listings,
-                ListingStarter& starter)
+                const DirectoryCache& directories, const RootSettings& roots, Moments& moments,
+                RoundQueue& queue, const Departures& departures, AccessFailures& failures,
+                EntryReader& reader, EntryCheck& check, EntryLoader* loader, Pass& pass,
+                Listings& listings, ListingStarter& starter)
       : tree_(tree),
         visibility_(visibility),
         mounts_(mounts),
+        directories_(directories),
         roots_(roots),
         moments_(moments),
         queue_(queue),
@@ -51,6 +53,9 @@ class DirectoryScan {
   // Starts a listing if fewer than `depth` have started, otherwise continues the first one. Returns
   // false if there is none.
   bool step(std::size_t depth);
+  // Puts the directories whose listings are read ahead back on the agenda, so that they are not
+  // kept open. The first listing stays.
+  void put_back();
 
  private:
   void take_item(const Listing& listing, const DirectoryReader::Item& item);
@@ -67,6 +72,7 @@ class DirectoryScan {
   Tree& tree_;
   Visibility& visibility_;
   const RemoteMounts& mounts_;
+  const DirectoryCache& directories_;
   const RootSettings& roots_;
   Moments& moments_;
   RoundQueue& queue_;

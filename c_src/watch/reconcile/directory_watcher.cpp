@@ -19,7 +19,8 @@ bool DirectoryWatcher::watch(NodeId directory, const DirectoryFd& fd) {
     return true;
   }
   const int watch = watch_directory(source_, fd, roots_.of(directory).backend);
-  if (watch >= 0) {
+  if (watch != kNoWatch) {
+    take_number(directory, watch);
     tree_.set_watch(directory, watch);
     if (tree_.has(directory, DirMark::polled)) {
       tree_.set(directory, DirMark::polled, false);
@@ -41,6 +42,20 @@ bool DirectoryWatcher::watch(NodeId directory, const DirectoryFd& fd) {
     default:
       failures_.not_listed(directory, errno);
       return false;
+  }
+}
+
+// After INT_MAX, the kernel gives new watches the numbers of watches that have ended. If another
+// directory still has this number, the hint of its end has not been read.
+void DirectoryWatcher::take_number(NodeId directory, int watch) {
+  if (tree_.watch(directory) == watch || !tree_.watch_in_use(watch)) return;
+  for (const NodeId other : tree_.with_watch(watch)) {
+    if (tree_.identity(other) == tree_.identity(directory)) continue;  // mounted twice
+    tree_.set_watch(other, kNoWatch);
+    tree_.set(other, DirMark::stale);
+    tree_.set(other, DirMark::suspect);
+    moments_.add_blind(other);
+    retries_.defer(other);
   }
 }
 
@@ -83,7 +98,7 @@ bool DirectoryWatcher::leaves_out(NodeId directory, std::string_view file_system
 }
 
 void DirectoryWatcher::start_polling(NodeId directory) {
-  tree_.set_watch(directory, -1);
+  tree_.set_watch(directory, kNoWatch);
   tree_.set(directory, DirMark::polled);
   retries_.add_polled(directory);
   // A listing that compares the directory finds what has changed since the clean moment.

@@ -43,6 +43,7 @@ class DirectoryWatcher {
   FileSystem for_listing(NodeId directory, const DirectoryFd& fd);
 
  private:
+  void take_number(NodeId directory, int watch);
   bool is_to_be_polled(NodeId directory, const DirectoryFd& fd);
   const FileSystem& file_system(NodeId directory, const DirectoryFd& fd);
   void start_polling(NodeId directory);

@@ -19,7 +19,7 @@ void EntryChanges::appear(const DirtyName& place, const FileStatus& seen, Pass& 
     const NodeId made =
         add_entry(tree_, roots_, place.directory, place.name, seen.type, seen.identity);
     pass.reporter.report(Change::created, made);
-    settle_new(made, seen, place.hints, pass);
+    follow_up_new(made, seen, place.hints, pass);
   } else if (tree_.is_below(place.directory, source.node)) {
     failures_.moved_below(place, source.node);
   } else {
@@ -56,7 +56,9 @@ void EntryChanges::rename(NodeId source, const DirtyName& place, const FileStatu
   const bool directory = tree_.is_directory(source);
   const Visibility::View before = directory ? visibility_.view(source) : Visibility::View{};
   const bool awaits_listing = directory && pass.agenda.comes_to(source);
-  owners_.leave(source);
+  const bool linked = directory && (seen.linked || tree_.has(source, DirMark::linked));
+  if (directory && roots_.any_follows()) recheck_links_left(source, place.directory);
+  owners_.move(source);
   tree_.move(source, place.directory, place.name);
   tree_.set(source, Mark::seen, false);  // set by the listing of its old directory
   if (directory && (visibility_.moved(source, before) || awaits_listing)) {
@@ -65,12 +67,22 @@ void EntryChanges::rename(NodeId source, const DirtyName& place, const FileStatu
   if (directory) {
     failures_.revive(source, pass.agenda);  // its old parent may have denied search permission
   }
+  if (linked) comparison_.found(source, seen.linked);
   departures_.unpark(source);
   pass.reporter.report(Change::renamed, source, std::move(from));
   comparison_.compare(source, seen, hints, pass);
 }
 
-void EntryChanges::settle_new(NodeId node, const FileStatus& seen, Hints hints, Pass& pass) {
+// A directory moves out of directories to which links lead. What was reached only through such a
+// link no longer is: if that was the target of the link, the link is a link again.
+void EntryChanges::recheck_links_left(NodeId source, NodeId destination) {
+  for (NodeId at = source; !tree_.is_root(at);) {
+    at = tree_.parent(at);
+    if (tree_.has(at, DirMark::linked) && !tree_.is_below(destination, at)) hints_.add(at);
+  }
+}
+
+void EntryChanges::follow_up_new(NodeId node, const FileStatus& seen, Hints hints, Pass& pass) {
   if (tree_.is_directory(node)) {
     comparison_.record_new_directory(node, seen, pass.agenda);
     return;

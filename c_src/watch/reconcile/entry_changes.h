@@ -53,10 +53,11 @@ class EntryChanges {
   // The entry `source` of the tree is at this place, which is free.
   void rename(NodeId source, const DirtyName& place, const FileStatus& seen, Pass& pass);
   // Lists a new directory, or compares the other links of a new file.
-  void settle_new(NodeId node, const FileStatus& seen, Hints hints, Pass& pass);
+  void follow_up_new(NodeId node, const FileStatus& seen, Hints hints, Pass& pass);
 
  private:
   void check_again_last(DirtyName place);
+  void recheck_links_left(NodeId source, NodeId destination);
 
   Tree& tree_;
   Visibility& visibility_;

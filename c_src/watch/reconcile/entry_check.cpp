@@ -46,6 +46,20 @@ void EntryCheck::check(DirtyName dirty, Pass& pass) {
   }
 }
 
+bool EntryCheck::confirm(NodeId file, const std::string& name, const FileStatus& seen) {
+  const NodeId directory = tree_.parent(file);
+  const bool plain = seen.type == EntryType::file && seen.links == 1 && !seen.mounted &&
+                     seen.type == tree_.type(file) && seen.identity == tree_.identity(file);
+  if (!plain || writers_.waiting() > 0 || !reader_.takes_as_is(directory, seen) ||
+      visibility_.names_rules(directory, name) ||
+      !comparison_.confirm(file, seen, hint::kSuspect)) {
+    return false;
+  }
+  ++count_;
+  notices_.reachable(directory, name);
+  return true;
+}
+
 void EntryCheck::compare(DirtyName dirty, const FileStatus& seen, Pass& pass) {
   const NodeId known = tree_.child(dirty.directory, dirty.name);
   if (known != kNoNode) tree_.adopt_identity(known, seen.type, seen.identity);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "watch/disk/directory_cache.h"
 #include "watch/model/dirty_set.h"
@@ -48,6 +49,9 @@ class EntryCheck {
   EntryCheck& operator=(const EntryCheck&) = delete;
 
   void check(DirtyName dirty, Pass& pass);
+  // Confirms that a file is unchanged, by a stat that was made while its listing was read ahead.
+  // Returns false if check() must decide. What has changed since that stat has caused an event.
+  bool confirm(NodeId file, const std::string& name, const FileStatus& seen);
   // How often an entry was checked.
   std::uint64_t count() const { return count_; }
 

@@ -18,6 +18,7 @@ void EntryComparison::compare(NodeId node, const FileStatus& seen, Hints hints, 
 
 void EntryComparison::compare_file(NodeId node, const FileStatus& seen, Hints hints, Pass& pass) {
   hints |= take_marks(tree_, node);
+  if (moments_.is_not_compared(node)) hints |= hint::kSuspect;
   const bool compared = (hints & (hint::kClosed | hint::kPassedOn)) != 0;
   const std::optional<bool> reported = hard_links_.reported(node);
   const bool reported_attributes = reported.has_value() && !*reported;
@@ -33,6 +34,7 @@ void EntryComparison::compare_file(NodeId node, const FileStatus& seen, Hints hi
       return;
     }
   }
+  moments_.forget_file(node);
   // Do not store a state that was not reported. A file with other links may have changed without an
   // event, and so may a file that was moved away and whose return no event has reported yet.
   const bool away = (hints & (hint::kMovedFrom | hint::kDeleted)) != 0 &&
@@ -50,6 +52,20 @@ void EntryComparison::compare_file(NodeId node, const FileStatus& seen, Hints hi
   pass.reporter.report(written ? Change::modified : Change::attributes, node);
 }
 
+bool EntryComparison::confirm(NodeId file, const FileStatus& seen, Hints hints) {
+  for (const Mark mark : {Mark::written, Mark::altered, Mark::missed}) {
+    if (tree_.has(file, mark)) return false;
+  }
+  const KnownFile known = moments_.known(file);
+  if (hard_links_.reported(file) || was_written(known, seen, hints) ||
+      has_other_mode(known, seen)) {
+    return false;
+  }
+  moments_.forget_file(file);
+  hard_links_.set_signature(file, seen);
+  return true;
+}
+
 void EntryComparison::compare_directory(NodeId node, const FileStatus& seen, Hints hints,
                                         Pass& pass) {
   const auto mode = static_cast<std::uint16_t>(seen.mode & 07777);
@@ -65,7 +81,8 @@ void EntryComparison::compare_directory(NodeId node, const FileStatus& seen, Hin
   }
   if (tree_.has(node, DirMark::opaque)) return watch_opaque(node);
   if (tree_.has(node, DirMark::polled)) return;
-  if (tree_.watch(node) < 0 || tree_.has(node, DirMark::stale)) pass.agenda.add(node, false);
+  if (tree_.watch(node) == kNoWatch || tree_.has(node, DirMark::stale))
+    pass.agenda.add(node, false);
 }
 
 void EntryComparison::compare_mode(NodeId directory, std::uint16_t mode, Pass& pass) {
@@ -82,22 +99,32 @@ void EntryComparison::record_new_directory(NodeId directory, const FileStatus& s
   tree_.set_mode(directory, static_cast<std::uint16_t>(seen.mode & 07777));
   tree_.set(directory, DirMark::linked, seen.linked);
   tree_.set(directory, DirMark::mounted, seen.mounted);
-  if (!seen.linked) reader_.found_in_place(directory);
+  found(directory, seen.linked);
   if (tree_.has(directory, DirMark::opaque)) return watch_opaque(directory);
   agenda.add(directory, false);
+}
+
+void EntryComparison::found(NodeId directory, bool linked) {
+  if (linked) {
+    reader_.found_through_link(directory);
+  } else {
+    reader_.found_in_place(directory);
+  }
 }
 
 // The watch of the parent reports a directory whose entries are not reported. If a link leads to
 // it, it needs a watch of its own; the check of the link comes after that watch.
 void EntryComparison::watch_opaque(NodeId directory) {
-  if (!tree_.has(directory, DirMark::linked) || tree_.watch(directory) >= 0 ||
+  if (!tree_.has(directory, DirMark::linked) || tree_.watch(directory) != kNoWatch ||
       tree_.has(directory, DirMark::polled)) {
     return;
   }
   const NodeId parent = tree_.parent(directory);
   const auto opened = directories_.open(directory);
   if (const auto* failure = std::get_if<OpenFailure>(&opened)) {
-    if (failure->kind == OpenFailure::Kind::moved || is_transient(failure->code)) {
+    // Nothing may wait for a server that finds the name and does not open the directory.
+    const bool moved = failure->kind == OpenFailure::Kind::moved;
+    if (is_transient(failure->code) || (moved && !tree_.has(failure->node, DirMark::remote))) {
       retries_.add_later({parent, std::string(tree_.name(directory)), 0});
     } else {
       retries_.add_failed(parent);

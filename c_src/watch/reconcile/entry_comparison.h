@@ -23,9 +23,9 @@ namespace lookout {
 class EntryComparison {
  public:
   EntryComparison(Tree& tree, const RootSettings& roots, DirectoryCache& directories,
-                  const Moments& moments, Retries& retries, HintIntake& hints,
-                  HardLinks& hard_links, OpenWriters& writers, DirectoryWatcher& watcher,
-                  EntryReader& reader, AccessFailures& failures)
+                  Moments& moments, Retries& retries, HintIntake& hints, HardLinks& hard_links,
+                  OpenWriters& writers, DirectoryWatcher& watcher, EntryReader& reader,
+                  AccessFailures& failures)
       : tree_(tree),
         roots_(roots),
         directories_(directories),
@@ -43,7 +43,12 @@ class EntryComparison {
   // The entry is at its place: checks whether it has changed. A directory that must be listed is
   // added to the agenda of the pass.
   void compare(NodeId node, const FileStatus& seen, Hints hints, Pass& pass);
+  // The same for a regular file with one link, if it is unchanged. Otherwise does nothing and
+  // returns false.
+  bool confirm(NodeId file, const FileStatus& seen, Hints hints);
   void compare_mode(NodeId directory, std::uint16_t mode, Pass& pass);
+  // A directory has come to a place, which is a link or its own: other links to it are checked.
+  void found(NodeId directory, bool linked);
   // Records the properties of a directory that was just added to the tree, and has it listed.
   void record_new_directory(NodeId directory, const FileStatus& seen, Agenda& agenda);
 
@@ -55,7 +60,7 @@ class EntryComparison {
   Tree& tree_;
   const RootSettings& roots_;
   DirectoryCache& directories_;
-  const Moments& moments_;
+  Moments& moments_;
   Retries& retries_;
   HintIntake& hints_;
   HardLinks& hard_links_;

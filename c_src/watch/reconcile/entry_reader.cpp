@@ -2,18 +2,19 @@
 
 #include <cerrno>
 
+#include "support/answered_errno.h"
 #include "watch/disk/path_walk.h"
 #include "watch/disk/remote_calls.h"
 
 namespace lookout {
 
 std::variant<FileStatus, int> EntryReader::read(NodeId directory, const DirectoryFd& fd,
-                                                const std::string& name) {
+                                                const std::string& name, Targets targets) {
   auto checked = stat_entry(mounts_, fd, name);
   FileStatus* seen = std::get_if<FileStatus>(&checked);
   if (roots_.follows(directory)) {
     if (seen != nullptr && seen->type == EntryType::symlink) {
-      checked = follow({directory, name}, fd, *seen);
+      checked = follow({directory, name}, fd, *seen, targets);
       seen = std::get_if<FileStatus>(&checked);
     } else if (seen != nullptr || std::get<int>(checked) == ENOENT) {
       links_.forget({directory, name});
@@ -41,24 +42,35 @@ std::variant<FileStatus, int> EntryReader::read(NodeId directory, const Director
 
 // Returns the directory that a link leads to, or the link itself if it is not followed.
 std::variant<FileStatus, int> EntryReader::follow(const DirEntry& place, const DirectoryFd& fd,
-                                                  const FileStatus& link) {
+                                                  const FileStatus& link, Targets targets) {
   const auto& [directory, name] = place;
   // The watches come before the check, as for any directory.
   const auto resolution = links_.follow(place, join(tree_.path(directory), name));
+  if (!resolution) {
+    notices_.too_many_links(place);
+    return link;
+  }
   // No event reports when the path of this link leads elsewhere: polling checks it again.
-  if (!resolution.watched || !resolution.settled) retries_.add_failed(place);
+  if (resolution->too_long && resolution->stable) {
+    retries_.add_long_link(place);
+  } else if (!resolution->watched || !resolution->stable) {
+    retries_.add_failed(place);
+  }
   auto checked = stat_target(mounts_, fd, name);
   const FileStatus* target = std::get_if<FileStatus>(&checked);
   if (target == nullptr) {
     const int code = std::get<int>(checked);
     // Nor does an event report when a directory on the path becomes searchable.
     if (code == EACCES) retries_.add_failed(place);
-    return is_transient(code) || code == ETIMEDOUT ? checked : link;
+    return is_transient(code) || is_answered(code) || code == ETIMEDOUT ? checked : link;
   }
+  // The path of the tree does not lead here: it may not be searched, or is not the path any more.
+  if (!resolution->whole && !resolution->too_long) retries_.add_failed(place);
   if (target->type != EntryType::directory) return link;
   const NodeId known = tree_.child(directory, name);
   const bool stays =
       known != kNoNode && tree_.is_directory(known) && tree_.identity(known) == target->identity;
+  if (!stays && targets == Targets::known) return link;
   if (is_reported_elsewhere(known, target->identity, stays)) {
     links_.set_target(place, target->identity);
     return link;
@@ -90,13 +102,13 @@ bool EntryReader::exists(NodeId node, Hints hints) {
     if (failure->kind != OpenFailure::Kind::moved) return true;
     // The directory has moved, perhaps with this entry in it: check the entry again once the
     // directory is found.
-    queue_.recheck(failure->node);
+    if (!tree_.has(failure->node, Mark::parked)) queue_.recheck(failure->node);
     hints_.add(node);
     progress_.defer();
     return !tree_.is_directory(node) && (hints & hint::kMovedTo) == 0;
   }
   const auto checked =
-      read(directory, std::get<DirectoryFd>(opened), std::string(tree_.name(node)));
+      read(directory, std::get<DirectoryFd>(opened), std::string(tree_.name(node)), Targets::known);
   if (const int* code = std::get_if<int>(&checked); code != nullptr && *code != ENOENT) {
     return true;  // no evidence that it is gone
   }
@@ -107,6 +119,10 @@ bool EntryReader::exists(NodeId node, Hints hints) {
   }
   queue_.recheck(node);
   return false;
+}
+
+void EntryReader::found_through_link(NodeId directory) {
+  links_.recheck_links_to(tree_.identity(directory));
 }
 
 void EntryReader::found_in_place(NodeId directory) {

@@ -7,6 +7,7 @@
 // only reached through the link.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <variant>
 
@@ -19,6 +20,7 @@
 #include "watch/reconcile/file_watcher.h"
 #include "watch/reconcile/followed_links.h"
 #include "watch/reconcile/hint_intake.h"
+#include "watch/reconcile/notices.h"
 #include "watch/reconcile/retries.h"
 #include "watch/reconcile/root_settings.h"
 #include "watch/reconcile/round_progress.h"
@@ -31,7 +33,7 @@ class EntryReader {
   EntryReader(Tree& tree, Visibility& visibility, const RootSettings& roots,
               const RemoteMounts& mounts, DirectoryCache& directories, FollowedLinks& links,
               FileWatcher& files, HintIntake& hints, Retries& retries, RoundProgress& progress,
-              RoundQueue& queue)
+              RoundQueue& queue, Notices& notices)
       : tree_(tree),
         visibility_(visibility),
         roots_(roots),
@@ -42,27 +44,49 @@ class EntryReader {
         hints_(hints),
         retries_(retries),
         progress_(progress),
-        queue_(queue) {}
+        queue_(queue),
+        notices_(notices) {}
   EntryReader(const EntryReader&) = delete;
   EntryReader& operator=(const EntryReader&) = delete;
 
   // Reads the entry `name` of an open directory. An entry that is not visible is ENOENT.
   std::variant<FileStatus, int> read(NodeId directory, const DirectoryFd& fd,
-                                     const std::string& name);
+                                     const std::string& name) {
+    return read(directory, fd, name, Targets::all);
+  }
+
+  // Whether read() would return this stat of a regular file that is visible unchanged.
+  bool takes_as_is(NodeId directory, const FileStatus& file) const {
+    return !roots_.follows(directory) && !files_.concerns(&file);
+  }
 
   // Whether an entry of the tree, whose identity was met elsewhere, is still at its own place as
   // well. If it is not, the round checks it. If that cannot be seen because of a transient error,
-  // it counts as there, and is_undecided() holds until the next decide().
+  // it counts as there, and is_undecided() holds until the next reset_undecided().
   bool exists(NodeId node, Hints hints);
-  void decide() { undecided_ = false; }
+  void reset_undecided() { undecided_ = false; }
   bool is_undecided() const { return undecided_; }
+
+  // Components of paths of links that were resolved since the start: a step of the event loop ends
+  // after kLinkStepsASlice.
+  std::uint64_t resolved() const { return links_.resolved(); }
 
   // The tree has a directory at its own place: links to it are checked again.
   void found_in_place(NodeId directory);
+  // The tree has a directory at the place of a link. Another link to it may have been hidden as a
+  // directory, and is visible as a link now: those are checked again.
+  void found_through_link(NodeId directory);
 
  private:
+  // Of a link that leads to another directory than the tree has at its place, `known` returns the
+  // link. Whether that directory is reported elsewhere depends on other links, whose answers may
+  // depend on this one.
+  enum class Targets : std::uint8_t { all, known };
+
+  std::variant<FileStatus, int> read(NodeId directory, const DirectoryFd& fd,
+                                     const std::string& name, Targets targets);
   std::variant<FileStatus, int> follow(const DirEntry& place, const DirectoryFd& fd,
-                                       const FileStatus& link);
+                                       const FileStatus& link, Targets targets);
   bool is_reported_elsewhere(NodeId known, Identity target, bool stays);
 
   Tree& tree_;
@@ -76,6 +100,7 @@ class EntryReader {
   Retries& retries_;
   RoundProgress& progress_;
   RoundQueue& queue_;
+  Notices& notices_;
   bool undecided_ = false;
 };
 

@@ -36,10 +36,13 @@ void FileWatcher::watch(const DirEntry& place, const DirectoryFd& fd, const File
   const bool content = seen.type == EntryType::file;
   const FileWatch made =
       watch_file(source_, mounts_, fd, place.second, {content, choose, seen.linked});
-  const bool left_out = made.watch < 0 && made.code == 0 && !made.system.pseudo.empty();
+  const bool pseudo = made.watch < 0 && made.code == 0 && !made.system.pseudo.empty();
+  const bool left_out = pseudo || !made.allowed;
   files_.set(place, {seen.identity, left_out ? FileWatches::kLeftOut : made.watch});
   if (made.watch >= 0) return;
-  if (left_out) {
+  if (!made.allowed) {
+    notices_.not_allowed(place);
+  } else if (left_out) {
     notices_.unwatched(place, made.system.pseudo);
   } else if (made.code == ENOSPC) {
     notices_.watch_limit(place);
@@ -56,7 +59,8 @@ void FileWatcher::unwatch(const DirEntry& place) {
 
 std::vector<DirEntry> FileWatcher::take(const Hint& hint) {
   if (files_.empty() || hint.watch < 0) return {};
-  std::vector<DirEntry> places = files_.with_watch(hint.watch);
+  const auto& watched = files_.with_watch(hint.watch);
+  std::vector<DirEntry> places(watched.begin(), watched.end());
   if (hint.ended) {
     for (const DirEntry& place : places) files_.set(place, {{}, FileWatches::kPolled});
   }

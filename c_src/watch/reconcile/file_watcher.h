@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -45,7 +46,7 @@ class FileWatcher {
   std::vector<DirEntry> take(const Hint& hint);
 
   std::vector<DirEntry> all() const { return files_.all(); }
-  std::vector<DirEntry> polled() const { return files_.polled(); }
+  const std::set<DirEntry>& polled() const { return files_.polled(); }
   std::uint64_t watches() const { return files_.watches(); }
   // The tree is about to remove this directory.
   void forget_directory(NodeId directory);

@@ -5,7 +5,9 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "watch/model/trail.h"
@@ -24,20 +26,25 @@ class FileWatches {
 
   bool empty() const { return files_.empty(); }
   const Watched* find(const DirEntry& place) const;
-  void set(const DirEntry& place, Watched watched) { files_[place] = watched; }
-  void erase(const DirEntry& place) { files_.erase(place); }
+  void set(const DirEntry& place, Watched watched);
+  void erase(const DirEntry& place);
   // Removes the entries of a directory that leaves the tree. Returns their watches.
   std::vector<int> forget(NodeId directory);
 
   // The places that have this watch: several if one file is mounted at several places.
-  std::vector<DirEntry> with_watch(int watch) const;
-  bool in_use(int watch) const { return !with_watch(watch).empty(); }
+  const std::set<DirEntry>& with_watch(int watch) const;
+  bool in_use(int watch) const { return by_watch_.contains(watch); }
   std::vector<DirEntry> all() const;
-  std::vector<DirEntry> polled() const { return with_watch(kPolled); }
+  const std::set<DirEntry>& polled() const { return with_watch(kPolled); }
   std::uint64_t watches() const;  // the number of distinct watches
 
  private:
+  void leave(int watch, const DirEntry& place);
+
   std::map<DirEntry, Watched> files_;
+  // An event and the removal of a file concern one watch: without this table, each would search all
+  // files, of which the mount table may have many thousands.
+  std::unordered_map<int, std::set<DirEntry>> by_watch_;
 };
 
 }  // namespace lookout

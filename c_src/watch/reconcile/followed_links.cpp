@@ -1,21 +1,49 @@
 #include "watch/reconcile/followed_links.h"
 
+#include <utility>
+
+#include "watch/disk/path_walk.h"
+
 namespace lookout {
 
-PathWatches::Resolution FollowedLinks::follow(const DirEntry& place, const std::string& path) {
+std::optional<PathWatches::Resolution> FollowedLinks::follow(const DirEntry& place,
+                                                             const std::string& path) {
+  const auto known = links_.find(place);
+  if (room() + (known == links_.end() ? 0 : known->second->steps) <= 0) {
+    forget(place);
+    refused_.insert(place);
+    return std::nullopt;
+  }
+  refused_.erase(place);
   auto& link = links_[place];
   if (!link) link = std::make_unique<Link>(*this, place);
   auto resolution = paths_.follow(*link, path, true);
-  link->real = resolution.whole ? resolution.real : std::string();
+  steps_ += resolution.steps - std::exchange(link->steps, resolution.steps);
+  resolved_ += static_cast<std::uint64_t>(resolution.steps);
+  set_real(*link, resolution.whole ? resolution.real : std::string());
   set_target(*link, std::nullopt);
   return resolution;
 }
 
 void FollowedLinks::forget(const DirEntry& place) {
+  refused_.erase(place);
   const auto link = links_.find(place);
   if (link == links_.end()) return;
   set_target(*link->second, std::nullopt);
+  set_real(*link->second, {});
+  steps_ -= link->second->steps;
   links_.erase(link);
+}
+
+void FollowedLinks::forget_directory(NodeId directory) {
+  recheck_links_to(tree_.identity(directory));
+  const DirEntry first{directory, ""};
+  for (auto at = links_.lower_bound(first); at != links_.end() && at->first.first == directory;) {
+    forget(DirEntry((at++)->first));
+  }
+  auto end = refused_.lower_bound(first);
+  while (end != refused_.end() && end->first == directory) ++end;
+  refused_.erase(refused_.lower_bound(first), end);
 }
 
 void FollowedLinks::set_target(const DirEntry& place, Identity target) {
@@ -39,22 +67,50 @@ void FollowedLinks::recheck_links_to(Identity directory) {
   if (links != by_target_.end()) unchecked_.insert(links->second.begin(), links->second.end());
 }
 
-std::vector<std::pair<NodeId, std::string>> FollowedLinks::mounted(const std::string& place) {
+void FollowedLinks::set_real(Link& link, std::string real) {
+  if (link.real && (*link.real)->first == real) return;
+  if (link.real) by_real_.erase(*std::exchange(link.real, std::nullopt));
+  if (!real.empty()) link.real = by_real_.emplace(std::move(real), &link);
+}
+
+// The directory that the tree has where a link is.
+NodeId FollowedLinks::directory_at(const DirEntry& place) const {
+  if (!tree_.alive(place.first) || !tree_.is_directory(place.first)) return kNoNode;
+  const NodeId known = tree_.child(place.first, place.second);
+  return known != kNoNode && tree_.is_directory(known) ? known : kNoNode;
+}
+
+std::vector<std::pair<NodeId, std::string>> FollowedLinks::mounted(
+    const std::vector<std::string>& places) {
+  std::map<std::string, std::vector<std::string>> below;  // the places below where links lead
+  for (const std::string& place : places) {
+    const auto [first, last] = by_real_.equal_range(place);
+    for (auto entry = first; entry != last; ++entry) unchecked_.insert(entry->second->place);
+    if (by_real_.empty()) continue;
+    for (std::string at = place; at != "/";) {
+      at = parent_of(at);
+      if (by_real_.contains(at)) below[at].push_back(place.substr(at == "/" ? 1 : at.size() + 1));
+    }
+  }
   std::vector<std::pair<NodeId, std::string>> above;
-  for (const auto& [at, link] : links_) {
-    const auto& real = link->real;
-    if (place == real) unchecked_.insert(at);
-    if (real.empty() || !place.starts_with(real) || place.size() <= real.size() + 1) continue;
-    if (real != "/" && place[real.size()] != '/') continue;
-    if (!tree_.alive(at.first) || !tree_.is_directory(at.first)) continue;
-    const NodeId known = tree_.child(at.first, at.second);
-    if (known == kNoNode || !tree_.is_directory(known)) continue;
-    above.emplace_back(known, place.substr(real == "/" ? 1 : real.size() + 1));
+  for (const auto& [real, paths] : below) {
+    const auto [first, last] = by_real_.equal_range(real);
+    for (auto entry = first; entry != last; ++entry) {
+      ++looked_at_;
+      const NodeId directory = directory_at(entry->second->place);
+      if (directory == kNoNode) continue;
+      for (const std::string& path : paths) above.emplace_back(directory, path);
+    }
   }
   return above;
 }
 
+// Of the refused links, returns as many as there is room for whatever their paths are. The others
+// follow in the next rounds.
 std::vector<DirEntry> FollowedLinks::take_unchecked() {
+  for (auto room = this->room(); any_refused() && room > 0; room -= kMostStepsOfPath) {
+    unchecked_.insert(refused_.extract(refused_.begin()));
+  }
   std::vector<DirEntry> places;
   for (const DirEntry& place : std::exchange(unchecked_, {})) {
     if (tree_.alive(place.first) && tree_.is_directory(place.first)) {

@@ -5,6 +5,11 @@
 // link, so that circular links, or many links to the same directory, come to an end. Where a link
 // leads depends on every component of its path, so all of them are watched.
 //
+// The memory of a link, and the time of a check, grow with the components of its path, which
+// whoever may make links chooses. So the paths of all followed links together have a limit. A link
+// beyond it is refused: it stays a link. It is to be checked again when other links have been
+// forgotten.
+//
 // The reader of entries adds a link when it follows it. A link is to be checked again when a
 // component of its path changes, when a file system is mounted where it leads, and when the
 // directory that it leads to comes to the tree or leaves it; the reconciler does that in the next
@@ -26,6 +31,12 @@
 
 namespace lookout {
 
+// Components that the paths of all followed links of a watcher may have. Each takes some 30 bytes.
+// A link of a package manager has about 20, so this is enough for 50,000 of them.
+inline constexpr std::int64_t kMostLinkSteps = 1'048'576;
+// A step of the event loop resolves no further link after this many components.
+inline constexpr std::uint64_t kLinkStepsASlice = 256;
+
 class FollowedLinks {
  public:
   FollowedLinks(const Tree& tree, PathWatches& paths) : tree_(tree), paths_(paths) {}
@@ -33,23 +44,38 @@ class FollowedLinks {
   FollowedLinks& operator=(const FollowedLinks&) = delete;
 
   // Watches the path of a link, which the caller checks afterwards. Until then no target is known.
-  PathWatches::Resolution follow(const DirEntry& place, const std::string& path);
+  // Returns nullopt if the link is refused.
+  std::optional<PathWatches::Resolution> follow(const DirEntry& place, const std::string& path);
   void forget(const DirEntry& place);
   // Records the directory that a followed link leads to and that another place reports.
   void set_target(const DirEntry& place, Identity target);
 
   // The tree loses or gains a directory: links to it must be checked again.
   void recheck_links_to(Identity directory);
-  void forget_directory(NodeId directory) { recheck_links_to(tree_.identity(directory)); }
-  // A file system was mounted or unmounted at `place`, a path without symbolic links: doubts the
-  // links that lead there. Returns the directories that links lead to above it, each with the rest
-  // of the path.
-  std::vector<std::pair<NodeId, std::string>> mounted(const std::string& place);
-  bool any_unchecked() const { return !unchecked_.empty(); }
+  // The links in it are forgotten as well.
+  void forget_directory(NodeId directory);
+  // File systems were mounted or unmounted at `places`, paths without symbolic links: doubts the
+  // links that lead there. Returns the directories that links lead to above them, each with the
+  // rest of the path. Looks at each link once at most, however many places there are.
+  std::vector<std::pair<NodeId, std::string>> mounted(const std::vector<std::string>& places);
+  bool any_unchecked() const { return !unchecked_.empty() || (any_refused() && room() > 0); }
   // The links to be checked again whose directory is still in the tree. The others are forgotten.
   std::vector<DirEntry> take_unchecked();
+  bool any_refused() const { return !refused_.empty(); }
+
+  // Components of the paths that are followed.
+  std::int64_t steps() const { return steps_; }
+  // Components that were resolved since the start.
+  std::uint64_t resolved() const { return resolved_; }
+  // Links that mounted() has looked at since the start.
+  std::uint64_t looked_at() const { return looked_at_; }
 
  private:
+  struct Link;
+  // The links that lead somewhere, by the path without symbolic links that each led to at its last
+  // check.
+  using ByReal = std::multimap<std::string, Link*>;
+
   struct Link final : PathFollower {
     Link(FollowedLinks& links, DirEntry at) : owner(links), place(std::move(at)) {}
     ~Link() override { owner.paths_.unfollow(*this); }
@@ -59,19 +85,29 @@ class FollowedLinks {
 
     FollowedLinks& owner;
     DirEntry place;
-    std::string real;  // the path that it led to at the last check
+    std::optional<ByReal::iterator> real;
     // The directory it leads to, if that is reported at another place.
     std::optional<Identity> target;
+    int steps = 0;  // components of its path
   };
 
+  std::int64_t room() const { return kMostLinkSteps - steps_; }
+
   void set_target(Link& link, std::optional<Identity> target);
+  void set_real(Link& link, std::string real);
+  NodeId directory_at(const DirEntry& place) const;
 
   const Tree& tree_;
   PathWatches& paths_;
   std::map<DirEntry, std::unique_ptr<Link>> links_;
   std::set<DirEntry> unchecked_;
+  std::set<DirEntry> refused_;
+  std::int64_t steps_ = 0;
+  std::uint64_t resolved_ = 0;
+  std::uint64_t looked_at_ = 0;
   // The links with a target, by its device and inode number.
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::set<DirEntry>> by_target_;
+  ByReal by_real_;
 };
 
 }  // namespace lookout

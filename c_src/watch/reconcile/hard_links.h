@@ -1,5 +1,4 @@
-// What a change of one name of a file means for its other names (hard links). Pure: makes no system
-// call.
+// What a change of one name of a file means for its other names (hard links). Makes no system call.
 //
 // A file may have 65,000 names, so not every event may cause a check of all of them: a name is
 // checked at most once per round, and names are queued in steps.
@@ -61,7 +60,7 @@ class HardLinks {
   // The node, or one name of an inode, was removed from the tree.
   void forget(NodeId node) { content_reported_.erase(node); }
   void forget(Identity identity);
-  // Frees the memory of a large round.
+  // The engine is idle: frees the memory of a large round.
   void rest();
 
  private:

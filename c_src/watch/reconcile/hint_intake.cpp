@@ -42,7 +42,7 @@ void HintIntake::take(const Hint& hint) {
 void HintIntake::take_at(NodeId node, const Hint& hint) {
   if (tree_.has(node, DirMark::remote)) mounts_.forget_answers();
   if (hint.ended) {
-    tree_.set_watch(node, -1);
+    tree_.set_watch(node, kNoWatch);
     tree_.set(node, DirMark::stale);
     tree_.set(node, DirMark::suspect);
     moments_.add_blind(node);

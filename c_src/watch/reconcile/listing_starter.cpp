@@ -27,6 +27,7 @@ void ListingStarter::start(NodeId directory) {
   }
   const DirectoryFd& fd = std::get<DirectoryFd>(opened);
   progress_.change();
+  failures_.opened(directory, *fd, pass_.agenda);
   // The descriptor of a remote directory may be old, and its mode outdated.
   if (suspect && !tree_.is_root(directory) && !fd->mount()) {
     comparison_.compare_mode(directory, fd->mode(), pass_);
@@ -82,7 +83,10 @@ void ListingStarter::open_listing(NodeId directory, const DirectoryFd& fd, bool 
   listing.trusted = system.trusted && !tree_.has(directory, DirMark::polled);
   tree_.set(directory, DirMark::stale, false);
   tree_.set(directory, DirMark::suspect, false);
-  if (!fd->mount() && !listings_.empty()) read_ahead_.read(listing.entries);
+  if (!fd->mount() && !listings_.empty()) {
+    const bool compares = suspect && loader_ == nullptr && listing.trusted;
+    read_ahead_.read(listing.entries, compares ? mounts_.names() : nullptr);
+  }
   listings_.add(std::move(listing));
 }
 

@@ -4,9 +4,17 @@
 
 namespace lookout {
 
-bool Listings::read_out() {
-  return std::any_of(listings_.begin(), listings_.end(),
-                     [](Listing& listing) { return listing.entries.reader().read_out(); });
+bool Listings::has(NodeId directory) const {
+  return std::any_of(listings_.begin(), listings_.end(), [directory](const Listing& listing) {
+    return listing.directory == directory;
+  });
+}
+
+std::optional<Listing> Listings::take_last_ahead() {
+  if (listings_.size() < 2) return std::nullopt;
+  std::optional<Listing> taken(std::move(listings_.back()));
+  listings_.pop_back();
+  return taken;
 }
 
 void Listings::leave(NodeId node) {

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <utility>
 
 #include "watch/disk/read_ahead.h"
@@ -43,8 +44,12 @@ class Listings {
     listings_.pop_front();
     return first;
   }
-  // Reads one more block of a listing into memory. Returns false when none has more to read.
-  bool read_out();
+  bool has(NodeId directory) const;
+  // Removes and returns the last of the listings that are read ahead; nullopt if there is none.
+  std::optional<Listing> take_last_ahead();
+  // Reads one more block of the first listing into memory. Returns false when it has no more to
+  // read.
+  bool read_out() { return !empty() && first().entries.reader().read_out(); }
 
   // An entry is about to leave its place in the tree: if a sweep would test it next, it continues
   // with the next sibling. Entries that come to a directory are inserted before the existing ones.

@@ -58,11 +58,23 @@ std::optional<std::int64_t> Moments::blind_since(NodeId directory) const {
 void Moments::compared(NodeId directory, std::int64_t started) {
   const auto blind = blind_.find(directory);
   if (blind == blind_.end()) return;
-  if (tree_.watch(directory) < 0) {
+  if (tree_.watch(directory) == kNoWatch) {
     blind->second = started;
   } else {
     blind_.erase(blind);
   }
+}
+
+void Moments::not_compared(NodeId file) {
+  not_compared_.try_emplace(file, blind_since(tree_.parent(file)).value_or(clean_));
+}
+
+// The moment since which changes of a file may have caused no event.
+std::optional<std::int64_t> Moments::without_events(NodeId file) const {
+  const auto blind = blind_since(tree_.parent(file));
+  const auto own = not_compared_.find(file);
+  if (own == not_compared_.end()) return blind;
+  return std::min(own->second, blind.value_or(own->second));
 }
 
 KnownFile Moments::known(NodeId file) const {
@@ -72,7 +84,7 @@ KnownFile Moments::known(NodeId file) const {
     if (const Stamp* stamp = tree_.stamp(file)) saved = {*stamp, *tree_.salt()};
   }
   const std::int64_t crawled = signature == 0 ? roots_.crawl_began(file).value_or(clean_) : 0;
-  return {signature, clean_, blind_since(tree_.parent(file)), crawled, saved};
+  return {signature, clean_, without_events(file), crawled, saved};
 }
 
 }  // namespace lookout

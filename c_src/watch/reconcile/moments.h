@@ -1,6 +1,6 @@
 // Up to which moment the tree is known to be correct: the clean moment for the whole tree, and a
-// moment of its own for each blind directory, one whose changes may cause no event. All moments are
-// those of inode_clock(), in nanoseconds.
+// moment of its own for each blind directory, one whose changes may cause no event, and for each
+// file that a listing could not compare. All moments are those of inode_clock(), in nanoseconds.
 //
 // The reconciler moves the clean moment: at the end of each round that left nothing to be checked,
 // and when the engine has read the kernel's queue while nothing is unsettled. Scans and failures
@@ -35,7 +35,7 @@ class Moments {
   void end_clean_round();
   // The kernel's queue was read, starting at `drained`, and nothing is unsettled.
   void confirm(std::int64_t drained);
-  // Whether neither begin_round() nor doubt() was called since confirm().
+  // Whether neither begin_round() nor unconfirm() was called since confirm().
   bool is_confirmed() const { return confirmed_; }
   // Something may be unsettled again.
   void unconfirm() { confirmed_ = false; }
@@ -60,13 +60,25 @@ class Moments {
   void compared(NodeId directory, std::int64_t started);
   void forget_directory(NodeId directory) { blind_.erase(directory); }
 
+  // --- files that a listing could not compare ---
+  // The check of a file by a listing of its directory failed or has no response yet. The moment of
+  // the directory may move without it: the file is to be compared with the present moment, whenever
+  // that is.
+  void not_compared(NodeId file);
+  bool is_not_compared(NodeId file) const { return not_compared_.contains(file); }
+  // The file was compared, or the tree is about to remove it.
+  void forget_file(NodeId file) { not_compared_.erase(file); }
+
   // What the tree has recorded about a file, for the decision whether it was written.
   KnownFile known(NodeId file) const;
 
  private:
+  std::optional<std::int64_t> without_events(NodeId file) const;
+
   const Tree& tree_;
   const RootSettings& roots_;
   std::unordered_map<NodeId, std::int64_t> blind_;
+  std::unordered_map<NodeId, std::int64_t> not_compared_;
   std::int64_t drained_;  // when the kernel's queue was read for this round
   std::int64_t clean_;
   std::int64_t clock_offset_;  // inode clock minus monotonic clock, to detect steps of the former

@@ -31,7 +31,7 @@ class NodeOwners {
                             Visibility&, Notices&, Listings&, Listings&, RuleLoader&, RuleLoader&>;
 
   // `round` and `crawl` are the listings that may be sweeping over the node.
-  NodeOwners(Tree& tree, HintSource& source, const PathWatches& paths, RoundProgress& progress,
+  NodeOwners(Tree& tree, HintSource& source, PathWatches& paths, RoundProgress& progress,
              HardLinks& hard_links, Departures& departures, Listings& round, Listings& crawl,
              Owners owners)
       : tree_(tree),
@@ -46,15 +46,17 @@ class NodeOwners {
   NodeOwners(const NodeOwners&) = delete;
   NodeOwners& operator=(const NodeOwners&) = delete;
 
-  // A node is about to leave its place in the tree.
-  void leave(NodeId node);
+  // A node is about to get another place in the tree.
+  void move(NodeId node);
   // Removes a node without children from the tree.
   void erase(NodeId node);
 
  private:
+  void leave(NodeId node);
+
   Tree& tree_;
   HintSource& source_;
-  const PathWatches& paths_;
+  PathWatches& paths_;
   RoundProgress& progress_;
   HardLinks& hard_links_;
   Departures& departures_;

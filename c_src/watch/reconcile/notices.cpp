@@ -35,6 +35,12 @@ void Notices::watch_limit(const DirEntry& place) {
   }
 }
 
+void Notices::too_many_links(const DirEntry& place) {
+  if (once_.too_many_links(tree_.root_of(place.first))) {
+    sink_.notice(UnreadableNotice{path(place), errno_name(ELOOP)});
+  }
+}
+
 void Notices::unwatched(NodeId directory, std::string_view file_system) {
   sink_.notice(UnwatchedNotice{tree_.path(directory), std::string(file_system)});
 }
@@ -51,6 +57,10 @@ void Notices::unreadable(NodeId directory, const std::string& reason) {
 
 void Notices::not_allowed(NodeId directory) {
   sink_.notice(UnreadableNotice{tree_.path(directory), "not_allowed"});
+}
+
+void Notices::not_allowed(const DirEntry& place) {
+  sink_.notice(UnreadableNotice{path(place), "not_allowed"});
 }
 
 void Notices::unanswered(const std::string& path) {

@@ -28,6 +28,10 @@ class Notices {
   void watch_limit(NodeId directory);
   void watch_limit(const DirEntry& place);
   void watches_suffice() { once_.watches_suffice(); }
+  // A link is not followed, since the paths of the links that are have too many components; this
+  // ends when every link is followed.
+  void too_many_links(const DirEntry& place);
+  void all_links_followed() { once_.all_links_followed(); }
   // A pseudo file system is mounted there.
   void unwatched(NodeId directory, std::string_view file_system);
   void unwatched(const DirEntry& place, std::string_view file_system);
@@ -36,6 +40,7 @@ class Notices {
   // The directory is outside of what may be watched; it is reported without its entries from now
   // on.
   void not_allowed(NodeId directory);
+  void not_allowed(const DirEntry& place);
   // The file system at a path, or at a place, does not answer.
   void unanswered(const std::string& path);
   void unanswered(const DirEntry& place);

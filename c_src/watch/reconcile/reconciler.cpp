@@ -45,7 +45,8 @@ Reconciler::Checks::Checks(Reconciler& owner, PathWatches& paths)
               owner.records_.notices),
       reader(owner.tree_, owner.visibility_, owner.records_.roots, owner.mounts_,
              owner.disk_.directories, owner.disk_.links, owner.disk_.files, owner.hints_,
-             owner.records_.retries, owner.records_.progress, owner.records_.queue),
+             owner.records_.retries, owner.records_.progress, owner.records_.queue,
+             owner.records_.notices),
       renames(owner.tree_, owner.records_.roots, owner.disk_.directories, owner.records_.moments,
               owner.records_.departures, reader),
       owners(owner.tree_, owner.source_, paths, owner.records_.progress, owner.records_.hard_links,
@@ -78,10 +79,10 @@ Reconciler::Scan::Scan(Reconciler& owner, Agenda& agenda, ChangeSink* sink, Entr
               owner.disk_.directories, owner.disk_.read_ahead, owner.records_.moments,
               owner.records_.progress, owner.checks_.watcher, owner.failures_,
               owner.checks_.comparison, owner.checks_.check, loader, pass, listings),
-      directories(owner.tree_, owner.visibility_, owner.mounts_, owner.records_.roots,
-                  owner.records_.moments, owner.records_.queue, owner.records_.departures,
-                  owner.failures_, owner.checks_.reader, owner.checks_.check, loader, pass,
-                  listings, starter) {}
+      directories(owner.tree_, owner.visibility_, owner.mounts_, owner.disk_.directories,
+                  owner.records_.roots, owner.records_.moments, owner.records_.queue,
+                  owner.records_.departures, owner.failures_, owner.checks_.reader,
+                  owner.checks_.check, loader, pass, listings, starter) {}
 
 Reconciler::Reconciler(Tree& tree, Visibility& visibility, HintSource& source, PathWatches& paths,
                        RemoteMounts& mounts, ChangeSink& sink)
@@ -114,7 +115,10 @@ bool Reconciler::work() {
     checks_.check.check(records_.queue.take(), round_.pass);
     return true;
   }
-  if (records_.hard_links.step() || round_.directories.step(1) || settle()) return true;
+  if (records_.hard_links.step()) return true;
+  // Fewer directories are listed before the thread that reads ahead has started.
+  const bool many = agendas_.round.size() + round_.listings.size() >= ReadAhead::kDepth;
+  if (round_.directories.step(many ? listings_at_once() : 1) || settle()) return true;
   // Every hint that was queued when this round began has been processed.
   if (!records_.progress.has_deferred() && !records_.departures.any_blocked() && !must_retry()) {
     records_.moments.end_clean_round();
@@ -140,6 +144,7 @@ void Reconciler::begin_round(std::int64_t drained) {
   for (const DirtyName& name : records_.retries.take_names()) {
     hints_.touch(name.directory, name.name, name.hints);
   }
+  if (!disk_.links.any_refused()) records_.notices.all_links_followed();
   for (const auto& [directory, name] : disk_.links.take_unchecked()) hints_.add(directory, name, 0);
   for (DirtyName& name : hints_.take_names()) records_.queue.add(std::move(name));
   for (const auto& [identity, hints] : hints_.take_unnamed()) {
@@ -174,7 +179,7 @@ void Reconciler::rest() {
 
 // --- checks without a hint ---------------------------------------------------------------------
 
-void Reconciler::poll() {
+void Reconciler::poll(std::size_t failures) {
   for (const NodeId directory : records_.retries.polled_directories()) {
     if (tree_.has(directory, DirMark::opaque)) {
       hints_.touch(tree_.parent(directory), tree_.name(directory), 0);
@@ -184,7 +189,7 @@ void Reconciler::poll() {
   for (const auto& [directory, name] : disk_.files.polled()) {
     hints_.touch(directory, name, hint::kSuspect);
   }
-  failures_.check_again(agendas_.round);
+  failures_.check_again(agendas_.round, failures);
 }
 
 void Reconciler::retry() {
@@ -198,15 +203,15 @@ void Reconciler::answered() {
   // Do not repeat the notice for a permanently slow mount.
   if (mounts_.all_prompt()) records_.notices.all_mounts_answer();
   retry();
-  failures_.check_again(agendas_.round);
+  failures_.check_again(agendas_.round, kAllFailures);
 }
 
 void Reconciler::check_waiting_files() {
   for (const auto& [directory, name] : checks_.writers.places()) hints_.add(directory, name, 0);
 }
 
-void Reconciler::mounted_behind_links(const std::string& place) {
-  for (const auto& [directory, below] : disk_.links.mounted(place)) {
+void Reconciler::mounted_behind_links(const std::vector<std::string>& places) {
+  for (const auto& [directory, below] : disk_.links.mounted(places)) {
     hints_.touch_below(directory, below);
   }
 }
@@ -226,12 +231,15 @@ NodeId Reconciler::add_root(const std::string& path, Identity identity, RootOpti
 }
 
 bool Reconciler::crawl() {
-  // Each started listing holds a descriptor, and so does each directory that is still to be closed;
-  // descriptors may be scarce.
-  const bool roomy = disk_.directories.capacity() / 8 >= ReadAhead::kDepth;
-  if (crawl_.directories.step(roomy ? ReadAhead::kDepth : 1) || loader_.load_link()) return true;
+  if (crawl_.directories.step(listings_at_once()) || loader_.load_link()) return true;
   disk_.read_ahead.rest();
   return false;
+}
+
+// Each started listing holds a descriptor, and so does each directory that is still to be closed;
+// descriptors may be scarce.
+std::size_t Reconciler::listings_at_once() const {
+  return disk_.directories.capacity() / 8 >= ReadAhead::kDepth ? ReadAhead::kDepth : 1;
 }
 
 void Reconciler::set_rules_above(NodeId root, const ScopePtr& above) {

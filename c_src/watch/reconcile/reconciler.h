@@ -64,6 +64,7 @@
 #include "watch/reconcile/round_progress.h"
 #include "watch/reconcile/round_queue.h"
 #include "watch/reconcile/rule_loader.h"
+#include "watch/reconcile/step_budget.h"
 #include "watch/sources/hint_source.h"
 
 namespace lookout {
@@ -80,16 +81,17 @@ class Reconciler {
   // may be on a mount that is hidden now, or was hidden then. Even if the same directory is at its
   // path, other file systems are mounted in it.
   void mounts_changed() { disk_.directories.drop_all(); }
-  // A file system was mounted or unmounted at `place`, a path without symbolic links: checks that
-  // place below the followed symbolic links.
-  void mounted_behind_links(const std::string& place);
-  // Lists again the directories without a watch and those that failed.
-  void poll();
-  // Tries again what could not be checked because of a transient error.
+  // File systems were mounted or unmounted at `places`, paths without symbolic links: checks the
+  // entries at which followed symbolic links lead there.
+  void mounted_behind_links(const std::vector<std::string>& places);
+  // The poll timer, or a sync: checks what is polled, and of what failed the next `failures`
+  // directories, and as many names.
+  void poll(std::size_t failures);
+  // The retry timer, or a sync: checks what failed because of a transient error.
   void retry();
-  // A mount has answered late: checks again what waited for it.
+  // A mount has answered late: as retry(), and checks everything that failed.
   void answered();
-  // Checks again the files whose events wait for their writers.
+  // A timer, or a sync: checks the files whose events wait for their writers (`await: :close`).
   void check_waiting_files();
   std::uint64_t waiting_files() const { return checks_.writers.waiting(); }
 
@@ -120,7 +122,7 @@ class Reconciler {
   // Continues to load what exists below added roots, without a report. Returns false when
   // everything is loaded.
   bool crawl();
-  // Lists again what could not be read at or below a directory.
+  // The mode or the place of a directory has changed: lists again what was denied at or below it.
   void revive(NodeId directory) { failures_.revive(directory, agendas_.round); }
   // Reports that the file system at `path` does not answer; once, as long as that lasts.
   void report_unanswered(const std::string& path) { records_.notices.unanswered(path); }
@@ -147,18 +149,22 @@ class Reconciler {
   // The caller has read the kernel's queue, starting at `drained`, and nothing is unsettled. An
   // inode born before that is not treated as new when it is met again.
   void confirm(std::int64_t drained) { records_.moments.confirm(drained); }
-  // Whether neither a round was begun nor a root added since confirm().
+  // Whether no round was begun, and no root added or adopted, since confirm().
   bool is_confirmed() const { return records_.moments.is_confirmed(); }
   // Whether another round is needed.
   bool unsettled() const;
   bool must_retry() const { return records_.retries.any_later(); }
   std::uint64_t polled() const { return records_.retries.polled() + disk_.files.polled().size(); }
-  bool has_polled() const { return records_.retries.needs_poll() || !disk_.files.polled().empty(); }
+  // Whether anything waits for the poll timer: what is polled, and what failed.
+  bool needs_poll() const { return records_.retries.needs_poll() || !disk_.files.polled().empty(); }
   std::uint64_t file_watches() const { return disk_.files.watches(); }
   std::uint64_t round() const { return records_.progress.round(); }
   std::uint64_t dirty() const;
   // How often one entry was compared with the disk.
   std::uint64_t checks() const { return checks_.check.count(); }
+  StepBudget begin_step() const {
+    return {visibility_, checks_.reader, disk_.directories, mounts_};
+  }
 
   // Close cached descriptors. rest() closes all but those of directories that had events recently.
   // These are closed when they had no events for two periods, each of which ends with a call of
@@ -166,9 +172,12 @@ class Reconciler {
   void age() { disk_.directories.age(); }
   void rest();
   bool keeps_directories() const { return !disk_.directories.empty(); }
-  // Reads one more block of a listing into memory, so that the listing does not keep its directory
-  // open while it waits for credit. Returns false when no listing has more to read.
-  bool read_out() { return round_.listings.read_out(); }
+  // Reads one more block of a listing into memory, so that no directory is kept open while the
+  // round waits for credit. Returns false when there is no more to read.
+  bool read_out() {
+    round_.directories.put_back();
+    return round_.listings.read_out();
+  }
   // Why a backend cannot be used, as an errno; 0 if it can be used.
   int refusal(Backend backend) { return source_.refusal(backend); }
   // Checks the entry `name` of an open directory. For a symbolic link that is followed the result
@@ -232,6 +241,7 @@ class Reconciler {
     DirectoryScan directories;
   };
 
+  std::size_t listings_at_once() const;
   bool settle();
   void erase(const Departures::Deletion& deletion);
 

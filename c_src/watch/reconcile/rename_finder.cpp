@@ -13,7 +13,7 @@ constexpr std::size_t kNamesAStep = 16;
 }  // namespace
 
 RenameFinder::Source RenameFinder::find(const DirtyName& place, const FileStatus& seen) {
-  reader_.decide();
+  reader_.reset_undecided();
   const bool directory = seen.type == EntryType::directory;
   if (!directory && tree_.links(seen.identity) > HardLinks::kFewNames) {
     return find_among_many(place, seen);
@@ -21,7 +21,9 @@ RenameFinder::Source RenameFinder::find(const DirtyName& place, const FileStatus
   std::vector<NodeId> candidates = tree_.with_identity(seen.identity);
   std::erase_if(candidates, [&](NodeId node) {
     if (!may_be_source(node, place, seen)) return true;
+    // Nor does rename(2) make a directory a mount point, where another view of it may be mounted.
     return directory && (tree_.has(node, DirMark::opaque) || roots_.is_flat(place.directory) ||
+                         tree_.has(node, DirMark::mounted) != seen.mounted ||
                          on_two_mounts(tree_.parent(node), place.directory));
   });
   std::stable_partition(candidates.begin(), candidates.end(),
@@ -73,7 +75,7 @@ bool RenameFinder::may_be_source(NodeId node, const DirtyName& place,
   if ((place.hints & hint::kMovedTo) != 0 || was_born_before(moments_.known(node), seen)) {
     return true;
   }
-  return tree_.is_directory(node) && tree_.watch(node) >= 0;
+  return tree_.is_directory(node) && tree_.watch(node) != kNoWatch;
 }
 
 // Among many names, those whose departure an event would have reported need no check: such a name

@@ -33,16 +33,20 @@ class RenameFinder {
   void begin_round() { checks_.clear(); }
 
   struct Source {
-    NodeId node = kNoNode;    // the entry that was renamed; kNoNode: none, or not known yet
-    bool undecided = false;   // a candidate could not be checked because of a transient error
-    bool unfinished = false;  // find() must be called again
+    NodeId node = kNoNode;   // the entry that was renamed; kNoNode: none, or not known yet
+    bool undecided = false;  // a candidate could not be checked because of a transient error
+    // Not known yet: call find() again, with hint::kWaited, after the other dirty names of this
+    // round.
+    bool unfinished = false;
   };
   // The entry that was renamed to `place`: one with the same identity that is gone from its place
-  // in the tree.
+  // in the tree. Checks on the disk whether the candidates are still there, and has the round check
+  // those that are gone.
   Source find(const DirtyName& place, const FileStatus& seen);
 
  private:
-  // A check of all names of an inode: the names at the positions from `left` on have been checked.
+  // How far the check of all names of an inode has come, from the last to the first: `left` names
+  // are unchecked.
   struct Check {
     std::size_t left;
     bool undecided = false;

@@ -1,5 +1,5 @@
 // Which lasting conditions have been reported. A notice is sent once, and again only after its
-// condition has ended. Pure: makes no system call.
+// condition has ended. Makes no system call.
 #pragma once
 
 #include <cstdint>
@@ -17,12 +17,14 @@ class ReportedOnce {
   // Each of these returns true if the notice must be sent.
   bool polled(NodeId root, std::uint64_t device) { return polled_.emplace(root, device).second; }
   bool too_few_watches(NodeId root) { return too_few_watches_.insert(root).second; }
+  bool too_many_links(NodeId root) { return too_many_links_.insert(root).second; }
   bool unanswered(const std::string& path) { return unanswered_.insert(path).second; }
   bool unreachable(const DirEntry& place) { return unreachable_.insert(place).second; }
   bool rules_unreadable(NodeId directory) { return rules_unreadable_.insert(directory).second; }
 
   // The condition has ended.
   void watches_suffice() { too_few_watches_.clear(); }
+  void all_links_followed() { too_many_links_.clear(); }
   void all_mounts_answer() { unanswered_.clear(); }
   void reachable(NodeId directory, const std::string& name) {
     if (!unreachable_.empty()) unreachable_.erase({directory, name});
@@ -37,6 +39,7 @@ class ReportedOnce {
   }
   void forget_root(NodeId root, const std::string& path) {
     too_few_watches_.erase(root);
+    too_many_links_.erase(root);
     std::erase_if(polled_, [root](const auto& reported) { return reported.first == root; });
     const std::string below = path.ends_with('/') ? path : path + '/';
     std::erase_if(unanswered_, [&](const std::string& reported) {
@@ -47,6 +50,7 @@ class ReportedOnce {
  private:
   std::set<std::pair<NodeId, std::uint64_t>> polled_;  // roots, and devices below them
   std::unordered_set<NodeId> too_few_watches_;         // roots
+  std::unordered_set<NodeId> too_many_links_;          // roots
   std::set<std::string> unanswered_;                   // paths on mounts that do not answer
   std::set<DirEntry> unreachable_;                     // places of mounts that cannot be stat'ed
   std::unordered_set<NodeId> rules_unreadable_;        // directories

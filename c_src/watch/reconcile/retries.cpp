@@ -7,6 +7,12 @@
 #include "watch/model/free_containers.h"
 
 namespace lookout {
+namespace {
+
+// A check of the name that is asked for in one round takes place in the next one at the latest.
+constexpr std::uint64_t kRoundsOfCheck = 2;
+
+}  // namespace
 
 std::vector<DirtyName> Retries::take_names() {
   std::vector<DirtyName> names = std::exchange(later_names_, {});
@@ -30,15 +36,12 @@ std::vector<NodeId> Retries::take_deferred() {
   return directories;
 }
 
-std::unordered_set<NodeId> Retries::take_failed() {
-  return std::exchange(failed_, {});
-}
-
-std::vector<DirEntry> Retries::take_failed_names() {
-  std::vector<DirEntry> places;
-  for (const DirEntry& place : std::exchange(failed_names_, {})) {
-    if (tree_.alive(place.first) && tree_.is_directory(place.first)) places.push_back(place);
-  }
+std::vector<DirEntry> Retries::take_failed_names(std::size_t most) {
+  std::vector<DirEntry> places = failed_names_.take(most);
+  for (DirEntry& place : long_links_.take(kLongLinksAPoll)) places.push_back(std::move(place));
+  std::erase_if(places, [this](const DirEntry& place) {
+    return !tree_.alive(place.first) || !tree_.is_directory(place.first);
+  });
   return places;
 }
 
@@ -49,20 +52,25 @@ std::vector<NodeId> Retries::polled_directories() const {
   return directories;
 }
 
-std::vector<NodeId> Retries::take_denied_below(NodeId directory) {
-  std::vector<NodeId> taken;
-  std::erase_if(denied_, [&](NodeId node) {
-    if (!tree_.is_below(node, directory)) return false;
-    taken.push_back(node);
-    return true;
-  });
-  return taken;
+// By place, since another directory may be found there each time.
+Retries::Moved Retries::moved(NodeId directory, std::uint64_t round) {
+  const DirEntry place = tree_.is_root(directory) ? DirEntry{directory, ""}
+                                                  : DirEntry{tree_.parent(directory),
+                                                             std::string(tree_.name(directory))};
+  const auto [at, added] = moved_.try_emplace(place, Rounds{round, round});
+  if (added) return Moved::first;
+  if (round - at->second.first >= kRoundsOfCheck) return Moved::repeatedly;
+  return std::exchange(at->second.last, round) == round ? Moved::in_round : Moved::first;
 }
 
 void Retries::forget_directory(NodeId directory) {
   polled_.erase(directory);
-  failed_.erase(directory);
-  denied_.erase(directory);
+  moved_.erase(moved_.lower_bound({directory, ""}), moved_.lower_bound({directory + 1, ""}));
+  for (InTurn<DirEntry>* places : {&failed_names_, &long_links_}) {
+    places->remove({directory, ""}, {directory + 1, ""});
+  }
+  failed_.remove(directory);
+  denied_.forget(directory);
   vanished_.erase(directory);
 }
 

@@ -1,4 +1,4 @@
-// The names that the current round still has to check. Pure: makes no system call.
+// The names that the current round still has to check. Makes no system call.
 //
 // A round begins with the names that were dirty then. Checks add more: an entry whose place may
 // have changed, another link of a file, an entry that was blocked.

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "support/answered_errno.h"
 #include "watch/disk/disk.h"
 #include "watch/disk/remote_calls.h"
 
@@ -45,8 +46,8 @@ int RuleLoader::read(NodeId directory, const DirectoryFd& fd, Load& load) {
   for (RuleFailure& failure : repository.failures) load.failures.push_back(std::move(failure));
   for (const RuleFailure& failure : load.failures) {
     // Another process has a lease on the file and may keep it (fcntl(2)): the other files do not
-    // wait for that.
-    if (failure.code == EAGAIN) {
+    // wait for that, nor for a server that answers with an error.
+    if (failure.code == EAGAIN || is_answered(failure.code)) {
       retries_.add_failed({directory, ".gitignore"});
     } else if (is_transient(failure.code)) {
       return failure.code;

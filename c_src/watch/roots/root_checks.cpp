@@ -27,11 +27,11 @@ void RootChecks::add_below(const std::string& path) {
 
 RootPointer RootChecks::take() {
   RootPointer root = *(urgent_.empty() ? due_ : urgent_).begin();
-  settle(root);
+  clear_due(root);
   return root;
 }
 
-void RootChecks::settle(const RootPointer& root) {
+void RootChecks::clear_due(const RootPointer& root) {
   due_.erase(root);
   urgent_.erase(root);
   numbers_.erase(std::exchange(root->check, 0));
@@ -52,7 +52,7 @@ void RootChecks::add_unwatched() {
 
 void RootChecks::forget(const RootPointer& root) {
   begin(root);
-  settle(root);
+  clear_due(root);
 }
 
 }  // namespace lookout

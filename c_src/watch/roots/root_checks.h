@@ -1,5 +1,5 @@
 // Which roots are due to be compared with what exists at their paths, and which of them a timer has
-// checked again. Pure: makes no system call.
+// checked again. Makes no system call.
 #pragma once
 
 #include <cstdint>
@@ -55,7 +55,7 @@ class RootChecks {
   void forget(const RootPointer& root);
 
  private:
-  void settle(const RootPointer& root);
+  void clear_due(const RootPointer& root);
 
   const Roots& roots_;
   Roots::Ordered due_;

@@ -7,23 +7,24 @@
 #include <utility>
 #include <variant>
 
+#include "watch/model/transient.h"
+
 namespace lookout {
 namespace {
 
 // Whether a check may succeed a little later.
 bool may_succeed_later(const Error& error) {
-  return error.reason == "emfile" || error.reason == "enfile" || error.reason == "enomem" ||
-         error.reason == "eintr" || error.reason == "eagain";
+  return is_transient(error.code);
 }
 
 // Whether the mount of the path does not answer.
 bool is_unanswered(const Error& error) {
-  return error.reason == "eagain" || error.reason == "etimedout";
+  return error.code == EAGAIN || error.code == ETIMEDOUT;
 }
 
 // Whether the path leads out of what may be watched.
 bool is_outside(const Error& error) {
-  return error.reason == "not_allowed";
+  return error.cause == Cause::outside;
 }
 
 }  // namespace
@@ -32,8 +33,8 @@ bool is_outside(const Error& error) {
 // again.
 bool RootManager::read_rules_above(const Pointer& root) {
   RulesAbove& above = *root->above;
-  if (const int code = above.step(mounts_, visibility_); code != 0) {
-    not_checked(root, errno_error(code, "open", root->path));
+  if (const auto error = above.step(mounts_, visibility_)) {
+    not_checked(root, *error);
     return false;
   }
   if (!above.done()) {
@@ -212,7 +213,7 @@ void RootManager::check_absent(const Pointer& root, const Result<Target>& found)
 }
 
 void RootManager::not_checked(const Pointer& root, const Error& error) {
-  if (error.reason == "etimedout") {
+  if (error.code == ETIMEDOUT) {
     checks_.set_unwatched(root);
     reconciler_.report_unanswered(root->path);
     return;
@@ -347,8 +348,8 @@ void RootManager::mounted(const std::vector<std::string>& places, bool changed) 
     for (const auto& [root, path] : root_paths_.roots_above(place)) {
       reconciler_.hints().touch_below(root, path);
     }
-    reconciler_.mounted_behind_links(place);
   }
+  reconciler_.mounted_behind_links(places);
 }
 
 void RootManager::printed(const std::string& path) {

@@ -55,7 +55,7 @@ void RootManager::adopt_directory(const Pointer& root, const SnapshotHeader& hea
   ScopePtr above;
   if (root->filter.gitignore && !root->is_base && !root->removed) {
     root->above = std::make_unique<RulesAbove>(saved.path, root->target.identity);
-    while (!root->above->done() && root->above->step(mounts_, visibility_) == 0) continue;
+    while (!root->above->done() && !root->above->step(mounts_, visibility_)) continue;
     if (root->above->done()) above = root->above->scope();
     // complete_rules_above() reads the others later.
     if (root->above->done() && !root->above->incomplete()) root->above.reset();

@@ -17,7 +17,7 @@ constexpr int kMostRootAttempts = 3;
 }  // namespace
 
 bool is_gone(const Error& error) {
-  return error.reason == "enoent" || error.reason == "enotdir" || error.reason == "eloop";
+  return error.code == ENOENT || error.code == ENOTDIR || error.code == ELOOP;
 }
 
 class RootPaths::Follower : public PathFollower {
@@ -62,7 +62,14 @@ Result<Target> RootPaths::resolve(const RootPointer& root) {
         !tree_.has_room(target->directory, target->identity.device)) {
       found = errno_error(EOVERFLOW, "watch", root->path);
     }
-    if (changed || !resolution.settled) checks_.set_transient(root);
+    if (changed || !resolution.stable) {
+      // A server may give such answers for ever, which nothing may wait for.
+      if (mounts_.at(resolution.real)) {
+        checks_.set_unwatched(root);
+      } else {
+        checks_.set_transient(root);
+      }
+    }
     const NodeId directory = directory_of(*root);
     const Backend backend = root->options.backend;
     if (!resolution.watched || backend == Backend::poll || backend == Backend::fswatch ||

@@ -1,4 +1,5 @@
-// Whether something exists at the paths of roots, as notices report it. Pure but for the notices.
+// Whether something exists at the paths of roots, as notices report it. Makes no system
+// call.
 //
 // A root that reports its own entries is lost when its directory is gone. The entries of others are
 // reported by another root, or by a base: there the reported changes show whether something exists

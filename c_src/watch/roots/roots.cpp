@@ -11,6 +11,7 @@
 #include "support/fd_link.h"
 #include "watch/disk/confinement.h"
 #include "watch/disk/path_walk.h"
+#include "watch/disk/remote_answer.h"
 
 namespace lookout {
 namespace {
@@ -18,12 +19,12 @@ namespace {
 // The components of `path` below `above`.
 std::vector<std::string_view> parts_below(std::string_view path, std::string_view above) {
   std::vector<std::string_view> parts;
-  std::string_view rest = path.substr(above == "/" ? 0 : above.size());
-  while (!rest.empty()) {
-    rest.remove_prefix(1);
-    const std::size_t slash = std::min(rest.find('/'), rest.size());
-    parts.push_back(rest.substr(0, slash));
-    rest.remove_prefix(slash);
+  std::string_view remaining = path.substr(above == "/" ? 0 : above.size());
+  while (!remaining.empty()) {
+    remaining.remove_prefix(1);
+    const std::size_t slash = std::min(remaining.find('/'), remaining.size());
+    parts.push_back(remaining.substr(0, slash));
+    remaining.remove_prefix(slash);
   }
   return parts;
 }
@@ -109,7 +110,11 @@ Result<Target> probe(const RemoteMounts& mounts, const std::string& path) {
   if (resolved.code != 0) return errno_error(resolved.code, "open", path);
   if (!resolved.mount && !is_confined()) return probe_local(mounts, path, resolved);
   if (!resolved.mount) return probe(path);
-  const auto found = resolved.mount->ask("probe " + path, [path] { return probe(path); });
+  const auto found = resolved.mount->ask("probe " + path, [path] {
+    Result<Target> target = probe(path);
+    if (auto* const error = std::get_if<Error>(&target)) error->code = answered(error->code);
+    return target;
+  });
   return found ? *found : errno_error(resolved.mount->code(), "open", path);
 }
 

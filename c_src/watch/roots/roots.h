@@ -29,7 +29,8 @@ struct Target {
   bool linked = false;    // the single file is named by a symbolic link, which is followed
 };
 
-// Checks a path, symbolic links followed. Errors: of stat(2), open(2), and not_allowed().
+// Checks a path, symbolic links followed. Errors: with the errno of stat(2) or open(2) as their
+// code, or with Cause::outside.
 Result<Target> probe(const std::string& path);
 // The same without a call that a remote mount could block. EAGAIN or ETIMEDOUT if one on the path
 // does not answer.

@@ -9,9 +9,11 @@
 #include <variant>
 #include <vector>
 
+#include "support/answered_errno.h"
 #include "watch/disk/confinement.h"
 #include "watch/disk/disk.h"
 #include "watch/disk/path_walk.h"
+#include "watch/disk/remote_answer.h"
 #include "watch/disk/remote_calls.h"
 
 namespace lookout {
@@ -28,17 +30,19 @@ int transient(const std::vector<RuleFailure>& failures) {
 
 }  // namespace
 
-int RulesAbove::step(const RemoteMounts& mounts, Visibility& visibility) {
+std::optional<Error> RulesAbove::step(const RemoteMounts& mounts, Visibility& visibility) {
   constexpr std::size_t kBytesTogether = 16'384;  // of files that are read and parsed together
   constexpr int kStepsTogether = 128;
   const std::size_t before = bytes_;
   for (int steps = 0; steps < kStepsTogether && !done() && bytes_ - before < kBytesTogether;
        ++steps) {
     const bool parsing = phase_ == Phase::parse;
-    if (const int code = next_step(mounts, visibility); code != 0) return code;
+    if (const int code = next_step(mounts, visibility); code != 0) {
+      return errno_error(code, "open", directory_);
+    }
     if (parsing && phase_ == Phase::parse) break;
   }
-  return 0;
+  return std::nullopt;
 }
 
 int RulesAbove::next_step(const RemoteMounts& mounts, Visibility& visibility) {
@@ -85,10 +89,11 @@ int RulesAbove::resolve(const RemoteMounts& mounts) {
 // files above that do not count, and the files above the root are read again later. If the root
 // itself is another directory now, its rules are read again with that directory.
 int RulesAbove::compare(const RemoteMounts& mounts) {
+  const bool remote = mounts.at(real_) != nullptr;
   const auto answer =
-      call_at(mounts, real_, "look", [real = real_]() -> std::variant<FileStatus, int> {
+      call_at(mounts, real_, "look", [real = real_, remote]() -> std::variant<FileStatus, int> {
         const UniqueFd fd = open_without_links(real, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-        if (!fd) return errno;
+        if (!fd) return remote ? answered(errno) : errno;
         return stat_open_target(fd.get());
       });
   if (const int* code = std::get_if<int>(&answer)) return *code;
@@ -166,6 +171,7 @@ void RulesAbove::parse(Visibility& visibility) {
 
 void RulesAbove::fail(const std::vector<RuleFailure>& failures) {
   for (const RuleFailure& failure : failures) {
+    if (is_answered(failure.code)) incomplete_ = true;  // no event reports the end of that
     const std::string file = absolute_rule_file(at_, failure.file);
     const bool known = std::any_of(
         failures_.begin(), failures_.end(),

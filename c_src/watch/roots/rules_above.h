@@ -8,11 +8,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "ignore/scope.h"
+#include "support/error.h"
 #include "watch/disk/remote_mounts.h"
 #include "watch/disk/rule_files.h"
 #include "watch/model/tree.h"
@@ -30,9 +32,9 @@ class RulesAbove {
     return directory_ == directory && identity_ == identity;
   }
 
-  // Does one step. Returns an errno if a mount has not answered yet, or because of a transient
+  // Does one step. Returns an error if a mount has not answered yet, or because of a transient
   // error: the caller must repeat the step later.
-  int step(const RemoteMounts& mounts, Visibility& visibility);
+  std::optional<Error> step(const RemoteMounts& mounts, Visibility& visibility);
   bool done() const { return phase_ == Phase::done; }
   // Starts again, since a mount did not answer. Failures that were reported are not reported again.
   void restart();
@@ -49,6 +51,7 @@ class RulesAbove {
  private:
   enum class Phase : std::uint8_t { resolve, search, read, parse, done };
 
+  // Each returns the errno for step(), or 0.
   int next_step(const RemoteMounts& mounts, Visibility& visibility);
   int resolve(const RemoteMounts& mounts);
   int compare(const RemoteMounts& mounts);

@@ -88,18 +88,18 @@ int FanotifySource::watch(int directory_fd, Backend /*backend*/) {
   auto* const head = reinterpret_cast<file_handle*>(handle.data());
   head->handle_bytes = MAX_HANDLE_SZ;
   int mount = -1;
-  if (::name_to_handle_at(directory_fd, "", head, &mount, AT_EMPTY_PATH) != 0) return -1;
+  if (::name_to_handle_at(directory_fd, "", head, &mount, AT_EMPTY_PATH) != 0) return kNoWatch;
   const auto system = file_system(directory_fd, mount);
-  if (!system) return -1;
+  if (!system) return kNoWatch;
   const Key key = key_of(*system, handle.data());
-  if (const int known = find(key); known >= 0) return known;
-  int watch = kFirst + static_cast<int>(keys_.size());
+  if (const int known = find(key); known != kNoWatch) return known;
+  int watch = kFirst - static_cast<int>(keys_.size());
   if (free_.empty()) {
     keys_.push_back(key);
   } else {
     watch = free_.back();
     free_.pop_back();
-    keys_[static_cast<std::size_t>(watch - kFirst)] = key;
+    keys_[static_cast<std::size_t>(kFirst - watch)] = key;
   }
   watches_.emplace(key, watch);
   return watch;
@@ -120,16 +120,16 @@ std::optional<FanotifySource::Key> FanotifySource::file_system(int directory_fd,
 
 int FanotifySource::watch_elsewhere(int /*directory_fd*/) {
   errno = ENOSYS;
-  return -1;
+  return kNoWatch;
 }
 
 int FanotifySource::watch_place(const char* /*path*/, bool /*entries*/) {
   errno = ENOSYS;
-  return -1;
+  return kNoWatch;
 }
 
 void FanotifySource::unwatch(int watch) {
-  const auto index = static_cast<std::size_t>(watch - kFirst);
+  const auto index = static_cast<std::size_t>(kFirst - watch);
   const auto known = watches_.find(keys_[index]);
   if (known == watches_.end() || known->second != watch) return;
   watches_.erase(known);
@@ -138,7 +138,7 @@ void FanotifySource::unwatch(int watch) {
 
 int FanotifySource::find(Key key) const {
   const auto known = watches_.find(key);
-  return known == watches_.end() ? -1 : known->second;
+  return known == watches_.end() ? kNoWatch : known->second;
 }
 
 std::size_t FanotifySource::emit(const char* event, const std::function<void(const Hint&)>& take) {
@@ -171,7 +171,7 @@ std::size_t FanotifySource::emit(const char* event, const std::function<void(con
     }
     const NamedEntry entry = read_named_entry(part);
     hint.watch = find(entry.key);
-    if (hint.watch < 0) continue;  // a directory that is not watched
+    if (hint.watch == kNoWatch) continue;  // a directory that is not watched
     const bool itself = entry.name == ".";
     hint.name = itself ? std::string_view() : entry.name;
     hint.alone = itself;

@@ -31,8 +31,8 @@ class FanotifySource : public HintSource {
   void mounts_changed() override { mounts_.clear(); }
   void read(const std::function<void(const Hint&)>& take) override;
 
-  // The first watch descriptor, so high that none equals a watch descriptor of inotify.
-  static constexpr int kFirst = 1 << 30;
+  // The first watch descriptor; the others are below it, where inotify has none.
+  static constexpr int kFirst = kNoWatch - 1;
 
  private:
   using Key = std::uint64_t;  // a hash of file system ID and file handle: hints need not be exact
@@ -45,7 +45,7 @@ class FanotifySource : public HintSource {
   KernelQueue queue_;
   std::unordered_map<int, Key> mounts_;  // the marked file systems, by mount ID
   std::unordered_map<Key, int> watches_;
-  std::vector<Key> keys_;  // by watch descriptor minus kFirst
+  std::vector<Key> keys_;  // by kFirst minus watch descriptor
   std::vector<int> free_;
   std::uint32_t renames_ = 0;
 };

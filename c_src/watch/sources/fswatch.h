@@ -1,6 +1,8 @@
 // Runs the program fswatch as a child process and has each path that it prints checked. Roots with
 // this backend are polled as well, since fswatch misses changes and does not report when it has
 // started to watch.
+//
+// EngineLoop owns it, and calls follow() at the end of a slice that has left no work.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -25,9 +27,9 @@ class Fswatch : private CommandListener {
     bool operator==(const WatchedPath&) const = default;
   };
 
-  // Calls `printed` with each path that fswatch prints, and `ended` when fswatch has exited or
-  // cannot be started. `ended` is not called again until fswatch has printed something. fswatch is
-  // restarted every second until it runs.
+  // Calls `printed` from the loop with each path that fswatch prints, and `ended` when fswatch has
+  // exited or cannot be started, from the loop or within follow(). `ended` is not called again
+  // until fswatch has printed something. fswatch is restarted every second until it runs.
   Fswatch(boost::asio::io_context& io, std::function<void(const std::string&)> printed,
           std::function<void()> ended);
 

@@ -26,9 +26,9 @@ class HintSource : public std::enable_shared_from_this<HintSource> {
   virtual int fd() const = 0;
 
   // Watches the directory that is open as `directory_fd`. Returns the watch descriptor, which is
-  // the same if the directory is watched already, or -1 with errno: ENOSPC when the user's watches
-  // are used up, EACCES without read permission, ENOSYS if the source cannot watch anything. May
-  // change the working directory until leave() is called.
+  // the same if the directory is watched already, or kNoWatch with errno: ENOSPC when the user's
+  // watches are used up, EACCES without read permission, ENOSYS if the source cannot watch
+  // anything. May change the working directory until leave() is called.
   virtual int watch(int directory_fd, Backend backend) = 0;
   virtual void leave() {}
   // As watch(), but may be called on any thread and does not change the working directory.
@@ -44,7 +44,7 @@ class HintSource : public std::enable_shared_from_this<HintSource> {
   // Otherwise as watch_elsewhere().
   virtual int watch_file(int /*file_fd*/, bool /*content*/) {
     errno = ENOSYS;
-    return -1;
+    return kNoWatch;
   }
 
   virtual void unwatch(int watch) = 0;

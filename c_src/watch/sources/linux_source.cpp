@@ -8,9 +8,16 @@
 #include "watch/model/transient.h"
 
 namespace lookout {
+namespace {
+
+bool is_of_fanotify(int watch) {
+  return watch <= FanotifySource::kFirst;
+}
+
+}  // namespace
 
 std::string_view LinuxSource::name(int watch) const {
-  return watch >= FanotifySource::kFirst ? fanotify_->name(watch) : inotify_.name(watch);
+  return is_of_fanotify(watch) ? fanotify_->name(watch) : inotify_.name(watch);
 }
 
 bool LinuxSource::start_fanotify() {
@@ -43,20 +50,20 @@ int LinuxSource::watch(int directory_fd, Backend backend) {
   // If the file system cannot be marked, inotify is used.
   if (backend == Backend::fanotify && start_fanotify()) {
     const int watch = fanotify_->watch(directory_fd, backend);
-    if (watch >= 0) return watch;
+    if (watch != kNoWatch) return watch;
   }
   const int watch = inotify_.watch(directory_fd, backend);
-  if (watch >= 0 || errno != ENOSPC || backend == Backend::inotify) return watch;
+  if (watch != kNoWatch || errno != ENOSPC || backend == Backend::inotify) return watch;
   if (start_fanotify()) {
     const int other = fanotify_->watch(directory_fd, backend);
-    if (other >= 0) return other;
+    if (other != kNoWatch) return other;
   }
   errno = ENOSPC;
-  return -1;
+  return kNoWatch;
 }
 
 void LinuxSource::unwatch(int watch) {
-  if (watch >= FanotifySource::kFirst) {
+  if (is_of_fanotify(watch)) {
     fanotify_->unwatch(watch);
   } else {
     inotify_.unwatch(watch);

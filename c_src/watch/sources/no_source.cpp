@@ -19,7 +19,7 @@ class NoSource : public HintSource {
  private:
   static int nothing() {
     errno = ENOSYS;
-    return -1;
+    return kNoWatch;
   }
 };
 

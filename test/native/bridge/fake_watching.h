@@ -17,7 +17,7 @@ class FakeWatching : public Watching {
     WatchOptions options;
     Engine::DoneHandler done;
   };
-  struct ResumeCall {
+  struct WatchFromCall {
     std::vector<std::string> paths;
     WatchOptions options;
     CursorStart start;
@@ -42,9 +42,9 @@ class FakeWatching : public Watching {
              Engine::DoneHandler done) override {
     watches.push_back({paths, options, std::move(done)});
   }
-  void resume(const std::vector<std::string>& paths, const WatchOptions& options,
-              const CursorStart& start, Engine::SeqHandler done) override {
-    resumes_from.push_back({paths, options, start, std::move(done)});
+  void watch_from(const std::vector<std::string>& paths, const WatchOptions& options,
+                  const CursorStart& start, Engine::SeqHandler done) override {
+    watches_from.push_back({paths, options, start, std::move(done)});
   }
   void save(const std::string& name, Engine::SeqHandler done) override {
     saves.push_back({name, std::move(done)});
@@ -60,10 +60,10 @@ class FakeWatching : public Watching {
   void grant(std::uint64_t batches) override { grants.push_back(batches); }
   void set(const Settings& given) override { settings.push_back(given); }
   void resume() override { ++resumes; }
-  EngineInfo info() override { return told_info; }
+  Result<EngineInfo> info() override { return told_info; }
 
   std::vector<WatchCall> watches;
-  std::vector<ResumeCall> resumes_from;
+  std::vector<WatchFromCall> watches_from;
   std::vector<SaveCall> saves;
   std::vector<UnwatchCall> unwatches;
   std::vector<Engine::SeqHandler> syncs;

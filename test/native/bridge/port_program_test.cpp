@@ -48,6 +48,23 @@ TEST(PortProgram, EndsWithItsInputAlsoWhileItWatches) {
   EXPECT_EQ(program.wait(), 0);
 }
 
+// P8. Without an engine its counters would be made up.
+TEST(PortProgram, AnswersInfoWithTheReasonIfTheEngineCannotBeCreated) {
+#if defined(__SANITIZE_ADDRESS__)
+  GTEST_SKIP() << "the sanitizer itself needs descriptors when an exception is thrown";
+#endif
+  Program program;
+  program.hear(kHello.size());
+  const rlimit none{0, 0};
+  ASSERT_EQ(::prlimit(program.pid(), RLIMIT_NOFILE, &none, nullptr), 0);
+  program.say(framed(term(tuple({atom("info"), integer(7)}))));
+  program.close_input();
+  const std::string reply = program.hear_all();
+  EXPECT_NE(reply.find("emfile"), std::string::npos);
+  EXPECT_NE(reply.find("inotify_init"), std::string::npos);
+  EXPECT_EQ(program.wait(), 0);
+}
+
 TEST(PortProgram, AnswersARequestAndWhatIsNone) {
   Program program;
   program.hear(kHello.size());

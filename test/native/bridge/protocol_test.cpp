@@ -202,6 +202,8 @@ const std::map<std::string, std::string>& watch_said_table() {
        encoded(Notice{PolledNotice{"/srv/in/share", "nfs"}})},
       {R"({:notice, {:unwatched, "/srv/in/proc", :proc}})",
        encoded(Notice{UnwatchedNotice{"/srv/in/proc", "proc"}})},
+      {R"({:notice, {:omitted, "/srv/in/home", 2000}})",
+       encoded(Notice{OmittedNotice{"/srv/in/home", 2000}})},
       {R"({:notice, {:root_deleted, "/srv/in"}})", encoded(Notice{RootDeletedNotice{"/srv/in"}})},
       {R"({:notice, {:root_created, "/srv/in"}})", encoded(Notice{RootCreatedNotice{"/srv/in"}})},
       {"{:session, {:new, 1700000000000000}}",

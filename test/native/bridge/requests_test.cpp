@@ -135,6 +135,9 @@ TEST(WatchRequest, RefusesBadValuesWithWhatWasExpectedAndWhatCame) {
             "expected milliseconds, 0 to 86400000 for the option :max_settle, got 86400001");
   EXPECT_EQ(option_objection(list({option("credit", integer(-1))})),
             "expected a number of batches, 0 or more, or :infinity for the option :credit, got -1");
+  EXPECT_EQ(option_objection(list({option("cursor", tuple({binary("/x"), binary("lock")}))})),
+            "expected {directory, nil} or {directory, name} with an absolute path without .. parts "
+            "and a name that :save takes, for the option :cursor, got {\"/x\", \"lock\"}");
 }
 
 TEST(WatchRequest, TakesWhichChangesAreTold) {
@@ -222,6 +225,16 @@ TEST(ListRequest, ReadsItsOptionsStrictly) {
   EXPECT_EQ(
       refused(tuple({atom("list"), integer(4), list({option("depth", integer(1))})})).error.detail,
       "expected an option of :under, :stat, got :depth");
+}
+
+TEST(SaveRequest, SaysWhichNamesItRefuses) {
+  for (const char* name : {".", "..", "lock", "x.new"}) {
+    EXPECT_EQ(refused(tuple({atom("save"), integer(2), binary(name)})).error.detail,
+              "expected the name of a snapshot, a binary of 1 to 200 bytes without a slash or a "
+              "NUL byte, other than \".\", \"..\" and \"lock\" and without \".new\" at its end, "
+              "got \"" +
+                  std::string(name) + "\"");
+  }
 }
 
 TEST(CreditRequest, TakesANumberOrInfinity) {

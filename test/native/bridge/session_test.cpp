@@ -87,10 +87,10 @@ TEST_F(SessionTest, AWatchWithACursorGoesOnFromItAndIsAnsweredWithTheLastBatch) 
   ask(watch(list({option("cursor", tuple({binary("/c"), binary("snapshot-1")})),
                   option("credit", integer(3))})));
   EXPECT_TRUE(engine.watches.empty());
-  ASSERT_EQ(engine.resumes_from.size(), 1U);
-  EXPECT_EQ(engine.resumes_from[0].start, (CursorStart{"/c", "snapshot-1"}));
+  ASSERT_EQ(engine.watches_from.size(), 1U);
+  EXPECT_EQ(engine.watches_from[0].start, (CursorStart{"/c", "snapshot-1"}));
   EXPECT_TRUE(engine.grants.empty());
-  engine.resumes_from[0].done(std::uint64_t{17});
+  engine.watches_from[0].done(std::uint64_t{17});
   EXPECT_EQ(said(), Replies{reply(1, ok(17))});
   EXPECT_EQ(engine.grants, std::vector<std::uint64_t>{3});
 }
@@ -104,13 +104,13 @@ TEST_F(SessionTest, SaveIsAnsweredWithTheLastBatch) {
 }
 
 TEST_F(SessionTest, NoSnapshotIsSavedOutsideOfItsDirectory) {
-  for (const char* name : {"", "../x", "/etc/passwd", "a/b", "..", "lock", "x.new"}) {
+  for (const char* name : {"", "../x", "/etc/passwd", "a/b", ".", "..", "lock", "x.new"}) {
     ask(tuple({atom("save"), integer(2), binary(name)}));
     ask(watch(list({option("cursor", tuple({binary("/c"), binary(name)}))})));
     EXPECT_EQ(said().size(), 2U) << name;
   }
   EXPECT_TRUE(engine.saves.empty());
-  EXPECT_TRUE(engine.resumes_from.empty());
+  EXPECT_TRUE(engine.watches_from.empty());
 }
 
 TEST_F(SessionTest, UnwatchIsAnsweredWithItsOutcome) {

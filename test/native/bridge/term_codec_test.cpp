@@ -1,6 +1,9 @@
 // The two halves around ei: what the writer writes, and what the reader takes apart.
 #include <gtest/gtest.h>
 
+#include <stdexcept>
+#include <string>
+
 #include "bridge/etf_builder.h"
 #include "bridge/term_check.h"
 #include "bridge/term_reader.h"
@@ -96,6 +99,12 @@ TEST(TermWriter, ForgetsTheTermBeforeAlsoAfterALargeOne) {
   writer.begin();
   writer.atom("ok");
   EXPECT_EQ(writer.bytes(), term(atom("ok")));
+}
+
+TEST(TermWriter, SaysThatATermCannotBeEncoded) {
+  TermWriter writer;
+  writer.begin();
+  EXPECT_THROW(writer.atom(std::string(256, 'a')), std::length_error);
 }
 
 TEST(TermWriter, WritesWhatTheCheckTakes) {

@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -249,8 +250,6 @@ TEST_P(HostileCommandTest, P6PidNamespaceOfTheCommandIsKilledWithAllInIt) {
 // from another tree by setns(2). Such a process stays in the cgroup of its command.
 class StrayTest : public ForkedCommandTest {
  protected:
-  static constexpr const char* kMark = "98765.4321";
-
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "only root makes a PID namespace";
     if (!Cgroup::make()) GTEST_SKIP() << "cgroup v2 cannot be written here";
@@ -281,18 +280,21 @@ class StrayTest : public ForkedCommandTest {
   // A command whose stray runs `sleep`, and what it does then.
   void start_with_stray(const std::string& rest) {
     LaunchSpec spec = shell("nsenter -t " + std::to_string(init_) + " -p setsid sh -c 'sleep " +
-                            kMark + " & ' </dev/null >/dev/null 2>&1; " + rest);
+                            mark() + " & ' </dev/null >/dev/null 2>&1; " + rest);
     spec.input = true;
     start(spec);
     ASSERT_TRUE(run_until([] { return marked() != 0; }));
   }
+
+  // An argument of its own for the sleep of each test, since several run at the same time.
+  static std::string mark() { return "98765." + std::to_string(::getpid()); }
 
   static pid_t marked() {
     for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
       std::ifstream file(entry.path() / "cmdline");
       std::string text;
       std::getline(file, text, '\0');
-      if (text == "sleep" && std::getline(file, text, '\0') && text == kMark) {
+      if (text == "sleep" && std::getline(file, text, '\0') && text == mark()) {
         return std::stoi(entry.path().filename());
       }
     }
@@ -350,6 +352,62 @@ TEST_F(SameUserTest, P6CommandCannotTakeDescriptorsOfOrTraceItsGuardianAndLookou
     const std::string nothing = "fd no\nmem no\nenviron no\ngetfd no\nptrace no\n";
     EXPECT_EQ(listener.output, nothing + nothing);
   });
+}
+
+// The process of the test is a debugger, which holds a process of the command when that has ended.
+class TracedTest : public ForkedCommandTest {
+ protected:
+  void SetUp() override {
+    ASSERT_EQ(::pipe2(to_tracer_.data(), O_CLOEXEC), 0);
+    ASSERT_EQ(::pipe2(to_lookout_port_.data(), O_CLOEXEC), 0);
+  }
+
+  // In lookout_port: returns whether the process is traced.
+  bool have_traced(pid_t pid) {
+    bool traced = false;
+    return ::write(to_tracer_[1], &pid, sizeof pid) == sizeof pid &&
+           ::read(to_lookout_port_[0], &traced, sizeof traced) == sizeof traced && traced;
+  }
+
+  void have_released() { EXPECT_EQ(::write(to_tracer_[1], "x", 1), 1); }
+
+  // In the tracer: returns whether it may trace the process, and holds it until have_released().
+  bool trace() {
+    pid_t pid = 0;
+    char byte = 0;
+    ::close(to_tracer_[1]);  // lookout_port has the other one
+    EXPECT_EQ(::read(to_tracer_[0], &pid, sizeof pid), static_cast<ssize_t>(sizeof pid));
+    const bool traced = ::ptrace(PTRACE_SEIZE, pid, nullptr, nullptr) == 0;
+    EXPECT_EQ(::write(to_lookout_port_[1], &traced, sizeof traced),
+              static_cast<ssize_t>(sizeof traced));
+    // The wait of a tracer is not that of the parent, which comes after it.
+    if (::read(to_tracer_[0], &byte, 1) == 1) ::waitpid(pid, nullptr, __WALL);
+    return traced;
+  }
+
+ private:
+  std::array<int, 2> to_tracer_{-1, -1};
+  std::array<int, 2> to_lookout_port_{-1, -1};
+};
+
+TEST_F(TracedTest, P8StopThatATracerHoldsUpNamesTheTracer) {
+  const pid_t lookout_port = fork_part([&] {
+    const pid_t pid = start(actor({"pause"}));
+    if (!have_traced(pid)) return;
+    stop(milliseconds(0));
+    const auto outcome = stop_outcome();
+    have_released();
+    ASSERT_TRUE(std::holds_alternative<Error>(outcome));
+    EXPECT_EQ(std::get<Error>(outcome).reason, "etimedout");
+    EXPECT_TRUE(
+        std::get<Error>(outcome).detail.starts_with("process " + std::to_string(pid) + " ("));
+    const std::string tracer = "process " + std::to_string(::getppid()) + " traces it";
+    EXPECT_NE(std::get<Error>(outcome).detail.find(tracer), std::string::npos);
+    EXPECT_EQ(exit_status(), (ExitStatus{0, SIGKILL}));
+  });
+  const bool traced = trace();
+  expect_success(lookout_port);
+  if (!traced) GTEST_SKIP() << "this user may trace no other process (ptrace_scope)";
 }
 
 // A process of the command takes the limit of open files of its guardian and of lookout_port away,

@@ -20,7 +20,7 @@ void check_message(std::string_view term) {
   if (const auto* call = std::get_if<Call>(&message)) {
     fuzz::expect(!call->from.empty() && !call->tag.empty() && !call->request.empty(),
                  "a call is whole");
-    is_ping(call->request);
+    is_auth_request(call->request);
     fuzz::expect(call_answer(*call, "x").size() == 3 + call->tag.size(), "an answer has the tag");
   } else if (const auto* open = std::get_if<OpenMessage>(&message)) {
     fuzz::expect(!open->named || !open->named->name.empty(), "a name is not empty");
@@ -37,8 +37,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                  "what is found lies in the frame");
   };
   for (const bool cut : {false, true}) {
-    const Control control = parse_control(bytes, cut);
-    if (const auto* send = std::get_if<control::SendName>(&control)) {
+    const ControlMessage control = parse_control_message(bytes, cut);
+    if (const auto* send = std::get_if<control::RegSend>(&control)) {
       within(send->from);
       within(send->message);
       check_message(send->message);
@@ -46,7 +46,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       within(monitor->reference);
       const std::string exit =
           monitor_exit_frame(monitor->process, monitor->from, monitor->reference, "noproc");
-      const Control again = parse_control(std::string_view(exit).substr(4));
+      const ControlMessage again = parse_control_message(std::string_view(exit).substr(4));
       const auto* parsed = std::get_if<control::MonitorExit>(&again);
       fuzz::expect(parsed != nullptr && parsed->reference == monitor->reference,
                    "what is written is read again");

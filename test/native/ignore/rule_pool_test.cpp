@@ -2,6 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <cstddef>
+#include <functional>
+#include <random>
+#include <string>
+
+#include "watch/allocated_bytes.h"
+
 namespace lookout {
 namespace {
 
@@ -20,6 +27,29 @@ TEST(RulePool, ParsesTheSameContentOnce) {
   for (int i = 0; i < 100; ++i) EXPECT_EQ(rules(pool, "a\nb\n"), one);
   EXPECT_EQ(pool.parsed(), 1U);
   EXPECT_NE(rules(pool, "a\n"), one);
+}
+
+// Others write the files, and up to 2 MiB of them are parsed.
+TEST(RulePool, ParsedRulesTakeAFewTimesTheMemoryOfTheirFiles) {
+  std::mt19937 random(1);
+  const auto letters = [&](std::size_t count) {
+    std::string text;
+    for (std::size_t i = 0; i < count; ++i) text += static_cast<char>('a' + random() % 26);
+    return text;
+  };
+  const std::function<std::string()> lines[] = {
+      [&] { return '?' + letters(30); },
+      [&] { return letters(10) + '*' + letters(10) + '*' + letters(9); },
+      [&] { return '/' + letters(8) + "/*/" + letters(19); },
+      [&] { return letters(14) + "[ab]*" + letters(12); }, [&] { return letters(31); }};
+  for (const auto& line : lines) {
+    std::string content;
+    for (int i = 0; i < 4096; ++i) content += line() + '\n';
+    const std::size_t before = allocated_bytes();
+    const RulesPtr parsed = Rules::parse(content);
+    EXPECT_EQ(parsed->patterns().size(), 4096U);
+    EXPECT_LE(allocated_bytes() - before, 8 * content.size()) << line();
+  }
 }
 
 TEST(RulePool, RefusesWhatExceedsALimit) {

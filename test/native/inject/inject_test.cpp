@@ -60,6 +60,19 @@ class FailingCall : public ::testing::Test {
   static std::string binary(const std::string& text) { return "\"" + text + "\""; }
 };
 
+TEST(EachCall, P5ASettledWatcherMakesNoSystemCall) {
+  TrialOptions options;
+  options.port = std::filesystem::canonical(LOOKOUT_PORT);
+  options.directory = std::filesystem::temp_directory_path();
+  try {
+    const Outcome outcome = run_trial(options);
+    EXPECT_EQ(outcome.failure, "");
+    EXPECT_FALSE(outcome.counts.empty());
+  } catch (const Unavailable& reason) {
+    GTEST_SKIP() << "system calls cannot be counted here: " << reason.what();
+  }
+}
+
 TEST_F(FailingCall, GuardianThatCouldNotNoticeTheEndOfItsCommandStartsNone) {
   each_fails(Work::command, "signalfd4", EMFILE, 1, [](const Outcome& outcome) {
     EXPECT_NE(outcome.seen.find("{:emfile, :guard, "), std::string::npos) << outcome.seen;

@@ -4,6 +4,9 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
+#include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <thread>
@@ -26,6 +29,9 @@ constexpr int kTries = 4;              // of a request, until the failures end
 constexpr std::size_t kInterval = 40;  // operations between two rests
 constexpr int kFailingRests = 3;       // with failures; then they end
 constexpr std::chrono::milliseconds kRecovery{1000};
+// After changes a few timers follow, the last one within two seconds.
+constexpr std::chrono::milliseconds kIdle{1000};
+constexpr int kMostIdleWindows = 10;
 
 // The mutator, in a thread: what is a process here belongs to lookout_port.
 class Changes {
@@ -122,6 +128,7 @@ class WatchScript : public Script {
       }
       changes.go_on();
     }
+    if (options_.rule.calls.empty() && options_.backend != "poll") expect_rest(port);
     port.finish();
   }
 
@@ -191,6 +198,25 @@ class WatchScript : public Script {
     if (!said().empty()) std::this_thread::sleep_for(kRecovery);
     insist(port, "sync", "", 0);
     judge_now(said().empty() ? Recall::strict : Recall::none);
+  }
+
+  // Nothing changes any more: then lookout_port makes no system call.
+  static void expect_rest(Port& port) {
+    std::map<int, std::uint64_t> before = port.injector().counts();
+    std::string made;
+    for (int window = 0; window < kMostIdleWindows; ++window) {
+      std::this_thread::sleep_for(kIdle);
+      const std::map<int, std::uint64_t> now = port.injector().counts();
+      made.clear();
+      for (const auto& [call, count] : now) {
+        if (const std::uint64_t more = count - before[call]; more > 0) {
+          made += ' ' + call_name(call) + ' ' + std::to_string(more);
+        }
+      }
+      if (made.empty()) return;
+      before = now;
+    }
+    throw Broken("the idle watcher makes system calls:" + made);
   }
 
   void judge_now(Recall recall) {

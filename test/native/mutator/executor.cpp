@@ -65,11 +65,22 @@ int set_mtime(const Place& place, std::uint64_t seconds) {
   return outcome(::utimensat(place.at(), place.name(), times, AT_SYMLINK_NOFOLLOW));
 }
 
+// Over an open directory. By default anybody may write to a tmpfs, and a repository that is one is
+// not trusted.
+int mount_tmpfs(const Descriptor& directory) {
+  if (!directory || ::fchdir(directory.get()) < 0) return errno;
+  return outcome(::mount("lookout-oracle", ".", "tmpfs", 0, "mode=0755"));
+}
+
 }  // namespace
 
 Executor::Executor(const std::string& workspace)
     : path_(workspace), workspace_(open_directory(AT_FDCWD, workspace)) {
   if (!workspace_) throw std::system_error(errno, std::generic_category(), workspace);
+}
+
+std::unique_ptr<SnapshotNode> Executor::look() const {
+  return walk(workspace_.get(), path_, Vanished::skip);
 }
 
 int Executor::write_to(const Place& place, int flags, std::uint64_t bytes) {
@@ -128,8 +139,7 @@ int Executor::move_busy(const Operation& operation) {
 // that would follow a symbolic link, perhaps to the whole workspace.
 int Executor::mount_over(const Place& place) {
   Descriptor directory = open_directory(place.at(), place.name());
-  if (!directory || ::fchdir(directory.get()) < 0) return errno;
-  return outcome(::mount("lookout-oracle", ".", "tmpfs", 0, nullptr));
+  return mount_tmpfs(directory);
 }
 
 // By descriptors: open_tree(2) copies the mount of one, move_mount(2) mounts the copy at the other.
@@ -173,8 +183,7 @@ int Executor::replace_parent(std::uint64_t kind) {
     case 6: {
       if (::mkdirat(workspace_.get(), kParent, 0755) < 0) return errno;
       const Descriptor directory = open_directory(workspace_.get(), kParent);
-      if (!directory || ::fchdir(directory.get()) < 0) return errno;
-      return outcome(::mount("lookout-oracle", ".", "tmpfs", 0, nullptr));
+      return mount_tmpfs(directory);
     }
     default:
       return outcome(::mkdirat(workspace_.get(), kParent, kind == 4 ? 0755 : 0));

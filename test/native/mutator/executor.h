@@ -1,10 +1,12 @@
 // Carries out operations by raw system calls, as fast as the kernel takes them.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "mutator/disk.h"
 #include "mutator/operation.h"
+#include "mutator/snapshot.h"
 
 namespace lookout::oracle {
 
@@ -15,6 +17,10 @@ class Executor {
 
   // 0, or the errno of the first call that failed. `stall`, `resume` and `rest` do nothing here.
   int run(const Operation& operation);
+
+  // Reads the tree of the workspace through its descriptor, since another writer may have replaced
+  // its path. Other writers may change the tree meanwhile.
+  std::unique_ptr<SnapshotNode> look() const;
 
  private:
   int write_to(const Place& place, int flags, std::uint64_t bytes);

@@ -2,6 +2,7 @@
 // to directories.
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "mutator/generator.h"
 
@@ -10,7 +11,7 @@ namespace {
 
 constexpr const char* kRules = ".gitignore";
 
-// Whether rename(2) lets what is no directory come to this place.
+// Whether a file or a link can be renamed to this place.
 bool may_come_to(const Node& directory, const std::string& name) {
   const Node* target = Model::child(directory, name);
   return !target || (target->kind != Kind::directory && Model::removable(*target));
@@ -66,6 +67,7 @@ void Generator::act_on_filter() {
   static const std::vector<Weighted> leads{
       {5, &Generator::lead_somewhere},
       {3, &Generator::lead_elsewhere},
+      {2, &Generator::swap_targets},
       {4, &Generator::change_outside},
   };
   const bool both = options_.rules && options_.leads;
@@ -125,8 +127,12 @@ void Generator::change_repository() {
   }
 }
 
-// A directory, or the way to one through a link; sometimes what stands there later, or never.
+// The target of another link, or the path of a directory or of a link; in a third of the cases, the
+// path of a name below it, which need not exist.
 std::string Generator::any_target() {
+  if (random_.one_in(4)) {
+    if (const Node* link = any_link(); link && !link->inode->text.empty()) return link->inode->text;
+  }
   const bool outside = random_.one_in(2);
   Node& top = outside ? model_.side() : *model_.roots()[random_.below(model_.roots().size())];
   const bool through = random_.one_in(4);
@@ -139,27 +145,56 @@ std::string Generator::any_target() {
   return path.size() < 1000 ? path : std::string("side");
 }
 
-void Generator::lead_somewhere() {
-  Node* directory = any_directory();
-  if (!directory) return;
-  const std::string target = any_target();
-  Node& link = model_.add(*directory, free_name(*directory), Kind::symlink);
+void Generator::lead(Node& directory, const std::string& name, const std::string& target) {
+  Node& link = model_.add(directory, name, Kind::symlink);
+  link.inode->text = target;
   drawn_.push_back({.verb = Verb::lead, .path = Model::path(link), .other = target});
 }
 
-void Generator::lead_elsewhere() {
-  Node* link = model_.pick(random_, [](const Node& node) {
+Node* Generator::any_link() {
+  return model_.pick(random_, [](const Node& node) {
     return node.kind == Kind::symlink && Model::removable(node);
   });
+}
+
+void Generator::lead_somewhere() {
+  if (Node* directory = any_directory()) lead(*directory, free_name(*directory), any_target());
+}
+
+void Generator::lead_elsewhere() {
+  Node* link = any_link();
   if (!link) return lead_somewhere();
   Node& directory = *link->parent;
   const std::string name = link->name;
   const std::string target = any_target();
-  const bool at_once = random_.one_in(2);
-  if (!at_once) remove_one(*link);
-  Node& made = model_.add(directory, at_once ? free_name(directory) : name, Kind::symlink);
-  drawn_.push_back({.verb = Verb::lead, .path = Model::path(made), .other = target});
-  if (at_once) rename(made, directory, name);
+  if (random_.one_in(2)) {
+    remove_one(*link);
+    return lead(directory, name, target);
+  }
+  const std::string made = free_name(directory);
+  lead(directory, made, target);
+  rename(*Model::child(directory, made), directory, name);
+}
+
+// Two links lead to each other's targets.
+void Generator::swap_targets() {
+  Node* one = any_link();
+  Node* other = any_link();
+  if (!one || !other || one == other || one->inode->text.empty() || other->inode->text.empty())
+    return lead_somewhere();
+  struct Place {
+    Node* directory;
+    std::string name;
+    std::string target;
+  };
+  std::vector<Place> places;
+  for (const auto& [link, target] :
+       {std::pair(one, other->inode->text), std::pair(other, one->inode->text)}) {
+    places.push_back({link->parent, link->name, target});
+  }
+  remove_one(*one);
+  remove_one(*other);
+  for (const Place& place : places) lead(*place.directory, place.name, place.target);
 }
 
 // What links lead to changes.

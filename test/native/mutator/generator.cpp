@@ -51,7 +51,10 @@ void Generator::add_inner() {
 }
 
 std::vector<Operation> Generator::existing(std::size_t count) {
+  // Another writer may not have opened the workspace yet, which it does by its path.
+  const bool lost_parents = std::exchange(options_.lost_parents, false);
   draw(count);
+  options_.lost_parents = lost_parents;
   return finish();
 }
 
@@ -223,7 +226,9 @@ Node& Generator::write_new(Node& directory, const std::string& name) {
 
 void Generator::change_content(Node& file, Verb verb) {
   std::uint64_t number = random_.between(1, 3000);
-  if (verb == Verb::chmod) number = 0600 | random_.below(0200);
+  // A file named .git, and the files in such a directory, do not count if others may write them.
+  const std::uint64_t allowed = options_.rules ? 0775 : 0777;
+  if (verb == Verb::chmod) number = (0600 | random_.below(0200)) & allowed;
   if (verb == Verb::utimes) number = random_.between(1'000'000'000, 1'000'000'005);
   emit(verb, file, number);
   model_.written(file);

@@ -125,8 +125,11 @@ class Generator {
   void remove_rules();
   void change_repository();
   std::string any_target();
+  void lead(Node& directory, const std::string& name, const std::string& target);
+  Node* any_link();
   void lead_somewhere();
   void lead_elsewhere();
+  void swap_targets();
   void change_outside();
 
   GeneratorOptions options_;

@@ -5,13 +5,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <iterator>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 
 #include "mutator/executor.h"
-#include "mutator/snapshot.h"
 
 namespace lookout::oracle {
 namespace {
@@ -30,8 +31,11 @@ void say(int fd, const std::string& text) {
 // The intervals, from the seed or from a script; each ends with a rest.
 class Source {
  public:
-  explicit Source(const MutatorOptions& options)
-      : options_(options), generator_(options.generator), random_(~options.generator.seed) {}
+  Source(const MutatorOptions& options, const Executor& executor)
+      : options_(options),
+        executor_(executor),
+        generator_(options.generator),
+        random_(~options.generator.seed) {}
 
   std::vector<Operation> next() {
     if (options_.script) return from_script();
@@ -40,7 +44,7 @@ class Source {
       return generator_.existing(options_.existing);
     }
     if (drawn_ >= options_.operations) return {};
-    if (options_.generator.shared) generator_.reload(*walk(options_.workspace, Vanished::skip));
+    if (options_.generator.shared) generator_.reload(*executor_.look());
     std::size_t count = random_.between(options_.shortest, options_.longest);
     count = std::min(count, options_.operations - drawn_);
     drawn_ += count;
@@ -64,6 +68,7 @@ class Source {
   }
 
   const MutatorOptions& options_;
+  const Executor& executor_;
   Generator generator_;
   Random random_;
   std::size_t drawn_ = 0;
@@ -74,14 +79,14 @@ class Mutator {
  public:
   Mutator(const MutatorOptions& options, int input, int output)
       : options_(options), input_(input), output_(output), executor_(options.workspace) {
-    if (!options.log.empty())
-      log_ =
-          Descriptor(::open(options.log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+    if (options.log.empty()) return;
+    log_ = Descriptor(::open(options.log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+    if (!log_) throw std::system_error(errno, std::generic_category(), options.log);
   }
 
   int run() {
     make_workspace();
-    Source source(options_);
+    Source source(options_, executor_);
     std::string_view word = "ready";
     for (std::vector<Operation> interval = source.next(); !interval.empty();
          interval = source.next()) {
@@ -97,10 +102,16 @@ class Mutator {
 
  private:
   void make_workspace() {
-    for (int i = 0; i < options_.generator.roots; ++i)
-      executor_.run({.verb = Verb::mkdir, .path = "r" + std::to_string(i)});
-    executor_.run({.verb = Verb::mkdir, .path = "side"});
-    if (options_.generator.nested) executor_.run({.verb = Verb::mkdir, .path = "r0/inner"});
+    for (int i = 0; i < options_.generator.roots; ++i) make_directory("r" + std::to_string(i));
+    make_directory("side");
+    if (options_.generator.nested) make_directory("r0/inner");
+  }
+
+  // Another writer may have made it.
+  void make_directory(const std::string& path) {
+    const int error = executor_.run({.verb = Verb::mkdir, .path = path});
+    if (error != 0 && error != EEXIST)
+      throw std::system_error(error, std::generic_category(), path);
   }
 
   // Written before the interval begins, so that the burst itself is nothing but its system calls.

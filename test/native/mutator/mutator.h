@@ -32,7 +32,8 @@ struct MutatorOptions {
   std::optional<std::vector<Operation>> script;
 };
 
-// Returns the number of operations that failed, or -1 where the input ended early.
+// Returns the number of operations that failed, or -1 where the input ended early. Throws
+// std::system_error if the workspace, its roots or the log cannot be created.
 int run_mutator(const MutatorOptions& options, int input, int output);
 
 // The operations of a script's text: one a line; empty lines and lines that begin with '#' are

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <iterator>
 #include <set>
+#include <system_error>
 
 #include "mutator/disk.h"
 #include "mutator/executor.h"
@@ -85,6 +86,21 @@ TEST_F(OnDisk, AScriptMakesTheSameTreeAsItsSeed) {
   EXPECT_GT(tree_of(workspace + "/one").size(), 10u);
 }
 
+TEST_F(OnDisk, AMutatorDoesNotRunWithoutItsLog) {
+  MutatorOptions options;
+  options.workspace = workspace;
+  options.log = workspace + "/missing/log";
+  EXPECT_THROW(run(options), std::system_error);
+}
+
+TEST_F(OnDisk, AMutatorDoesNotRunWithoutItsRoots) {
+  MutatorOptions options;
+  options.workspace = "/proc/sys";  // nothing can be created in it
+  options.operations = 10;
+  options.existing = 0;
+  EXPECT_THROW(run(options), std::system_error);
+}
+
 TEST_F(OnDisk, AllOperationsAreDrawn) {
   MutatorOptions options;
   options.workspace = workspace;
@@ -100,6 +116,32 @@ TEST_F(OnDisk, AllOperationsAreDrawn) {
   const std::set<Verb> others{Verb::fill,   Verb::mount,          Verb::bind,
                               Verb::umount, Verb::replace_parent, Verb::restore_parent};
   EXPECT_EQ(drawn.size() + others.size(), static_cast<std::size_t>(Verb::rest) + 1);
+}
+
+TEST_F(OnDisk, AWriterFindsItsWorkspaceWhereAnotherHasReplacedIt) {
+  const std::string parent = workspace + "/parent";
+  ASSERT_EQ(Executor(workspace).run({.verb = Verb::mkdir, .path = "parent"}), 0);
+  Executor one(parent);
+  Executor other(parent);
+  ASSERT_EQ(one.run({.verb = Verb::mkdir, .path = "r0"}), 0);
+  ASSERT_EQ(one.run({.verb = Verb::replace_parent, .number = 0}), 0);
+  const auto found = other.look();
+  EXPECT_EQ(found->children.count("r0"), 1u);
+  EXPECT_EQ(one.run({.verb = Verb::restore_parent}), 0);
+}
+
+TEST_F(OnDisk, NoParentIsReplacedBeforeAllWritersAreReady) {
+  GeneratorOptions options;
+  options.lost_parents = true;
+  Verb found = Verb::rest;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    options.seed = seed;
+    Generator generator(options);
+    for (const Operation& each : generator.existing(500)) {
+      if (each.verb == Verb::replace_parent) found = each.verb;
+    }
+  }
+  EXPECT_EQ(found, Verb::rest);
 }
 
 TEST_F(OnDisk, NothingIsDoneThroughASymbolicLink) {

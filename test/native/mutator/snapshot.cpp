@@ -131,10 +131,18 @@ void descend(SnapshotNode& node, int fd, const std::string& what, Vanished vanis
 }  // namespace
 
 std::unique_ptr<SnapshotNode> walk(const std::string& root, Vanished vanished, Beyond* beyond) {
+  const Descriptor directory = open_directory(AT_FDCWD, root);
+  if (!directory) fail(root);
+  return walk(directory.get(), root, vanished, beyond);
+}
+
+std::unique_ptr<SnapshotNode> walk(int directory, const std::string& name, Vanished vanished,
+                                   Beyond* beyond) {
+  // Opened anew: the position in a directory belongs to the open file.
+  const Descriptor fd = open_directory(directory, ".");
   auto node = std::make_unique<SnapshotNode>();
-  Descriptor fd = open_directory(AT_FDCWD, root);
-  if (!fd || !fill(*node, fd.get(), "")) fail(root);
-  descend(*node, fd.get(), root, vanished, beyond);
+  if (!fd || !fill(*node, fd.get(), "")) fail(name);
+  descend(*node, fd.get(), name, vanished, beyond);
   return node;
 }
 

@@ -44,4 +44,8 @@ enum class Vanished : std::uint8_t { fail, skip };
 std::unique_ptr<SnapshotNode> walk(const std::string& root, Vanished vanished = Vanished::fail,
                                    Beyond* beyond = nullptr);
 
+// The same of a directory that is open, wherever its path leads by now. `name` is for errors only.
+std::unique_ptr<SnapshotNode> walk(int directory, const std::string& name,
+                                   Vanished vanished = Vanished::fail, Beyond* beyond = nullptr);
+
 }  // namespace lookout::oracle

@@ -1,9 +1,10 @@
-// lookout_walker ROOT...: prints what stands below the roots, parents first, without the roots.
+// lookout_walker ROOT...: prints what exists below the roots, parents first, without the roots.
 //
-// A record an entry, numbers big-endian: type (one byte: f, d, l, o), device, inode, size (64 bits
-// each), mtime and ctime (64 bits, nanoseconds since the epoch), mode (32 bits), length of the path
-// (32 bits), path (ROOT as given, a slash, and so on; raw bytes).
+// One record for each entry, numbers big-endian: type (one byte: f, d, l, o), device, inode, size
+// (64 bits each), mtime and ctime (64 bits, nanoseconds since the epoch), mode (32 bits), length of
+// the path (32 bits), path (ROOT as given, a slash, and so on; raw bytes).
 #include <concepts>
+#include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <string>

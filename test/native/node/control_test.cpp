@@ -16,33 +16,33 @@ const std::string kFrom = pid("app@host", 3);
 const std::string kOurs = pid("watch@storage", 1);
 const std::string kRef = reference(77);
 
-TEST(Control, AnEmptyFrameIsATick) {
-  EXPECT_TRUE(std::holds_alternative<control::Tick>(parse_control("")));
+TEST(ControlMessage, AnEmptyFrameIsATick) {
+  EXPECT_TRUE(std::holds_alternative<control::Tick>(parse_control_message("")));
 }
 
-TEST(Control, AMessageToANameIsFoundWithItsSender) {
+TEST(ControlMessage, AMessageToANameIsFoundWithItsSender) {
   const std::string bytes =
       frame(tuple({small(6), kFrom, atom(""), atom("lookout")}), tuple({kRef, atom("open")}));
-  const Control parsed = parse_control(bytes);
-  const auto* send = std::get_if<control::SendName>(&parsed);
+  const ControlMessage parsed = parse_control_message(bytes);
+  const auto* send = std::get_if<control::RegSend>(&parsed);
   ASSERT_NE(send, nullptr);
   EXPECT_EQ(send->from, kFrom);
   EXPECT_EQ(send->name, "lookout");
   EXPECT_EQ(send->message, tuple({kRef, atom("open")}));
 }
 
-TEST(Control, ATracedMessageIsAMessage) {
+TEST(ControlMessage, ATracedMessageIsAMessage) {
   const std::string bytes =
       frame(tuple({small(16), kFrom, atom(""), atom("lookout"), tuple({small(1)})}), atom("hello"));
-  const Control parsed = parse_control(bytes);
-  ASSERT_TRUE(std::holds_alternative<control::SendName>(parsed));
-  EXPECT_EQ(std::get<control::SendName>(parsed).message, atom("hello"));
+  const ControlMessage parsed = parse_control_message(bytes);
+  ASSERT_TRUE(std::holds_alternative<control::RegSend>(parsed));
+  EXPECT_EQ(std::get<control::RegSend>(parsed).message, atom("hello"));
 }
 
-TEST(Control, AMonitorNamesAProcessOrHasItsPid) {
+TEST(ControlMessage, AMonitorNamesAProcessOrHasItsPid) {
   for (const std::string& process : {atom("lookout"), kOurs}) {
     const std::string bytes = frame(tuple({small(19), kFrom, process, kRef}));
-    const Control parsed = parse_control(bytes);
+    const ControlMessage parsed = parse_control_message(bytes);
     const auto* monitor = std::get_if<control::Monitor>(&parsed);
     ASSERT_NE(monitor, nullptr);
     EXPECT_EQ(monitor->process, process);
@@ -51,27 +51,27 @@ TEST(Control, AMonitorNamesAProcessOrHasItsPid) {
   }
 }
 
-TEST(Control, LinksAndTheirEndsAreParsed) {
+TEST(ControlMessage, LinksAndTheirEndsAreParsed) {
   const std::string link = frame(tuple({small(1), kFrom, kOurs}));
-  EXPECT_EQ(std::get<control::Link>(parse_control(link)).to, kOurs);
+  EXPECT_EQ(std::get<control::Link>(parse_control_message(link)).to, kOurs);
   const std::string unlink = frame(tuple({small(35), small(9), kFrom, kOurs}));
-  EXPECT_EQ(std::get<control::Unlink>(parse_control(unlink)).id, small(9));
+  EXPECT_EQ(std::get<control::Unlink>(parse_control_message(unlink)).id, small(9));
   const std::string exit = frame(tuple({small(3), kFrom, kOurs, atom("kill")}));
-  EXPECT_EQ(std::get<control::Exit>(parse_control(exit)).from, kFrom);
+  EXPECT_EQ(std::get<control::Exit>(parse_control_message(exit)).from, kFrom);
   const std::string down = frame(tuple({small(21), kFrom, kOurs, kRef, atom("normal")}));
-  EXPECT_EQ(std::get<control::MonitorExit>(parse_control(down)).reference, kRef);
+  EXPECT_EQ(std::get<control::MonitorExit>(parse_control_message(down)).reference, kRef);
 }
 
-TEST(Control, WhatIsCutOffAnywhereIsMalformedOrIgnoredAndNeverReadBeyond) {
+TEST(ControlMessage, WhatIsCutOffAnywhereIsMalformedOrIgnoredAndNeverReadBeyond) {
   const std::string whole =
       frame(tuple({small(6), kFrom, atom(""), atom("lookout")}), tuple({kRef, atom("open")}));
   for (std::size_t size = 1; size < whole.size(); ++size) {
     const std::string cut(whole, 0, size);  // on the heap, for the sanitizer
-    EXPECT_FALSE(std::holds_alternative<control::SendName>(parse_control(cut))) << size;
+    EXPECT_FALSE(std::holds_alternative<control::RegSend>(parse_control_message(cut))) << size;
   }
 }
 
-TEST(Control, ATermOfHugeCountsOrDeepNestingIsPassedOverWithoutRecursion) {
+TEST(ControlMessage, ATermOfHugeCountsOrDeepNestingIsPassedOverWithoutRecursion) {
   std::string deep;
   for (int i = 0; i < 2'000'000; ++i) deep += "\x68\x01";
   deep += "\x6a";
@@ -84,10 +84,10 @@ TEST(Control, ATermOfHugeCountsOrDeepNestingIsPassedOverWithoutRecursion) {
   EXPECT_FALSE(map.term().has_value());
 }
 
-TEST(Control, AFrameThatIsWrittenIsParsedAgain) {
+TEST(ControlMessage, AFrameThatIsWrittenIsParsedAgain) {
   const std::string monitor = monitor_frame(kOurs, kFrom, kRef);
   EXPECT_EQ(monitor.substr(0, 4), std::string("\0\0\0", 3) + static_cast<char>(monitor.size() - 4));
-  const Control parsed = parse_control(std::string_view(monitor).substr(4));
+  const ControlMessage parsed = parse_control_message(std::string_view(monitor).substr(4));
   EXPECT_EQ(std::get<control::Monitor>(parsed).reference, kRef);
 }
 
@@ -127,7 +127,7 @@ TEST(Messages, ACallIsAnsweredToItsAliasWhereItHasOne) {
   const Message parsed = parse_message(call);
   const auto& found = std::get<Call>(parsed);
   EXPECT_EQ(found.alias, kRef);
-  EXPECT_TRUE(is_ping(found.request));
+  EXPECT_TRUE(is_auth_request(found.request));
   EXPECT_EQ(call_answer(found, atom("yes")), tuple({tag, atom("yes")}));
 
   const std::string proper = "\x6c" + std::string("\0\0\0\x01", 4) + atom("alias") + "\x6a";

@@ -66,17 +66,17 @@ TEST_F(DocumentedPackets, ShowAHandshakeThatSucceeds) {
 }
 
 TEST_F(DocumentedPackets, ShowASession) {
-  const Control monitor = parse_control(frame_of("monitor"));
+  const ControlMessage monitor = parse_control_message(frame_of("monitor"));
   EXPECT_EQ(std::get<control::Monitor>(monitor).name, "lookout");
   EXPECT_EQ(std::get<control::Monitor>(monitor).reference, reference_);
-  const Control open = parse_control(frame_of("open"));
-  EXPECT_EQ(std::get<control::SendName>(open).from, owner_);
-  const Message opened = parse_message(std::get<control::SendName>(open).message);
+  const ControlMessage open = parse_control_message(frame_of("open"));
+  EXPECT_EQ(std::get<control::RegSend>(open).from, owner_);
+  const Message opened = parse_message(std::get<control::RegSend>(open).message);
   EXPECT_EQ(std::get<OpenMessage>(opened).reference, reference_);
-  const Control command = parse_control(frame_of("command"));
-  const Message commanded = parse_message(std::get<control::SendName>(command).message);
+  const ControlMessage command = parse_control_message(frame_of("command"));
+  const Message commanded = parse_message(std::get<control::RegSend>(command).message);
   EXPECT_EQ(std::get<CommandMessage>(commanded).request, tuple({atom("ping"), small(1)}));
-  EXPECT_TRUE(std::holds_alternative<control::Tick>(parse_control(frame_of("tick"))));
+  EXPECT_TRUE(std::holds_alternative<control::Tick>(parse_control_message(frame_of("tick"))));
 }
 
 TEST_F(DocumentedPackets, ShowWhatTheOwnerGets) {

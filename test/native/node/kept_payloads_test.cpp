@@ -42,6 +42,18 @@ TEST(KeptPayloads, NoMoreThanTheLimitAreKeptAndWhatIsLostIsKnown) {
   EXPECT_EQ(after(kept, 2).size(), kMaxKeptPayloads);
 }
 
+// P3: long paths take no unbounded memory.
+TEST(KeptPayloads, OfLargePayloadsFewerAreKept) {
+  const std::string large(kMaxKeptBytes / 4, 'b');
+  KeptPayloads kept;
+  for (std::uint64_t seq = 1; seq <= 10; ++seq) kept.add_batch(seq, large);
+  EXPECT_FALSE(kept.has_all_after(4));
+  EXPECT_TRUE(kept.has_all_after(5));
+  EXPECT_EQ(after(kept, 5).size(), 5U);
+  kept.add_batch(11, std::string(2 * kMaxKeptBytes, 'b'));
+  EXPECT_TRUE(kept.has_all_after(10));
+}
+
 TEST(KeptPayloads, ALostNoticeCountsForAnOwnerThatMayHaveMissedIt) {
   KeptPayloads kept;
   kept.add_batch(1, "b");

@@ -45,6 +45,7 @@ TEST(NodeOptions, AnAddressMayHaveAPort) {
 
 TEST(NodeOptions, WhatIsRefusedIsNamed) {
   EXPECT_NE(refused({"--node", "a b"}).find("NAME"), std::string::npos);
+  EXPECT_NE(refused({"--node", "--help"}).find("NAME"), std::string::npos);
   EXPECT_NE(refused({"--node", "a", "--allow", "srv"}).find("absolute"), std::string::npos);
   EXPECT_NE(refused({"--node", "a", "--max-sessions", "0"}).find("--max-sessions"),
             std::string::npos);

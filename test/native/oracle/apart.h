@@ -1,16 +1,16 @@
-// Trials that need a limit or mounts of their own run in a child process: a namespace that was
-// entered cannot be left again.
+// Trials that need their own limit of inotify watches, or their own mounts, run in a child process:
+// a process cannot leave a namespace again.
 #pragma once
 
 #include "oracle/trial.h"
 
 namespace lookout::oracle {
 
-// Whether this fault needs namespaces of its own.
+// Whether trials with this fault need their own namespaces.
 bool needs_namespaces(Fault fault);
 
-// run_trial() in a child with user and mount namespaces of its own, where this fault needs them.
-// Where they cannot be had, the outcome says that the trial was skipped.
+// Runs run_trial(), in a child with its own user and mount namespaces if this fault needs them. If
+// they cannot be created, the outcome says that the trial was skipped.
 Outcome run_trial_apart(const TrialOptions& options);
 
 }  // namespace lookout::oracle

@@ -86,6 +86,7 @@ Notice read_notice(TermReader& reader) {
   const int arity = required(reader.tuple(), "notice");
   const std::string name = required(reader.atom(), "name");
   std::string dir = required(reader.binary(), "directory");
+  if (name == "omitted") return OmittedNotice{std::move(dir), required(reader.natural(), "count")};
   std::string detail = arity == 3 ? required(reader.atom(), "detail") : "";
   if (name == "overflow") return OverflowNotice{std::move(dir)};
   if (name == "unreadable") return UnreadableNotice{std::move(dir), std::move(detail)};

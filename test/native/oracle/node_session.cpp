@@ -97,8 +97,9 @@ void NodeSession::watch(const std::vector<std::string>& paths, const WatchOption
   send_(encode_request(request));
 }
 
-void NodeSession::resume(const std::vector<std::string>& /*paths*/, const WatchOptions& /*options*/,
-                         const CursorStart& /*start*/, Engine::SeqHandler /*done*/) {
+void NodeSession::watch_from(const std::vector<std::string>& /*paths*/,
+                             const WatchOptions& /*options*/, const CursorStart& /*start*/,
+                             Engine::SeqHandler /*done*/) {
   throw Broken("a node saves no snapshots");
 }
 
@@ -126,15 +127,13 @@ void NodeSession::grant(std::uint64_t batches) {
   send_(encode_request(CreditRequest{batches}));
 }
 
-EngineInfo NodeSession::info() {
-  std::optional<EngineInfo> info;
-  const RequestId id = expect({[&](const Reply& reply) {
-    info.emplace();
-    if (const auto* got = std::get_if<EngineInfo>(&reply.outcome)) info = *got;
-  }});
+Result<EngineInfo> NodeSession::info() {
+  std::optional<Result<EngineInfo>> info;
+  const RequestId id =
+      expect({handler<EngineInfo>([&](Result<EngineInfo> result) { info = std::move(result); })});
   send_(encode_request(InfoRequest{id}));
   run_until(context_.io, "info", [&] { return info.has_value(); });
-  return *info;
+  return *std::move(info);
 }
 
 void NodeSession::ping() {

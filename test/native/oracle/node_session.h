@@ -40,8 +40,8 @@ class NodeSession : public Watching {
 
   void watch(const std::vector<std::string>& paths, const WatchOptions& options,
              Engine::DoneHandler done) override;
-  void resume(const std::vector<std::string>& paths, const WatchOptions& options,
-              const CursorStart& start, Engine::SeqHandler done) override;
+  void watch_from(const std::vector<std::string>& paths, const WatchOptions& options,
+                  const CursorStart& start, Engine::SeqHandler done) override;
   void save(const std::string& name, Engine::SeqHandler done) override;
   void unwatch(const std::string& path, Engine::DoneHandler done) override;
   void sync(Engine::SeqHandler done) override;
@@ -50,7 +50,7 @@ class NodeSession : public Watching {
   void grant(std::uint64_t batches) override;
   void set(const Settings& settings) override { settings_ = settings; }
   void resume() override {}
-  EngineInfo info() override;
+  Result<EngineInfo> info() override;
   void ping();  // returns when it is answered
 
  private:

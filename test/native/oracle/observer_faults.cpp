@@ -88,13 +88,13 @@ void Observer::come_back() {
   mirror_.emplace(saved.mirror.copy());
   last_seq_ = saved.seq;
   await("resume", [&](auto done) {
-    engine_->resume(watched_, options(false), {cursor_, saved.name},
-                    [this, done, seq = saved.seq](const Result<std::uint64_t>& result) {
-                      if (const Error* error = std::get_if<Error>(&result)) return done(*error);
-                      if (std::get<std::uint64_t>(result) != seq)
-                        complain("a snapshot goes on with another batch");
-                      done(Done{});
-                    });
+    engine_->watch_from(watched_, options(false), {cursor_, saved.name},
+                        [this, done, seq = saved.seq](const Result<std::uint64_t>& result) {
+                          if (const Error* error = std::get_if<Error>(&result)) return done(*error);
+                          if (std::get<std::uint64_t>(result) != seq)
+                            complain("a snapshot goes on with another batch");
+                          done(Done{});
+                        });
   });
 }
 

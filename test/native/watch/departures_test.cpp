@@ -6,17 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "watch/silent_sink.h"
+
 namespace lookout {
 namespace {
-
-class SilentSink : public ChangeSink {
- public:
-  void change(Event) override {}
-  void notice(Notice) override {}
-  void root_removed(NodeId) override {}
-  void root_needs_check(NodeId) override {}
-  void visibility_changed(NodeId) override {}
-};
 
 class DeparturesTest : public testing::Test {
  protected:

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <string>
 #include <variant>
 #include <vector>
@@ -75,6 +76,21 @@ TEST_F(DirectoryCacheTest, OpensTheDirectoryThatTheTreeMeans) {
   expect_opens(b, tree_.identity(b));
   expect_opens(a, tree_.identity(a));
   expect_opens(root_, tree_.identity(root_));
+}
+
+// Each change in a deep directory opened every directory above it again.
+TEST_F(DirectoryCacheTest, P5TwoDeepDirectoriesStayOpen) {
+  NodeId one = root_;
+  NodeId other = root_;
+  for (int i = 0; i < 10; ++i) {
+    one = make(one, "one");
+    other = make(other, "other");
+  }
+  for (const NodeId directory : {one, other}) expect_opens(directory, tree_.identity(directory));
+  const std::uint64_t before = cache_.opened();
+  EXPECT_EQ(before, 2 * 11U);
+  for (const NodeId directory : {one, other}) expect_opens(directory, tree_.identity(directory));
+  EXPECT_EQ(cache_.opened(), before);
 }
 
 TEST_F(DirectoryCacheTest, ADirectoryReplacedByAnotherHasMoved) {

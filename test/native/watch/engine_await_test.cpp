@@ -18,7 +18,7 @@ constexpr std::uint32_t kLong = 3'600'000;
 class AwaitTest : public EngineTest {
  protected:
   void SetUp() override {
-    std::signal(SIGIO, SIG_IGN);
+    std::signal(SIGIO, SIG_IGN);  // writers_of() may cause one
     home_.directory("in/sub");
     home_.write("in/old", "x");
     let_a_tick_pass();
@@ -31,7 +31,8 @@ class AwaitTest : public EngineTest {
     return fd;
   }
 
-  // What is held is not on the mirror while it is on the disk.
+  // Like synced(), but does not compare the mirror with the disk: a file that waits for its writers
+  // is on the disk only.
   Told told_now() {
     watcher_.sync();
     return watcher_.told();

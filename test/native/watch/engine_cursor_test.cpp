@@ -31,7 +31,7 @@ class EngineCursorTest : public testing::Test {
     // Nor does a listing tell whether a file of its tick was written after it.
     let_a_tick_pass();
     renew();
-    ASSERT_EQ(watcher_->resume(roots_, {cursor_.path(), ""}, options_), std::nullopt);
+    ASSERT_EQ(watcher_->watch_from(roots_, {cursor_.path(), ""}, options_), std::nullopt);
     if (mirrors_) watcher_->mirror_from_listing(roots_);
     sync();
   }
@@ -64,7 +64,7 @@ class EngineCursorTest : public testing::Test {
     renew();
     watcher_->go_on_from(*kept_);
     kept_.reset();
-    ASSERT_EQ(watcher_->resume(roots_, {cursor_.path(), "snapshot"}, options_), std::nullopt);
+    ASSERT_EQ(watcher_->watch_from(roots_, {cursor_.path(), "snapshot"}, options_), std::nullopt);
   }
 
   void renew() {
@@ -460,7 +460,10 @@ TEST_F(EngineCursorTest, ChangesInADirectoryThatCouldNotBeReadAreToldWhenItCan) 
   home_.directory("r/a");
   home_.write("r/a/x", "one");
   ::chmod(cursor_.path().c_str(), 0777);
-  ::umask(0);
+  const struct Umask {
+    mode_t before = ::umask(0);
+    ~Umask() { ::umask(before); }
+  } restored_at_end;
   const Unprivileged unprivileged;
   begin({"r"});
   {
@@ -541,7 +544,7 @@ TEST_F(EngineCursorTest, AListingBeforeTheDifferencesIsThatOfTheSnapshot) {
   leave();
   home_.move("r/x", "r/y");
   watcher_ = std::make_unique<Watcher>(home_.path(), 0);
-  ASSERT_EQ(watcher_->resume(roots_, {cursor_.path(), "snapshot"}, options_), std::nullopt);
+  ASSERT_EQ(watcher_->watch_from(roots_, {cursor_.path(), "snapshot"}, options_), std::nullopt);
   const Listed listed = watcher_->list();
   ASSERT_EQ(listed.entries.size(), 1U);
   EXPECT_EQ(listed.entries[0].path, home_.at("r/x"));
@@ -562,7 +565,7 @@ class BadCursorTest : public EngineCursorTest {
   }
 
   std::string reason(const std::string& from) {
-    const auto error = watcher_->resume(roots_, {cursor_.path(), from});
+    const auto error = watcher_->watch_from(roots_, {cursor_.path(), from});
     return error ? error->reason : "";
   }
   std::string bytes() const {
@@ -605,19 +608,19 @@ TEST_F(BadCursorTest, TwoEntriesOfOneNameAreRefused) {
 TEST_F(BadCursorTest, ADirectoryThatALivingWatcherUsesIsLocked) {
   ASSERT_EQ(reason("snapshot"), "");
   Watcher other(home_.path());
-  const auto error = other.resume(roots_, {cursor_.path(), "snapshot"});
+  const auto error = other.watch_from(roots_, {cursor_.path(), "snapshot"});
   ASSERT_TRUE(error);
   EXPECT_EQ(error->reason, "locked");
   watcher_.reset();
-  EXPECT_EQ(other.resume(roots_, {cursor_.path(), "snapshot"}), std::nullopt);
+  EXPECT_EQ(other.watch_from(roots_, {cursor_.path(), "snapshot"}), std::nullopt);
 }
 
 TEST_F(BadCursorTest, ADirectoryInsideAWatchedOneIsRefused) {
   home_.directory("r/cursor");
-  const auto error = watcher_->resume(roots_, {home_.at("r/cursor"), ""});
+  const auto error = watcher_->watch_from(roots_, {home_.at("r/cursor"), ""});
   ASSERT_TRUE(error);
   EXPECT_EQ(error->reason, "cursor_inside");
-  EXPECT_EQ(watcher_->resume({home_.at("r/a")}, {home_.at("r/cursor"), ""}), std::nullopt);
+  EXPECT_EQ(watcher_->watch_from({home_.at("r/a")}, {home_.at("r/cursor"), ""}), std::nullopt);
   const auto added = watcher_->watch({home_.at("r")});
   ASSERT_TRUE(added);
   EXPECT_EQ(added->reason, "cursor_inside");
@@ -632,7 +635,7 @@ TEST_F(BadCursorTest, OnlyTheFirstWatchMayHaveOne) {
 }
 
 TEST_F(BadCursorTest, AMissingDirectoryIsAnErrno) {
-  const auto error = watcher_->resume(roots_, {home_.at("nowhere"), ""});
+  const auto error = watcher_->watch_from(roots_, {home_.at("nowhere"), ""});
   ASSERT_TRUE(error);
   EXPECT_EQ(error->reason, "enoent");
 }

@@ -1,5 +1,6 @@
 // Credit (P3), sync, settle, and that requests are served meanwhile (P5).
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <thread>
@@ -18,6 +19,27 @@ class FlowTest : public EngineTest {
     watcher.until("the hints were heard", [&] { return watcher.engine().info().dirty > 0; });
     watcher.list();
   }
+
+  // More than 1 MiB of paths of files that are too large to be read, in the directory `deep`.
+  void make_bad_rule_files(std::string& deep) {
+    deep = "in";
+    while (deep.size() < 3000) deep += '/' + std::string(200, 'x');
+    for (int i = 0; i < kBadFiles; ++i) {
+      const std::string directory = deep + '/' + std::to_string(i);
+      home_.directory(directory);
+      home_.write(directory + "/.gitignore");
+      ASSERT_EQ(::truncate(home_.at(directory + "/.gitignore").c_str(), 100'000), 0);
+    }
+  }
+  static void expect_bounded(const Told& told, const std::string& deep) {
+    std::size_t bytes = 0;
+    for (const std::string& line : told) bytes += line.size();
+    EXPECT_LT(bytes, 1'200'000U);
+    EXPECT_GT(told.size(), 200U);
+    const std::string left = std::to_string(kBadFiles + 1 - static_cast<int>(told.size()));
+    EXPECT_EQ(told.back(), "omitted " + left + " at " + deep);
+  }
+  static constexpr int kBadFiles = 600;
 
   void make_files(int count) {
     for (int i = 0; i < count; ++i) home_.write("in/" + std::to_string(i));
@@ -83,6 +105,30 @@ TEST_F(FlowTest, NothingIsToldWhileTheListenerHasNoRoom) {
   watcher_.set_room(true);
   watcher_.engine().resume();
   watcher_.until("creation", [&] { return watcher_.has_told("created file in/a"); });
+}
+
+// P3, P7. There is no credit before the watch is answered, and the crawl does not wait for any.
+TEST_F(FlowTest, NoticesOfACrawlAreBoundedInBytes) {
+  std::string deep;
+  make_bad_rule_files(deep);
+  Watcher watcher(home_.path(), 0);
+  ASSERT_EQ(watcher.watch({home_.at("in")}, {.gitignore = true}), std::nullopt);
+  EXPECT_EQ(watcher.peek(), Told{});
+  watcher.engine().grant(1);
+  watcher.until("the notices came", [&] { return !watcher.peek().empty(); });
+  expect_bounded(watcher.told(), deep);
+}
+
+TEST_F(FlowTest, NoticesWaitForRoomAndAreBoundedInBytes) {
+  std::string deep;
+  make_bad_rule_files(deep);
+  watcher_.set_room(false);
+  ASSERT_EQ(watcher_.watch({home_.at("in")}, {.gitignore = true}), std::nullopt);
+  EXPECT_EQ(watcher_.peek(), Told{});
+  watcher_.set_room(true);
+  watcher_.engine().resume();
+  watcher_.sync();
+  expect_bounded(watcher_.told(), deep);
 }
 
 TEST_F(FlowTest, SyncWaitsForCreditWhereThereIsSomethingToTell) {

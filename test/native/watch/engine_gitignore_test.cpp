@@ -2,9 +2,13 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <cstdint>
 #include <cstdlib>
 #include <fstream>
 
+#include "watch/counted_calls.h"
+#include "watch/disk/mount_watch.h"
+#include "watch/disk/remote_mounts.h"
 #include "watch/disk/rule_files.h"
 #include "watch/engine_test.h"
 
@@ -14,6 +18,7 @@ namespace {
 class GitignoreTest : public EngineTest {
  protected:
   void SetUp() override {
+    ::umask(022);
     home_.directory("in");
     ::setenv("HOME", home_.path().c_str(), 1);
     ::unsetenv("XDG_CONFIG_HOME");
@@ -35,6 +40,21 @@ TEST_F(GitignoreTest, WhatGitIgnoresIsInvisibleAndGitsOwnDirectoryToo) {
     home_.write("in/" + std::string(name));
   }
   EXPECT_EQ(synced(), (Told{"created file in/lib/kept.o"}));
+}
+
+// A readlink(2) of /proc/self/fd takes longer the deeper the directory is.
+TEST_F(GitignoreTest, TheRulesOfADirectoryAreReadWithoutItsPath) {
+  MountWatch table;
+  table.changes();
+  RemoteMounts mounts;
+  mounts.load(table.mounts(), table.types());
+  if (!mounts.none()) GTEST_SKIP() << "the path is compared with the remote mounts of this machine";
+  constexpr std::uint64_t kDirectories = 50;
+  for (std::uint64_t i = 0; i < kDirectories; ++i) home_.directory("in/" + std::to_string(i));
+  const std::uint64_t before = link_calls();
+  watch({"in"}, options_);
+  EXPECT_EQ(watcher_.engine().info().watches, kDirectories + 1);
+  EXPECT_LT(link_calls() - before, kDirectories / 2);
 }
 
 TEST_F(GitignoreTest, AChangeOfTheRulesHidesAndShows) {

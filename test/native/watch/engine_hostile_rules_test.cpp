@@ -25,6 +25,7 @@
 #include "ignore/rule_pool.h"
 #include "ignore/rules.h"
 #include "support/unique_fd.h"
+#include "watch/counted_calls.h"
 #include "watch/disk/remote_calls.h"
 #include "watch/disk/remote_mounts.h"
 #include "watch/disk/rule_files.h"
@@ -47,6 +48,7 @@ std::string patterns(const std::string& stem, std::size_t count) {
 class HostileRulesTest : public EngineTest {
  protected:
   void SetUp() override {
+    ::umask(022);
     home_.directory("in");
     home_.directory("user");
     ::setenv("HOME", home_.at("user").c_str(), 1);
@@ -156,6 +158,18 @@ TEST_F(HostileRulesTest, LinksOfOthersOnThePathOfTheExcludesFileAreNotFollowed) 
             (Told{"created file in/guess", "unreadable shared/ignore untrusted"}));
 }
 
+// P7: reading /proc/kmsg, for instance, takes messages away from others. The content of this file
+// is the name of the test program.
+TEST_F(HostileRulesTest, AFileOfAPseudoFileSystemIsNotReadAsTheExcludesFile) {
+  make_repository("in");
+  const std::string name = program_invocation_short_name;
+  home_.write("in/.git/config", "[core]\nexcludesFile = /proc/self/comm\n");
+  ASSERT_EQ(watcher_.watch({home_.at("in")}, options_), std::nullopt);
+  home_.write("in/" + name);
+  EXPECT_EQ(sorted(synced()),
+            (Told{"created file in/" + name, "unreadable /proc/self/comm untrusted"}));
+}
+
 TEST_F(HostileRulesTest, LinksOfTheUserToARepositoryAreFollowed) {
   make_repository("other");
   home_.directory("own");
@@ -168,6 +182,88 @@ TEST_F(HostileRulesTest, LinksOfTheUserToARepositoryAreFollowed) {
   ASSERT_EQ(watcher_.watch({home_.at("in")}, options_), std::nullopt);
   write_each();
   EXPECT_EQ(sorted(synced()), kTrusted);
+}
+
+// The owner of the work tree may have moved a directory of root there.
+TEST_F(HostileRulesTest, AGitThatOthersMayWriteToIsNotTrusted) {
+  make_repository("in");
+  home_.set_mode("in/.git", 01777);
+  ASSERT_EQ(watcher_.watch({home_.at("in")}, options_), std::nullopt);
+  write_each();
+  EXPECT_EQ(sorted(synced()), kNotTrusted);
+}
+
+TEST_F(HostileRulesTest, AGitThatOthersMayWriteToCountsWhereTheUserListsIt) {
+  make_repository("in");
+  home_.set_mode("in/.git", 0777);
+  home_.write("user/.gitconfig", "[safe]\ndirectory = " + home_.at("in") + "\n");
+  ASSERT_EQ(watcher_.watch({home_.at("in")}, options_), std::nullopt);
+  write_each();
+  EXPECT_EQ(synced(), kTrusted);
+}
+
+TEST_F(HostileRulesTest, ARepositoryThatOthersMayWriteToIsNotTrusted) {
+  make_repository("other");
+  home_.write("in/.git", "gitdir: ../other/.git\n");
+  home_.write("in/.gitignore", "ignored\n");
+  home_.set_mode("other/.git", 0777);
+  ASSERT_EQ(watcher_.watch({home_.at("in")}, options_), std::nullopt);
+  write_each();
+  EXPECT_EQ(sorted(synced()), kNotTrusted);
+}
+
+TEST_F(HostileRulesTest, FilesOfOthersInATrustedRepositoryAreNotRead) {
+  make_repository("in");
+  home_.write("secret", "x\n");
+  home_.write("in/.git/config", "[core]\nexcludesFile = " + home_.at("secret") + "\n");
+  if (!give_away("in/.git/config") || !give_away("in/.git/info/exclude")) {
+    GTEST_SKIP() << "only root can change owners";
+  }
+  ASSERT_EQ(watcher_.watch({home_.at("in")}, options_), std::nullopt);
+  write_each();
+  EXPECT_EQ(sorted(synced()), (Told{"created file in/excluded", "created file in/x",
+                                    "unreadable in/.git/config untrusted",
+                                    "unreadable in/.git/info/exclude untrusted"}));
+}
+
+TEST_F(HostileRulesTest, ACommonDirectoryThatAFileOfOthersNamesIsNotRead) {
+  make_repository("in");
+  make_repository("other");
+  home_.write("in/.git/info/exclude", "");
+  home_.write("in/.git/commondir", "../../other/.git\n");
+  if (!give_away("in/.git/commondir")) GTEST_SKIP() << "only root can change owners";
+  ASSERT_EQ(watcher_.watch({home_.at("in")}, options_), std::nullopt);
+  write_each();
+  EXPECT_EQ(sorted(synced()), (Told{"created file in/excluded", "created file in/x",
+                                    "unreadable in/.git/commondir untrusted"}));
+}
+
+TEST_F(HostileRulesTest, FilesThatOthersMayWriteToOrPutIntoARepositoryAreNotRead) {
+  for (const char* open : {"in/.git/info", "in/.git/info/exclude"}) {
+    make_repository("in");
+    home_.set_mode(open, 0777);
+    ASSERT_EQ(watcher_.watch({home_.at("in")}, options_), std::nullopt);
+    write_each();
+    EXPECT_EQ(sorted(synced()), (Told{"created file in/excluded", "created file in/x",
+                                      "unreadable in/.git/info/exclude untrusted"}));
+    ASSERT_EQ(watcher_.unwatch(home_.at("in")), std::nullopt);
+    synced();
+    home_.remove("in");
+  }
+}
+
+// The owner of the work tree may have moved a file of the user there.
+TEST_F(HostileRulesTest, AFileThatTheOwnerOfTheWorkTreeCannotReadIsNotReadThroughALink) {
+  make_repository("in");
+  home_.remove("in/.git/info/exclude");
+  home_.write("in/rules", "excluded\n");
+  home_.set_mode("in/rules", 0600);
+  home_.symlink("../../rules", "in/.git/info/exclude");
+  if (!give_away("in")) GTEST_SKIP() << "only root can change owners";
+  ASSERT_EQ(watcher_.watch({home_.at("in")}, options_), std::nullopt);
+  write_each();
+  EXPECT_EQ(sorted(synced()), (Told{"created file in/excluded", "created file in/x",
+                                    "unreadable in/.git/info/exclude exdev"}));
 }
 
 TEST_F(HostileRulesTest, ARepositoryThatTheUserListsAsSafeCounts) {
@@ -381,7 +477,7 @@ TEST_F(HostileRulesTest, FilesAboveADirectoryThatIsNotTheRootDoNotCount) {
     const Tree tree;
     Visibility visibility(tree);
     RulesAbove above(home_.at("private/root"), {seen.st_dev, seen.st_ino + (same ? 0 : 1)});
-    while (!above.done()) ASSERT_EQ(above.step(RemoteMounts(), visibility), 0);
+    while (!above.done()) ASSERT_EQ(above.step(RemoteMounts(), visibility), std::nullopt);
     EXPECT_EQ(above.scope()->same_as(*Scope::empty()), !same);
   }
 }
@@ -398,6 +494,58 @@ TEST_F(HostileRulesTest, ARepositoryIsNotTakenForNoneWhereThereAreNoDescriptors)
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
   ASSERT_EQ(failures.size(), 1U);
   EXPECT_EQ(failures[0].code, EMFILE);
+}
+
+// However many there are: each check of a file or folder may be the one for which there is none.
+TEST_F(HostileRulesTest, P1WhatCannotBeCheckedForLackOfDescriptorsIsNotTakenForUntrusted) {
+  make_repository("in");
+  home_.write("in/rules", "excluded\n");
+  home_.write("in/.git/commondir", "../.git\n");
+  home_.write("user/.gitconfig", "[safe]\ndirectory = *\n");
+  for (const bool linked : {false, true}) {
+    if (linked) {
+      home_.remove("in/.git/commondir");
+      home_.remove("in/.git/info/exclude");
+      home_.symlink("../../rules", "in/.git/info/exclude");
+    }
+    const UniqueFd in(::open(home_.at("in").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    bool complete = false;
+    for (rlim_t most = 0; !complete; ++most) {
+      SCOPED_TRACE(most);
+      ASSERT_LT(most, before.rlim_cur);
+      const rlimit few{most, before.rlim_max};
+      ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+      std::vector<RuleFailure> failures;
+      const RepositoryRules rules = read_repository(in.get(), failures);
+      ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+      for (const RuleFailure& failure : failures) EXPECT_EQ(failure.code, EMFILE) << failure.file;
+      complete = failures.empty();
+      if (complete) {
+        EXPECT_EQ(rules.info_exclude.content, "excluded\n");
+      }
+    }
+  }
+}
+
+TEST_F(HostileRulesTest, P1AFileWhoseAclCannotBeReadForLackOfMemoryIsReadLater) {
+  make_repository("in");
+  home_.write("in/rules", "excluded\n");
+  home_.remove("in/.git/info/exclude");
+  home_.symlink("../../rules", "in/.git/info/exclude");
+  const UniqueFd in(::open(home_.at("in").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  std::vector<RuleFailure> failures;
+  fail_xattrs(ENOMEM);
+  read_gitignore(in.get(), failures);
+  read_repository(in.get(), failures);
+  fail_xattrs(EIO);
+  read_gitignore(in.get(), failures);
+  fail_xattrs(0);
+  ASSERT_EQ(failures.size(), 3U);
+  EXPECT_EQ(failures[0].code, ENOMEM);
+  EXPECT_EQ(failures[1].code, ENOMEM);
+  EXPECT_EQ(failures[2].code, kUntrusted);
 }
 
 TEST_F(HostileRulesTest, LinksWithinARepositoryAreFollowed) {

@@ -7,11 +7,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <climits>
 #include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "watch/engine_test.h"
 #include "watch/hung_mount.h"
@@ -438,6 +440,40 @@ TEST_F(HungMountTest, AMountOfWhichEveryAnswerIsSlowIsKnownInTheEnd) {
     mount.delay(0);
     expect_looked_at_again(mount, watcher, "remote");
   });
+}
+
+// The listing of a poll begins after the write, and ends before the file is checked at last.
+TEST_F(HungMountTest, P1AWriteWhoseCheckIsAnsweredLateIsToldEvenIfTheMtimeIsSetBack) {
+  using Clock = std::chrono::steady_clock;
+  constexpr std::chrono::milliseconds kLate{300};
+  constexpr std::chrono::milliseconds kHung{1300};
+  const std::string written = "modified file remote/f";
+  for (const auto held : {kLate, kHung}) {
+    SCOPED_TRACE(held.count());
+    with_mount("remote", [&](HungMount& mount, Watcher& watcher) {
+      watcher.engine().set({{}, {}, 3'600'000});  // only a sync polls
+      watch(watcher, {"remote"});
+      watcher.sync();
+      watcher.sync();
+      mount.write_unseen();
+      mount.hold_look_at_file();
+      bool synced = false;
+      watcher.engine().sync([&](const auto& /*seq*/) { synced = true; });
+      watcher.until("a call is held", [&] { return mount.holds_calls(); });
+      const auto begin = Clock::now();
+      watcher.until("it is late", [&] { return Clock::now() - begin > held; });
+      mount.release();
+      watcher.until("it is synced", [&] { return synced; });
+      watcher.until(written, [&] {
+        watcher.sync();
+        return watcher.has_told(written);
+      });
+      watcher.told();
+      watcher.sync();
+      watcher.sync();
+      EXPECT_FALSE(watcher.has_told(written)) << "once is enough";
+    });
+  }
 }
 
 TEST_F(HungMountTest, AWatcherOfAHungMountEnds) {

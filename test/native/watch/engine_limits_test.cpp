@@ -112,6 +112,43 @@ TEST_F(LimitsTest, AnOverflowIsSaidAndNothingIsLost) {
   EXPECT_EQ(synced(), (Told{"created file in/d/e/later"}));
 }
 
+// The listings of many directories are read ahead, and their files are stat'ed ahead.
+TEST_F(LimitsTest, AnOverflowLosesNothingInATreeWhoseListingsAreReadAhead) {
+  std::ifstream limit("/proc/sys/fs/inotify/max_queued_events");
+  long most = 0;
+  limit >> most;
+  if (most <= 0 || most > 50'000) GTEST_SKIP() << "the kernel's queue is too long to be filled";
+  constexpr int kMany = 150;
+  const auto at = [](int directory, const char* name) {
+    return "in/d" + std::to_string(directory) + '/' + name;
+  };
+  for (int i = 0; i < kMany; ++i) {
+    home_.directory("in/d" + std::to_string(i));
+    for (const char* name : {"deleted", "modified", "moved", "other", "same"})
+      home_.write(at(i, name), "x");
+  }
+  watch({"in"});
+  age();
+  for (long i = 0; i < most / 3 + 1000; ++i) home_.write("in/new" + std::to_string(i), "y");
+  for (int i = 0; i < kMany; ++i) {
+    home_.remove(at(i, "deleted"));
+    home_.append(at(i, "modified"), "y");
+    home_.set_mode(at(i, "other"), 0600);
+    home_.move(at(i, "moved"), at((i + kMany / 2) % kMany, "moved here"));
+    home_.write(at(i, "created"));
+  }
+  const Told told = synced();
+  EXPECT_TRUE(contains(told, "overflow in"));
+  for (int i = 0; i < kMany; ++i) {
+    EXPECT_TRUE(contains(told, "deleted file " + at(i, "deleted")));
+    EXPECT_TRUE(contains(told, "modified file " + at(i, "modified")));
+    EXPECT_TRUE(contains(told, "created file " + at(i, "created")));
+    EXPECT_FALSE(contains(told, "modified file " + at(i, "same")));
+  }
+  home_.append(at(kMany - 1, "same"), "y");
+  EXPECT_EQ(synced(), (Told{"modified file " + at(kMany - 1, "same")}));
+}
+
 TEST_F(LimitsTest, AnUnreadableDirectoryIsSaidAndToldOnceItCanBeRead) {
   if (!Unprivileged::reaches(home_.path())) GTEST_SKIP() << "only root can reach " << home_.path();
   home_.directory("in/locked");

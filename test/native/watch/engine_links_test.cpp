@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "watch/engine_test.h"
+#include "watch/reconcile/retries.h"
 
 namespace lookout {
 namespace {
@@ -58,6 +59,47 @@ TEST_F(LinksTest, P1ALinkThroughADirectoryThatMayNotBeSearchedIsFollowedWhenItMa
             (Told{"deleted symlink in/l", "created directory in/l", "created file in/l/x"}));
 }
 
+// The directory that contains the target is not watched.
+TEST_F(LinksTest, P1ATargetThatMayNotBeReadIsReadWhenItMay) {
+  if (!Unprivileged::reaches(home_.path())) GTEST_SKIP() << "only root can reach " << home_.path();
+  home_.symlink("../out/d", "in/l");
+  for (const ::mode_t mode : {0000U, 0444U}) {
+    home_.set_mode("out/d", mode);
+    {
+      const Unprivileged user;
+      watcher_.watch({home_.at("in")}, {.follow_symlinks = true});
+      EXPECT_EQ(synced(), (Told{"unreadable in/l eacces"}));
+    }
+    home_.set_mode("out/d", 0755);
+    const Unprivileged user;
+    EXPECT_EQ(synced(), (Told{"attributes directory in/l", "created file in/l/x"}));
+    watcher_.unwatch(home_.at("in"));
+    watcher_.told();
+  }
+}
+
+TEST_F(LinksTest, P1ASyncReadsAllTargetsThatMayBeReadNow) {
+  if (!Unprivileged::reaches(home_.path())) GTEST_SKIP() << "only root can reach " << home_.path();
+  constexpr std::size_t kLinks = kFailuresAPoll + 50;
+  for (std::size_t i = 0; i < kLinks; ++i) {
+    const std::string target = "out/" + std::to_string(i);
+    home_.directory(target);
+    home_.symlink("../" + target, "in/l" + std::to_string(i));
+    home_.set_mode(target, 0000);
+  }
+  const auto set_modes = [&](::mode_t mode) {
+    for (std::size_t i = 0; i < kLinks; ++i) home_.set_mode("out/" + std::to_string(i), mode);
+  };
+  {
+    const Unprivileged user;
+    watcher_.watch({home_.at("in")}, {.follow_symlinks = true});
+    EXPECT_EQ(synced().size(), kLinks);
+  }
+  set_modes(0755);
+  const Unprivileged user;
+  EXPECT_EQ(synced().size(), kLinks);
+}
+
 // "d/" hides a link as long as it stands for a directory.
 TEST_F(LinksTest, P1ALinkIsVisibleAgainWhenAnotherPlaceReportsItsDirectory) {
   home_.directory("in/d/x");
@@ -71,6 +113,18 @@ TEST_F(LinksTest, P1ALinkIsVisibleAgainWhenAnotherPlaceReportsItsDirectory) {
   watcher_.sync();
   EXPECT_EQ(listed(),
             (Told{"directory in/m", "directory in/y", "directory in/y/x", "symlink in/m/d"}));
+}
+
+TEST_F(LinksTest, P1ALinkIsVisibleWhenAnotherLinkReportsItsDirectory) {
+  home_.directory("in/d/x");
+  home_.directory("in/m");
+  ASSERT_EQ(watcher_.watch({home_.at("in")}, {.follow_symlinks = true, .ignore = {"d/"}}),
+            std::nullopt);
+  home_.symlink("../d/x", "in/m/d");
+  watcher_.sync();
+  home_.symlink("d/x", "in/l");
+  watcher_.sync();
+  EXPECT_EQ(listed(), (Told{"directory in/l", "directory in/m", "symlink in/m/d"}));
 }
 
 // Such a path is not watched, but the kernel resolves it: it is polled.
@@ -228,6 +282,112 @@ TEST_F(LinksTest, ADirectoryThatTurnsUpItselfIsToldThereAndNoLongerUnderALink) {
   synced();
   EXPECT_EQ(listed(),
             (Told{"directory in/all", "directory in/all/d", "file in/all/d/x", "symlink in/l"}));
+}
+
+TEST_F(LinksTest, P5ALinkThatIsSwitchedToATargetThatWasReportedBelowItIsRead) {
+  home_.directory("out/e");
+  home_.symlink("../../out/e", "out/d/l");
+  home_.symlink("../out/d", "in/l");
+  follow();
+  ASSERT_EQ(listed(), (Told{"directory in/l", "directory in/l/l", "file in/l/x"}));
+  home_.remove("in/l");
+  home_.symlink("../out/e", "in/l");
+  synced();
+  EXPECT_EQ(listed(), (Told{"directory in/l"}));
+}
+
+TEST_F(LinksTest, P5LinksThatSwapTheirTargetsAreRead) {
+  home_.directory("out/e");
+  home_.write("out/e/y");
+  home_.symlink("../out/d", "in/l");
+  home_.symlink("../out/e", "in/m");
+  follow();
+  ASSERT_EQ(listed(), (Told{"directory in/l", "directory in/m", "file in/l/x", "file in/m/y"}));
+  home_.remove("in/l");
+  home_.remove("in/m");
+  home_.symlink("../out/e", "in/l");
+  home_.symlink("../out/d", "in/m");
+  synced();
+  EXPECT_EQ(listed(), (Told{"directory in/l", "directory in/m", "file in/l/y", "file in/m/x"}));
+}
+
+TEST_F(LinksTest, P1ALinkIsVisibleWhenItsDirectoryMovesFromOneLinkToAnother) {
+  home_.directory("in/a");
+  home_.symlink("../../out/d", "in/a/f");
+  ASSERT_EQ(watcher_.watch({home_.at("in")}, {.follow_symlinks = true, .ignore = {"e/"}}),
+            std::nullopt);
+  home_.symlink("../out/d", "in/e");
+  home_.symlink("../out/d", "in/l");
+  watcher_.sync();
+  ASSERT_EQ(listed(), (Told{"directory in/a", "directory in/a/f", "file in/a/f/x", "symlink in/e",
+                            "symlink in/l"}));
+  home_.remove("in/a/f");
+  for (const char* link : {"in/e", "in/l"}) {  // both are checked before `f` leaves the tree
+    home_.remove(link);
+    home_.symlink("../out/d", link);
+  }
+  watcher_.sync();
+  EXPECT_EQ(listed(), (Told{"directory in/a", "directory in/l", "file in/l/x", "symlink in/e"}));
+}
+
+// The directory of the link is open still, so the link can be read, but its path cannot be watched.
+TEST_F(LinksTest, P1ALinkWhosePathMayNotBeSearchedIsCheckedByASync) {
+  if (!Unprivileged::reaches(home_.path())) GTEST_SKIP() << "only root can reach " << home_.path();
+  home_.directory("in/a/b");
+  home_.directory("other");
+  home_.symlink(home_.at("other"), "in/a/b/k");  // its path is watched
+  {
+    const Unprivileged user;
+    follow();
+  }
+  home_.write("in/a/b/x");  // keeps the directory open
+  {
+    const Unprivileged user;
+    synced();
+  }
+  home_.set_mode("in/a", 0000);
+  home_.symlink(home_.at("out/d"), "in/a/b/l");
+  {
+    const Unprivileged user;
+    watcher_.sync();
+    EXPECT_TRUE(watcher_.has_told("created directory in/a/b/l"));
+  }
+  home_.move("out", "elsewhere");
+  home_.set_mode("in/a", 0755);
+  const Unprivileged user;
+  synced();
+  EXPECT_EQ(listed(), (Told{"directory in/a", "directory in/a/b", "directory in/a/b/k",
+                            "file in/a/b/x", "symlink in/a/b/l"}));
+}
+
+// Such a directory gets its new path in the tree only when the one that it replaces has left.
+TEST_F(LinksTest, P1ALinkInADirectoryThatReplacesAnotherIsWatchedAtItsNewPath) {
+  home_.directory("in/f/a");
+  home_.directory("in/g");
+  home_.symlink(home_.at("out/d"), "in/f/a/l");
+  follow();
+  home_.write("in/f/a/x");  // keeps the directory open
+  synced();
+  home_.move("in/f", "in/g");
+  synced();
+  home_.move("out", "elsewhere");
+  synced();
+  EXPECT_EQ(listed(),
+            (Told{"directory in/g", "directory in/g/a", "file in/g/a/x", "symlink in/g/a/l"}));
+}
+
+// Below a link, the target of that link may be reported once more: both lead to the same files.
+TEST_F(LinksTest, P1ATargetThatIsMovedOutOfALinkToItIsReportedAtOnePlace) {
+  home_.directory("side/out/d");
+  home_.symlink(home_.at("side/out"), "in/k");
+  home_.symlink(home_.at("side"), "side/out/c");
+  follow();
+  ASSERT_EQ(listed(), (Told{"directory in/k", "directory in/k/c", "directory in/k/c/out",
+                            "directory in/k/c/out/d", "directory in/k/d", "symlink in/k/c/out/c"}));
+  home_.move("side/out/c", "in/m");
+  synced();
+  EXPECT_EQ(listed(),
+            (Told{"directory in/m", "directory in/m/out", "directory in/m/out/d", "symlink in/k"}));
 }
 
 TEST_F(LinksTest, ARootIsToldThereAndNoLongerUnderALink) {

@@ -8,6 +8,7 @@
 
 #include <fstream>
 
+#include "watch/disk/confinement.h"
 #include "watch/engine_test.h"
 #include "watch/own_mounts.h"
 
@@ -73,6 +74,20 @@ TEST_F(MountedFilesTest, AWriteToAFileThatIsAMountPointIsReported) {
     watch(watcher, {"app"});
     expect_reported(watcher);
     EXPECT_EQ(watcher.engine().info().watches, 3U) << "two directories and the file";
+  });
+}
+
+// A file that is mounted into an allowed directory may be any file of the machine.
+TEST_F(MountedFilesTest, AFileOfAnotherMountHasNoWatchWhereOnlyOneDirectoryIsAllowed) {
+  apart([&](Watcher& watcher) {
+    bind("host/c", "app/c");
+    ASSERT_EQ(confine({home_.at("app")}), std::nullopt);
+    watch(watcher, {"app"});
+    EXPECT_EQ(watcher.engine().info().watches, 2U) << "the directories";
+    home_.append("host/c", "x");
+    EXPECT_EQ(synced(watcher), Told{});
+    home_.append("app/other", "x");
+    EXPECT_EQ(synced(watcher), (Told{"modified file app/other"}));
   });
 }
 

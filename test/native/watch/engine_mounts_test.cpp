@@ -1,18 +1,23 @@
 // File systems that are mounted over what is watched, and taken away again (P1, P2).
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <vector>
 
+#include "support/unique_fd.h"
 #include "watch/engine_test.h"
 #include "watch/own_mounts.h"
 
@@ -75,6 +80,67 @@ TEST_F(MountsTest, AChangeOfModeWhereSomethingIsMountedIsTold) {
     synced(watcher);
     EXPECT_EQ(::chmod(home_.at("in/d").c_str(), 0700), 0);
     EXPECT_EQ(synced(watcher), (Told{"attributes directory in/d"}));
+  });
+}
+
+// The mode of a file counts for root as for any other user while this lives. The namespace may have
+// no other user.
+class WithoutOverride {
+ public:
+  WithoutOverride() {
+    EXPECT_EQ(::syscall(SYS_capget, &header_, before_.data()), 0);
+    auto fewer = before_;
+    fewer[0].effective &= ~(1U << CAP_DAC_OVERRIDE | 1U << CAP_DAC_READ_SEARCH);
+    EXPECT_EQ(::syscall(SYS_capset, &header_, fewer.data()), 0);
+  }
+  ~WithoutOverride() {
+    if (::syscall(SYS_capset, &header_, before_.data()) != 0) std::abort();
+  }
+  WithoutOverride(const WithoutOverride&) = delete;
+  WithoutOverride& operator=(const WithoutOverride&) = delete;
+
+ private:
+  __user_cap_header_struct header_{_LINUX_CAPABILITY_VERSION_3, 0};
+  std::array<__user_cap_data_struct, 2> before_{};
+};
+
+TEST_F(MountsTest, P1AMountThatMayNotBeReadIsReadWhenItMay) {
+  apart([&](Watcher& watcher) {
+    const WithoutOverride any_user;
+    mount_over(home_.at("in/d"));
+    home_.write("in/d/shown");
+    EXPECT_EQ(::chmod(home_.at("in/d").c_str(), 0000), 0);
+    watcher.sync();
+    EXPECT_TRUE(watcher.has_told("unreadable in/d eacces"));
+    EXPECT_EQ(::chmod(home_.at("in/d").c_str(), 0755), 0);
+    watcher.sync();
+    EXPECT_TRUE(watcher.has_told("created file in/d/shown"));
+    watcher.expect_mirror_is_disk();
+  });
+}
+
+// Another group takes access away and gives it back. The mode is the same all the time.
+TEST_F(MountsTest, P1ChangesWhileTheGroupOfAMountMayNotReadItAreReportedAfterwards) {
+  apart([&](Watcher& watcher) {
+    const WithoutOverride any_user;
+    constexpr ::uid_t kOther = 12345;
+    mount_over(home_.at("in/d"));
+    home_.directory("in/d/a/b");
+    if (::chmod(home_.at("in/d").c_str(), 0750) != 0 ||
+        ::chown(home_.at("in/d").c_str(), kOther, 0) != 0) {
+      return;  // the namespace has no other user
+    }
+    watcher.sync();
+    watcher.expect_mirror_is_disk();
+    const UniqueFd below(::open(home_.at("in/d/a/b").c_str(), O_PATH | O_CLOEXEC));
+    EXPECT_EQ(::chown(home_.at("in/d").c_str(), kOther, kOther), 0);
+    EXPECT_EQ(::mknodat(below.get(), "x", S_IFREG | 0644, 0), 0);
+    watcher.sync();
+    EXPECT_TRUE(watcher.has_told("unreadable in/d eacces"));
+    EXPECT_EQ(::chown(home_.at("in/d").c_str(), kOther, 0), 0);
+    watcher.sync();
+    EXPECT_TRUE(watcher.has_told("created file in/d/a/b/x"));
+    watcher.expect_mirror_is_disk();
   });
 }
 
@@ -180,21 +246,44 @@ TEST_F(MountsTest, AMountWithChangesCanBeUnmountedSoonAfterTheLast) {
   });
 }
 
-// A reader that has no room yet keeps a listing half done.
-TEST_F(MountsTest, AListingThatWaitsForCreditDoesNotKeepAMountBusy) {
-  OwnMountsTest::apart([&] {
-    Watcher watcher(home_.path(), 1);
-    EXPECT_EQ(watcher.watch({home_.at("in")}), std::nullopt);
-    watcher.mirror_from_listing({home_.at("in")});
-    mount_over(home_.at("in/d"));
+class MountsWithoutCreditTest : public MountsTest {
+ protected:
+  // A reader that has no room yet keeps listings half done. `make` makes the entries of a mount at
+  // "in/d".
+  template <class Make>
+  void expect_unmounted_without_credit(Make make) {
+    OwnMountsTest::apart([&] {
+      Watcher watcher(home_.path(), 1);
+      EXPECT_EQ(watcher.watch({home_.at("in")}), std::nullopt);
+      watcher.mirror_from_listing({home_.at("in")});
+      mount_over(home_.at("in/d"));
+      make();
+      watcher.until("its credit is used up", [&] { return watcher.engine().info().credit == 0; });
+      watcher.until("it is unmounted", [&] { return unmounts_at_once(home_.at("in/d")); });
+      watcher.engine().grant(Engine::kUnlimited);
+      synced(watcher);
+      EXPECT_TRUE(watcher.mirror().find(home_.at("in/d/hidden")));
+    });
+  }
+};
+
+TEST_F(MountsWithoutCreditTest, AListingThatWaitsDoesNotKeepAMountBusy) {
+  expect_unmounted_without_credit([&] {
     home_.directory("in/d/deep");
     constexpr int kMany = 3000;
     for (int i = 0; i < kMany; ++i) home_.write("in/d/deep/" + std::to_string(i));
-    watcher.until("its credit is used up", [&] { return watcher.engine().info().credit == 0; });
-    watcher.until("it is unmounted", [&] { return unmounts_at_once(home_.at("in/d")); });
-    watcher.engine().grant(Engine::kUnlimited);
-    synced(watcher);
-    EXPECT_TRUE(watcher.mirror().find(home_.at("in/d/hidden")));
+  });
+}
+
+// The listings of many new directories are read ahead of the first one.
+TEST_F(MountsWithoutCreditTest, ListingsReadAheadDoNotKeepAMountBusy) {
+  expect_unmounted_without_credit([&] {
+    constexpr int kMany = 200;
+    for (int i = 0; i < kMany; ++i) {
+      const std::string directory = "in/d/" + std::to_string(i);
+      home_.directory(directory);
+      for (int file = 0; file < 20; ++file) home_.write(directory + '/' + std::to_string(file));
+    }
   });
 }
 
@@ -416,6 +505,28 @@ TEST_F(BindMountsTest, ADirectoryOverItselfHidesWhatIsMountedInIt) {
     home_.append("host/shown", "x");
     EXPECT_EQ(synced(watcher), (Told{"modified file in/a/b/shown"}));
   });
+}
+
+// Through a link, `out/t` and its mount in itself have been reported; another link shows both.
+TEST_F(BindMountsTest, P1AMountPointIsNoRenameOfTheDirectoryThatItShows) {
+  home_.directory("out/t/a");
+  home_.write("out/t/shown");
+  home_.write("out/t/a/below");
+  home_.symlink("../out/t", "in/l");
+  const auto body = [&](Watcher& watcher) {
+    bind("out/t", "out/t/a");
+    watcher.sync();
+    home_.symlink("../out", "in/n");
+    watcher.sync();
+    std::vector<std::string> files;
+    for (const Entry& entry : watcher.list(home_.at("in/n/t")).entries) {
+      if (entry.type == EntryType::file) {
+        files.push_back(entry.path.substr(home_.at("in/n/t").size()));
+      }
+    }
+    EXPECT_EQ(sorted(files), (Told{"/a/a/below", "/a/shown", "/shown"}));
+  };
+  apart(body, {.follow_symlinks = true});
 }
 
 // Such a directory has no entries and cannot get any.

@@ -196,6 +196,50 @@ TEST_F(RootsOfEngineTest, ARootDeletedAndMadeAgainIsToldInOrder) {
   EXPECT_EQ(synced(), (Told{"created file in/c"}));
 }
 
+TEST_F(RootsOfEngineTest, P1ARootThatIsCreatedAgainAndMayNotBeReadIsReadWhenItMay) {
+  if (!Unprivileged::reaches(home_.path())) GTEST_SKIP() << "only root can reach " << home_.path();
+  home_.directory("in/root");
+  ASSERT_EQ(watcher_.watch({home_.at("in/root")}), std::nullopt);
+  for (const ::mode_t mode : {0000U, 0444U}) {
+    home_.remove("in/root");
+    home_.directory("in/root");
+    home_.write("in/root/x");
+    home_.set_mode("in/root", mode);
+    {
+      const Unprivileged user;
+      watcher_.sync();
+      EXPECT_TRUE(watcher_.has_told("unreadable in/root eacces"));
+    }
+    home_.set_mode("in/root", 0755);
+    const Unprivileged user;
+    watcher_.sync();
+    EXPECT_TRUE(watcher_.has_told("created file in/root/x"));
+    watcher_.told();
+  }
+}
+
+// No event reports the mode of a directory above the root.
+TEST_F(RootsOfEngineTest, P1ChangesWhileADirectoryAboveTheRootDeniesAccessAreReportedAfterwards) {
+  if (!Unprivileged::reaches(home_.path())) GTEST_SKIP() << "only root can reach " << home_.path();
+  home_.directory("in/root/a/b");
+  home_.directory("in/root/c");
+  {
+    const Unprivileged user;
+    watch({"in/root"});
+    ASSERT_EQ(synced(), Told{});
+  }
+  home_.set_mode("in", 0700);
+  for (const char* name : {"in/root/a/b/x", "in/root/c/x", "in/root/x"}) home_.write(name);
+  {
+    const Unprivileged user;
+    watcher_.sync();
+    EXPECT_EQ(watcher_.told(), (Told{"unreadable in/root eacces"}));
+  }
+  home_.set_mode("in", 0755);
+  const Unprivileged user;
+  EXPECT_EQ(synced().size(), 3U);
+}
+
 TEST_F(RootsOfEngineTest, ARootDeletedIsToldWithoutBeingAskedFor) {
   home_.write("in/a");
   watch({"in"});

@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "support/unique_fd.h"
+#include "watch/disk/disk.h"
 
 namespace lookout {
 namespace {
@@ -38,6 +39,8 @@ constexpr std::uint64_t kInRenamed = 7;
 
 // A server that nobody ends must not keep its callers waiting for ever.
 constexpr unsigned kLongestLife = 120;
+
+constexpr std::int64_t kSecond = 1'000'000'000;
 
 struct Named {
   std::uint64_t parent;
@@ -64,10 +67,16 @@ class HungMount::Server {
           shared_.held = true;
           break;
         }
+        if (shared_.holds_look && looks_at_file(calls_.front())) {
+          shared_.holds_look = false;
+          shared_.held = true;
+          break;
+        }
         if (shared_.delay > 0) {
           std::this_thread::sleep_for(std::chrono::milliseconds(shared_.delay));
         }
         answer(calls_.front());
+        ++shared_.answered;
         calls_.pop_front();
         shared_.waiting = static_cast<int>(calls_.size());
       }
@@ -75,6 +84,12 @@ class HungMount::Server {
   }
 
  private:
+  static bool looks_at_file(const std::vector<char>& call) {
+    fuse_in_header in{};
+    std::memcpy(&in, call.data(), sizeof in);
+    return in.opcode == FUSE_LOOKUP && std::string_view(call.data() + sizeof in) == "f";
+  }
+
   bool read_call() {
     std::vector<char> call(FUSE_MIN_READ_BUFFER + (1 << 17));
     const ssize_t got = ::read(device_, call.data(), call.size());
@@ -103,21 +118,40 @@ class HungMount::Server {
     return node == kRoot || node == kDirectory || node == kRenamed;
   }
 
-  static fuse_attr attributes(std::uint64_t node) {
+  fuse_attr attributes(std::uint64_t node) {
     fuse_attr attributes{};
     const bool directory = is_directory(node);
     attributes.ino = node;
+    if (node == kDirectory && shared_.renumbered) attributes.ino = next_number_++;
     attributes.mode = directory ? S_IFDIR | 0755U : S_IFREG | 0644U;
     attributes.nlink = directory ? 2 : 1;
     attributes.size = directory ? 0 : 3;
     attributes.mtime = attributes.ctime = 1'000'000'000;
+    if (node == kFile) {
+      attributes.ctime = static_cast<std::uint64_t>(shared_.ctime / kSecond);
+      attributes.ctimensec = static_cast<std::uint32_t>(shared_.ctime % kSecond);
+    }
     return attributes;
+  }
+
+  // The errno to answer with; 0 if the call succeeds.
+  int failure(const fuse_in_header& in, std::string_view name) const {
+    const auto is = [&](Call call, std::uint32_t opcode, std::uint64_t node) {
+      return shared_.failing == call && in.opcode == opcode && in.nodeid == node;
+    };
+    const bool fails = (is(Call::look, FUSE_LOOKUP, kRoot) && name == "f") ||
+                       is(Call::open_d, FUSE_OPENDIR, kDirectory) ||
+                       is(Call::open_root, FUSE_OPENDIR, kRoot) ||
+                       is(Call::read_d, FUSE_READDIR, kDirectory);
+    return fails ? shared_.code.load() : 0;
   }
 
   void answer(const std::vector<char>& call) {
     fuse_in_header in{};
     std::memcpy(&in, call.data(), sizeof in);
     const char* const rest = call.data() + sizeof in;
+    const bool named = in.opcode == FUSE_LOOKUP;
+    if (const int code = failure(in, named ? rest : ""); code != 0) return fail(in, code);
     switch (in.opcode) {
       case FUSE_INIT: {
         fuse_init_out out{};
@@ -204,6 +238,7 @@ class HungMount::Server {
   int device_;
   Shared& shared_;
   std::deque<std::vector<char>> calls_;
+  std::uint64_t next_number_ = 1000;
 };
 
 HungMount::HungMount(std::string place, Served served) : place_(std::move(place)) {
@@ -228,6 +263,13 @@ HungMount::HungMount(std::string place, Served served) : place_(std::move(place)
     Server(device.get(), *shared_).serve();
     std::_Exit(0);
   }
+}
+
+void HungMount::write_unseen() {
+  const std::int64_t now = inode_clock();
+  shared_->ctime = now;
+  // Whoever compares times allows for the tick of the clock.
+  while (inode_clock() < now + kSecond / 20) std::this_thread::yield();
 }
 
 void HungMount::end_server() {

@@ -1,9 +1,13 @@
 #include "watch/disk/mount_watch.h"
 
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 
 #include <algorithm>
+
+#include "watch/own_mounts.h"
 
 namespace lookout {
 namespace {
@@ -56,6 +60,24 @@ TEST(MountWatch, ATableThatCouldNotBeOpenedForWantOfDescriptorsIsOpenedLater) {
   EXPECT_TRUE(mounts.reopen());
   EXPECT_FALSE(mounts.changes().empty());
   EXPECT_FALSE(mounts.reopen());
+}
+
+class OwnMountWatchTest : public OwnMountsTest {};
+
+// The event loop may have polled the descriptor, with the handler still to run, when a sync asks
+// for changes of the table.
+TEST_F(OwnMountWatchTest, AChangeIsSignalledAlthoughThePollOfTheDescriptorHasReturnedIt) {
+  apart([&] {
+    MountWatch mounts;
+    EXPECT_FALSE(mounts.signalled());
+    ASSERT_EQ(::mount("lookout-test", home_.path().c_str(), "tmpfs", 0, nullptr), 0);
+    pollfd polled{mounts.fd(), POLLPRI, 0};
+    EXPECT_EQ(::poll(&polled, 1, 0), 1);
+    EXPECT_EQ(::poll(&polled, 1, 0), 0);
+    EXPECT_TRUE(mounts.signalled());
+    EXPECT_FALSE(mounts.signalled());
+    EXPECT_EQ(mounts.changes(), std::vector<std::string>{home_.path()});
+  });
 }
 
 TEST(MountWatch, TellsNothingWhereNothingIsMounted) {

@@ -3,16 +3,22 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <cstdint>
 #include <deque>
+#include <fstream>
 #include <memory>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "support/unique_fd.h"
+#include "watch/counted_calls.h"
 #include "watch/temp_directory.h"
 
 namespace lookout {
@@ -70,6 +76,31 @@ TEST_F(ReadAheadTest, TellsWhatIsThereWhoeverReadsIt) {
   }
 }
 
+TEST_F(ReadAheadTest, AFileThatItStatsIsTheOneOfThatNameAndNoneIsStatedThatMayHang) {
+  const std::string unsafe = "a_name_of_some_length_3";
+  const auto names = std::make_shared<const DirectoryReader::Names>(DirectoryReader::Names{unsafe});
+  home_.directory("d/directory");
+  make("d", 2000);
+  std::vector<PendingListing> listings;
+  for (std::size_t i = 0; i < kMany; ++i) listings.push_back(listed("d"));
+  for (const PendingListing& listing : listings) read_ahead_.read(listing, names);
+  std::size_t found = 0;
+  for (PendingListing& listing : listings) {
+    DirectoryReader::Item item;
+    while (listing.reader().next(item)) {
+      if (item.status == nullptr) continue;
+      ++found;
+      EXPECT_EQ(item.status->identity.inode, item.inode);
+      EXPECT_EQ(item.status->type, EntryType::file);
+      EXPECT_NE(item.name, unsafe);
+    }
+  }
+  // How many depends on who is faster, but the thread has had some for itself.
+  if (std::thread::hardware_concurrency() > 1) {
+    EXPECT_GT(found, 0U);
+  }
+}
+
 TEST_F(ReadAheadTest, AListingThatNoThreadReadsIsReadWhenItIsUsed) {
   const auto made = make("d", 3);
   PendingListing alone = listed("d");
@@ -89,6 +120,36 @@ TEST_F(ReadAheadTest, RestsAndIsUsedAgain) {
     read_ahead_.rest();
     for (PendingListing& listing : listings) EXPECT_EQ(names(listing.reader()), made);
   }
+}
+
+// Whether a thread of this process sleeps in a system call.
+bool sleeps(pid_t thread) {
+  std::ifstream file("/proc/self/task/" + std::to_string(thread) + "/stat");
+  std::string stat;
+  std::getline(file, stat);
+  return stat.find(") S ") != std::string::npos;
+}
+
+TEST_F(ReadAheadTest, P5TheEndOfTheThreadWaitsForOneStatAtMost) {
+  if (std::thread::hardware_concurrency() == 1) GTEST_SKIP() << "there is no thread";
+  make("d", 200);
+  std::vector<PendingListing> listings;
+  for (std::size_t i = 0; i < kMany; ++i) listings.push_back(listed("d"));
+  const auto none = std::make_shared<const DirectoryReader::Names>();
+  const std::uint64_t before = stat_calls();
+  hold_stats();
+  for (const PendingListing& listing : listings) read_ahead_.read(listing, none);
+  while (held_stats() == 0) std::this_thread::yield();
+  std::atomic<bool> rests{false};
+  std::thread releases([&rests, thread = ::gettid()] {
+    while (!rests || !sleeps(thread)) std::this_thread::yield();
+    release_stats();
+  });
+  rests = true;
+  read_ahead_.rest();
+  EXPECT_EQ(stat_calls() - before, 1U);
+  releases.join();
+  EXPECT_EQ(names(listings.front().reader()).size(), 200U);
 }
 
 TEST_F(ReadAheadTest, WhatIsNoLongerWantedIsNotWaitedFor) {

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,6 +28,8 @@ class SilentSource : public HintSource {
  public:
   // A file of this name appears in each directory just before that is watched.
   void let_appear(std::string name) { appears_ = std::move(name); }
+  // The next watch gets this number.
+  void let_number(int watch) { number_ = watch; }
 
   std::string_view name(int) const override { return "silent"; }
   int fd() const override { return -1; }
@@ -37,7 +40,8 @@ class SilentSource : public HintSource {
     if (!appears_.empty()) {
       UniqueFd(::openat(directory_fd, appears_.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
     }
-    return static_cast<int>(status.st_ino & 0x7fffffff);
+    const auto number = static_cast<int>(status.st_ino & 0x7fffffff);
+    return std::exchange(number_, {}).value_or(number);
   }
   int watch_place(const char*, bool) override { return 0; }
   void unwatch(int) override {}
@@ -45,6 +49,7 @@ class SilentSource : public HintSource {
 
  private:
   std::string appears_;
+  std::optional<int> number_;
 };
 
 class ReconcilerTest : public testing::Test, public ChangeSink {
@@ -138,6 +143,26 @@ class ReconcilerTest : public testing::Test, public ChangeSink {
 };
 
 using Told = std::vector<std::string>;
+
+// The kernel numbers watches in a cycle.
+TEST_F(ReconcilerTest, ANumberOfAWatchThatHasEndedBelongsToTheNewDirectory) {
+  home_.directory("in/old");
+  hint(hint::kCreated, "old");
+  EXPECT_EQ(round(), Told{"created in/old"});
+  const int number = tree_.watch(tree_.child(root_, "old"));
+  home_.directory("in/new");
+  home_.remove("in/old");
+  source_->let_number(number);
+  hint(hint::kCreated, "new");
+  EXPECT_EQ(round(), Told{"created in/new"});
+  const std::vector<NodeId> made{tree_.child(root_, "new")};
+  EXPECT_EQ(tree_.with_watch(number), made);
+  hint(hint::kDeleted, "old");
+  Told told = round();
+  for (const std::string& line : round()) told.push_back(line);
+  EXPECT_EQ(told, Told{"deleted in/old"});
+  EXPECT_EQ(tree_.with_watch(number), made);
+}
 
 // The checks come between unlink(2), open(2) and close(2) of a file that gets the inode number of
 // the one before it: no two of the events are merged.
@@ -544,7 +569,7 @@ TEST_F(FullTreeTest, WhatDoesNotFitIsSaidAndFoundWhenThereIsRoom) {
     hint(hint::kCreated, name);
   }
   EXPECT_EQ(places(), (Told{"created in/a", "created in/b", "unreadable in eoverflow"}));
-  reconciler_.poll();
+  reconciler_.poll(kFailuresAPoll);
   EXPECT_EQ(places(), Told{});
   // What takes the place of another needs no room.
   home_.write("in/d");
@@ -556,7 +581,7 @@ TEST_F(FullTreeTest, WhatDoesNotFitIsSaidAndFoundWhenThereIsRoom) {
   hint(hint::kDeleted, "a");
   EXPECT_EQ(places(), Told{});
   EXPECT_EQ(places(), (Told{"deleted in/a"}));
-  reconciler_.poll();
+  reconciler_.poll(kFailuresAPoll);
   EXPECT_EQ(places(), (Told{"created in/c"}));
   EXPECT_EQ(tree_.directories() + tree_.others(), 5U);
 }

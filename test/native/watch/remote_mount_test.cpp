@@ -29,7 +29,7 @@ class StuckCall {
 
 class RemoteMountTest : public testing::Test {
  protected:
-  RemoteMountTest() : mount_([this] { answered_.release(); }) {}
+  RemoteMountTest() : mount_(waits_, [this] { answered_.release(); }) {}
   ~RemoteMountTest() override { mount_.end(); }
 
   // Counted, so that none is missed.
@@ -49,6 +49,7 @@ class RemoteMountTest : public testing::Test {
   };
 
   Signal answered_;
+  RemoteWaits waits_;
   RemoteMount mount_;
 };
 
@@ -107,7 +108,7 @@ TEST_F(RemoteMountTest, WhatACallOwnsLivesUntilItIsDone) {
   const std::weak_ptr<int> watched = owned;
   StuckCall stuck;
   {
-    RemoteMount mount([] {});
+    RemoteMount mount(waits_, [] {});
     EXPECT_EQ(mount.ask("a", [owned = std::move(owned), call = stuck.call(1)] { return call(); }),
               std::nullopt);
   }

@@ -6,15 +6,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <climits>
+#include <cstddef>
 #include <cstdlib>
+#include <future>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <variant>
 
+#include "support/fd_link.h"
 #include "support/unique_fd.h"
 #include "watch/disk/disk.h"
 #include "watch/disk/mount_watch.h"
@@ -118,6 +124,50 @@ TEST_F(RemoteMountsTest, LinksToLocalEntriesAreFollowedAsWithoutRemoteMounts) {
     }
     EXPECT_FALSE(mount.holds_calls());
   });
+}
+
+// Each thread that is left behind holds a descriptor, too. Nothing ends them but the server.
+TEST(LeftMountsTest, P5P8BeyondTheLimitOfThreadsThatAreLeftBehindAnotherMountDoesNotAnswer) {
+  RemoteMounts mounts;
+  std::atomic<int> freed{0};
+  mounts.notify([&freed] { ++freed; });
+  auto mount_another = [&mounts, number = 0]() mutable {
+    mounts.load({{"/m", std::to_string(++number)}}, {{"/m", "nfs"}});
+    return mounts.at("/m");
+  };
+  std::promise<void> server;
+  const auto stuck = [answers = server.get_future().share()] {
+    answers.wait();
+    return 0;
+  };
+  RemoteMounts::Pointer mount = mount_another();
+  for (std::size_t i = 0; i < EndedThreads::kMost; ++i) {
+    EXPECT_EQ(mount->ask("a", stuck), std::nullopt) << i;
+    mount = mount_another();
+  }
+  const auto never = [] {
+    ADD_FAILURE() << "it was made";
+    return 0;
+  };
+  EXPECT_EQ(mount->ask("a", never), std::nullopt);
+  EXPECT_EQ(mount->code(), EAGAIN);
+  EXPECT_FALSE(mount->prompt());
+  while (!mount->hung()) std::this_thread::yield();
+  EXPECT_EQ(mount->ask("a", never), std::nullopt);
+  EXPECT_EQ(mount->code(), ETIMEDOUT);
+  // What one that was unmounted has opened is closed all the same.
+  auto opened = std::make_shared<int>(0);
+  const std::weak_ptr<int> watched = opened;
+  mount_another();
+  mount->discard(std::move(opened));
+  while (!watched.expired()) std::this_thread::yield();
+  mount = mounts.at("/m");
+  EXPECT_EQ(mount->ask("a", never), std::nullopt);
+  server.set_value();
+  while (freed == 0) std::this_thread::yield();
+  EXPECT_TRUE(mount->prompt());
+  while (mount->ask("a", [] { return 1; }) != 1) std::this_thread::yield();
+  EXPECT_FALSE(mount->hung());
 }
 
 }  // namespace

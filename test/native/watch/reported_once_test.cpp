@@ -13,6 +13,10 @@ TEST(ReportedOnce, ANoticeIsSentAgainOnlyWhenItsConditionWasOver) {
   EXPECT_TRUE(reported.too_few_watches(2));
   reported.watches_suffice();
   EXPECT_TRUE(reported.too_few_watches(1));
+  EXPECT_TRUE(reported.too_many_links(1));
+  EXPECT_FALSE(reported.too_many_links(1));
+  reported.all_links_followed();
+  EXPECT_TRUE(reported.too_many_links(1));
   EXPECT_TRUE(reported.unreachable({3, "mnt"}));
   EXPECT_FALSE(reported.unreachable({3, "mnt"}));
   reported.reachable(3, "other");

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cstddef>
+#include <set>
+#include <string>
 #include <vector>
 
 namespace lookout {
@@ -29,13 +32,60 @@ TEST_F(RetriesTest, ANameWaitsForTheTimerUntilItIsTaken) {
   EXPECT_FALSE(retries_.any_later());
 }
 
+TEST_F(RetriesTest, LongLinksAreTakenInTurnAFewAtATime) {
+  constexpr std::size_t kLinks = 3 * kLongLinksAPoll - 1;
+  const auto add_all = [&] {
+    for (std::size_t i = 0; i < kLinks; ++i) retries_.add_long_link({root_, std::to_string(i)});
+  };
+  std::set<DirEntry> taken;
+  for (int poll = 0; poll < 3; ++poll) {
+    add_all();
+    EXPECT_TRUE(retries_.needs_poll());
+    const std::vector<DirEntry> names = retries_.take_failed_names(kFailuresAPoll);
+    EXPECT_EQ(names.size(), kLongLinksAPoll);
+    taken.insert(names.begin(), names.end());
+  }
+  EXPECT_EQ(taken.size(), kLinks);
+  add_all();
+  retries_.forget_directory(root_);
+  EXPECT_FALSE(retries_.needs_poll());
+}
+
+// Others may make as many as they like.
+TEST_F(RetriesTest, P3FailuresAreTakenInTurnAFewAtATimeOrAll) {
+  constexpr std::size_t kFailures = 3 * kFailuresAPoll - 1;
+  const auto fail_all = [&] {
+    for (std::size_t i = 0; i < kFailures; ++i) {
+      retries_.add_failed(NodeId{100} + static_cast<NodeId>(i));
+      retries_.add_failed({root_, std::to_string(i)});
+    }
+  };
+  std::set<NodeId> directories;
+  std::set<DirEntry> names;
+  for (int poll = 0; poll < 3; ++poll) {
+    fail_all();
+    for (const NodeId directory : retries_.take_failed(kFailuresAPoll)) {
+      directories.insert(directory);
+    }
+    for (const DirEntry& name : retries_.take_failed_names(kFailuresAPoll)) names.insert(name);
+    EXPECT_LE(directories.size(), (poll + 1U) * kFailuresAPoll);
+    EXPECT_LE(names.size(), (poll + 1U) * kFailuresAPoll);
+  }
+  EXPECT_EQ(directories.size(), kFailures);
+  EXPECT_EQ(names.size(), kFailures);
+  fail_all();
+  EXPECT_EQ(retries_.take_failed(kAllFailures).size(), kFailures);
+  EXPECT_EQ(retries_.take_failed_names(kAllFailures).size(), kFailures);
+  EXPECT_FALSE(retries_.needs_poll());
+}
+
 TEST_F(RetriesTest, ANameOfADirectoryThatLeftTheTreeIsNotReturned) {
   const NodeId gone = directory(root_, "gone", 2);
   retries_.add_later({gone, "name", 0});
   retries_.add_failed({gone, "other"});
   tree_.remove(gone);
   EXPECT_TRUE(retries_.take_names().empty());
-  EXPECT_TRUE(retries_.take_failed_names().empty());
+  EXPECT_TRUE(retries_.take_failed_names(kFailuresAPoll).empty());
 }
 
 TEST_F(RetriesTest, ADirectoryIsListedInTheRoundAfterTheTimer) {

@@ -99,6 +99,29 @@ TEST_F(SafeFileTest, APathIsFollowedAsTheKernelDoes) {
   EXPECT_EQ(open_path(home.get(), std::string(5000, 'x'), all).code, ENAMETOOLONG);
 }
 
+// A path to `end` that passes the directory `a` this many times.
+std::string there_and_back(std::size_t times, const std::string& end) {
+  std::string path;
+  for (std::size_t i = 0; i < times; ++i) path += "a/../";
+  return path + end;
+}
+
+TEST_F(SafeFileTest, LinksAreFollowedThroughALimitedNumberOfComponents) {
+  const auto all = [](const SafePath&) { return true; };
+  const UniqueFd home(::open(home_.path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  home_.symlink(there_and_back(199, "a"), "shorter");  // 399 components
+  home_.symlink(there_and_back(199, "a/b"), "longest");
+  home_.symlink(there_and_back(200, "a"), "longer");
+  home_.symlink(there_and_back(100, "shorter"), "chain");
+  EXPECT_EQ(open_path(home.get(), "shorter/b", all).seen.st_ino, home_.inode("a/b"));
+  EXPECT_EQ(open_path(home.get(), "longest", all).seen.st_ino, home_.inode("a/b"));
+  EXPECT_EQ(open_path(home.get(), "longest/file", all).code, ELOOP);
+  EXPECT_EQ(open_path(home.get(), "longer", all).code, ELOOP);
+  EXPECT_EQ(open_path(home.get(), "chain", all).code, ELOOP);
+  EXPECT_EQ(open_path(home.get(), there_and_back(500, "a/b"), all).seen.st_ino, home_.inode("a/b"))
+      << "no link";
+}
+
 TEST_F(SafeFileTest, ALinkThatIsNotFollowedIsWhatThePathLeadsTo) {
   const auto followed = [this](const SafePath& link) {
     return link.seen.st_ino != home_.inode("a/b/link");

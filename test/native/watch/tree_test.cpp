@@ -77,6 +77,40 @@ TEST_F(TreeTest, RootsOfOneNameAreTwoRoots) {
   EXPECT_EQ(same({1, 100}), (std::vector<NodeId>{root_, again}));
 }
 
+// P7: no depth makes a crawl, which asks for the root of each directory, slow.
+TEST_F(TreeTest, FindsTheRootInFewStepsHoweverDeepANodeIs) {
+  constexpr std::uint64_t kDepth = 10'000;
+  std::vector<NodeId> chain{root_};
+  std::vector<NodeId> beside;
+  for (std::uint64_t i = 1; i <= kDepth; ++i) {
+    chain.push_back(tree_.add(chain.back(), "d", kDirectory, {1, 100 + i}));
+    beside.push_back(tree_.add(chain.back(), "e", kDirectory, {2, 100 + i}));
+    ASSERT_EQ(tree_.root_of(chain.back()), root_);
+  }
+  for (auto at = beside.rbegin(); at != beside.rend(); ++at) ASSERT_EQ(tree_.root_of(*at), root_);
+  EXPECT_LT(tree_.root_steps(), 2 * kDepth * 100);
+}
+
+TEST_F(TreeTest, ADirectoryThatMovesToAnotherRootHasThatOne) {
+  const NodeId other = tree_.add_root("/srv/other", {1, 99});
+  std::vector<NodeId> chain{root_};
+  for (std::uint64_t i = 1; i <= 300; ++i) {
+    chain.push_back(tree_.add(chain.back(), "d", kDirectory, {1, 100 + i}));
+  }
+  EXPECT_EQ(tree_.root_of(chain.back()), root_);
+  tree_.move(chain[150], other, "moved");
+  for (std::size_t i = 0; i < 150; ++i) EXPECT_EQ(tree_.root_of(chain[i]), root_);
+  for (std::size_t i = 150; i < chain.size(); ++i) EXPECT_EQ(tree_.root_of(chain[i]), other);
+  while (chain.size() > 150) {
+    tree_.remove(chain.back());
+    chain.pop_back();
+  }
+  for (std::uint64_t i = 150; i <= 300; ++i) {
+    chain.push_back(tree_.add(chain.back(), "d", kDirectory, {1, 100 + i}));
+  }
+  EXPECT_EQ(tree_.root_of(chain.back()), root_);
+}
+
 TEST_F(TreeTest, KnowsWhatIsBelowWhat) {
   const NodeId a = tree_.add(root_, "a", kDirectory, {1, 101});
   const NodeId b = tree_.add(a, "b", kDirectory, {1, 102});

@@ -55,11 +55,11 @@ std::optional<Error> Watcher::watch(const std::vector<std::string>& paths,
   return error == nullptr ? std::nullopt : std::optional(*error);
 }
 
-std::optional<Error> Watcher::resume(const std::vector<std::string>& paths,
-                                     const CursorStart& start, const WatchOptions& options) {
+std::optional<Error> Watcher::watch_from(const std::vector<std::string>& paths,
+                                         const CursorStart& start, const WatchOptions& options) {
   for (const std::string& path : paths) options_[path] = options;
   std::optional<Result<std::uint64_t>> answer;
-  engine_.resume(paths, options, start, [&](Result<std::uint64_t> result) {
+  engine_.watch_from(paths, options, start, [&](Result<std::uint64_t> result) {
     answer = result;
     if (const auto* seq = std::get_if<std::uint64_t>(&result)) last_seq_ = *seq;
   });
@@ -211,6 +211,9 @@ std::string Watcher::line_of(const Notice& notice) const {
         }
         if constexpr (std::is_same_v<T, RootCreatedNotice>) {
           return "root_created " + name_of(said.dir);
+        }
+        if constexpr (std::is_same_v<T, OmittedNotice>) {
+          return "omitted " + std::to_string(said.count) + " at " + name_of(said.dir);
         }
         if constexpr (std::is_same_v<T, UnreadableNotice>) {
           return "unreadable " + name_of(said.dir) + ' ' + said.reason;

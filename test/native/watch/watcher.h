@@ -37,8 +37,8 @@ class Watcher : public Listener {
   std::optional<Error> watch(const std::vector<std::string>& paths,
                              const WatchOptions& options = {});
   // Goes on from a snapshot, or with an empty name from nothing; saves one.
-  std::optional<Error> resume(const std::vector<std::string>& paths, const CursorStart& start,
-                              const WatchOptions& options = {});
+  std::optional<Error> watch_from(const std::vector<std::string>& paths, const CursorStart& start,
+                                  const WatchOptions& options = {});
   std::optional<Error> save(const std::string& name);
   // Takes over what another watcher has replayed, which is not used any more.
   void go_on_from(Watcher& other);

@@ -1,4 +1,4 @@
-#include "node/watch_session.h"
+#include "node/node_session.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -17,9 +17,9 @@ const char* refusal(bool commands) {
 
 }  // namespace
 
-class WatchSession::Owner : public Sink {
+class NodeSession::Owner : public Sink {
  public:
-  Owner(Channel& channel, Watching& watching, Commanding& commanding)
+  Owner(OwnerChannel& channel, Watching& watching, Commanding& commanding)
       : channel_(&channel), outbox_(*this), session_(watching, commanding, outbox_) {}
 
   void send(std::string_view payload) override {
@@ -36,13 +36,13 @@ class WatchSession::Owner : public Sink {
   Session& session() { return session_; }
 
  private:
-  Channel* channel_;
+  OwnerChannel* channel_;
   Outbox outbox_;
   Session session_;
 };
 
-WatchSession::WatchSession(boost::asio::io_context& io, std::string name, std::uint64_t epoch,
-                           bool commands)
+NodeSession::NodeSession(boost::asio::io_context& io, std::string name, std::uint64_t epoch,
+                         bool commands)
     : io_(io),
       name_(std::move(name)),
       epoch_(epoch),
@@ -51,10 +51,10 @@ WatchSession::WatchSession(boost::asio::io_context& io, std::string name, std::u
       restricted_(watching_, commands),
       commanding_(refusal(commands)) {}
 
-WatchSession::~WatchSession() = default;
+NodeSession::~NodeSession() = default;
 
-void WatchSession::attach(Channel& channel, std::optional<std::uint64_t> resumed,
-                          EndHandler ended) {
+void NodeSession::attach(OwnerChannel& channel, std::optional<std::uint64_t> resumed,
+                         EndHandler ended) {
   std::erase_if(former_, [](const auto& owner) { return owner->is_idle(); });
   channel_ = &channel;
   ended_ = std::move(ended);
@@ -67,7 +67,7 @@ void WatchSession::attach(Channel& channel, std::optional<std::uint64_t> resumed
   watching_.resume();
 }
 
-std::optional<std::uint64_t> WatchSession::resumable(std::uint64_t number) const {
+std::optional<std::uint64_t> NodeSession::resumable(std::uint64_t number) const {
   if (number < epoch_ || !kept_.has_all_after(number - epoch_)) return std::nullopt;
   const auto waiting = std::count_if(former_.begin(), former_.end(),
                                      [](const auto& owner) { return !owner->is_idle(); });
@@ -75,7 +75,7 @@ std::optional<std::uint64_t> WatchSession::resumable(std::uint64_t number) const
   return number - epoch_;
 }
 
-void WatchSession::detach() {
+void NodeSession::detach() {
   if (channel_ == nullptr) return;
   channel_ = nullptr;
   ended_ = nullptr;
@@ -85,7 +85,7 @@ void WatchSession::detach() {
   former_.push_back(std::move(owner_));
 }
 
-void WatchSession::on_payload(std::string_view payload) {
+void NodeSession::on_payload(std::string_view payload) {
   if (channel_ == nullptr) return;
   // A ping asks whether the program of the command answers, if there is one.
   const bool for_program = is_command_request(payload) || (program_ && is_ping_request(payload));
@@ -94,7 +94,7 @@ void WatchSession::on_payload(std::string_view payload) {
   program_->send(payload);
 }
 
-bool WatchSession::start_program() {
+bool NodeSession::start_program() {
   auto started = ChildProgram::start(io_, *channel_, [this](const Error& error) {
     if (channel_ == nullptr) return;
     owner_->outbox().send(Fatal{error});
@@ -111,7 +111,7 @@ bool WatchSession::start_program() {
   return true;
 }
 
-void WatchSession::on_large(std::size_t size) {
+void NodeSession::on_large(std::size_t size) {
   if (channel_ == nullptr) return;
   owner_->outbox().send(
       Reply{std::nullopt, Error{"frame_too_large", "read", "",
@@ -119,18 +119,18 @@ void WatchSession::on_large(std::size_t size) {
                                     std::to_string(kMaxFrame) + " are taken"}});
 }
 
-void WatchSession::on_room() {
+void NodeSession::on_room() {
   if (owner_) owner_->session().on_room();
   if (program_) program_->on_room();
 }
 
-void WatchSession::on_events(std::uint64_t seq, const std::vector<Event>& events) {
+void NodeSession::on_events(std::uint64_t seq, const std::vector<Event>& events) {
   encode(writer_, EventBatch{seq, events});
   if (!name_.empty()) kept_.add_batch(seq, writer_.bytes());
   if (channel_ != nullptr) channel_->send(writer_.bytes());
 }
 
-void WatchSession::on_notice(Notice notice) {
+void NodeSession::on_notice(Notice notice) {
   encode(writer_, notice);
   if (!name_.empty()) kept_.add_notice(writer_.bytes());
   if (channel_ != nullptr) channel_->send(writer_.bytes());

@@ -1,4 +1,4 @@
-#include "node/channel.h"
+#include "node/owner_channel.h"
 
 #include <utility>
 
@@ -7,19 +7,19 @@
 
 namespace lookout {
 
-Channel::Channel(ConnectionPointer connection, std::string_view self, std::string_view owner,
-                 std::string_view reference)
+OwnerChannel::OwnerChannel(ConnectionPointer connection, std::string_view self,
+                           std::string_view owner, std::string_view reference)
     : connection_(std::move(connection)),
       self_(self),
       owner_(owner),
       reference_(reference),
       prefix_(data_prefix(self, reference)) {}
 
-void Channel::send(std::string_view payload) {
+void OwnerChannel::send(std::string_view payload) {
   connection_->send(prefix_, payload.substr(1));
 }
 
-void Channel::send_end(std::string_view reason) {
+void OwnerChannel::send_end(std::string_view reason) {
   std::string message;
   put_tuple(message, 2);
   message += reference_;

@@ -1,5 +1,11 @@
-// A session: one engine, and the requests of its owner. A named session outlives its owner. While
-// nobody reads, it merges changes as for a reader without credit.
+// A session of the node: one engine for the requests of one owner, a process on another node that
+// has opened the session. A session without a name may run commands too, in a ChildProgram.
+//
+// A named session outlives its owner, and may get another one. Without an owner it merges changes
+// as for a subscriber without credit.
+//
+// Sessions owns it, gives it an owner and takes that away, and passes on what the owner sends. Each
+// owner has a Session (bridge/session.h) of its own, which decodes its requests.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -12,33 +18,33 @@
 #include "bridge/engine_watching.h"
 #include "bridge/outbox.h"
 #include "bridge/session.h"
-#include "node/channel.h"
 #include "node/child_program.h"
 #include "node/kept_payloads.h"
+#include "node/owner_channel.h"
 #include "node/rights.h"
 
 namespace lookout {
 
-class WatchSession : private Listener {
+class NodeSession : private Listener {
  public:
   // `name` is empty for a session that ends with its owner. `epoch` is different for each session:
   // a batch of a named session has the number epoch + seq for its owners, so that no batch of
   // another session of the same name is taken for it.
-  WatchSession(boost::asio::io_context& io, std::string name, std::uint64_t epoch, bool commands);
-  ~WatchSession() override;
-  WatchSession(const WatchSession&) = delete;
-  WatchSession& operator=(const WatchSession&) = delete;
+  NodeSession(boost::asio::io_context& io, std::string name, std::uint64_t epoch, bool commands);
+  ~NodeSession() override;
+  NodeSession(const NodeSession&) = delete;
+  NodeSession& operator=(const NodeSession&) = delete;
 
   const std::string& name() const { return name_; }
   bool is_attached() const { return channel_ != nullptr; }
 
   // Gives the session an owner. Sends hello and, in a named session, {session, {new, Epoch}} or
-  // {session, {resumed, Epoch, Batch}} with what was sent after that batch. `ended` is called from
-  // the loop if the session cannot go on, with the reason.
+  // {session, {resumed, Epoch, Batch}} with what was sent after that batch. `ended` is called if
+  // the session cannot go on, with the reason: from the loop, or within on_payload().
   using EndHandler = std::function<void(std::string_view reason)>;
   // The batch of this session that has the number epoch + seq, if all after it is kept.
   std::optional<std::uint64_t> resumable(std::uint64_t number) const;
-  void attach(Channel& channel, std::optional<std::uint64_t> resumed, EndHandler ended);
+  void attach(OwnerChannel& channel, std::optional<std::uint64_t> resumed, EndHandler ended);
   // The owner is gone. Its credit is taken back, and its replies are dropped.
   void detach();
 
@@ -69,7 +75,7 @@ class WatchSession : private Listener {
   RefusedCommanding commanding_;
   TermWriter writer_;
   KeptPayloads kept_;
-  Channel* channel_ = nullptr;
+  OwnerChannel* channel_ = nullptr;
   EndHandler ended_;
   std::unique_ptr<ChildProgram> program_;  // which runs commands
   std::unique_ptr<Owner> owner_;

@@ -1,4 +1,6 @@
-// The way from a session to its owner: the owner's alias, over a connection.
+// Sends messages of a session to its owner, the process that opened it: to the alias of the owner,
+// over the connection with its node. Sessions owns the channel as long as the session has that
+// owner; NodeSession sends over it.
 #pragma once
 
 #include <string>
@@ -9,11 +11,11 @@
 
 namespace lookout {
 
-class Channel : public Sink {
+class OwnerChannel : public Sink {
  public:
   // `self` is the pid of this node, `owner` a pid and `reference` the alias, as encoded terms.
-  Channel(ConnectionPointer connection, std::string_view self, std::string_view owner,
-          std::string_view reference);
+  OwnerChannel(ConnectionPointer connection, std::string_view self, std::string_view owner,
+               std::string_view reference);
 
   // Sends {Reference, {data, Payload}}. A payload has its version byte.
   void send(std::string_view payload) override;

@@ -1,0 +1,142 @@
+// The limit on the components of the paths of all followed links.
+#include "watch/reconcile/followed_links.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "watch/disk/path_walk.h"
+#include "watch/sources/inotify_source.h"
+#include "watch/temp_directory.h"
+
+namespace lookout {
+namespace {
+
+class FollowedLinksTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    home_.directory("a");
+    root_ = tree_.add_root(home_.path(), {1, 1});
+  }
+
+  bool follow(const std::string& name, const std::string& path) {
+    return links_.follow({root_, name}, path).has_value();
+  }
+  // A path of 2 * `turns` components and a few.
+  std::string turning(int turns) const {
+    std::string path = home_.path();
+    for (int i = 0; i < turns; ++i) path += "/a/..";
+    return path;
+  }
+  // Follows links until one is refused. Returns how many were followed.
+  int fill() {
+    int count = 0;
+    while (count < 5000 && follow("l" + std::to_string(count), turning(150))) ++count;
+    return count;
+  }
+
+  TempDirectory home_;
+  InotifySource source_;
+  RemoteMounts mounts_;
+  Tree tree_;
+  PathWatches paths_{source_, mounts_, [](int) { return false; }};
+  FollowedLinks links_{tree_, paths_};
+  NodeId root_ = kNoNode;
+};
+
+TEST_F(FollowedLinksTest, P7LinksBeyondTheLimitAreRefused) {
+  EXPECT_GE(fill(), kMostLinkSteps / kMostStepsOfPath);
+  EXPECT_LE(links_.steps(), kMostLinkSteps + kMostStepsOfPath);
+  EXPECT_FALSE(follow("short", home_.at("a")));
+  EXPECT_FALSE(links_.any_unchecked());
+}
+
+TEST_F(FollowedLinksTest, ARefusedLinkIsToBeCheckedWhenOthersAreForgotten) {
+  const int count = fill();
+  const std::string refused = "l" + std::to_string(count);
+  links_.forget({root_, "l0"});
+  EXPECT_TRUE(links_.any_unchecked());
+  EXPECT_EQ(links_.take_unchecked(), (std::vector<DirEntry>{{root_, refused}}));
+  EXPECT_FALSE(links_.any_unchecked());
+  EXPECT_TRUE(follow(refused, turning(150)));
+  EXPECT_FALSE(follow("l0", turning(150)));
+}
+
+TEST_F(FollowedLinksTest, ARefusedLinkThatIsGoneIsForgotten) {
+  const int count = fill();
+  links_.forget({root_, "l" + std::to_string(count)});
+  links_.forget({root_, "l0"});
+  EXPECT_FALSE(links_.any_unchecked());
+}
+
+// The paths of all links may grow at once, by one link that they have in common.
+TEST_F(FollowedLinksTest, P7ALinkWhosePathGrowsBeyondTheLimitIsRefused) {
+  for (const char* name : {"x", "y"}) ASSERT_TRUE(follow(name, home_.at("a")));
+  fill();
+  const auto before = links_.steps();
+  EXPECT_TRUE(follow("l0", turning(150)));  // as long as before
+  EXPECT_EQ(links_.steps(), before);
+  EXPECT_FALSE(follow("x", turning(199)));
+  EXPECT_LT(links_.steps(), before);
+}
+
+TEST_F(FollowedLinksTest, TheLinksOfADirectoryThatIsGoneAreForgotten) {
+  const NodeId other = tree_.add_root(home_.at("a"), {1, 2});
+  ASSERT_TRUE(links_.follow({other, "l"}, home_.at("a")));
+  const auto before = links_.steps();
+  fill();
+  links_.forget_directory(root_);
+  EXPECT_EQ(links_.steps(), before);
+  EXPECT_FALSE(links_.any_refused());
+  links_.forget_directory(other);
+  EXPECT_EQ(links_.steps(), 0);
+}
+
+// Each change of the mount table went through all links for each of all mounts.
+TEST_F(FollowedLinksTest, P5MountsLookOnlyAtTheLinksThatLeadToThemAndOnceAtEach) {
+  constexpr std::uint64_t kLinks = 30;
+  home_.directory("b");
+  for (std::uint64_t i = 0; i < kLinks; ++i) {
+    ASSERT_TRUE(follow("l" + std::to_string(i), home_.at("a")));
+  }
+  ASSERT_TRUE(follow("other", home_.at("b")));
+  std::vector<std::string> elsewhere;
+  std::vector<std::string> below;
+  for (int i = 0; i < 20; ++i) {
+    elsewhere.push_back(home_.at("a" + std::to_string(i) + "/m"));
+    below.push_back(home_.at("a/d/m" + std::to_string(i)));
+  }
+  EXPECT_TRUE(links_.mounted(elsewhere).empty());
+  EXPECT_EQ(links_.looked_at(), 0U);
+  links_.mounted(below);
+  EXPECT_EQ(links_.looked_at(), kLinks);
+}
+
+TEST_F(FollowedLinksTest, AMountConcernsTheLinksThatLeadThereAndTheDirectoriesThatLeadAboveIt) {
+  for (const char* name : {"shown", "link", "switched", "gone"}) {
+    ASSERT_TRUE(follow(name, home_.at("a")));
+  }
+  ASSERT_TRUE(follow("whole", "/"));
+  const NodeId shown = tree_.add(root_, "shown", EntryType::directory, {1, 2});
+  const NodeId whole = tree_.add(root_, "whole", EntryType::directory, {1, 3});
+  tree_.add(root_, "link", EntryType::symlink, {1, 4});
+  home_.directory("b");
+  ASSERT_TRUE(follow("switched", home_.at("b")));
+  links_.forget({root_, "gone"});
+  const std::string place = home_.at("a");
+  using Below = std::vector<std::pair<NodeId, std::string>>;
+  EXPECT_EQ(links_.mounted({place}), (Below{{whole, place.substr(1)}}));
+  EXPECT_EQ(links_.take_unchecked(), (std::vector<DirEntry>{{root_, "link"}, {root_, "shown"}}));
+  EXPECT_EQ(links_.mounted({place + "/m", place + "/n/o"}),
+            (Below{{whole, place.substr(1) + "/m"},
+                   {whole, place.substr(1) + "/n/o"},
+                   {shown, "m"},
+                   {shown, "n/o"}}));
+  EXPECT_FALSE(links_.any_unchecked());
+}
+
+}  // namespace
+}  // namespace lookout
