@@ -49,8 +49,8 @@ defmodule Lookout do
           | {:watch_limit, binary, :poll}
           | {:polled, binary, atom}
           | {:unwatched, binary, atom}
-          | {:root_deleted, binary}
-          | {:root_created, binary}
+          | {:omitted, binary, pos_integer}
+          | {:root_deleted | :root_created, binary}
           | :ready
           | :restarted
           | :lagged
@@ -86,7 +86,7 @@ defmodule Lookout do
     * `:max_settle` - the most milliseconds that the first change waits for that quiet; default 20 times `:settle`
     * `:follow_symlinks` - with `true`, a symbolic link to a directory is reported as that directory, with its entries. A directory that is
       already reported under another path is not reported again, and a link to it stays a `:symlink`. A link to a file is always reported as
-      the link. Default `false`
+      the link. Default `false`. Links beyond a limit are not followed (see the notice `:unreadable`)
     * `:await` - with `:close`, an event of a file waits until no process has the file open for writing or mapped writable, for at most ten
       minutes; with `{:close, ms}` for at most that time. Where the kernel does not report whether there are writers (files of another user,
       without the capability CAP_LEASE; some file systems), it waits until one of them closes the file

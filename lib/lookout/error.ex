@@ -46,7 +46,7 @@ defmodule Lookout.Error do
   | `:lagging` | a subscriber is too slow |
   | `:restarted` | a stream may have missed changes, because `lookout_port` was restarted |
   | `:remote` | the call is not for a process of another node |
-  | `:untrusted` | a `.git` belongs to another user (only in the notice `:unreadable`) |
+  | `:untrusted` | a `.git` belongs to another user, or a rule file is in a pseudo file system (only in the notice `:unreadable`) |
 
   of a command or a runner:
 

@@ -30,7 +30,7 @@ defmodule Lookout.Telemetry do
     * metadata: `:seq`, the number of the batch
 
   `[:lookout, :watcher, :notice]`: a notice (see `Lookout`) has been reported. `:lagged` is emitted once for each subscriber that gets it, the
-  others once, even without a subscriber
+  others once, even without a subscriber, or where a slow subscriber gets `{:omitted, dir, count}` instead
 
     * measurements: `:count`, which is 1
     * metadata: `:kind`, the first word of the notice, such as `:overflow` or `:ready`; `:notice`, the notice; `:subscriber`, the pid that gets

@@ -17,6 +17,9 @@ port=_build/dev/lib/lookout/priv/lookout_port
 output=$(mix compile --warnings-as-errors 2>&1) || fail 'mix compile' "$output"
 check 'mix compile builds the native part of a dependency' "$output" '^Compiling lookout_port'
 [ -x "$port" ] || fail "no program at $port"
+libraries=$(readelf -d "$port" | grep NEEDED)
+! grep -E 'stdc[+][+]|gcc_s' <<<"$libraries" || fail 'lookout_port needs a C++ library' "$libraries"
+echo 'ok: lookout_port needs no C++ library'
 
 output=$(mix compile 2>&1)
 [ -z "$output" ] || fail 'mix compile with nothing to do says something:' "$output"

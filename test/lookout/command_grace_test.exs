@@ -1,6 +1,7 @@
 defmodule Lookout.CommandGraceTest do
   use Lookout.Case, async: true
 
+  import Lookout.LogCapture, only: [logged: 1]
   alias Lookout.{Command, Error, FakeProgram}
 
   # A shell that needs a moment to end when it gets TERM, and then makes the file `clean`. It prints "up".
@@ -71,6 +72,22 @@ defmodule Lookout.CommandGraceTest do
         assert eventually(fn -> clean?(dir) end)
         File.rm!(Path.join(dir, "clean"))
       end
+    end
+
+    test "when the VM is killed", %{dir: dir} do
+      script = """
+      {:ok, pid} = Lookout.Command.start_link(#{inspect(server(dir))}, shell: true, grace: 60_000)
+      receive do: ({_, ^pid, {:stdout, up}} -> IO.write([System.pid(), " ", up]))
+      Process.sleep(:infinity)
+      """
+
+      elixir = System.find_executable("elixir")
+      arguments = ["-pa", Application.app_dir(:lookout, "ebin"), "-e", script]
+      port = Port.open({:spawn_executable, elixir}, [:binary, line: 100, args: arguments])
+      assert_receive {^port, {:data, {:eol, line}}}, 60_000
+      [vm, "up"] = String.split(line)
+      signal(vm, "KILL")
+      eventually(fn -> clean?(dir) end)
     end
 
     test "when lookout_port is killed", %{dir: dir} do
@@ -155,6 +172,39 @@ defmodule Lookout.CommandGraceTest do
     refute_received {:lookout_command, ^pid, {:exit, _status}}
     signal(os_pid, "KILL")
     assert_receive {:lookout_command, ^pid, {:exit, {:signal, :kill}}}, 10_000
+  end
+
+  describe "P8: a process that may not be signalled and goes on is a warning in the log, without arguments," do
+    setup %{dir: dir} do
+      error = {:eperm, :stop, nil, "process 4242 (sudo) runs as another user and may not be signalled"}
+      launched = [:frame, {:say, {:hello, 1, "0.1.0"}}, {:say, {:reply, 1, {:ok, 4242}}}]
+      fake = FakeProgram.write!(dir, launched ++ [:frame, {:say, {:reply, 2, {:error, error}}}, :listen])
+      warning = ~s|Lookout.Command "sudo" was not ended, and may still run: process 4242 (sudo) runs as another user|
+      %{fake: fake, warning: warning}
+    end
+
+    defp sudo(function, options, fake) do
+      {:ok, options} = Command.Options.parse(function, ["sudo", "secret"], options)
+      put_in(options.limits.port_path, fake)
+    end
+
+    test "where run/2 has no time left", %{fake: fake, warning: warning} do
+      options = sudo(:run, [timeout: 100, stderr: :null], fake)
+      log = logged(fn -> assert Command.Pull.run(options) == {:ok, "", :timeout} end)
+      assert log =~ warning
+      refute log =~ "secret"
+    end
+
+    test "where a supervisor stops it, and the owner gets the error", %{fake: fake, warning: warning} do
+      me = self()
+      options = sudo(:start_link, [owner: me, grace: 0], fake)
+      child = %{id: :sudo, start: {Command.Server, :start_link, [options]}, shutdown: 60_000}
+      pid = start_supervised!(child)
+      log = logged(fn -> :ok = stop_supervised(:sudo) end)
+      assert log =~ warning
+      refute log =~ "secret"
+      assert_received {:lookout_command, ^pid, {:error, %Error{reason: :eperm, operation: :stop}}}
+    end
   end
 
   test "a stop waits until the port is not busy, and then reaches the command" do

@@ -104,6 +104,8 @@ defmodule Lookout.CommandSituationsTest do
       for file <- [script, plain], do: File.chmod!(file, 0o755)
       fifo = Path.join(dir, "fifo")
       {_output, 0} = System.cmd("mkfifo", [fifo])
+      loop = Path.join(dir, "loop")
+      File.ln_s!(loop, loop)
 
       wrong = [
         {:enoent, ["no-such-program"], []},
@@ -133,6 +135,9 @@ defmodule Lookout.CommandSituationsTest do
         {:bad_limit, ["true"], [rlimits: [no_such: 1]]},
         {:enoent, ["true"], [stdout: {:file, Path.join(dir, "none/file")}]},
         {:eisdir, ["true"], [stdout: {:append, dir}]},
+        {:eloop, [loop], []},
+        {:eloop, ["true"], [stdout: {:file, loop}]},
+        {:bad_directory, ["true"], [cd: loop]},
         # Nobody reads it: opening it would wait without end.
         {:enxio, ["true"], [stderr: {:append, fifo}]}
       ]

@@ -174,6 +174,15 @@ defmodule Lookout.CursorTest do
     assert {:error, %Error{reason: :cursor_inside}} = Lookout.start_link(dirs: dir, cursor: inside)
   end
 
+  test "a symbolic link in a directory of cursors is refused, and the error says that", %{dir: dir, cursor: cursor} do
+    File.mkdir_p!(cursor)
+    lock = Path.join(cursor, "lock")
+    File.ln_s!(Path.join(dir, "elsewhere"), lock)
+    assert {:error, %Error{reason: :eloop, path: ^lock} = error} = Lookout.start_link(dirs: dir, cursor: cursor)
+    assert error.detail =~ "this is a symbolic link"
+    refute File.exists?(Path.join(dir, "elsewhere"))
+  end
+
   test "a watcher whose program is killed stops, and its successor goes on from the commit", %{dir: dir, cursor: cursor} do
     Process.flag(:trap_exit, true)
     watcher = start(dirs: dir, cursor: cursor)

@@ -3,14 +3,20 @@ defmodule Lookout.DistributionTest do
 
   alias Lookout.Error
 
-  # Two nodes that find each other by a port instead of epmd, led through their standard streams.
+  # Two nodes that find each other by a port instead of epmd, led through their standard streams. The kernel chooses the
+  # port when the server listens, so no other test can have it.
   setup do
-    {:ok, socket} = :gen_tcp.listen(0, [])
-    {:ok, port} = :inet.port(socket)
-    :gen_tcp.close(socket)
-    {server, name} = node!("server", port, [])
-    {client, _name} = node!("client", port, [~c"-dist_listen", ~c"false"])
+    {server, name} = node!("server", 0, [])
+    {client, _name} = node!("client", listening_port(server), [~c"-dist_listen", ~c"false"])
     {:ok, server: server, name: name, client: client}
+  end
+
+  # If an epmd runs on this host, the node has a connection to it, too.
+  defp listening_port(peer) do
+    ports = :peer.call(peer, :erlang, :ports, [])
+    listening = for port <- ports, :peer.call(peer, :inet, :peername, [port]) == {:error, :enotconn}, do: port
+    [{:ok, {_address, number}}] = for port <- listening, do: :peer.call(peer, :inet, :sockname, [port])
+    number
   end
 
   defp node!(name, port, arguments) do
@@ -19,7 +25,7 @@ defmodule Lookout.DistributionTest do
 
     {:ok, peer, node} =
       :peer.start_link(%{
-        name: :"lookout-#{name}-#{System.pid()}-#{port}",
+        name: :"lookout-#{name}-#{System.pid()}-#{System.unique_integer([:positive])}",
         host: ~c"127.0.0.1",
         longnames: true,
         connection: :standard_io,
@@ -33,7 +39,7 @@ defmodule Lookout.DistributionTest do
   test "a subscriber may live on another node, if it says how many batches it wants", context do
     %{dir: dir, server: server, name: node, client: client} = context
     {:ok, watcher} = :peer.call(server, Lookout.Remote, :start, [[dirs: dir, name: :remote]])
-    used = :peer.call(client, Lookout.Remote, :use, [{:remote, node}, dir], 30_000)
+    used = :peer.call(client, Lookout.Remote, :subscribe_and_list, [{:remote, node}, dir], 30_000)
 
     assert {:error, %Error{reason: :remote, detail: detail}} = used.refused
     assert detail =~ "active: n"
@@ -86,8 +92,8 @@ defmodule Lookout.DistributionTest do
     test "takes no request whose caller has given up", context do
       %{server: server, client: client, watcher: watcher, remote: remote} = context
       :ok = :peer.call(server, :sys, :suspend, [watcher])
-      assert {:error, %Error{reason: :timeout}} = on(client, :late, [remote, {:add, "/usr/include"}])
-      assert {:error, %Error{reason: :timeout}} = on(client, :late, [remote, {:remove, context.dir}])
+      assert {:error, %Error{reason: :timeout}} = on(client, :call_with_short_timeout, [remote, {:add, "/usr/include"}])
+      assert {:error, %Error{reason: :timeout}} = on(client, :call_with_short_timeout, [remote, {:remove, context.dir}])
       :ok = :peer.call(server, :sys, :resume, [watcher])
       assert :peer.call(client, Lookout, :dirs, [remote]) == {:ok, [context.dir]}
     end

@@ -56,6 +56,47 @@ defmodule Lookout.MemoryTest do
     assert program_growth < 32 * @mebibyte
   end
 
+  # Of these directories, removed from the deepest up, the path of each of the first ones has 1.2 MB.
+  @deep """
+  my ($dir, $name) = ($ARGV[0], "d" x 250);
+  chdir $dir or die $!;
+  for (1..5_000) { mkdir $name or die $!; chdir $name or die $!; }
+  """
+
+  test "P3: long paths that wait for a subscriber take no more memory than others do", %{dir: dir} do
+    {_output, 0} = System.cmd("perl", ["-e", @deep, dir])
+    watcher = start_watcher!(dirs: dir)
+    {:ok, ^watcher} = Lookout.subscribe(watcher, active: 0)
+    {_output, 0} = System.cmd("rm", ["-rf", Path.join(dir, String.duplicate("d", 250))])
+    eventually(fn -> match?({:ok, %{credit: 0, held: held}} when held > 0, Lookout.info(watcher)) end)
+    batches = for {:events, _seq, events} <- :queue.to_list(:sys.get_state(watcher).delivery.flow.queue), do: events
+    bytes = for events <- batches, do: Enum.sum(for(event <- events, do: byte_size(event.path)))
+    assert hd(bytes) > @mebibyte
+    assert Enum.sum(bytes) < 32 * @mebibyte / 2 + hd(bytes)
+  end
+
+  # Rule files that are too large to be read, with paths of 3 kB.
+  @bad_rules """
+  my $dir = $ARGV[0];
+  for (1..15) { $dir .= "/" . "d" x 200; mkdir $dir or die $!; }
+  for (1..600) { mkdir "$dir/$_" or die $!; open my $file, '>', "$dir/$_/.gitignore"; truncate $file, 100_000 or die $!; }
+  """
+
+  test "P3: notices with long paths that wait take no more memory than others do, and none is left out in silence", %{
+    dir: dir
+  } do
+    {_output, 0} = System.cmd("perl", ["-e", @bad_rules, dir])
+    watcher = start_watcher!(dirs: dir, gitignore: true, initial: true)
+    {:ok, ^watcher} = Lookout.subscribe(watcher)
+    :ok = Lookout.sync(watcher, 60_000)
+    notices = for {:notice, notice} <- taken(watcher), do: notice
+    whole = for {:unreadable, path, :efbig} <- notices, do: byte_size(path)
+    assert Enum.sum(whole) in div(@mebibyte, 2)..(@mebibyte + 10_000)
+    assert [{:omitted, below, count}] = notices -- for({:unreadable, _path, :efbig} = notice <- notices, do: notice)
+    assert length(whole) + count == 600
+    assert String.starts_with?(below, Path.join(dir, "d"))
+  end
+
   defp sleep_and_replay(watcher, dir) do
     [parent | _callers] = Process.get(:"$callers")
     {:ok, _pid} = Lookout.subscribe(watcher)

@@ -145,14 +145,21 @@ defmodule Lookout.NodeSafetyTest do
     end
 
     # Speaks as a node that knows the cookie.
-    defp authenticated!(node, name) do
-      socket = connect!(node)
+    defp authenticated!(node, name), do: node |> challenged!(name) |> answer_challenge!()
+
+    defp challenged!(node, name), do: node |> connect!() |> send_name!(name)
+
+    defp send_name!(socket, name) do
       flags = 0x2000000 + 0x1000000 + 0x40000 + 0x20000 + 0x10000 + 0xFBC
       hello = <<"N", flags::64, 1::32, byte_size(name)::16, name::binary>>
       :ok = :gen_tcp.send(socket, <<byte_size(hello)::16, hello::binary>>)
       {:ok, <<3::16, "sok">>} = :gen_tcp.recv(socket, 5)
       {:ok, <<size::16>>} = :gen_tcp.recv(socket, 2)
       {:ok, <<"N", _flags::64, challenge::32, _rest::binary>>} = :gen_tcp.recv(socket, size)
+      {socket, challenge}
+    end
+
+    defp answer_challenge!({socket, challenge}) do
       digest = :erlang.md5(cookie() <> Integer.to_string(challenge))
       :ok = :gen_tcp.send(socket, <<21::16, "r", 5::32, digest::binary>>)
       {:ok, <<17::16, "a", _digest::binary>>} = :gen_tcp.recv(socket, 19)
@@ -195,6 +202,23 @@ defmodule Lookout.NodeSafetyTest do
       assert {:ok, <<0::32>>} = :gen_tcp.recv(socket, 4, 20_000)
       :ok = :gen_tcp.send(socket, <<0xFFFFFFFF::32, "p">>)
       assert_served(vm, client)
+    end
+
+    test "with connections that send no name does not push out a client whose handshake takes long", %{node: node} do
+      client = challenged!(node, "slow@127.0.0.1")
+      silent = for _number <- 1..200, do: connect!(node)
+      assert {:error, :closed} = :gen_tcp.recv(hd(silent), 0, 20_000)
+      answer_challenge!(client)
+    end
+
+    test "with connections that send a name and no more does not push out a client that is about to send one",
+         %{node: node} do
+      named = for number <- 1..64, do: challenged!(node, "named#{number}@127.0.0.1")
+      client = connect!(node)
+      _another = connect!(node)
+      [{oldest, _challenge} | _others] = named
+      assert {:error, :closed} = :gen_tcp.recv(oldest, 0, 20_000)
+      client |> send_name!("slow@127.0.0.1") |> answer_challenge!()
     end
 
     test "with thousands of connections that say nothing keeps nobody out", %{node: node, vm: vm, client: client} do

@@ -40,10 +40,20 @@ defmodule Lookout.PhoenixWatcherTest do
   defp active(supervisor), do: Supervisor.count_children(supervisor).active
   defp pids(path), do: with({:ok, text} <- File.read(path), do: String.split(text), else: (_ -> []))
 
-  test "those of the guide run in assets, print by lines, and end with all that they have started", %{dir: dir} do
-    # As npx: a program that starts another one, which starts a third.
+  test "those of the guide that npx runs do so in assets, print by lines, and end with all that they have started",
+       %{dir: dir} do
+    run_those_of_the_guide("npx", dir, ["esbuild in assets", "tailwindcss in assets"])
+  end
+
+  test "those that replace the watchers of a new project run in the project", %{dir: dir} do
+    project = Path.basename(dir)
+    run_those_of_the_guide("mix", dir, ["esbuild in #{project}", "tailwind in #{project}"])
+  end
+
+  # Like npx and mix: a program that starts another one, which starts a third.
+  defp run_those_of_the_guide(program, dir, lines) do
     programs!(dir, %{
-      "npx" => """
+      program => """
       echo "$1 in $(basename "$PWD")"
       sh -c 'sleep 1000 & echo "$$ $!" >>#{dir}/pids; wait' &
       echo $$ >>#{dir}/pids
@@ -51,14 +61,14 @@ defmodule Lookout.PhoenixWatcherTest do
       """
     })
 
-    config = Config.Reader.eval!("dev.exs", "import Config\n" <> block!(@blocks, "elixir", "watchers: ["), [])
+    config = Config.Reader.eval!("dev.exs", "import Config\n" <> block!(@blocks, "elixir", ~s(["#{program}",)), [])
     watchers = config[:my_app][MyAppWeb.Endpoint][:watchers]
     assert Keyword.keys(watchers) == [:esbuild, :tailwind]
 
     capture_io(fn ->
       supervisor = endpoint!(watchers)
       started = eventually(fn -> match?([_, _, _, _, _, _], pids("pids")) and pids("pids") end)
-      eventually(fn -> Enum.sort(printed()) == ["esbuild in assets", "tailwindcss in assets"] end)
+      eventually(fn -> Enum.sort(printed()) == lines end)
       # Each waits for the end of its standard input, which is open.
       assert active(supervisor) == 2
       :ok = Supervisor.stop(supervisor)

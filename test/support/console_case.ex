@@ -30,7 +30,8 @@ defmodule Lookout.ConsoleCase do
     elixir = System.find_executable("elixir")
     input = if options[:tty], do: "-noshell", else: "-noinput"
     call = [elixir, "--erl", "+Bd +fnu " <> input, "-pa", ebin, "-e", @program, "--" | words]
-    line = "exec " <> Enum.map_join(call, " ", &quoted/1)
+    # Tests may run under nohup(1), which ignores HUP.
+    line = "exec env --default-signal=HUP " <> Enum.map_join(call, " ", &quoted/1)
 
     line =
       if options[:tty],

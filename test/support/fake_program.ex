@@ -8,6 +8,7 @@ defmodule Lookout.FakeProgram do
     * `{:say, term}` - a frame with the term
     * `{:raw, binary}` - bytes as they are
     * `{:sh, command}` - a line of shell
+    * `:frame` - reads one frame of its standard input
     * `:listen` - reads until the end of its standard input
     * `:deaf` - neither reads nor ends, for as long as it is not killed
     * `{:exit, status}`
@@ -40,6 +41,7 @@ defmodule Lookout.FakeProgram do
 
   defp step({:raw, bytes}), do: ["printf '", for(<<byte <- bytes>>, do: octal(byte)), "'"]
   defp step({:sh, command}), do: command
+  defp step(:frame), do: "head -c $(dd bs=1 count=4 2>/dev/null | od -An -tu4 --endian=big) >/dev/null"
   defp step(:listen), do: "exec cat >/dev/null"
   defp step(:deaf), do: "exec sleep 1000000"
   defp step({:exit, status}), do: "exit #{status}"

@@ -1,6 +1,6 @@
 defmodule Lookout.Remote do
   @moduledoc false
-  # What a test lets other nodes do: they know only what is compiled.
+  # What tests call on other nodes. It is a module of its own, because those nodes have no functions of a test script.
 
   @doc "Starts a watcher that outlives its caller."
   def start(options) do
@@ -9,14 +9,14 @@ defmodule Lookout.Remote do
     {:ok, watcher}
   end
 
-  @doc "Starts a watcher with a name of `Lookout.Group`, and the scope of that, which outlive their caller."
+  @doc "Starts the scope of a `Lookout.Group`, and a watcher in it; both outlive the caller."
   def start_in_group(scope, options) do
     {:ok, pg} = Lookout.Group.start_link(scope)
     Process.unlink(pg)
     start(options)
   end
 
-  @doc "Lets a process of the name lookout, as which a node is known, send all that it gets to another one."
+  @doc "Registers a process as `:lookout`, the name under which clients reach a node. It forwards each message to `pid`."
   def forward_to(pid) do
     spawn(fn ->
       Process.register(self(), :lookout)
@@ -33,8 +33,8 @@ defmodule Lookout.Remote do
     forward(pid)
   end
 
-  @doc "Uses a watcher of another node, and tells what came of it."
-  def use(watcher, dir) do
+  @doc "Subscribes to a watcher of another node, and lists its tree after a change. Returns the results and the messages."
+  def subscribe_and_list(watcher, dir) do
     refused = Lookout.subscribe(watcher)
     {:ok, pid} = Lookout.subscribe(watcher, active: :once)
     File.mkdir!(Path.join(dir, "a"))
@@ -123,8 +123,8 @@ defmodule Lookout.Remote do
     end
   end
 
-  @doc "A request to a watcher that does not take it in time."
-  def late(watcher, request), do: Lookout.Support.SafeCall.call(watcher, request, 100, :late)
+  @doc "Calls a watcher with a timeout of 100 ms."
+  def call_with_short_timeout(watcher, request), do: Lookout.Support.SafeCall.call(watcher, request, 100, :late)
 
   defp make_and_sync(watcher, dir, name) do
     File.mkdir!(Path.join(dir, name))

@@ -201,8 +201,8 @@ defmodule Lookout.Command.Options do
   defp gather(options, _function), do: options
 
   @doc """
-  The shutdown timeout of a command under a supervisor, in milliseconds: its grace, the two seconds in which `lookout_port` must report
-  that KILL has ended the tree, and a margin for a busy machine.
+  The shutdown timeout of a command under a supervisor, in milliseconds: its grace, the 3.5 seconds in which `lookout_port` must report
+  that KILL has ended the tree or what is left of it, and a margin for a busy machine.
   """
   @spec shutdown!(term) :: pos_integer
   def shutdown!(options) do

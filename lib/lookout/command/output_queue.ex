@@ -6,6 +6,9 @@ defmodule Lookout.Command.OutputQueue do
   # For each stream one window, in bytes, is the sum of: the credit that `lookout_port` has left, the bytes in the
   # queue, and the bytes that were delivered and not yet granted again (`returned`).
 
+  # The longest piece that `lookout_port` sends, and the longest that neighbours in the queue are joined to.
+  @longest 65_536
+
   @type stream :: :stdout | :stderr
   @type item :: {stream, binary} | {:exit, term} | {:error, term} | {:raised, term}
   @type want :: :all | {:bytes, non_neg_integer} | {:messages, non_neg_integer}
@@ -27,8 +30,15 @@ defmodule Lookout.Command.OutputQueue do
   @spec new(pos_integer, pos_integer, want) :: t
   def new(window, mailbox, want), do: %__MODULE__{window: window, mailbox: mailbox, want: want}
 
+  @doc "Appends an item; output is joined to the piece of the same stream before it. A command may write single bytes."
   @spec push(t, item) :: t
-  def push(%__MODULE__{} = flow, item), do: %{flow | queue: :queue.in(item, flow.queue)}
+  def push(%__MODULE__{} = flow, item), do: %{flow | queue: append(item, :queue.peek_r(flow.queue), flow.queue)}
+
+  defp append({stream, bytes}, {:value, {stream, before}}, queue)
+       when stream in [:stdout, :stderr] and byte_size(before) + byte_size(bytes) <= @longest,
+       do: :queue.in({stream, before <> bytes}, :queue.drop_r(queue))
+
+  defp append(item, _last, queue), do: :queue.in(item, queue)
 
   @doc "Allows the owner more output: `n` bytes, or the next message whatever its size."
   @spec ask(t, pos_integer | :once) :: {:ok, t} | {:error, :active}
@@ -47,27 +57,28 @@ defmodule Lookout.Command.OutputQueue do
 
   @doc "The items to deliver now. `:slow`: the mailbox of the owner is full and must be checked again later."
   @spec advance(t, look) :: {[item], :ok | :slow, t}
-  def advance(%__MODULE__{} = flow, look), do: advance(flow, look, [])
+  def advance(%__MODULE__{} = flow, look), do: advance(flow, look, 0, [])
 
-  defp advance(flow, look, items) do
+  # `sent` is the number of `items`.
+  defp advance(flow, look, sent, items) do
     case :queue.peek(flow.queue) do
       :empty -> {Enum.reverse(items), :ok, flow}
-      {:value, {stream, bytes}} when stream in [:stdout, :stderr] -> output(stream, bytes, flow, look, items)
-      {:value, last} -> advance(%{flow | queue: :queue.drop(flow.queue)}, look, [last | items])
+      {:value, {stream, bytes}} when stream in [:stdout, :stderr] -> output(stream, bytes, flow, look, sent, items)
+      {:value, last} -> advance(%{flow | queue: :queue.drop(flow.queue)}, look, sent + 1, [last | items])
     end
   end
 
-  defp output(stream, bytes, flow, look, items) do
-    case room(flow, look, length(items)) do
-      0 when flow.dropping -> flow |> take(stream, bytes, byte_size(bytes)) |> advance(look, items)
+  defp output(stream, bytes, flow, look, sent, items) do
+    case room(flow, look, sent) do
+      0 when flow.dropping -> flow |> take(stream, bytes, byte_size(bytes)) |> advance(look, sent, items)
       0 -> {Enum.reverse(items), if(flow.want == :all, do: :slow, else: :ok), flow}
-      room -> hand_out(stream, bytes, min(room, byte_size(bytes)), flow, look, items)
+      room -> hand_out(stream, bytes, min(room, byte_size(bytes)), flow, look, sent, items)
     end
   end
 
-  defp hand_out(stream, bytes, size, flow, look, items) do
+  defp hand_out(stream, bytes, size, flow, look, sent, items) do
     flow = flow |> take(stream, bytes, size) |> charge(size)
-    advance(flow, look, [{stream, binary_part(bytes, 0, size)} | items])
+    advance(flow, look, sent + 1, [{stream, binary_part(bytes, 0, size)} | items])
   end
 
   # How many bytes the owner can take now.

@@ -9,8 +9,9 @@ defmodule Lookout.Command.Shutdown do
   alias Lookout.Command.{Item, Lines, Output, Readiness, Report, State, Stdin}
   alias Lookout.Port.{Bridge, Program, Protocol}
 
-  # Milliseconds after the grace of a command within which `lookout_port` must report that KILL has ended the tree.
-  @stop_timeout 2_000
+  # Milliseconds after the grace of a command within which `lookout_port` must report that KILL has ended the tree, or, three seconds after
+  # KILL, which process is left.
+  @stop_timeout 3_500
 
   @doc """
   Sends the stop signal to the tree, and KILL after `grace` milliseconds. Drops output that the owner has no room for: the owner may be
@@ -203,27 +204,49 @@ defmodule Lookout.Command.Shutdown do
         state |> Output.push(piece) |> last_words(deadline)
 
       other ->
-        if failed_launch?(state, other),
-          do: over(state, {:error, elem(elem(other, 2), 1)}),
-          else: last_words(state, deadline)
+        case failure(state, other) do
+          nil -> last_words(state, deadline)
+          {:spawn, error} -> over(state, {:error, error})
+          {:stop, error} -> state |> warn_of_survivors(error.detail) |> over({:error, error})
+        end
     end
   end
 
   defp handle_message(state, message, _deadline), do: over(state, {:error, Program.ended(state.program, message)})
 
-  @doc "Ends the command and waits for its end. Receives its remaining output and drops it."
-  @spec halt(State.t(), non_neg_integer) :: boolean
+  @doc """
+  Ends the command and waits for its end. Receives its remaining output and drops it. Nobody gets an error, so a process that cannot be
+  ended is a warning in the log.
+  """
+  @spec halt(State.t(), non_neg_integer) :: :ok
   def halt(state, grace) do
     state = ask_to_stop(state, grace)
     program = Enum.reduce([:stdout, :stderr], state.program, &Program.tell(&2, {:read, &1, :infinity}))
-    Bridge.await(program.bridge, deadline(grace), &(elem(&1, 0) == :exit or failed_launch?(state, &1)))
+
+    case Bridge.await(program.bridge, deadline(grace), &(elem(&1, 0) == :exit or failure(state, &1))) do
+      {:stop, error} -> warn_of_survivors(state, error.detail)
+      false -> warn_of_survivors(state, "lookout_port has not reported its end in time")
+      _ended -> state
+    end
+
+    :ok
   end
 
-  # Whether the message is the error reply to the request :spawn; then there is no process of the command.
-  defp failed_launch?(%{os_pid: nil} = state, {:reply, id, {:error, _error}}),
-    do: match?({:ok, :spawn, _program}, Program.answered(state.program, id))
+  defp warn_of_survivors(state, why) do
+    :logger.warning("~ts was not ended, and may still run: ~ts", [label(state), why])
+    state
+  end
 
-  defp failed_launch?(_state, _message), do: false
+  # The error of the launch (then there is no process of the command) or of a stop (then one is left); nil: another message.
+  defp failure(state, {:reply, id, {:error, error}}) do
+    case Program.answered(state.program, id) do
+      {:ok, :spawn, _program} -> {:spawn, error}
+      {:ok, :stop, _program} when error.reason != :not_running -> {:stop, error}
+      _other -> nil
+    end
+  end
+
+  defp failure(_state, _message), do: nil
 
   defp deadline(grace), do: now() + grace + @stop_timeout
   defp now, do: System.monotonic_time(:millisecond)

@@ -15,7 +15,7 @@ defmodule Lookout.Console.Banner do
   """
   @spec header(cause, [binary], Time.t(), binary) :: line
   def header(cause, argv, time, base) do
-    command = Enum.map_join(argv, " ", &Lines.name/1)
+    command = Enum.map_join(argv, " ", &Lines.shell_word/1)
     {:header, "── #{why(cause, base)} · #{command} · #{time |> Time.truncate(:second) |> Time.to_iso8601()}"}
   end
 

@@ -20,6 +20,9 @@ defmodule Lookout.Console.Json do
     object([{"notice", atom(name)}, path("path", path), {detail_key(name), atom(detail)}])
   end
 
+  def notice({:omitted, path, count}),
+    do: object([{"notice", atom(:omitted)}, path("path", path), {"count", Integer.to_string(count)}])
+
   def notice({:cursor_lost, reason}), do: object([{"notice", atom(:cursor_lost)}, {"reason", atom(reason)}])
   def notice({name, path}) when is_binary(path), do: object([{"notice", atom(name)}, path("path", path)])
   def notice(name) when is_atom(name), do: object([{"notice", atom(name)}])

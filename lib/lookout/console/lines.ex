@@ -54,6 +54,9 @@ defmodule Lookout.Console.Lines do
   def notice_line({:unwatched, dir, system}),
     do: label(:notice) <> "#{name(dir)} is a pseudo file system (#{system}); it is not watched"
 
+  def notice_line({:omitted, dir, count}),
+    do: label(:notice) <> "#{count} more notices of entries at or below #{name(dir)} were left out"
+
   def notice_line({:root_deleted, dir}), do: label(:notice) <> "#{name(dir)} is missing"
   def notice_line({:root_created, dir}), do: label(:notice) <> "#{name(dir)} has appeared"
   def notice_line(:restarted), do: label(:notice) <> "lookout_port was restarted; changes before this may be missing"
@@ -92,11 +95,11 @@ defmodule Lookout.Console.Lines do
   @spec name(binary) :: binary
   def name(path), do: if(plain?(path), do: path, else: IO.iodata_to_binary([?", escaped(path), ?"]))
 
-  defp plain?(path) do
-    String.printable?(path) and not (path =~ ~r/[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}"\\]|^ | $| -> /u)
-  end
+  defp plain?(path), do: visible?(path) and not (path =~ ~r/["\\]|^ | $| -> /u)
 
-  # Escapes control and format characters, which can change how the text after them is displayed.
+  # Control and format characters can change how the text after them is displayed.
+  defp visible?(text), do: String.printable?(text) and not (text =~ ~r/[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}]/u)
+
   defp escaped(""), do: []
   defp escaped("\n" <> rest), do: ["\\n" | escaped(rest)]
   defp escaped("\t" <> rest), do: ["\\t" | escaped(rest)]
@@ -105,7 +108,7 @@ defmodule Lookout.Console.Lines do
   defp escaped(<<char::utf8, rest::binary>>) do
     text = <<char::utf8>>
 
-    if String.printable?(text) and not (text =~ ~r/[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}]/u),
+    if visible?(text),
       do: [text | escaped(rest)],
       else: ["\\u{", Integer.to_string(char, 16), "}" | escaped(rest)]
   end
@@ -113,4 +116,33 @@ defmodule Lookout.Console.Lines do
   defp escaped(<<byte, rest::binary>>) do
     ["\\x", byte |> Integer.to_string(16) |> String.pad_leading(2, "0") | escaped(rest)]
   end
+
+  @doc """
+  A word of a command line as plain text that a shell takes as that word: in quotes where it is empty or has characters that a shell
+  interprets, and as `$'...'` (bash, zsh, ksh) where it has control characters or invalid UTF-8. An argument, that is: a first word such
+  as `if` or `A=1` means something else to a shell.
+  """
+  @spec shell_word(binary) :: binary
+  def shell_word(word) do
+    cond do
+      not visible?(word) -> "$'" <> (word |> shell_escaped() |> IO.iodata_to_binary()) <> "'"
+      word =~ ~r|\A[\p{L}\p{N}_@%+=:,./-]+\z|u -> word
+      true -> "'" <> String.replace(word, "'", "'\\''") <> "'"
+    end
+  end
+
+  defp shell_escaped(""), do: []
+  defp shell_escaped("\n" <> rest), do: ["\\n" | shell_escaped(rest)]
+  defp shell_escaped("\t" <> rest), do: ["\\t" | shell_escaped(rest)]
+  defp shell_escaped(<<char::utf8, rest::binary>>) when char in [?', ?\\], do: [?\\, char | shell_escaped(rest)]
+
+  defp shell_escaped(<<char::utf8, rest::binary>>) do
+    text = <<char::utf8>>
+    [if(visible?(text), do: text, else: for(<<byte <- text>>, do: octal(byte))) | shell_escaped(rest)]
+  end
+
+  defp shell_escaped(<<byte, rest::binary>>), do: [octal(byte) | shell_escaped(rest)]
+
+  # Always three digits: a digit that follows is not part of it.
+  defp octal(byte), do: ["\\", byte |> Integer.to_string(8) |> String.pad_leading(3, "0")]
 end

@@ -4,7 +4,8 @@ defmodule Lookout.Console.Output do
   # bytes that are not text.
   #
   # The process that opens it must trap exits: a failed write arrives as {:EXIT, port, reason}. If standard output is a
-  # pipe, its reader is watched too: {reader, {:exit_status, 0}} arrives when the pipe has no reader any more.
+  # pipe, its reader is watched too: {reader, {:exit_status, 0}} arrives when the pipe has no reader any more. The
+  # process passes each message that it does not know to `failure/2`.
 
   @enforce_keys [:stdout, :stderr, :terminals, :reader]
   defstruct [:stdout, :stderr, :terminals, :reader]
@@ -53,7 +54,7 @@ defmodule Lookout.Console.Output do
   @look 5
 
   @doc "Waits until the port of standard output has written its whole queue, or has failed."
-  @spec flush(t) :: :ok
+  @spec flush(t) :: :ok | {:error, reason :: atom}
   def flush(%__MODULE__{stdout: port} = output) do
     case Port.info(port, :queue_size) do
       {:queue_size, left} when left > 0 ->
@@ -61,9 +62,24 @@ defmodule Lookout.Console.Output do
         flush(output)
 
       _all_or_failed ->
-        :ok
+        receive do
+          {:EXIT, ^port, reason} -> {:error, reason}
+        after
+          0 -> :ok
+        end
     end
   end
+
+  @doc "Why standard output has failed, if the message says so; `:epipe` if it has no reader any more. Otherwise nil."
+  @spec failure(t, message :: term) :: nil | atom
+  def failure(%__MODULE__{stdout: port}, {:EXIT, port, reason}), do: reason
+  def failure(%__MODULE__{reader: reader}, {reader, {:exit_status, 0}}), do: :epipe
+  def failure(_output, _message), do: nil
+
+  @doc "The exit status of `mix lookout` after this failure. Of `:epipe` as a shell reports it: 128 + SIGPIPE."
+  @spec exit_status(reason :: atom) :: 1..255
+  def exit_status(:epipe), do: 141
+  def exit_status(_reason), do: 1
 
   @spec terminal?(t, :stdin | stream) :: boolean
   def terminal?(%__MODULE__{terminals: terminals}, stream), do: Map.fetch!(terminals, stream)

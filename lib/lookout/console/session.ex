@@ -31,8 +31,6 @@ defmodule Lookout.Console.Session do
   @idle 200
   # The exit status after Ctrl-C: 128 + SIGINT.
   @interrupted 130
-  # The exit status for a closed standard output, as a shell reports it: 128 + SIGPIPE.
-  @closed 141
 
   @enforce_keys [:arguments, :output, :printer]
   defstruct [
@@ -103,7 +101,7 @@ defmodule Lookout.Console.Session do
 
     System.trap_signal(signal, fn ->
       send(me, {:signal, number})
-      Process.sleep(@grace + 2_000)
+      Process.sleep(@grace + 4_000)
       :erlang.halt(128 + number, flush: false)
     end)
   end
@@ -208,9 +206,6 @@ defmodule Lookout.Console.Session do
   defp handle({:EXIT, runner, _reason}, %{runner: runner, status: status} = state) when status != nil, do: over(state)
   defp handle({:EXIT, pid, reason}, %{watcher: pid} = state), do: ended(state, reason)
   defp handle({:EXIT, pid, reason}, %{runner: pid} = state), do: ended(%{state | runner: nil}, reason)
-  defp handle({:EXIT, port, reason}, %{output: %{stdout: port}} = state), do: unwritten(state, reason)
-
-  defp handle({reader, {:exit_status, 0}}, %{output: %{reader: reader}} = state), do: unwritten(state, :epipe)
 
   defp handle({:timeout, timer, :idle}, %{idle: timer, status: nil} = state) do
     banner(state, Banner.idle(state.arguments.paths, state.keys))
@@ -218,7 +213,13 @@ defmodule Lookout.Console.Session do
 
   defp handle(:progress, %{live: false} = state), do: progress(state)
   defp handle(:stats, state), do: stats(state)
-  defp handle(_other, state), do: state
+
+  defp handle(message, state) do
+    case Output.failure(state.output, message) do
+      nil -> state
+      reason -> unwritten(state, reason)
+    end
+  end
 
   defp at_terminal(:interrupt, state), do: finish(state, @interrupted)
 
@@ -362,8 +363,8 @@ defmodule Lookout.Console.Session do
   defp finish(state, _status), do: state
 
   # Standard output has no reader any more (:epipe), or a write has failed (a full disk, for example).
-  defp unwritten(state, :epipe), do: finish(state, @closed)
-  defp unwritten(state, reason), do: finish(cannot_write(state, reason), 1)
+  defp unwritten(state, :epipe), do: finish(state, Output.exit_status(:epipe))
+  defp unwritten(state, reason), do: finish(cannot_write(state, reason), Output.exit_status(reason))
 
   defp cannot_write(state, reason), do: complain(state, "standard output cannot be written (#{reason})")
 
@@ -375,13 +376,10 @@ defmodule Lookout.Console.Session do
   end
 
   # Flushes standard output. A failure to write the last bytes is an error too.
-  defp written(%{output: %{stdout: port}} = state) do
-    Output.flush(state.output)
-
-    receive do
-      {:EXIT, ^port, reason} when reason != :epipe -> %{cannot_write(state, reason) | status: 1}
-    after
-      0 -> state
+  defp written(state) do
+    case Output.flush(state.output) do
+      {:error, reason} when reason != :epipe -> %{cannot_write(state, reason) | status: Output.exit_status(reason)}
+      _written_or_unread -> state
     end
   end
 

@@ -6,9 +6,6 @@ defmodule Lookout.Console.Since do
   alias Lookout.Error
   alias Lookout.Console.{Arguments, Output, Printer, Report, Stats}
 
-  # The exit status for a closed standard output, as a shell reports it: 128 + SIGPIPE.
-  @closed 141
-
   @enforce_keys [:arguments, :printer, :watcher, :saver]
   defstruct [
     :arguments,
@@ -69,7 +66,13 @@ defmodule Lookout.Console.Since do
   defp handle({:saved, saver, {:error, error}}, %{saver: saver} = state), do: complain(state.printer, error)
   defp handle({:signal, number}, _state), do: 128 + number
   defp handle({:EXIT, watcher, reason}, %{watcher: watcher} = state), do: complain(state.printer, reason)
-  defp handle(message, state), do: unwritten(message, state) || state
+
+  defp handle(message, state) do
+    case Output.failure(state.printer.output, message) do
+      nil -> state
+      reason -> unwritten(state, reason)
+    end
+  end
 
   defp watched({:events, _seq, _events}, %{first: true} = state), do: state
 
@@ -81,29 +84,20 @@ defmodule Lookout.Console.Since do
     %{state | printer: Report.notice(state.printer, state.arguments, notice)}
   end
 
-  defp watched({:checkpoint, cursor}, state), do: written(state) || commit(state, cursor)
-  defp watched({:stopped, reason}, state), do: complain(state.printer, reason)
-
-  # Waits until standard output has taken everything: nil, or the exit status after a failure.
-  defp written(%{printer: %{output: %{stdout: port} = output}} = state) do
-    Output.flush(output)
-
-    receive do
-      {:EXIT, ^port, _reason} = failed -> unwritten(failed, state)
-    after
-      0 -> nil
+  defp watched({:checkpoint, cursor}, state) do
+    case Output.flush(state.printer.output) do
+      :ok -> commit(state, cursor)
+      {:error, reason} -> unwritten(state, reason)
     end
   end
 
-  defp unwritten({:EXIT, port, reason}, %{printer: %{output: %{stdout: port}} = printer}) when reason != :epipe do
-    say(printer, "standard output cannot be written (#{reason}); the next run prints these changes again")
-    1
+  defp watched({:stopped, reason}, state), do: complain(state.printer, reason)
+
+  defp unwritten(state, reason) do
+    text = "standard output cannot be written (#{reason}); the next run prints these changes again"
+    if reason != :epipe, do: say(state.printer, text)
+    Output.exit_status(reason)
   end
-
-  defp unwritten({:EXIT, port, :epipe}, %{printer: %{output: %{stdout: port}}}), do: @closed
-
-  defp unwritten({reader, {:exit_status, 0}}, %{printer: %{output: %{reader: reader}}}), do: @closed
-  defp unwritten(_other, _state), do: nil
 
   defp commit(%{arguments: arguments} = state, cursor) do
     with :ok <- Lookout.commit(state.watcher, cursor) do

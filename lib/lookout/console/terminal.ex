@@ -26,24 +26,28 @@ defmodule Lookout.Console.Terminal do
   @interrupted 130
 
   # $1: the process id of the VM, $2: its process group, $3: an additional setting of stty. The script replies to each
-  # request with its name once it is done.
+  # request with its name once it is done, and ends if stty fails.
   @script ~S"""
   exec 3<>"/proc/$1/fd/0" || exit 1
   trap '' HUP INT TERM
   saved=$(stty -g <&3) || exit 1
   taken=
   give() { [ -z "$taken" ] || stty "$saved" <&3; taken=; }
+  # The second field is the name of the VM's program, which has no blanks.
   state() { read -r _ _ state _ <"/proc/$1/stat" || state=; }
   while read -r request; do
     case $request in
-      take) stty -icanon -isig -iexten -icrnl -ixon -echo "$3" min 1 time 0 <&3 && taken=yes ;;
+      take)
+        taken=yes
+        stty -icanon -isig -iexten -icrnl -ixon -echo "$3" min 1 time 0 <&3 || break
+        ;;
       forget) taken= ;;
       end) break ;;
       suspend)
         give
         kill -s TSTP -- "-$2"
-        # The VM reads the answer when it runs again. A busy machine may take a while to stop it; in an orphaned process group the kernel
-        # ignores the signal, and then the keys count again after five seconds.
+        # The VM reads the answer when it runs again. A busy machine may take a while to stop it. In an orphaned process group the kernel
+        # ignores the signal: after five seconds without a stop, the script answers, and keys are read again.
         state "$1"
         tries=100
         until [ "$state" = T ] || [ "$tries" -eq 0 ]; do
@@ -98,7 +102,7 @@ defmodule Lookout.Console.Terminal do
   defp open(state, output) do
     more = if output == :raw, do: "-opost", else: "opost"
     arguments = ["-c", @script, "lookout-terminal", System.pid(), Integer.to_string(job().group), more]
-    options = [:binary, :exit_status, :hide, line: 80, args: arguments]
+    options = [:binary, :hide, line: 80, args: arguments]
     %{state | settings: Port.open({:spawn_executable, "/bin/sh"}, options)}
   end
 
@@ -107,7 +111,7 @@ defmodule Lookout.Console.Terminal do
   def handle_cast(:suspend, %{suspended: true} = state), do: {:noreply, state}
 
   def handle_cast(:suspend, state) do
-    Port.command(state.settings, "suspend\n")
+    command(state.settings, "suspend")
     {:noreply, %{state | suspended: true, taken: false}}
   end
 
@@ -120,8 +124,9 @@ defmodule Lookout.Console.Terminal do
   def handle_info({:typed, reader, bytes}, %{reader: reader} = state), do: {:noreply, typed(bytes, state)}
   def handle_info({port, {:data, {:eol, "suspend"}}}, %{settings: port} = state), do: {:noreply, continued(state)}
 
-  # The script has failed: the terminal keeps its own mode, which delivers input by lines, and Ctrl-C as a signal.
-  def handle_info({port, {:exit_status, _status}}, %{settings: port} = state),
+  # The script has failed: the terminal keeps its own mode, which delivers input by lines, and Ctrl-C as a signal. The
+  # reason is :normal at the end of the script's output, and :epipe if a request met no reader before that.
+  def handle_info({:EXIT, port, _reason}, %{settings: port} = state) when is_port(port),
     do: {:noreply, continued(%{state | settings: nil, taken: false})}
 
   def handle_info({:EXIT, session, reason}, %{session: session} = state), do: {:stop, reason, state}
@@ -180,19 +185,22 @@ defmodule Lookout.Console.Terminal do
   defp start_reader(state), do: state
 
   defp request(%{settings: port}, name) do
-    Port.command(port, [name, ?\n])
+    command(port, name)
 
     receive do
       {^port, {:data, {:eol, ^name}}} ->
         true
 
-      {^port, {:exit_status, _status}} = ended ->
+      {:EXIT, ^port, _reason} = ended ->
         send(self(), ended)
         false
     after
       @answer -> false
     end
   end
+
+  # Unlike Port.command/2, this does not raise if the port is closed: its exit message is then in the mailbox.
+  defp command(port, name), do: send(port, {self(), {:command, [name, ?\n]}})
 
   defp follow_size(%{size: old} = state) do
     case Output.size() do
@@ -220,10 +228,10 @@ defmodule Lookout.Console.Terminal do
 
   @impl true
   def terminate(_reason, %{settings: port}) when port != nil do
-    Port.command(port, "end\n")
+    command(port, "end")
 
     receive do
-      {^port, {:exit_status, _status}} -> :ok
+      {:EXIT, ^port, _reason} -> :ok
     after
       @answer -> :ok
     end

@@ -45,6 +45,9 @@ defmodule Lookout.FileSystem.Events do
   defp warning({:unwatched, dir, type}),
     do: "#{shown(dir)} is on a pseudo file system (#{type}); its changes are not reported"
 
+  defp warning({:omitted, dir, count}),
+    do: "#{count} more entries at or below #{shown(dir)} cannot be read or watched; changes of some are not reported"
+
   defp warning(:restarted), do: "lookout_port was restarted; what changed meanwhile is not reported"
   defp warning({:away, node}), do: "the connection to #{node} is lost; changes are reported when it is back"
   defp warning(:lagged), do: "a subscriber did not read its messages and has missed changes"

@@ -57,14 +57,15 @@ defmodule Lookout.Port.Connection do
   end
 
   @doc """
-  Receives and drops messages of `lookout_port` until `awaited?` returns true for one, or until it ends. False if the deadline
-  (monotonic time in milliseconds) passes first. Sends the requests in the outbox meanwhile.
+  Receives and drops messages of `lookout_port` until `awaited?` returns a truthy value for one, which it returns, or until
+  `lookout_port` ends (`true`). False if the deadline (monotonic time in milliseconds) passes first. Sends the requests in the outbox
+  meanwhile.
   """
-  @spec await(t, integer, (Protocol.message() -> boolean)) :: boolean
+  @spec await(t, integer, (Protocol.message() -> as_boolean(term))) :: as_boolean(term)
   def await(%__MODULE__{port: port} = bridge, deadline, awaited?) do
     receive do
       {^port, {:data, data}} ->
-        awaited?.(Protocol.decode(data)) or await(bridge, deadline, awaited?)
+        awaited?.(Protocol.decode(data)) || await(bridge, deadline, awaited?)
 
       {^port, {:exit_status, _status}} ->
         true

@@ -40,7 +40,7 @@ defmodule Lookout.Port.Protocol do
     mqueue nfs nfsd nsfs proc pstore resctrl rpc_pipefs securityfs selinuxfs smackfs smb smb2 sysfs tracefs vboxsf vmhgfs
 
     attributes batches cgroup cpu_from cpu_system cpu_user created credit deleted directories directory dirty entries error events exit
-    fanotify fatal file files fswatch hello infinity inotify killed memory memory_from memory_peak modified new nil notice ok other overflow
+    fanotify fatal file files fswatch hello infinity inotify killed memory memory_from memory_peak modified new nil notice ok omitted other overflow
     overflows poll polled proc renamed reply rescans resumed root_created root_deleted roots session signal stderr stdin_closed stdin_taken stdout symlink true unreadable unwatched watch_limit watches
   )a
 

@@ -147,25 +147,25 @@ defmodule Lookout.Watcher.Delivery do
   ## Batches and notices
 
   @doc """
-  Delivers a batch, and returns the credit to grant now. While all subscribers keep up, most batches are sent by a pass of the flow, which
-  costs nothing but the messages.
+  Delivers a batch that costs so much credit, and returns the credit to grant now. While all subscribers keep up, most batches are
+  sent by a pass of the flow, which costs nothing but the messages.
   """
-  @spec batch(t, SubscriberQueue.item()) :: {non_neg_integer, t}
-  def batch(%__MODULE__{pass: {pids, left}} = delivery, item) when left > 0 do
+  @spec batch(t, SubscriberQueue.item(), pos_integer) :: {non_neg_integer, t}
+  def batch(%__MODULE__{pass: {pids, left}} = delivery, item, 1) when left > 0 do
     tell(delivery, pids, item)
     {0, emit(%{delivery | pass: {pids, left - 1}, passed: delivery.passed + 1}, item)}
   end
 
-  def batch(delivery, item) do
-    {credit, delivery} = delivery |> push(item) |> more_credit()
+  def batch(delivery, item, cost) do
+    {credit, delivery} = delivery |> push(item, cost) |> more_credit()
     {credit, %{delivery | pass: SubscriberQueue.pass(delivery.flow)}}
   end
 
   @doc "Queues an item and delivers what can be delivered."
-  @spec push(t, SubscriberQueue.item()) :: t
-  def push(%__MODULE__{} = delivery, item) do
+  @spec push(t, SubscriberQueue.item(), pos_integer) :: t
+  def push(%__MODULE__{} = delivery, item, cost \\ 1) do
     delivery = counted(delivery)
-    emit(pump(%{delivery | flow: SubscriberQueue.push(delivery.flow, item)}), item)
+    emit(pump(%{delivery | flow: SubscriberQueue.push(delivery.flow, item, cost)}), item)
   end
 
   # The flow counts what was sent by its pass, which ends.
@@ -199,13 +199,13 @@ defmodule Lookout.Watcher.Delivery do
 
   @doc "Whether an item is still in the queue: a process that subscribes now will receive it."
   @spec waiting?(t, SubscriberQueue.item()) :: boolean
-  def waiting?(%__MODULE__{flow: flow}, item), do: :queue.member(item, flow.queue)
+  def waiting?(%__MODULE__{flow: flow}, item), do: SubscriberQueue.waiting?(flow, item)
 
   @spec held(t) :: non_neg_integer
   def held(%__MODULE__{flow: flow}), do: flow.held
 
-  @doc "How many batches `lookout_port` may still send."
-  @spec granted(t) :: non_neg_integer
+  @doc "The credit that `lookout_port` has left; negative after a batch that cost more."
+  @spec granted(t) :: integer
   def granted(%__MODULE__{} = delivery), do: delivery.flow.granted - delivery.passed
 
   @doc "The credit for a `lookout_port` that has just started."
@@ -274,10 +274,10 @@ defmodule Lookout.Watcher.Delivery do
     {:ok, recheck(%{delivery | pause: min(delivery.pause * 2, longest)})}
   end
 
-  # `recheck/1` first sends into the room that mailboxes have now, so a subscriber that has just made room for one
-  # message fills up again and still counts as slow.
+  # First sends into the room that mailboxes have now, so a subscriber that has just made room for one message fills up
+  # again and still counts as slow. No lagging subscriber is attached: it would be detached without a time to read.
   defp on_timeout(:lag, delivery) do
-    delivery = recheck(delivery)
+    delivery = pump(%{delivery | flow: SubscriberQueue.recheck_full(delivery.flow)})
     {:ok, pump(%{delivery | flow: SubscriberQueue.detach_slow(delivery.flow, &mailbox/1)})}
   end
 
@@ -321,7 +321,8 @@ defmodule Lookout.Watcher.Delivery do
 
   defp perform(delivery, actions), do: Enum.reduce(actions, delivery, &perform_one/2)
 
-  # `:lagged` is the only notice that does not pass through `push/2`, so its telemetry event is emitted here.
+  # `:lagged` does not pass through `push/2`, so its telemetry event is emitted here. A notice `:omitted` of the flow has none: each of
+  # those that it left out has passed.
   defp perform_one({:tell, [pid], {:notice, :lagged} = message}, delivery) do
     tell(delivery, [pid], message)
     emit_notice(delivery, :lagged, pid)

@@ -11,6 +11,9 @@ defmodule Lookout.Watcher.Server do
   alias Lookout.Support.{Discreet, LogMetadata, SafeCall, StartHandshake}
   alias Lookout.Watcher.{Away, Checkpoints, Delivery, Lifecycle, Options, RecentBatches, Replies, Session, State}
 
+  # The bytes of paths for which a batch costs one credit.
+  @credit_bytes 262_144
+
   @doc "As `Lookout.start_link/1`, with checked options."
   @spec start_link(Options.t()) :: GenServer.on_start()
   def start_link(%Options{} = options), do: StartHandshake.start_link(__MODULE__, options)
@@ -242,15 +245,16 @@ defmodule Lookout.Watcher.Server do
       seq != state.seq - state.seq_base + 1 ->
         Lifecycle.broken(state, :port_garbled, "sent batch #{seq} after batch #{state.seq - state.seq_base}")
 
-      Delivery.granted(state.delivery) == 0 and not state.replays ->
+      Delivery.granted(state.delivery) <= 0 and not state.replays ->
         Lifecycle.broken(state, :port_garbled, "sent batch #{seq} without credit")
 
       true ->
         state = if state.successor, do: Lifecycle.announce(state), else: state
         seq = state.seq + 1
-        state = %{state | seq: seq, recent: RecentBatches.add(state.recent, {seq, events}, size(data))}
+        size = size(data)
+        state = %{state | seq: seq, recent: RecentBatches.add(state.recent, {seq, events}, size)}
         state = if state.cursor, do: Checkpoints.changed(state), else: state
-        {:noreply, report(state, {:events, seq, events})}
+        {:noreply, report(state, {:events, seq, events}, if(size < 2 * @credit_bytes, do: 1, else: cost(events)))}
     end
   end
 
@@ -258,11 +262,17 @@ defmodule Lookout.Watcher.Server do
   defp size(payload) when is_binary(payload), do: byte_size(payload)
   defp size(term), do: :erlang.external_size(term)
 
-  # The batches that a node sends again take no credit, and free none.
-  defp report(%{replays: true} = state, item), do: push(state, item)
+  # As docs/protocol.md has it. A message has more bytes than its paths.
+  defp cost(events) do
+    bytes = Enum.sum(for %{path: path, from: from} <- events, do: byte_size(path) + byte_size(from || ""))
+    max(1, div(bytes, @credit_bytes))
+  end
 
-  defp report(state, item) do
-    {credit, delivery} = Delivery.batch(state.delivery, item)
+  # The batches that a node sends again take no credit, and free none.
+  defp report(%{replays: true} = state, item, cost), do: %{state | delivery: Delivery.push(state.delivery, item, cost)}
+
+  defp report(state, item, cost) do
+    {credit, delivery} = Delivery.batch(state.delivery, item, cost)
     state = %{state | delivery: delivery}
     if credit > 0, do: %{state | program: Program.credit(state.program, credit)}, else: state
   end

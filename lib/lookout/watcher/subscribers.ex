@@ -16,7 +16,8 @@ defmodule Lookout.Watcher.Subscribers do
   # subscriber is ready. Sending an item advances the clocks and changes no limit. Each function below costs O(log n),
   # unless its doc states otherwise. The check of a mailbox (`Process.info/2`) costs more than a message. Therefore a
   # mailbox with room is not checked again before that room is used up, and a full one not before the next `recheck/1`;
-  # the exception is `check/2`, which checks one full mailbox at a time.
+  # the exception is `check/3`, which checks one full mailbox at a time, and all mailboxes for a batch that costs more than
+  # the batch before it.
 
   @type want :: :all | non_neg_integer
   @typep kind :: :all | :count
@@ -27,6 +28,7 @@ defmodule Lookout.Watcher.Subscribers do
 
   @type t :: %__MODULE__{
           mailbox: pos_integer,
+          cost: pos_integer,
           batches: non_neg_integer,
           messages: non_neg_integer,
           sent: non_neg_integer,
@@ -43,6 +45,8 @@ defmodule Lookout.Watcher.Subscribers do
   @enforce_keys [:mailbox]
   defstruct [
     :mailbox,
+    # of the next item, in credit
+    cost: 1,
     # the clocks, and the value of `messages` up to which all messages have really been sent
     batches: 0,
     messages: 0,
@@ -68,6 +72,31 @@ defmodule Lookout.Watcher.Subscribers do
   @doc "The subscribers that receive the next item. O(n), as is sending it."
   @spec attached(t) :: [pid]
   def attached(%__MODULE__{attached: attached}), do: Map.keys(attached)
+
+  @doc "Those of them that want this. O(n)."
+  @spec attached(t, :all | :count) :: [pid]
+  def attached(%__MODULE__{attached: attached}, kind), do: for({pid, {^kind, _limit}} <- attached, do: pid)
+
+  @doc "What an attached subscriber wants; nil for any other process."
+  @spec kind(t, pid) :: nil | :all | :count
+  def kind(%__MODULE__{attached: attached}, pid) do
+    case attached do
+      %{^pid => {kind, _limit}} -> kind
+      _other -> nil
+    end
+  end
+
+  @doc "Whether a subscriber that receives items may want a count: not known of one with an open sync."
+  @spec any_count?(t) :: boolean
+  def any_count?(%__MODULE__{} = subscribers), do: subscribers.exempt > 0 or counts?(subscribers)
+
+  @doc "Whether a subscriber that receives items, and has no open sync, wants `:all`."
+  @spec any_all?(t) :: boolean
+  def any_all?(%__MODULE__{} = subscribers), do: subscribers.full != %{} or not :gb_sets.is_empty(subscribers.rooms)
+
+  @doc "Whether a subscriber that receives items wants a count, and has no open sync."
+  @spec counts?(t) :: boolean
+  def counts?(%__MODULE__{counts: counts}), do: not :gb_sets.is_empty(counts)
 
   ## Changes
 
@@ -180,11 +209,12 @@ defmodule Lookout.Watcher.Subscribers do
 
   @doc """
   Whether all attached subscribers are ready (`:ready`), or only some of them (`:contended`), or not one (`:all_slow`). `:none`: there
-  is no attached subscriber. Stops at the first mailbox without room, so at most one of the checked mailboxes is full.
+  is no attached subscriber. Stops at the first mailbox without room, so at most one of the checked mailboxes is full. The next item
+  costs `cost` credits: it may be sent to a mailbox with so many times fewer messages.
   """
-  @spec check(t, look) :: {:none | :ready | :contended | :all_slow, t}
-  def check(%__MODULE__{} = subscribers, look) do
-    subscribers = check_mailboxes(subscribers, look)
+  @spec check(t, look, pos_integer) :: {:none | :ready | :contended | :all_slow, t}
+  def check(%__MODULE__{} = subscribers, look, cost) do
+    subscribers = subscribers |> set_cost(cost) |> check_mailboxes(look)
 
     cond do
       subscribers.attached == %{} -> {:none, subscribers}
@@ -192,6 +222,16 @@ defmodule Lookout.Watcher.Subscribers do
       true -> who_waits(subscribers, look)
     end
   end
+
+  # What is known about the room in the mailboxes does not hold for a batch that costs more.
+  defp set_cost(%{cost: cost} = subscribers, cost), do: subscribers
+
+  defp set_cost(subscribers, cost) when cost > subscribers.cost do
+    pids = for {_limit, pid} <- :gb_sets.to_list(subscribers.rooms), do: pid
+    Enum.reduce(pids, %{subscribers | cost: cost}, &put(&2, &1, :all))
+  end
+
+  defp set_cost(subscribers, cost), do: %{subscribers | cost: cost}
 
   defp who_waits(subscribers, look) do
     case find_ready(subscribers, look) do
@@ -248,7 +288,8 @@ defmodule Lookout.Watcher.Subscribers do
         subscribers
 
       length ->
-        limit = subscribers.sent + subscribers.mailbox - length
+        room = max(div(subscribers.mailbox, subscribers.cost), 1)
+        limit = subscribers.sent + room - length
         if limit > subscribers.messages, do: enter(subscribers, pid, {:all, limit}), else: enter_full(subscribers, pid)
     end
   end

@@ -68,7 +68,8 @@ defmodule Mix.Tasks.Compile.LookoutNative do
     end
   end
 
-  # The script decides whether something is to be done, from sources, environment and tools.
+  # The script decides: it compares the sources, the settings and the environment with those of the last build. A new
+  # compiler of the same name is not noticed.
   defp build_if_stale(opts) do
     if opts[:force], do: clean()
     if up_to_date?(opts), do: {:noop, []}, else: build(opts)
@@ -95,16 +96,20 @@ defmodule Mix.Tasks.Compile.LookoutNative do
 
     case System.cmd("/bin/sh", command, stderr_to_stdout: true, into: output(), env: environment(opts)) do
       {_output, 0} -> if opts[:verbose], do: show_log()
-      {_output, _status} -> Mix.raise("#{@program} could not be built, for the reason above.")
+      {output, _status} -> Mix.raise("#{@program} could not be built: " <> reason(output))
     end
 
     {:ok, []}
   end
 
-  # Progress is shown while it is made.
+  # A quiet shell has not shown the output.
+  defp reason(output) when is_binary(output), do: "\n" <> output
+  defp reason(_shown), do: "see the output above"
+
+  # Streams the output of the script.
   defp output, do: if(Mix.shell() == Mix.Shell.Quiet, do: "", else: IO.stream())
 
-  # A program that was taken from the cache has none.
+  # There is no log if the program came from the cache.
   defp show_log do
     with {:ok, log} <- File.read(Path.join(build_dir(), "log")), do: Mix.shell().info(log)
   end

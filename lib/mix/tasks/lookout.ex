@@ -10,7 +10,7 @@ defmodule Mix.Tasks.Lookout do
       mix lookout inbox --once --print0 | xargs -0 process
       mix lookout inbox --since /var/lib/job/cursor --print0 | xargs -0 process
 
-  The default PATH is the current directory. `bin/watch` in the directory of Lookout takes the same arguments.
+  The default PATH is the current directory. `bin/watch` in the directory of Lookout takes the same arguments, with the same defaults.
 
   ## Options
 
@@ -89,6 +89,8 @@ defmodule Mix.Tasks.Lookout do
       ── done · 2.31 s
       waiting for changes of lib, test · Enter runs it again, q ends
 
+  The header quotes the words of the command where a shell needs that: `sh -c 'make && ./run'`.
+
   If standard input is a terminal, too, and `mix` runs in its foreground, these keys have an effect:
 
     * Enter or space runs the command (with `--restart` also restarts a running one); `q` ends with status 0
@@ -108,11 +110,12 @@ defmodule Mix.Tasks.Lookout do
   ## Shutdown
 
   Ctrl-C, a TERM signal and a closed standard output also end the command and all processes that it has started: each of them gets TERM, and
-  KILL after 5 seconds. At a terminal the prompt returns when that is done and the last statistics of `--stats` are printed. If the keys of a
-  terminal are not read, as in `mix lookout | less`, Ctrl-C is a signal to the whole pipeline: `bin/watch` ends at once, and the command still
-  has its grace when the prompt returns; `mix` shows the break menu of Erlang, and a second Ctrl-C ends it (with `ELIXIR_ERL_OPTIONS=+Bd` the
-  first one does). The exit status is 0 after `q` and at the end of `--once` without a command; 130 after Ctrl-C; 128 plus the number of a
-  signal that ended it; 1 if a directory cannot be watched, a cursor not be used or standard output not be written; 2 for an invalid option.
+  KILL after 5 seconds. So does a HUP signal, which a closed terminal sends: `mix` ends at once, and the command has its grace. At a terminal
+  the prompt returns when that is done and the last statistics of `--stats` are printed. If the keys of a terminal are not read, as in `mix
+  lookout | less`, Ctrl-C is a signal to the whole pipeline: `bin/watch` ends at once, and the command still has its grace when the prompt
+  returns; `mix` shows the break menu of Erlang, and a second Ctrl-C ends it (with `ELIXIR_ERL_OPTIONS=+Bd` the first one does). The exit status
+  is 0 after `q` and at the end of `--once` without a command; 130 after Ctrl-C; 128 plus the number of a signal that ended it; 1 if a directory
+  cannot be watched, a cursor not be used or standard output not be written; 2 for an invalid option.
 
   A project that depends on Lookout is not compiled for this task, so that a broken project can be watched as well.
   """

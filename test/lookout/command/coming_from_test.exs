@@ -15,6 +15,22 @@ defmodule Lookout.Command.ComingFromTest do
 
   @rows Enum.uniq(rows)
 
+  # What a row gives, where that is more than its status.
+  @results %{
+    ~S|Lookout.Command.run!(["echo", "hello"])| => {"hello\n", 0},
+    ~S|Lookout.Command.run!("echo $HOME", shell: true)| => {System.get_env("HOME", "") <> "\n", 0},
+    ~S|Lookout.Command.run(["echo", "hello"], into: [])| => {:ok, ["hello\n"], 0},
+    ~S|Lookout.Command.run(["pwd"], cd: "/tmp")| => {:ok, "/tmp\n", 0},
+    ~S|Lookout.Command.run(["sleep", "60"], timeout: 100)| => {:ok, "", :timeout},
+    ~S|Lookout.Command.run!(["sleep", "60"], timeout: 100)| => {"", :timeout},
+    ~S|Lookout.Command.run(["ls", "/"], stdout: :null, stderr: :separate)| => {:ok, %{stdout: "", stderr: ""}, 0},
+    ~S|Lookout.Command.run("echo hello", shell: true)| => {:ok, "hello\n", 0},
+    ~S|Lookout.Command.run(["echo", "hello"], stdout: {:append, "out"})| => {:ok, "", 0},
+    ~S|Lookout.Command.run(["/usr/bin/env"], clear_env: true, env: %{"A" => "1"})| => {:ok, "A=1\n", 0},
+    ~S|Lookout.Command.run(["stty", "size"], pty: {24, 80})| => {:ok, "24 80\r\n", 0},
+    ~S|Lookout.Command.await(pid)| => {:ok, 0}
+  }
+
   setup %{dir: dir} do
     before = File.cwd!()
     File.cd!(dir)
@@ -26,11 +42,13 @@ defmodule Lookout.Command.ComingFromTest do
       code = unquote(code)
       {result, _binding} = code |> String.replace("redis-server", "true") |> Code.eval_string(pid: command(code))
       check(result, code)
+      if Map.has_key?(@results, code), do: assert(result == @results[code])
     end
   end
 
   test "the page has rows for each library" do
     assert length(@rows) > 40
+    assert Map.keys(@results) -- @rows == []
   end
 
   # What the row takes as a command that was started before.

@@ -20,6 +20,13 @@ defmodule Lookout.Command.OptionsTest do
     assert parse!(["true"], cd: "/tmp/../srv/").request[:cd] == "/srv"
   end
 
+  test "P10: the grace is five seconds for a stop, and half a second for every other end, unless given" do
+    for {given, stop, other} <- [{[], 5_000, 500}, {[grace: 70], 70, 70}] do
+      assert %{grace: ^stop, short_grace: ^other, request: request} = parse!(["true"], given)
+      assert request[:grace] == other
+    end
+  end
+
   test "variables are set or taken away, from a map or a list" do
     assert parse!(["true"], env: %{"A" => "1"}).request[:env].() == [{"A", "1"}]
     assert parse!(["true"], env: [{"A", nil}, {~c"B", ~c"x"}]).request[:env].() == [{"A", nil}, {"B", "x"}]

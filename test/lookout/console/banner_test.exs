@@ -14,7 +14,7 @@ defmodule Lookout.Console.BannerTest do
           {{:changed, ["/srv/app/two\nlines"]}, ~S("two\nlines" changed)}
         ] do
       assert Banner.header(cause, ["mix", "test", "a b"], ~T[18:04:12.345], "/srv/app/") ==
-               {:header, "── #{why} · mix test a b · 18:04:12"}
+               {:header, "── #{why} · mix test 'a b' · 18:04:12"}
     end
   end
 

@@ -44,6 +44,7 @@ defmodule Lookout.Console.JsonTest do
     assert notice({:watch_limit, "/a", :poll}) == ~S({"notice":"watch_limit","path":"/a","covered_by":"poll"})
     assert notice({:polled, "/a", :nfs}) == ~S({"notice":"polled","path":"/a","file_system":"nfs"})
     assert notice({:unwatched, "/a", :proc}) == ~S({"notice":"unwatched","path":"/a","file_system":"proc"})
+    assert notice({:omitted, "/a", 3}) == ~S({"notice":"omitted","path":"/a","count":3})
     assert notice({:cursor_lost, :bad_snapshot}) == ~S({"notice":"cursor_lost","reason":"bad_snapshot"})
     assert notice(:restarted) == ~S({"notice":"restarted"})
     assert notice({:new_one, 1}) == ~S({"notice":"{:new_one, 1}"})

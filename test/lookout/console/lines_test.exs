@@ -50,6 +50,23 @@ defmodule Lookout.Console.LinesTest do
     assert line(:created, "/srv/in/ a ") == ~S(created     " a ")
   end
 
+  test "a shell takes a word of a command line as the word that it is, and it is plain text" do
+    for {word, shown} <- [
+          {"--only=*.ex", "'--only=*.ex'"},
+          {"a b", "'a b'"},
+          {"", "''"},
+          {"it's", ~S('it'\''s')},
+          {"$HOME `x` ; \"", ~S('$HOME `x` ; "')},
+          {"lib/été_文書-1.ex,@%+=:", "lib/été_文書-1.ex,@%+=:"},
+          {"two\nlines\t1", ~S($'two\nlines\t1')},
+          {<<"it's \\ ", 0xFF, "7\e[2J">>, ~S($'it\'s \\ \3777\033[2J')},
+          {"gpj\u202Eexe", ~S($'gpj\342\200\256exe')}
+        ] do
+      assert Lines.shell_word(word) == shown
+      assert System.cmd("bash", ["-c", "printf '<%s>' " <> shown]) == {"<" <> word <> ">", 0}
+    end
+  end
+
   test "each notice is a line" do
     for notice <- [
           {:overflow, "/d"},

@@ -3,6 +3,7 @@ defmodule Lookout.Console.TerminalTest do
   use Lookout.Case, async: true
 
   alias Lookout.Command
+  alias Lookout.Console.Terminal
 
   @program "Lookout.Console.main()"
   @reset "\e[0m"
@@ -17,7 +18,8 @@ defmodule Lookout.Console.TerminalTest do
     line = options[:line] || line(words)
     around = "stty -g >before; #{line}; echo $? >status; stty -g >after; #{options[:then] || "echo the end"}"
     env = Map.merge(%{"TERM" => "xterm", "NO_COLOR" => nil, "PS1" => "%%"}, Map.new(options[:env] || %{}))
-    {:ok, command} = Command.start_link(["sh", "-c", around], pty: {33, 77}, cd: options[:cd] || context.dir, env: env)
+    pty = options[:pty] || {33, 77}
+    {:ok, command} = Command.start_link(["sh", "-c", around], pty: pty, cd: options[:cd] || context.dir, env: env)
     %{command: command}
   end
 
@@ -71,6 +73,15 @@ defmodule Lookout.Console.TerminalTest do
       output(program, "q ends")
       type(program, "\x03")
       assert_ended(context, program, 130)
+    end
+
+    test "has lines with a hanging indent on a narrow terminal, and its words as a shell needs them", context do
+      program = start!(context, ["in", "--", "sh", "-c", "exit 0"], pty: {33, 24}, env: [{"NO_COLOR", "1"}])
+      assert output(program, "── start") =~ "Watching in · Ctrl-C or\r\n  q ends\r\n"
+      assert output(program, "──") =~ ~r/^ · sh -c 'exit\r\n   0' · \d\d:\d\d:\d\d\r\n──/
+      assert output(program, "q ends") =~ "waiting for changes of\r\n   in · Enter runs it\r\n   again, q ends"
+      type(program, "q")
+      assert_ended(context, program, 0)
     end
 
     test "has no colours with NO_COLOR", context do
@@ -197,7 +208,8 @@ defmodule Lookout.Console.TerminalTest do
   end
 
   test "Ctrl-Z stops the program and its command, with the settings of the shell; fg continues both", context do
-    command = "echo $$ >pid; echo up; while :; do sleep 0.01; done"
+    # Without a child: a shell whose child of vfork(2) is stopped before its exec waits in state D.
+    command = "echo $$ >pid; echo up; exec sleep 1000"
     program = start!(context, [], line: "bash --norc --noprofile --noediting -i")
     output(program, "%%")
     type(program, "stty -g >shell\n")
@@ -244,6 +256,69 @@ defmodule Lookout.Console.TerminalTest do
     {:ok, pid} = Command.os_pid(command)
     {settings, 0} = System.cmd("sh", ["-c", "stty -a </proc/#{pid}/fd/0"])
     not (settings =~ "-icanon")
+  end
+
+  describe "if the terminal cannot be set" do
+    test "the script ends, and keys count when Enter is typed", context do
+      # This stty cannot set the raw mode.
+      bin = Path.join(context.dir, "bin")
+      File.mkdir!(bin)
+      real = System.find_executable("stty")
+      File.write!(Path.join(bin, "stty"), "#!/bin/sh\n[ \"$1\" != -icanon ] || exit 1\nexec #{real} \"$@\"\n")
+      File.chmod!(Path.join(bin, "stty"), 0o755)
+
+      program = start!(context, ["in", "--", "true"], env: [{"PATH", bin <> ":" <> System.get_env("PATH")}])
+      output(program, "waiting for")
+      {:ok, shell} = Command.os_pid(program.command)
+      [vm] = "/proc/#{shell}/task/#{shell}/children" |> File.read!() |> String.split()
+      eventually(fn -> not sets_terminal?(vm) end)
+      type(program, "q\n")
+      assert_ended(context, program, 0)
+    end
+
+    test "a script that reads no requests counts as one that has ended" do
+      {:ok, terminal} = Terminal.start_link(keys: false, output: :raw)
+      monitor = Process.monitor(terminal)
+      :sys.replace_state(terminal, fn state -> %{state | settings: port_without_reader(), reader: self()} end)
+      Terminal.suspend(terminal)
+      assert_receive {:terminal, ^terminal, :continued}, 10_000
+      Terminal.suspend(terminal)
+      assert_receive {:terminal, ^terminal, :continued}, 10_000
+      Terminal.stop(terminal)
+      assert_receive {:DOWN, ^monitor, :process, ^terminal, :normal}
+    end
+
+    test "the end meets a script that is gone already, and its message is not read yet" do
+      {:ok, terminal} = Terminal.start_link(keys: false, output: :raw)
+      monitor = Process.monitor(terminal)
+      :sys.suspend(terminal)
+
+      :sys.replace_state(terminal, fn state ->
+        port = port_without_reader()
+        Port.close(port)
+        %{state | settings: port}
+      end)
+
+      Terminal.stop(terminal)
+      assert_receive {:DOWN, ^monitor, :process, ^terminal, :normal}
+    end
+
+    # A write to it fails with EPIPE, though its output is open. The process that calls this owns it.
+    defp port_without_reader do
+      arguments = ["-c", "exec 0<&-; echo closed; exec \"$0\" --until-unread", Lookout.port_path()]
+      port = Port.open({:spawn_executable, "/bin/sh"}, [:binary, line: 80, args: arguments])
+      receive do: ({^port, {:data, {:eol, "closed"}}} -> port)
+    end
+
+    # Whether the script runs that sets the terminal for this VM.
+    defp sets_terminal?(vm) do
+      Enum.any?(Path.wildcard("/proc/[0-9]*/cmdline"), fn file ->
+        case File.read(file) do
+          {:ok, words} -> words =~ "\0lookout-terminal\0#{vm}\0"
+          {:error, _gone} -> false
+        end
+      end)
+    end
   end
 
   test "paths are those that the terminal can open from the working directory, the default one by its name", context do

@@ -24,6 +24,10 @@ defmodule Lookout.Console.WatchScriptTest do
     assert watch(context, ["--version"]) == {version, 0}
   end
 
+  test "without words it goes on to watch, as `mix lookout` does", context do
+    assert {"installing\n", 9} = watch(context, [])
+  end
+
   test "the words of a command and the values of options are no option of bin/watch", context do
     for words <- [["lib", "--", "ls", "--help"], ["lib", "--ignore", "--help"], ["--only", "--version"]],
         do: assert({"installing\n" <> _, status} = watch(context, words)) && assert(status != 0)

@@ -171,10 +171,43 @@ defmodule Lookout.Support.PlatformTest do
     end
 
     test "rebar3 builds the Elixir modules alone, without cmake, and warns once", %{dir: dir} do
+      assert {"lookout: warning: Lookout needs Linux, and this system is Darwin" <> _more, 0} = rebar3_build(dir, ".")
+      assert {"", 0} = rebar3_build(dir, ".")
+      refute File.exists?(Path.join(dir, "cmake"))
+      assert File.exists?(Path.join(dir, "checkouts/lookout/native/elixir_built"))
+    end
+
+    test "rebar3 builds the modules again if a file has changed that they are compiled from", %{dir: dir} do
+      source = Path.join(dir, "source")
+      for folder <- ~w(bin lib), do: File.mkdir_p!(Path.join(source, folder))
+      write = fn file, text -> File.write!(Path.join(source, file), text) end
+      for file <- ~w(VERSION lib/a.ex lib/b.ex lib/usage.txt), do: write.(file, "1")
+      File.cp!("bin/rebar3-build", Path.join(source, "bin/rebar3-build"))
+
+      builds = fn ->
+        {_output, 0} = rebar3_build(dir, source)
+        dir |> Path.join("elixirc") |> File.read!() |> String.split("\n", trim: true) |> length()
+      end
+
+      assert builds.() == 1
+      assert builds.() == 1
+
+      for {file, times} <- Enum.with_index(~w(VERSION lib/usage.txt lib/a.ex), 2) do
+        write.(file, "2")
+        assert {file, builds.()} == {file, times}
+      end
+
+      File.rm!(Path.join(source, "lib/b.ex"))
+      assert builds.() == 5
+      assert builds.() == 5
+    end
+
+    # With tools that only note that they were called, on a system that is not Linux.
+    defp rebar3_build(dir, source) do
       tools = Path.join(dir, "tools")
       File.mkdir_p!(tools)
 
-      for {name, body} <- [uname: "echo Darwin", elixirc: "exit 0", cmake: "echo called >#{dir}/cmake"] do
+      for {name, body} <- [uname: "echo Darwin", elixirc: note(dir, "elixirc"), cmake: note(dir, "cmake")] do
         File.write!(Path.join(tools, "#{name}"), "#!/bin/sh\n#{body}\n")
         File.chmod!(Path.join(tools, "#{name}"), 0o755)
       end
@@ -188,11 +221,9 @@ defmodule Lookout.Support.PlatformTest do
         {"CMAKE_TOOLCHAIN_FILE", nil}
       ]
 
-      build = fn -> System.cmd("sh", ["bin/rebar3-build"], env: environment, stderr_to_stdout: true) end
-      assert {"lookout: warning: Lookout needs Linux, and this system is Darwin" <> _more, 0} = build.()
-      assert {"", 0} = build.()
-      refute File.exists?(Path.join(dir, "cmake"))
-      assert File.exists?(Path.join(dir, "checkouts/lookout/native/elixir_built"))
+      System.cmd("sh", ["bin/rebar3-build"], cd: source, env: environment, stderr_to_stdout: true)
     end
+
+    defp note(dir, tool), do: "echo called >>#{Path.join(dir, tool)}"
   end
 end

@@ -23,6 +23,18 @@ defmodule Lookout.Support.StartHandshakeTest do
       assert_receive {:DOWN, ^ref, :process, ^caller, :normal}
     end
 
+    test "since its links lead back to themselves is an error that says so, with the path and what to do", %{dir: dir} do
+      [one, two] = for name <- ["one", "two"], do: Path.join(dir, name)
+      File.ln_s!(two, one)
+      File.ln_s!(one, two)
+
+      for start <- [one, Path.join(one, "below")] do
+        assert {:error, %Error{reason: :eloop, operation: :open, path: ^start} = error} = Lookout.start_link(start)
+        assert error.detail =~ "a symbolic link in this path leads back to itself"
+        assert error.detail =~ "namei -l PATH"
+      end
+    end
+
     test "is an error to a process that traps exits, without any message", %{dir: dir} do
       Process.flag(:trap_exit, true)
       assert {:error, %Error{reason: :enoent}} = Lookout.start_link(dirs: [dir, Path.join(dir, "missing")])

@@ -3,7 +3,7 @@ defmodule Lookout.Watcher.DeliveryRandomTest do
 
   alias Lookout.DeliveryModel
 
-  # LOOKOUT_SEED=n runs one seed again.
+  # LOOKOUT_SEED=n runs one seed again. The first of the others has a subscriber that comes back while another is detached.
   @seeds 1_000
   @operations 120
 
@@ -13,7 +13,7 @@ defmodule Lookout.Watcher.DeliveryRandomTest do
 
   defp seeds do
     case System.get_env("LOOKOUT_SEED") do
-      nil -> Enum.map(1..@seeds, fn _n -> :rand.uniform(1_000_000_000) end)
+      nil -> [215_088_227 | Enum.map(1..@seeds, fn _n -> :rand.uniform(1_000_000_000) end)]
       seed -> [String.to_integer(seed)]
     end
   end

@@ -89,7 +89,7 @@ defmodule Lookout.Watcher.DeliveryTest do
     {^window, delivery} = Delivery.first_credit(Delivery.new(options))
 
     Enum.reduce(1..(options.limits.mailbox - 1), {window, delivery}, fn seq, {granted, delivery} ->
-      {credit, delivery} = Delivery.batch(delivery, {:events, seq, [:change]})
+      {credit, delivery} = Delivery.batch(delivery, {:events, seq, [:change]}, 1)
       granted = granted - 1 + credit
       assert Delivery.granted(delivery) == granted
       assert granted > div(window, 2)

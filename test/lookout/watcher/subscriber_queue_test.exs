@@ -6,7 +6,8 @@ defmodule Lookout.Watcher.SubscriberQueueTest do
   @window 8
   @mailbox 64
 
-  # Pids stand for names; a look is a map of mailbox lengths, 0 where nothing is said.
+  # `a` and `b` are pids of ended processes, used only as names. `lengths` maps a pid to the length of its mailbox; a pid that
+  # is missing there has 0.
   setup do
     [a, b] = for _ <- 1..2, do: spawn(fn -> :ok end)
     {:ok, a: a, b: b}
@@ -56,6 +57,26 @@ defmodule Lookout.Watcher.SubscriberQueueTest do
         assert length + length(actions) <= @mailbox
         {flow, max(length + length(actions) - taken, 0)}
       end)
+    end
+
+    test "gets few batches at once if their paths are long: a batch of n credits only into a mailbox n times shorter",
+         %{a: a, b: b} do
+      heavy = fn flow, seq -> SubscriberQueue.push(flow, batch(seq), 16) end
+      {[{:tell, _both, {:events, 1, _}}], :clear, flow} = flow([{a, :all}, {b, :all}]) |> push(batch(1)) |> advance()
+      assert {[], :contended, flow} = flow |> heavy.(2) |> advance(%{a => 4})
+      assert {[], flow} = recheck(flow, %{a => 3})
+      assert {[{:tell, _both, {:events, 2, _}}], :clear, flow} = advance(flow, %{a => 3})
+      assert {[], :contended, flow} = flow |> heavy.(3) |> advance(%{a => 4})
+      assert {[], flow} = recheck(flow, %{})
+      assert {[{:tell, _both, {:events, 3, _}}], :clear, flow} = advance(flow, %{})
+      assert {[{:tell, _both, {:events, 4, _}}], :clear, _flow} = flow |> push(batch(4)) |> advance(%{a => 63, b => 63})
+    end
+
+    test "whose mailbox is empty gets a batch, whatever it costs", %{a: a} do
+      flow = flow([{a, :all}]) |> SubscriberQueue.push(batch(1), 1_000)
+      assert {[], :all_slow, flow} = advance(flow, %{a => 1})
+      assert {[], flow} = recheck(flow, %{})
+      assert {[{:tell, [^a], {:events, 1, _}}], :clear, _flow} = advance(flow, %{})
     end
 
     test "with active: true is not checked again when others come, ask, sync and go", %{a: a, b: b} do
@@ -208,6 +229,16 @@ defmodule Lookout.Watcher.SubscriberQueueTest do
       assert flow.granted + flow.held == @window
     end
 
+    test "counts what a batch with long paths costs", %{a: a} do
+      flow = flow([{a, 0}]) |> SubscriberQueue.push(batch(1), 6) |> SubscriberQueue.push(batch(2), 5)
+      assert flow.granted == -3
+      assert {0, flow} = SubscriberQueue.more_credit(flow)
+      {:ok, [], flow} = SubscriberQueue.ask(flow, a, 1)
+      {[_told], :all_slow, flow} = advance(flow)
+      assert {6, %{granted: 3} = flow} = SubscriberQueue.more_credit(flow)
+      assert {3, _flow} = SubscriberQueue.first_credit(flow)
+    end
+
     test "of a new program leaves room for what its predecessor's batches still hold", %{a: a} do
       flow = flow([{a, 0}])
       flow = push(flow, for(seq <- 1..3, do: batch(seq)))
@@ -238,11 +269,168 @@ defmodule Lookout.Watcher.SubscriberQueueTest do
              ]
     end
 
-    test "an overflow that waits to be told is told once", %{a: a} do
+    test "P7: a repeated notice is delivered once, at its last position", %{a: a} do
       overflow = {:notice, {:overflow, "/a"}}
       items = [overflow, overflow, {:notice, {:overflow, "/b"}}, overflow, batch(1), overflow]
       {actions, :clear, _flow} = flow([{a, :all}]) |> push(items) |> advance()
-      assert told(a, actions) == [overflow, {:notice, {:overflow, "/b"}}, batch(1), overflow]
+      assert told(a, actions) == [{:notice, {:overflow, "/b"}}, overflow, batch(1), overflow]
+    end
+
+    test "P7: a root that comes and goes while the subscriber is slow fills no queue", %{a: a} do
+      gone = {:notice, {:root_deleted, "/a"}}
+      back = {:notice, {:root_created, "/a"}}
+      slow = %{a => 1_000}
+
+      flow =
+        Enum.reduce(1..100, flow([{a, :all}]), fn _round, flow ->
+          {[], :all_slow, flow} = flow |> push([back, gone]) |> advance(slow)
+          flow
+        end)
+
+      assert SubscriberQueue.waiting?(flow, gone)
+      {actions, :clear, flow} = advance(flow)
+      assert List.last(told(a, actions)) == gone
+      assert length(actions) <= 4
+      refute SubscriberQueue.waiting?(flow, gone)
+    end
+
+    test "P3: notices that wait are bounded in bytes, and those left out are counted", %{a: a} do
+      {slow, deep} = {%{a => 1_000}, "/a/" <> String.duplicate("x", 100_000)}
+
+      flow =
+        Enum.reduce(1..1_000, flow([{a, :all}]), fn n, flow ->
+          {[], :all_slow, flow} = flow |> push({:notice, {:unreadable, "#{deep}#{n}", :eacces}}) |> advance(slow)
+          flow
+        end)
+
+      gone = {:notice, {:root_deleted, "/r"}}
+      flow = push(flow, [{:notice, {:omitted, "/a/b", 7}}, gone])
+      assert {[], :all_slow, flow} = advance(flow, slow)
+      {actions, :clear, flow} = advance(flow)
+      notices = told(a, actions)
+      assert gone in notices
+      {whole, rest} = Enum.split_with(notices, &match?({:notice, {:unreadable, _path, :eacces}}, &1))
+      assert length(whole) in 5..15
+
+      assert for({:notice, {:omitted, "/a", count}} <- rest, reduce: 0, do: (sum -> sum + count)) ==
+               1_007 - length(whole)
+
+      assert length(rest) <= 3
+      # What left the queue no longer counts.
+      next = {:notice, {:polled, "/b", :nfs}}
+      {actions, :clear, _flow} = flow |> push(next) |> advance()
+      assert told(a, actions) == [next]
+    end
+
+    test "P3: short notices that wait are bounded in number", %{a: a} do
+      flow = flow([{a, 0}]) |> push(for n <- 1..30_000, do: {:notice, {:watch_limit, "/#{n}", :poll}})
+      {[], flow} = SubscriberQueue.begin_sync(flow, :m, a)
+      {actions, :clear, _flow} = advance(flow)
+      assert length(actions) < 20_000
+      assert {:notice, {:omitted, "/", _count}} = List.last(told(a, actions))
+    end
+
+    test "P3: what was left out is in one notice with the last short directory of all", %{a: a} do
+      first = {:notice, {:unwatched, "/" <> String.duplicate("x", 1024 * 1024), :proc}}
+      deep = String.duplicate("/" <> String.duplicate("x", 99), 100)
+      short = binary_part(deep, 0, 4000)
+
+      for {paths, dir} <- [
+            {["/a/b/c"], "/a/b/c"},
+            {["/a/b", "/a/b"], "/a/b"},
+            {["/a/b/c", "/a/b/d"], "/a/b"},
+            {["/a/bc", "/a/bd"], "/a"},
+            {["/a/b", "/a"], "/a"},
+            {["/a", "/a/b"], "/a"},
+            {["/a/b", "/ab"], "/"},
+            {["/", "/a"], "/"},
+            {[deep], short},
+            {[deep, deep <> "/y"], short}
+          ] do
+        notices = for path <- paths, do: {:notice, {:unreadable, path, :eacces}}
+        {actions, :clear, _flow} = flow([{a, :all}]) |> push([first | notices]) |> advance()
+        assert told(a, actions) == [first, {:notice, {:omitted, dir, length(paths)}}]
+      end
+    end
+
+    test "P3: a notice with a long path goes only into a mailbox that is shorter", %{a: a} do
+      flow = flow([{a, :all}]) |> push({:notice, {:unreadable, "/" <> String.duplicate("x", 16 * 256 * 1024), :eacces}})
+      assert {[], :all_slow, flow} = advance(flow, %{a => 4})
+      assert {[], flow} = recheck(flow, %{a => 3})
+      assert {[_told], :clear, _flow} = advance(flow, %{a => 3})
+    end
+
+    # Its mailbox is not looked at.
+    test "P3: a subscriber with a count gets no more notices between two batches than may wait", %{a: a} do
+      deep = "/a/" <> String.duplicate("x", 100_000)
+      notice = fn n -> {:notice, {:unreadable, "#{deep}#{n}", :eacces}} end
+
+      {flow, all} =
+        Enum.reduce(1..1_000, {flow([{a, 5}]), []}, fn n, {flow, all} ->
+          {actions, :clear, flow} = flow |> push(notice.(n)) |> advance()
+          {flow, all ++ told(a, actions)}
+        end)
+
+      assert length(all) in 5..15
+      assert SubscriberQueue.pass(flow) == nil
+      {actions, :clear, flow} = flow |> push(batch(1)) |> advance()
+      assert told(a, actions) == [{:notice, {:omitted, "/a", 1_000 - length(all)}}, batch(1)]
+      {actions, :clear, _flow} = flow |> push(notice.(1)) |> advance()
+      assert told(a, actions) == [notice.(1)]
+    end
+
+    test "P3: a subscriber with a count that does not ask again withholds no omitted notice from the others", context do
+      %{a: a, b: b} = context
+      notices = for n <- 1..1_000, do: {:notice, {:unreadable, "/a/#{String.duplicate("x", 100_000)}#{n}", :eacces}}
+
+      {flow, actions} =
+        Enum.reduce(notices, {flow([{a, 5}, {b, :all}]), []}, fn notice, {flow, actions} ->
+          {more, :clear, flow} = flow |> push(notice) |> advance()
+          {flow, actions ++ more}
+        end)
+
+      counts = fn pid, actions -> for {:notice, {:omitted, "/a", count}} <- told(pid, actions), do: count end
+      whole = Enum.count(told(a, actions))
+      assert whole in 5..15
+      assert counts.(a, actions) == []
+      assert Enum.sum(counts.(b, actions)) == 1_000 - whole
+      # A batch comes after the notices that the other subscriber still waits for.
+      assert SubscriberQueue.pass(flow) == nil
+      all = [{:notice, {:omitted, "/a", 1_000 - whole}}]
+      {actions, :clear, _flow} = flow |> push(batch(1)) |> advance()
+      assert told(a, actions) == all ++ [batch(1)]
+      assert told(b, actions) == [batch(1)]
+      # It may ask, or want :all, instead.
+      {:ok, [], asked} = SubscriberQueue.ask(flow, a, 1)
+      {actions, :clear, _flow} = advance(asked)
+      assert {told(a, actions), told(b, actions)} == {all, []}
+      assert {[{:tell, [^a], notice}], active} = SubscriberQueue.subscribe(flow, a, :all)
+      assert {[notice], {[], :clear}} == {all, active |> advance() |> Tuple.delete_at(2)}
+    end
+
+    test "P3: a subscriber with a count that is gone withholds no notice from the others", %{a: a, b: b} do
+      deep = "/a/" <> String.duplicate("x", 100_000)
+      notice = fn n -> {:notice, {:unreadable, "#{deep}#{n}", :eacces}} end
+
+      flow =
+        Enum.reduce(1..1_000, flow([{a, 5}, {b, 5}]), fn n, flow ->
+          {_actions, :clear, flow} = flow |> push(notice.(n)) |> advance()
+          flow
+        end)
+
+      {[], flow} = SubscriberQueue.subscribe(flow, b, :all)
+      flow = SubscriberQueue.unsubscribe(flow, a)
+      {actions, :clear, flow} = advance(flow)
+      assert [{:notice, {:omitted, "/a", _count}}] = told(b, actions)
+      {actions, :clear, _flow} = flow |> push(notice.(1)) |> advance()
+      assert told(b, actions) == [notice.(1)]
+    end
+
+    test "P2: a notice before a marker is not moved behind it", %{a: a} do
+      notice = {:notice, {:overflow, "/a"}}
+      {[], flow} = SubscriberQueue.begin_sync(flow([{a, :all}]), :m, a)
+      {actions, :clear, _flow} = flow |> push([notice, {:marker, :m}, notice]) |> advance()
+      assert actions == [{:tell, [a], notice}, {:reached, :m}, {:tell, [a], notice}]
     end
   end
 

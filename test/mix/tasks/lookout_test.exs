@@ -223,6 +223,27 @@ defmodule Mix.Tasks.LookoutTest do
     end
   end
 
+  describe "P10: the command has its grace" do
+    @clean_up "trap 'sleep 0.2; : >clean; exit 0' TERM; echo up; while :; do sleep 0.01; done"
+
+    test "when the program ends by HUP", context do
+      program = watching!(context, ["in", "--", "sh", "-c", @clean_up])
+      output(program, &(&1 == "up\n"))
+      signal(program.os_pid, "HUP")
+      eventually(fn -> File.exists?(context.dir <> "/clean") end)
+    end
+
+    test "when the terminal is closed", context do
+      program = start!(context, ["in", "--", "sh", "-c", @clean_up], tty: true)
+      output(program, &(&1 =~ "\nup"))
+      # `script`, which has the other side of the terminal.
+      signal(program.os_pid, "KILL")
+      eventually(fn -> File.exists?(context.dir <> "/clean") end)
+      leader = context.dir |> Path.join("leader") |> File.read!() |> String.trim()
+      eventually(fn -> gone?(leader) end)
+    end
+  end
+
   test "what makes no sense is said, with status 2, and what cannot be watched with status 1", context do
     assert {2, ""} = ended(start!(context, ["--jsn"]))
     assert words(context) =~ "unknown option --jsn"
