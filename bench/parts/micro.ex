@@ -1,6 +1,6 @@
 defmodule Lookout.Bench.Parts.Micro do
   @moduledoc false
-  # The micro-benchmarks of the pure rooms (bench/micro), by Google Benchmark.
+  # The micro-benchmarks of code that makes no system call (bench/micro), by Google Benchmark.
 
   import Lookout.Bench.Report
   alias Lookout.Bench.Machine
@@ -26,7 +26,7 @@ defmodule Lookout.Bench.Parts.Micro do
       end
 
     [
-      "Of the pure rooms, by Google Benchmark: nanoseconds of CPU for one operation (of a batch and of the dirty set: one entry), " <>
+      "Code that makes no system call, by Google Benchmark: nanoseconds of CPU for one operation (of a batch and of the dirty set: one entry), " <>
         "median of three. The tree has 600,000 entries.",
       {:table, ["operation", "ns", "MiB/s"], rows}
     ]
