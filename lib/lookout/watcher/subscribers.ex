@@ -19,9 +19,10 @@ defmodule Lookout.Watcher.Subscribers do
   # the exception is `check/3`, which checks one full mailbox at a time, and all mailboxes for a batch that costs more than
   # the batch before it.
 
+  alias Lookout.Watcher.Limits
+
   @type want :: :all | non_neg_integer
   @typep kind :: :all | :count
-  @typep limit :: non_neg_integer
 
   # Returns the number of messages in the mailbox of a local process, or nil if the process is dead.
   @type look :: (pid -> nil | non_neg_integer)
@@ -32,9 +33,9 @@ defmodule Lookout.Watcher.Subscribers do
           batches: non_neg_integer,
           messages: non_neg_integer,
           sent: non_neg_integer,
-          attached: %{pid => {kind, limit}},
-          counts: :gb_sets.set({limit, pid}),
-          rooms: :gb_sets.set({limit, pid}),
+          attached: %{pid => {kind, Limits.limit()}},
+          counts: Limits.t(),
+          rooms: Limits.t(),
           full: %{pid => []},
           syncing: %{pid => pos_integer},
           exempt: non_neg_integer,
@@ -55,8 +56,8 @@ defmodule Lookout.Watcher.Subscribers do
     attached: %{},
     # of the attached ones: the limits of those that want a count; the limits of those that want :all; and those that
     # want :all and whose mailbox was full at its last check
-    counts: :gb_sets.new(),
-    rooms: :gb_sets.new(),
+    counts: Limits.new(),
+    rooms: Limits.new(),
     full: %{},
     # the count of open syncs of each process (subscriber or not), and how many attached subscribers have an open sync
     syncing: %{},
@@ -92,11 +93,11 @@ defmodule Lookout.Watcher.Subscribers do
 
   @doc "Whether a subscriber that receives items, and has no open sync, wants `:all`."
   @spec any_all?(t) :: boolean
-  def any_all?(%__MODULE__{} = subscribers), do: subscribers.full != %{} or not :gb_sets.is_empty(subscribers.rooms)
+  def any_all?(%__MODULE__{} = subscribers), do: subscribers.full != %{} or not Limits.empty?(subscribers.rooms)
 
   @doc "Whether a subscriber that receives items wants a count, and has no open sync."
   @spec counts?(t) :: boolean
-  def counts?(%__MODULE__{counts: counts}), do: not :gb_sets.is_empty(counts)
+  def counts?(%__MODULE__{counts: counts}), do: not Limits.empty?(counts)
 
   ## Changes
 
@@ -197,14 +198,8 @@ defmodule Lookout.Watcher.Subscribers do
   def room(%__MODULE__{} = subscribers) do
     if subscribers.attached == %{} or slow?(subscribers),
       do: 0,
-      else: min(up_to(subscribers.rooms, subscribers.messages), up_to(subscribers.counts, subscribers.batches))
-  end
-
-  defp up_to(set, clock) do
-    case smallest(set) do
-      :infinity -> :infinity
-      limit -> max(limit - clock, 0)
-    end
+      else:
+        min(Limits.left(subscribers.rooms, subscribers.messages), Limits.left(subscribers.counts, subscribers.batches))
   end
 
   @doc """
@@ -227,8 +222,7 @@ defmodule Lookout.Watcher.Subscribers do
   defp set_cost(%{cost: cost} = subscribers, cost), do: subscribers
 
   defp set_cost(subscribers, cost) when cost > subscribers.cost do
-    pids = for {_limit, pid} <- :gb_sets.to_list(subscribers.rooms), do: pid
-    Enum.reduce(pids, %{subscribers | cost: cost}, &put(&2, &1, :all))
+    Enum.reduce(Limits.pids(subscribers.rooms), %{subscribers | cost: cost}, &put(&2, &1, :all))
   end
 
   defp set_cost(subscribers, cost), do: %{subscribers | cost: cost}
@@ -241,13 +235,13 @@ defmodule Lookout.Watcher.Subscribers do
   end
 
   defp slow?(subscribers) do
-    subscribers.full != %{} or smallest(subscribers.counts) <= subscribers.batches
+    subscribers.full != %{} or Limits.smallest(subscribers.counts) <= subscribers.batches
   end
 
   # Checks mailboxes until one subscriber is found to be slow, or all are known to be ready.
   defp check_mailboxes(subscribers, look) do
     cond do
-      smallest(subscribers.counts) <= subscribers.batches ->
+      Limits.smallest(subscribers.counts) <= subscribers.batches ->
         subscribers
 
       subscribers.full != %{} ->
@@ -255,7 +249,7 @@ defmodule Lookout.Watcher.Subscribers do
         subscribers = check_mailbox(subscribers, pid, look)
         if is_map_key(subscribers.full, pid), do: subscribers, else: check_mailboxes(subscribers, look)
 
-      smallest(subscribers.rooms) <= subscribers.messages ->
+      Limits.smallest(subscribers.rooms) <= subscribers.messages ->
         subscribers |> check_next(look) |> check_mailboxes(look)
 
       true ->
@@ -267,17 +261,14 @@ defmodule Lookout.Watcher.Subscribers do
   defp find_ready(subscribers, look) do
     cond do
       subscribers.exempt > 0 -> {true, subscribers}
-      largest(subscribers.counts) > subscribers.batches -> {true, subscribers}
-      largest(subscribers.rooms) > subscribers.messages -> {true, subscribers}
-      :gb_sets.is_empty(subscribers.rooms) -> {false, subscribers}
+      Limits.largest(subscribers.counts) > subscribers.batches -> {true, subscribers}
+      Limits.largest(subscribers.rooms) > subscribers.messages -> {true, subscribers}
+      Limits.empty?(subscribers.rooms) -> {false, subscribers}
       true -> subscribers |> check_next(look) |> find_ready(look)
     end
   end
 
-  defp check_next(subscribers, look) do
-    {_limit, pid} = :gb_sets.smallest(subscribers.rooms)
-    check_mailbox(subscribers, pid, look)
-  end
+  defp check_next(subscribers, look), do: check_mailbox(subscribers, Limits.first(subscribers.rooms), look)
 
   # Removes a dead subscriber; its :DOWN message is on the way to the watcher.
   defp check_mailbox(subscribers, pid, look) do
@@ -318,16 +309,15 @@ defmodule Lookout.Watcher.Subscribers do
   end
 
   defp detach_counts(subscribers) do
-    if smallest(subscribers.counts) <= subscribers.batches do
-      {_limit, pid} = :gb_sets.smallest(subscribers.counts)
-      subscribers |> detach(pid) |> detach_counts()
+    if Limits.smallest(subscribers.counts) <= subscribers.batches do
+      subscribers |> detach(Limits.first(subscribers.counts)) |> detach_counts()
     else
       subscribers
     end
   end
 
   defp detach_rooms(subscribers, look) do
-    if smallest(subscribers.rooms) <= subscribers.messages,
+    if Limits.smallest(subscribers.rooms) <= subscribers.messages,
       do: subscribers |> check_next(look) |> detach_rooms(look),
       else: subscribers
   end
@@ -368,8 +358,8 @@ defmodule Lookout.Watcher.Subscribers do
 
     cond do
       is_map_key(subscribers.syncing, pid) -> %{subscribers | exempt: subscribers.exempt + 1}
-      kind == :count -> %{subscribers | counts: :gb_sets.add({limit, pid}, subscribers.counts)}
-      kind == :all -> %{subscribers | rooms: :gb_sets.add({limit, pid}, subscribers.rooms)}
+      kind == :count -> %{subscribers | counts: Limits.add(subscribers.counts, pid, limit)}
+      kind == :all -> %{subscribers | rooms: Limits.add(subscribers.rooms, pid, limit)}
     end
   end
 
@@ -387,8 +377,8 @@ defmodule Lookout.Watcher.Subscribers do
     cond do
       is_map_key(subscribers.syncing, pid) -> %{subscribers | exempt: subscribers.exempt - 1}
       is_map_key(subscribers.full, pid) -> %{subscribers | full: Map.delete(subscribers.full, pid)}
-      kind == :count -> %{subscribers | counts: :gb_sets.delete({limit, pid}, subscribers.counts)}
-      kind == :all -> %{subscribers | rooms: :gb_sets.delete({limit, pid}, subscribers.rooms)}
+      kind == :count -> %{subscribers | counts: Limits.delete(subscribers.counts, pid, limit)}
+      kind == :all -> %{subscribers | rooms: Limits.delete(subscribers.rooms, pid, limit)}
     end
   end
 
@@ -400,14 +390,5 @@ defmodule Lookout.Watcher.Subscribers do
       | lagging: Map.delete(subscribers.lagging, pid),
         lagging_all: subscribers.lagging_all - all
     }
-  end
-
-  # For an empty set `:infinity`: in the term order of Erlang an atom is greater than any number.
-  defp smallest(set) do
-    if :gb_sets.is_empty(set), do: :infinity, else: elem(:gb_sets.smallest(set), 0)
-  end
-
-  defp largest(set) do
-    if :gb_sets.is_empty(set), do: -1, else: elem(:gb_sets.largest(set), 0)
   end
 end
