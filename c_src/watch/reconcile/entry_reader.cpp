@@ -34,7 +34,7 @@ std::variant<FileStatus, int> EntryReader::read(NodeId directory, const Director
   if (seen != nullptr && !visibility_.shows(directory, name, seen->type)) {
     // The directory is not visible here. The link itself may be visible, once another place reports
     // the directory: records the target for that.
-    if (seen->linked) links_.set_target({directory, name}, seen->identity);
+    if (seen->linked) links_.hidden({directory, name}, seen->identity);
     return ENOENT;
   }
   return checked;
@@ -72,7 +72,7 @@ std::variant<FileStatus, int> EntryReader::follow(const DirEntry& place, const D
       known != kNoNode && tree_.is_directory(known) && tree_.identity(known) == target->identity;
   if (!stays && targets == Targets::known) return link;
   if (is_reported_elsewhere(known, target->identity, stays)) {
-    links_.set_target(place, target->identity);
+    links_.reported_elsewhere(place, target->identity);
     return link;
   }
   return *target;
@@ -122,12 +122,12 @@ bool EntryReader::exists(NodeId node, Hints hints) {
 }
 
 void EntryReader::found_through_link(NodeId directory) {
-  links_.recheck_links_to(tree_.identity(directory));
+  links_.gained(tree_.identity(directory));
 }
 
 void EntryReader::found_in_place(NodeId directory) {
   if (!roots_.any_follows()) return;
-  links_.recheck_links_to(tree_.identity(directory));
+  links_.gained(tree_.identity(directory));
   for (const NodeId node : tree_.with_identity(tree_.identity(directory))) {
     if (tree_.is_directory(node) && tree_.has(node, DirMark::linked)) hints_.add(node);
   }

@@ -1,5 +1,6 @@
 #include "watch/reconcile/followed_links.h"
 
+#include <iterator>
 #include <utility>
 
 #include "watch/disk/path_walk.h"
@@ -36,7 +37,7 @@ void FollowedLinks::forget(const DirEntry& place) {
 }
 
 void FollowedLinks::forget_directory(NodeId directory) {
-  recheck_links_to(tree_.identity(directory));
+  lost(tree_.identity(directory));
   const DirEntry first{directory, ""};
   for (auto at = links_.lower_bound(first); at != links_.end() && at->first.first == directory;) {
     forget(DirEntry((at++)->first));
@@ -46,25 +47,75 @@ void FollowedLinks::forget_directory(NodeId directory) {
   refused_.erase(refused_.lower_bound(first), end);
 }
 
-void FollowedLinks::set_target(const DirEntry& place, Identity target) {
-  const auto link = links_.find(place);
-  if (link != links_.end()) set_target(*link->second, target);
+void FollowedLinks::reported_elsewhere(const DirEntry& place, Identity target) {
+  set_target(place, target, false);
 }
 
-void FollowedLinks::set_target(Link& link, std::optional<Identity> target) {
+void FollowedLinks::hidden(const DirEntry& place, Identity target) {
+  set_target(place, target, true);
+}
+
+void FollowedLinks::set_target(const DirEntry& place, Identity target, bool hidden) {
+  const auto link = links_.find(place);
+  if (link != links_.end()) set_target(*link->second, target, hidden);
+}
+
+void FollowedLinks::set_target(Link& link, std::optional<Identity> target, bool hidden) {
   if (link.target) {
-    const auto links = by_target_.find({link.target->device, link.target->inode});
-    links->second.erase(link.place);
-    if (links->second.empty()) by_target_.erase(links);
+    const auto at = by_target_.find({link.target->device, link.target->inode});
+    auto& [shown, not_shown] = at->second;
+    (link.hidden ? not_shown : shown).erase(link.place);
+    if (shown.empty() && not_shown.empty()) by_target_.erase(at);
   }
   link.target = target;
-  if (target) by_target_[{target->device, target->inode}].insert(link.place);
+  link.hidden = hidden;
+  if (!target) return;
+  auto& [shown, not_shown] = by_target_[{target->device, target->inode}];
+  (hidden ? not_shown : shown).insert(link.place);
 }
 
-void FollowedLinks::recheck_links_to(Identity directory) {
+// The links that are hidden may be shown as links now. What is shown stays.
+void FollowedLinks::gained(Identity directory) {
   if (by_target_.empty()) return;
   const auto links = by_target_.find({directory.device, directory.inode});
-  if (links != by_target_.end()) unchecked_.insert(links->second.begin(), links->second.end());
+  if (links == by_target_.end()) return;
+  const std::set<DirEntry>& hidden = links->second.hidden;
+  unchecked_.insert(hidden.begin(), hidden.end());
+}
+
+// One of the links that are shown may lead to the directory now.
+void FollowedLinks::lost(Identity directory) {
+  if (by_target_.empty()) return;
+  const Target target{directory.device, directory.inode};
+  const auto links = by_target_.find(target);
+  if (links != by_target_.end() && !links->second.shown.empty()) lost_[target] = {};
+}
+
+bool FollowedLinks::has_directory(Identity identity) const {
+  for (std::size_t i = 0; i < tree_.links(identity); ++i) {
+    if (tree_.is_directory(tree_.link_at(identity, i))) return true;
+  }
+  return false;
+}
+
+void FollowedLinks::take_of_lost() {
+  for (auto at = lost_.begin(); at != lost_.end();) {
+    const auto& [device, inode] = at->first;
+    auto& [last, next] = at->second;
+    const auto links = by_target_.find(at->first);
+    if (links == by_target_.end() || has_directory({device, inode})) {
+      at = lost_.erase(at);
+      continue;
+    }
+    const std::set<DirEntry>& shown = links->second.shown;
+    auto link = shown.upper_bound(last);
+    for (std::size_t i = 0; i < next && link != shown.end(); ++i) {
+      last = *link++;
+      unchecked_.insert(last);
+    }
+    next *= 2;
+    at = link == shown.end() ? lost_.erase(at) : std::next(at);
+  }
 }
 
 void FollowedLinks::set_real(Link& link, std::string real) {
@@ -108,6 +159,7 @@ std::vector<std::pair<NodeId, std::string>> FollowedLinks::mounted(
 // Of the refused links, returns as many as there is room for whatever their paths are. The others
 // follow in the next rounds.
 std::vector<DirEntry> FollowedLinks::take_unchecked() {
+  take_of_lost();
   for (auto room = this->room(); any_refused() && room > 0; room -= kMostStepsOfPath) {
     unchecked_.insert(refused_.extract(refused_.begin()));
   }

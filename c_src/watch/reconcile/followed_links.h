@@ -10,12 +10,16 @@
 // beyond it is refused: it stays a link. It is to be checked again when other links have been
 // forgotten.
 //
-// The reader of entries adds a link when it follows it. A link is to be checked again when a
-// component of its path changes, when a file system is mounted where it leads, and when the
-// directory that it leads to comes to the tree or leaves it; the reconciler does that in the next
-// round.
+// The reader of entries adds a link when it follows it. A link is to be checked again in the next
+// round when a component of its path changes, and when a file system is mounted where it leads.
+//
+// So it is when the directory that it leads to comes to the tree or leaves it, if that may change
+// what is reported at the link. Many links may lead to the directory, and all but one stay links.
+// So of the links to a directory that has left the tree one is checked in the next round, then two,
+// four and so on, until the tree has the directory again.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -47,18 +51,24 @@ class FollowedLinks {
   // Returns nullopt if the link is refused.
   std::optional<PathWatches::Resolution> follow(const DirEntry& place, const std::string& path);
   void forget(const DirEntry& place);
-  // Records the directory that a followed link leads to and that another place reports.
-  void set_target(const DirEntry& place, Identity target);
+  // The result of the check of a followed link that leads to a directory which is not reported at
+  // the link: another place reports it, so that the link stays a link.
+  void reported_elsewhere(const DirEntry& place, Identity target);
+  // Or neither is reported, since the rules hide the directory.
+  void hidden(const DirEntry& place, Identity target);
 
-  // The tree loses or gains a directory: links to it must be checked again.
-  void recheck_links_to(Identity directory);
+  // The tree has gained a directory, or loses it.
+  void gained(Identity directory);
+  void lost(Identity directory);
   // The links in it are forgotten as well.
   void forget_directory(NodeId directory);
   // File systems were mounted or unmounted at `places`, paths without symbolic links: doubts the
   // links that lead there. Returns the directories that links lead to above them, each with the
   // rest of the path. Looks at each link once at most, however many places there are.
   std::vector<std::pair<NodeId, std::string>> mounted(const std::vector<std::string>& places);
-  bool any_unchecked() const { return !unchecked_.empty() || (any_refused() && room() > 0); }
+  bool any_unchecked() const {
+    return !unchecked_.empty() || !lost_.empty() || (any_refused() && room() > 0);
+  }
   // The links to be checked again whose directory is still in the tree. The others are forgotten.
   std::vector<DirEntry> take_unchecked();
   bool any_refused() const { return !refused_.empty(); }
@@ -72,6 +82,16 @@ class FollowedLinks {
 
  private:
   struct Link;
+  using Target = std::pair<std::uint64_t, std::uint64_t>;  // device and inode number
+  struct LinksTo {
+    std::set<DirEntry> shown;
+    std::set<DirEntry> hidden;
+  };
+  // How far the shown links to a directory that has left the tree were checked.
+  struct Lost {
+    DirEntry last{kNoNode, ""};
+    std::size_t next = 1;  // how many to check in the next round
+  };
   // The links that lead somewhere, by the path without symbolic links that each led to at its last
   // check.
   using ByReal = std::multimap<std::string, Link*>;
@@ -86,14 +106,18 @@ class FollowedLinks {
     FollowedLinks& owner;
     DirEntry place;
     std::optional<ByReal::iterator> real;
-    // The directory it leads to, if that is reported at another place.
+    // The directory it leads to, if that is not reported here.
     std::optional<Identity> target;
+    bool hidden = false;
     int steps = 0;  // components of its path
   };
 
   std::int64_t room() const { return kMostLinkSteps - steps_; }
 
-  void set_target(Link& link, std::optional<Identity> target);
+  void set_target(const DirEntry& place, Identity target, bool hidden);
+  void set_target(Link& link, std::optional<Identity> target, bool hidden = false);
+  void take_of_lost();
+  bool has_directory(Identity identity) const;
   void set_real(Link& link, std::string real);
   NodeId directory_at(const DirEntry& place) const;
 
@@ -105,8 +129,8 @@ class FollowedLinks {
   std::int64_t steps_ = 0;
   std::uint64_t resolved_ = 0;
   std::uint64_t looked_at_ = 0;
-  // The links with a target, by its device and inode number.
-  std::map<std::pair<std::uint64_t, std::uint64_t>, std::set<DirEntry>> by_target_;
+  std::map<Target, LinksTo> by_target_;
+  std::map<Target, Lost> lost_;
   ByReal by_real_;
 };
 

@@ -1,4 +1,4 @@
-// The limit on the components of the paths of all followed links.
+// Which links are to be checked again, and the limit on the components of their paths.
 #include "watch/reconcile/followed_links.h"
 
 #include <gtest/gtest.h>
@@ -136,6 +136,49 @@ TEST_F(FollowedLinksTest, AMountConcernsTheLinksThatLeadThereAndTheDirectoriesTh
                    {shown, "m"},
                    {shown, "n/o"}}));
   EXPECT_FALSE(links_.any_unchecked());
+}
+
+// All were checked when the directory came and when it left, so that N links that are removed one
+// by one took N * N checks.
+TEST_F(FollowedLinksTest, P5OfTheLinksToALostDirectoryMoreAreCheckedInEachRoundUntilOneShowsIt) {
+  const Identity target{1, 7};
+  for (const char* name : {"a", "b", "c", "d", "e", "f", "g", "h"}) {
+    ASSERT_TRUE(follow(name, home_.at("a")));
+    links_.reported_elsewhere({root_, name}, target);
+  }
+  EXPECT_FALSE(links_.any_unchecked());
+  links_.lost(target);
+  EXPECT_EQ(links_.take_unchecked(), (std::vector<DirEntry>{{root_, "a"}}));
+  EXPECT_EQ(links_.take_unchecked(), (std::vector<DirEntry>{{root_, "b"}, {root_, "c"}}));
+  EXPECT_TRUE(links_.any_unchecked());
+  tree_.add(root_, "c", EntryType::directory, target);
+  links_.gained(target);
+  EXPECT_TRUE(links_.take_unchecked().empty());
+  EXPECT_FALSE(links_.any_unchecked());
+}
+
+TEST_F(FollowedLinksTest, AllLinksToALostDirectoryAreCheckedIfNoneShowsIt) {
+  const Identity target{1, 7};
+  for (const char* name : {"a", "b", "c", "d"}) {
+    ASSERT_TRUE(follow(name, home_.at("a")));
+    links_.reported_elsewhere({root_, name}, target);
+  }
+  links_.lost(target);
+  std::vector<DirEntry> taken;
+  for (int round = 0; round < 3; ++round) {
+    for (DirEntry& place : links_.take_unchecked()) taken.push_back(std::move(place));
+  }
+  EXPECT_EQ(taken, (std::vector<DirEntry>{{root_, "a"}, {root_, "b"}, {root_, "c"}, {root_, "d"}}));
+  EXPECT_FALSE(links_.any_unchecked());
+}
+
+TEST_F(FollowedLinksTest, ALinkThatIsHiddenIsCheckedWhenItsDirectoryIsFoundElsewhere) {
+  const Identity target{1, 7};
+  for (const char* name : {"hidden", "shown"}) ASSERT_TRUE(follow(name, home_.at("a")));
+  links_.hidden({root_, "hidden"}, target);
+  links_.reported_elsewhere({root_, "shown"}, target);
+  links_.gained(target);
+  EXPECT_EQ(links_.take_unchecked(), (std::vector<DirEntry>{{root_, "hidden"}}));
 }
 
 }  // namespace

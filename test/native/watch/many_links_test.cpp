@@ -1,11 +1,13 @@
 // More symbolic links, and longer ones, than are followed.
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "watch/counted_calls.h"
 #include "watch/engine_test.h"
@@ -51,6 +53,33 @@ TEST_F(ManyLinksTest, P7LinksBeyondTheLimitAreReportedAndFollowedWhenOthersGo) {
   EXPECT_TRUE(std::ranges::any_of(watcher_.list().entries, [&](const Entry& entry) {
     return entry.path == home_.at("in/last/x");
   }));
+}
+
+TEST_F(ManyLinksTest, P5WhenOneOfManyLinksToADirectoryGoesFewOthersAreChecked) {
+  constexpr int kLinks = 200;
+  make_links(home_, kLinks, 0);
+  ASSERT_TRUE(follow());
+  synced();
+  const auto shown = [this] {
+    std::vector<std::string> directories;
+    for (const Entry& entry : watcher_.list().entries) {
+      if (entry.type == EntryType::directory && !entry.path.ends_with("/d")) {
+        directories.push_back(entry.path);
+      }
+    }
+    return directories;
+  };
+  for (int i = 0; i < 5; ++i) {
+    const std::vector<std::string> before = shown();
+    ASSERT_EQ(before.size(), 1U);
+    const std::uint64_t calls = stat_calls();
+    ASSERT_EQ(::unlink(before[0].c_str()), 0);
+    synced();
+    EXPECT_LT(stat_calls() - calls, kLinks / 2U);
+    const std::vector<std::string> after = shown();
+    ASSERT_EQ(after.size(), 1U);
+    EXPECT_NE(after[0], before[0]);
+  }
 }
 
 // Checks the links whose path has too many components, in a tree of which nothing has changed.
