@@ -46,28 +46,12 @@ defmodule Lookout.NodeCase do
   that it registers with), `arguments`.
   """
   def start_node!(%{cookie: cookie, root: root}, options \\ []) do
-    port = options[:port] || free_port!()
     address = options[:address] || "127.0.0.1"
     name = "watch@#{options[:host] || "127.0.0.1"}"
     allow = Enum.flat_map(options[:allow] || [root], &["--allow", &1])
     epmd = if options[:epmd], do: [], else: ["--no-epmd"]
-
-    arguments =
-      ["--node", name, "--listen", "#{address}:#{port}", "--cookie-file", cookie] ++
-        epmd ++ allow ++ (options[:arguments] || [])
-
-    program =
-      Port.open({:spawn_executable, Lookout.port_path()}, [
-        :binary,
-        :exit_status,
-        :stderr_to_stdout,
-        line: 1000,
-        args: arguments,
-        env: [{~c"ERL_EPMD_PORT", to_charlist("#{options[:epmd]}")}]
-      ])
-
-    assert_receive {^program, {:data, {:eol, line}}}, 20_000
-    assert line =~ "node #{name} listens on #{address}:#{port}"
+    more = ["--cookie-file", cookie] ++ epmd ++ allow ++ (options[:arguments] || [])
+    {program, port} = listen!(name, address, options[:port], more, options[:epmd], 5)
     {:os_pid, os_pid} = Port.info(program, :os_pid)
 
     on_exit(fn ->
@@ -76,6 +60,31 @@ defmodule Lookout.NodeCase do
     end)
 
     %{program: program, port: port, os_pid: os_pid, name: String.to_atom(name)}
+  end
+
+  # Another process may take a free port before the node listens there: then another one is tried.
+  defp listen!(name, address, given, arguments, epmd, tries) do
+    port = given || free_port!()
+
+    program =
+      Port.open({:spawn_executable, Lookout.port_path()}, [
+        :binary,
+        :exit_status,
+        :stderr_to_stdout,
+        line: 1000,
+        args: ["--node", name, "--listen", "#{address}:#{port}"] ++ arguments,
+        env: [{~c"ERL_EPMD_PORT", to_charlist("#{epmd}")}]
+      ])
+
+    assert_receive {^program, {:data, {:eol, line}}}, 20_000
+
+    if given == nil and tries > 1 and line =~ "Address already in use" do
+      assert_receive {^program, {:exit_status, _status}}, 20_000
+      listen!(name, address, given, arguments, epmd, tries - 1)
+    else
+      assert line =~ "node #{name} listens on #{address}:#{port}"
+      {program, port}
+    end
   end
 
   @doc """
