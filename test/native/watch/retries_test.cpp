@@ -121,5 +121,40 @@ TEST_F(RetriesTest, ADirectoryThatLeavesTheTreeIsForgottenEverywhere) {
   EXPECT_EQ(retries_.vanished_since(gone, 9), 9);
 }
 
+// A server may find the name of a directory and never open it: nothing may wait for that.
+TEST_F(RetriesTest, P3ADirectoryThatIsNotOpenedInThreeRoundsWaitsForThePoll) {
+  using Moved = Retries::Moved;
+  const NodeId remote = directory(root_, "remote", 2);
+  EXPECT_EQ(retries_.moved(remote, 7), Moved::first);
+  EXPECT_EQ(retries_.moved(remote, 7), Moved::in_round);
+  EXPECT_EQ(retries_.moved(remote, 8), Moved::first);
+  EXPECT_TRUE(retries_.needs_poll());
+  EXPECT_EQ(retries_.moved(remote, 9), Moved::repeatedly);
+  retries_.forget_moves();
+  EXPECT_FALSE(retries_.needs_poll());
+  EXPECT_EQ(retries_.moved(remote, 9), Moved::first);
+}
+
+// The server may give another inode number in each answer.
+TEST_F(RetriesTest, P3ADirectoryThatIsAnotherOneInEachRoundWaitsForThePollToo) {
+  using Moved = Retries::Moved;
+  NodeId remote = directory(root_, "remote", 2);
+  for (const std::uint64_t round : {1, 2}) {
+    EXPECT_EQ(retries_.moved(remote, round), Moved::first);
+    retries_.forget_directory(remote);
+    tree_.remove(remote);
+    remote = directory(root_, "remote", 2 + round);
+  }
+  EXPECT_EQ(retries_.moved(remote, 3), Moved::repeatedly);
+  EXPECT_EQ(retries_.moved(directory(root_, "other", 9), 3), Moved::first);
+}
+
+TEST_F(RetriesTest, WhatHasMovedInADirectoryIsForgottenWithIt) {
+  const NodeId above = directory(root_, "above", 2);
+  retries_.moved(directory(above, "remote", 3), 1);
+  retries_.forget_directory(above);
+  EXPECT_FALSE(retries_.needs_poll());
+}
+
 }  // namespace
 }  // namespace lookout
