@@ -49,6 +49,12 @@ bool fill(SnapshotNode& node, int fd, const std::string& name) {
   return true;
 }
 
+std::uint64_t mount_of(int fd) {
+  struct statx status {};
+  if (::statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &status) < 0) return 0;
+  return (status.stx_mask & STATX_MNT_ID) != 0 ? status.stx_mnt_id : 0;
+}
+
 std::vector<std::string> names_in(int fd, const std::string& what, Vanished vanished) {
   constexpr std::size_t kInode = sizeof(std::uint64_t);
   constexpr std::size_t kLength = 2 * kInode;     // offset of d_reclen in linux_dirent64
@@ -97,7 +103,7 @@ void look_beyond(SnapshotNode& link, int fd, const std::string& name, const std:
   Descriptor target(::openat(fd, name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   auto status = std::make_unique<SnapshotNode>();
   if (!target || !fill(*status, target.get(), "")) return;
-  link.leads_to = status->id();
+  link.leads_to = View{status->id(), mount_of(target.get())};
   auto [place, added] = beyond.try_emplace(*link.leads_to);
   if (!added) return;
   place->second = std::move(status);

@@ -2,6 +2,7 @@
 // could be too long.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -15,6 +16,13 @@ enum class FileType : std::uint8_t { file, directory, symlink, other };
 
 using FileId = std::pair<std::uint64_t, std::uint64_t>;  // device and inode
 
+// A directory as one mount shows it. Another mount of it may have other mounts below.
+struct View {
+  FileId id;
+  std::uint64_t mount = 0;  // 0 before Linux 5.8
+  auto operator<=>(const View&) const = default;
+};
+
 struct SnapshotNode {
   FileType type = FileType::directory;
   std::uint64_t device = 0;
@@ -27,13 +35,13 @@ struct SnapshotNode {
   std::map<std::string, std::unique_ptr<SnapshotNode>> children{};
   std::string rules{};             // what a file holds that is named .gitignore or exclude
   bool begins_repository = false;  // it is named .git, and a directory or a link to one or nowhere
-  std::optional<FileId> leads_to{};  // the directory that a symbolic link leads to
+  std::optional<View> leads_to{};  // the directory that a symbolic link leads to
 
   FileId id() const { return {device, inode}; }
 };
 
 // The directories that symbolic links lead to, each once. Links in them are not followed in place.
-using Beyond = std::map<FileId, std::unique_ptr<SnapshotNode>>;
+using Beyond = std::map<View, std::unique_ptr<SnapshotNode>>;
 
 // What to do where an entry is gone before it was looked at: `skip` it where the directory does not
 // rest.

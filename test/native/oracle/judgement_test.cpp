@@ -145,10 +145,10 @@ class FollowedLinks : public testing::Test {
     root->children["d"] = entry(FileType::directory, 2);
     for (const char* link : {"k", "l"}) {
       root->children[link] = entry(FileType::symlink, 5);
-      root->children[link]->leads_to = FileId{0, 2};
+      root->children[link]->leads_to = kView;
     }
-    beyond[{0, 2}] = entry(FileType::directory, 2);
-    beyond[{0, 2}]->children["f"] = entry(FileType::file, 3);
+    beyond[kView] = entry(FileType::directory, 2);
+    beyond[kView]->children["f"] = entry(FileType::file, 3);
     now["/w"] = std::move(root);
   }
   void tell(EntryType type, const std::string& path) {
@@ -159,6 +159,7 @@ class FollowedLinks : public testing::Test {
     return links + judge(mirror, now, Recall::strict).violations.size();
   }
 
+  static constexpr View kView{{0, 2}, 1};
   Mirror mirror;
   Disk now;
   Beyond beyond;
@@ -192,6 +193,18 @@ TEST_F(FollowedLinks, ADirectoryThatIsToldTwiceIsSeen) {
   tell(EntryType::directory, "/w/l");
   tell(EntryType::file, "/w/l/f");
   EXPECT_EQ(violations(), 1u);
+}
+
+TEST_F(FollowedLinks, EachLeadsToWhatItsMountShows) {
+  now["/w"]->children.erase("d");
+  const View other{kView.id, kView.mount + 1};
+  now["/w"]->children["l"]->leads_to = other;
+  beyond[other] = entry(FileType::directory, 2);
+  beyond[other]->children["g"] = entry(FileType::file, 4);
+  tell(EntryType::symlink, "/w/k");
+  tell(EntryType::directory, "/w/l");
+  tell(EntryType::file, "/w/l/g");
+  EXPECT_EQ(violations(), 0u);
 }
 
 TEST_F(FollowedLinks, WhatIsMissingBelowOneIsSeen) {

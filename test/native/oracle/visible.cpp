@@ -41,7 +41,7 @@ class Links {
       const bool as_directory =
           known != told.children.end() && known->second->type == EntryType::directory;
       if (child->leads_to && as_directory) {
-        links_[*child->leads_to].push_back(below);
+        links_[child->leads_to->id].push_back(below);
         child = copy(*beyond_.at(*child->leads_to));
       }
       if (child->type == FileType::directory && as_directory) expand(below, *child, *known->second);
@@ -51,7 +51,8 @@ class Links {
   // A link to what was not told anywhere should have been told as a directory.
   void demand(SnapshotNode& found) const {
     for (auto& [name, child] : found.children) {
-      if (child->leads_to && !paths_.contains(*child->leads_to)) child->type = FileType::directory;
+      if (child->leads_to && !paths_.contains(child->leads_to->id))
+        child->type = FileType::directory;
       demand(*child);
     }
   }
