@@ -214,5 +214,39 @@ TEST_F(FollowedLinks, WhatIsMissingBelowOneIsSeen) {
   EXPECT_EQ(violations(), 1u);
 }
 
+// "/w" with the directory "inner", which is a root too, and in each of them the file "a".
+class InnerRoot : public testing::Test {
+ protected:
+  InnerRoot() {
+    w.children["a"] = entry(FileType::file, 2);
+    w.children["inner"] = entry(FileType::directory, 3);
+    w.children["inner"]->children["a"] = entry(FileType::file, 4);
+  }
+  bool is_told(const std::string& name) const {
+    return w.children.at("inner")->children.contains(name);
+  }
+
+  SnapshotNode w;
+};
+
+TEST_F(InnerRoot, IsToldByTheRulesOfTheOuterOne) {
+  keep_visible(w, "/w", {.options = {.only = {"/a"}}, .inner = "/w/inner"});
+  EXPECT_TRUE(w.children.contains("a"));
+  EXPECT_FALSE(is_told("a"));
+}
+
+TEST_F(InnerRoot, HasRulesOfItsOwnInOneThatIsNotRecursive) {
+  keep_visible(w, "/w", {.options = {.recursive = false, .only = {"/a"}}, .inner = "/w/inner"});
+  EXPECT_TRUE(w.children.contains("a"));
+  EXPECT_TRUE(is_told("a"));
+}
+
+TEST_F(InnerRoot, IsNotRecursiveEither) {
+  w.children["inner"]->children["d"] = entry(FileType::directory, 5);
+  w.children["inner"]->children["d"]->children["a"] = entry(FileType::file, 6);
+  keep_visible(w, "/w", {.options = {.recursive = false}, .inner = "/w/inner"});
+  EXPECT_TRUE(w.children.at("inner")->children.at("d")->children.empty());
+}
+
 }  // namespace
 }  // namespace lookout::oracle

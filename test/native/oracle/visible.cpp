@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <utility>
 
 #include "ignore/scope.h"
 #include "mutator/operation.h"
@@ -125,14 +126,8 @@ void take_others(SnapshotNode& found, const ScopePtr& scope) {
 }
 
 // Takes out all that is not in the directory itself.
-void flatten(SnapshotNode& found, const std::string& path, const std::string& inner) {
-  for (auto& [name, child] : found.children) {
-    if (path + '/' + name == inner) {
-      flatten(*child, inner, "");
-    } else {
-      child->children.clear();
-    }
-  }
+void flatten(SnapshotNode& found) {
+  for (auto& [name, child] : found.children) child->children.clear();
 }
 
 ScopePtr scope_of(const std::vector<std::string>& lines) {
@@ -153,9 +148,16 @@ std::vector<std::string> follow_links(Disk& disk, const Beyond& beyond, const Mi
 
 void keep_visible(SnapshotNode& found, const std::string& path, const Viewpoint& viewpoint) {
   const WatchOptions& options = viewpoint.options;
+  // Where the outer root does not tell what is in the inner one, that tells it, by rules of its
+  // own: patterns are relative to the root that tells.
+  decltype(found.children)::node_type inner;
+  if (!options.recursive && viewpoint.inner.starts_with(path + '/'))
+    inner = found.children.extract(viewpoint.inner.substr(path.size() + 1));
+  if (inner) keep_visible(*inner.mapped(), viewpoint.inner, viewpoint);
   Ignored(viewpoint).take_out(found, scope_of(options.ignore));
   if (!options.only.empty()) take_others(found, scope_of(options.only));
-  if (!options.recursive) flatten(found, path, viewpoint.inner);
+  if (!options.recursive) flatten(found);
+  found.children.insert(std::move(inner));
 }
 
 }  // namespace lookout::oracle

@@ -15,7 +15,8 @@ namespace lookout::oracle {
 struct Viewpoint {
   WatchOptions options{};
   bool unprivileged = false;  // without privileges, but of the group that all belongs to
-  std::string inner{};        // a root in another that is not recursive; empty: there is none
+  // A root in another, which shows its name whatever the rules are; empty: there is none.
+  std::string inner{};
 };
 
 // Puts in the place of symbolic links that are followed the directories that they lead to. Returns
