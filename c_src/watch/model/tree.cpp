@@ -40,6 +40,7 @@ std::uint64_t Tree::WatchHash::operator()(std::uint32_t node) const {
 Tree::Tree(TreeLimits limits)
     : limits_(limits),
       names_(limits.name_chunks),
+      devices_(limits.devices),
       by_name_(NameHash{this}),
       by_identity_(IdentityHash{this}),
       by_watch_(WatchHash{this}) {
@@ -53,7 +54,7 @@ bool Tree::has_room(std::string_view name, std::uint64_t device) const {
 }
 
 bool Tree::has_room_for(std::uint64_t device) const {
-  return device_indexes_.size() < limits_.devices || device_indexes_.contains(device);
+  return devices_.has_room_for(device);
 }
 
 NodeId Tree::add_root(std::string_view path, Identity identity) {
@@ -71,10 +72,10 @@ void Tree::remove(NodeId node) {
   if (!is_root(node)) unlink(node);
   forget_identity(node);
   const Node& gone = nodes_[node];
-  leave_device(gone.device);
+  devices_.leave(gone.device);
   if (is_directory(node)) {
     set_watch(node, kNoWatch);
-    far_roots_.erase(node);
+    far_roots_.forget(node);
     dirs_.remove(gone.extra);
     --directories_;
   } else {
@@ -128,38 +129,18 @@ std::string Tree::path(NodeId node) const {
 }
 
 NodeId Tree::root_of(NodeId node) const {
-  std::size_t steps = 0;
-  NodeId at = node;
-  while (!is_root(at)) {
-    if (const auto known = far_roots_.find(at); known != far_roots_.end()) {
-      at = known->second;
-    } else {
-      at = parent(at);
-      ++steps;
-    }
-  }
-  root_steps_ += steps;
-  if (steps > 2 * kFarRoots) remember_root(node, steps, at);
-  return at;
-}
-
-// Stores the root of each kFarRoots-th of the next `steps` nodes above a node.
-void Tree::remember_root(NodeId node, std::size_t steps, NodeId root) const {
-  for (std::size_t step = 1; step + kFarRoots <= steps; ++step) {
-    node = parent(node);
-    if (step % kFarRoots == 0) far_roots_[node] = root;
-  }
+  return far_roots_.root_of(node, [this](NodeId below) { return parent(below); });
 }
 
 Identity Tree::identity(NodeId node) const {
-  return {devices_[nodes_[node].device].number, nodes_[node].inode};
+  return {devices_.number(nodes_[node].device), nodes_[node].inode};
 }
 
 void Tree::set_identity(NodeId node, Identity identity) {
   if (this->identity(node) == identity) return;
   forget_identity(node);
-  leave_device(nodes_[node].device);
-  nodes_[node].device = use_device(identity.device);
+  devices_.leave(nodes_[node].device);
+  nodes_[node].device = devices_.use(identity.device);
   nodes_[node].inode = identity.inode;
   index_identity(node);
 }
@@ -174,9 +155,7 @@ bool Tree::adopt_identity(NodeId node, EntryType type, Identity identity) {
 }
 
 std::vector<std::uint64_t> Tree::devices() const {
-  std::vector<std::uint64_t> numbers;
-  for (const auto& [number, index] : device_indexes_) numbers.push_back(number);
-  return numbers;
+  return devices_.numbers();
 }
 
 std::vector<NodeId> Tree::with_identity(Identity identity) const {
@@ -249,7 +228,7 @@ NodeId Tree::allocate(std::string_view name, EntryType type, Identity identity) 
   Node made;
   made.name = names_.add(name);
   made.type = static_cast<std::uint8_t>(type);
-  made.device = use_device(identity.device);
+  made.device = devices_.use(identity.device);
   made.inode = identity.inode;
   if (type == EntryType::directory) {
     made.extra = static_cast<std::uint32_t>(dirs_.add(Dir{}));
@@ -296,31 +275,9 @@ void Tree::unlink(NodeId node) {
   linked.parent = linked.next = linked.previous = kNoNode;
 }
 
-std::uint16_t Tree::use_device(std::uint64_t number) {
-  const auto [known, added] = device_indexes_.try_emplace(number);
-  if (!added) {
-    ++devices_[known->second].users;
-    return known->second;
-  }
-  if (free_devices_.empty()) {
-    free_devices_.push_back(static_cast<std::uint16_t>(devices_.size()));
-    devices_.emplace_back();
-  }
-  known->second = free_devices_.back();
-  free_devices_.pop_back();
-  devices_[known->second] = {number, 1};
-  return known->second;
-}
-
-void Tree::leave_device(std::uint16_t index) {
-  if (--devices_[index].users > 0) return;
-  device_indexes_.erase(devices_[index].number);
-  free_devices_.push_back(index);
-}
-
 bool Tree::has_identity(NodeId node, Identity identity) const {
   return nodes_[node].inode == identity.inode &&
-         devices_[nodes_[node].device].number == identity.device;
+         devices_.number(nodes_[node].device) == identity.device;
 }
 
 NodeId Tree::head(Identity identity) const {

@@ -13,18 +13,18 @@
 #include <unordered_map>
 #include <vector>
 
+#include "watch/model/device_table.h"
 #include "watch/model/entry.h"
+#include "watch/model/far_roots.h"
 #include "watch/model/hint.h"
 #include "watch/model/index_table.h"
 #include "watch/model/link_group.h"
 #include "watch/model/name_arena.h"
+#include "watch/model/node_id.h"
 #include "watch/model/slot_pool.h"
 #include "watch/model/stamp_table.h"
 
 namespace lookout {
-
-using NodeId = std::uint32_t;
-inline constexpr NodeId kNoNode = 0;
 
 // Identifies an inode under another name: device and inode number as returned by fstat.
 struct Identity {
@@ -103,11 +103,10 @@ class Tree {
   // The name in its directory; for a root its path.
   std::string_view name(NodeId node) const { return names_.get(nodes_[node].name); }
   std::string path(NodeId node) const;
-  // The root above a node. Takes few steps even if the node is deep, since some of the directories
-  // that are far below their root remember it.
+  // The root above a node. Takes few steps even if the node is deep.
   NodeId root_of(NodeId node) const;
   // How many nodes root_of() has passed, for tests.
-  std::uint64_t root_steps() const { return root_steps_; }
+  std::uint64_t root_steps() const { return far_roots_.steps(); }
 
   Identity identity(NodeId node) const;
   void set_identity(NodeId node, Identity identity);
@@ -197,15 +196,10 @@ class Tree {
     std::uint16_t marks = 0;
   };
   static_assert(sizeof(Dir) == 12);
-  struct Device {
-    std::uint64_t number = 0;
-    std::uint64_t users = 0;
-  };
   // Dir::few of a directory that has had more than kFew children and has not been empty since;
   // by_name_ has its children.
   static constexpr std::uint16_t kMany = 15;
   static constexpr std::uint16_t kFew = 8;
-  static constexpr std::size_t kFarRoots = 32;
   struct NameHash {
     const Tree* tree;
     std::uint64_t operator()(std::uint32_t node) const;
@@ -219,14 +213,11 @@ class Tree {
     std::uint64_t operator()(std::uint32_t node) const;
   };
 
-  void remember_root(NodeId node, std::size_t steps, NodeId root) const;
   Dir& dir(NodeId node) { return dirs_[nodes_[node].extra]; }
   const Dir& dir(NodeId node) const { return dirs_[nodes_[node].extra]; }
   NodeId allocate(std::string_view name, EntryType type, Identity identity);
   void link(NodeId node, NodeId parent);
   void unlink(NodeId node);
-  std::uint16_t use_device(std::uint64_t number);
-  void leave_device(std::uint16_t index);
   bool has_identity(NodeId node, Identity identity) const;
   NodeId head(Identity identity) const;
   void index_identity(NodeId node);
@@ -239,18 +230,13 @@ class Tree {
   NameArena names_;
   // The names of nodes below this index were moved out of retired chunks.
   std::size_t compacted_ = 0;
-  std::vector<Device> devices_;
-  std::vector<std::uint16_t> free_devices_;
-  std::unordered_map<std::uint64_t, std::uint16_t> device_indexes_;  // of devices in use
+  DeviceTable devices_;
   IndexTable<NameHash> by_name_;          // the children of directories that have many
   IndexTable<IdentityHash> by_identity_;  // one node for each identity: the head
   IndexTable<WatchHash> by_watch_;        // one directory for each watch
   // The other nodes of an identity that has several nodes, keyed by the head.
   std::unordered_map<NodeId, LinkGroup<NodeId>> links_;
-  // The root of some of the directories that are far below theirs, which root_of() found before.
-  // Forgotten when a directory moves.
-  mutable std::unordered_map<NodeId, NodeId> far_roots_;
-  mutable std::uint64_t root_steps_ = 0;
+  mutable FarRoots far_roots_;  // what root_of() found before
   StampTable stamps_;
   std::optional<std::uint64_t> salt_;  // of the stamps, if they are kept
   std::uint64_t directories_ = 0;
