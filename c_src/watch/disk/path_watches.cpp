@@ -84,7 +84,40 @@ PathWatches::Walk PathWatches::resolve(const std::string& path, bool watch_end) 
       add_step(walk, end.at, "");
     }
   }
+  watch_ends(walk);
   return walk;
+}
+
+// A directory that is removed reports that only when no process has it, or a file in it, open any
+// more, works in it or has it mounted elsewhere: inotify(7) has IN_DELETE_SELF when the inode is
+// freed. The directory above reports the name at once. A directory with another one in it cannot be
+// removed, so that matters only for those below which the path does not lead.
+void PathWatches::watch_ends(Walk& walk) {
+  for (std::size_t i = 0; i < walk.steps.size() && !walk.again; ++i) {
+    auto& [at, directory] = *walk.steps[i].directory;
+    auto& [name, step] = *walk.steps[i].step;
+    if (step.found.kind != PathStep::Kind::directory || name.empty()) continue;
+    if (i + 1 < walk.steps.size()) {
+      const StepRef& next = walk.steps[i + 1];
+      if (!next.step->first.empty() && next.directory->first.size() > at.size()) continue;
+    }
+    if (directory.watch < 0 || directory.names != NamesIn::none) continue;
+    if (!watch_names(walk, at, directory, NamesIn::deleted)) continue;
+    if (is_still_at(join(at, name))) continue;
+    step.known = false;
+    walk.again = true;
+  }
+}
+
+// Whether the directory that was found at this path is there now.
+bool PathWatches::is_still_at(const std::string& path) {
+  const auto own = directories_.find(path);
+  if (own == directories_.end() || own->second.watch < 0) {
+    const auto found = mounts_.step(path);
+    return !found || found->kind == PathStep::Kind::directory;
+  }
+  verify(path);
+  return own->second.watch >= 0;
 }
 
 // Adds the watch before the check, so that no change between the two is missed.
@@ -102,8 +135,9 @@ PathStep PathWatches::step(Walk& walk, const std::string& at, const std::string&
     }
     step.found = *found;
     const bool by_name = step.named || found->kind != PathStep::Kind::directory;
-    if (!by_name || directory.entries || !watch_names(walk, at, directory)) {
-      step.known = directory.watch >= 0 && (!by_name || directory.entries);
+    const bool reported = !by_name || directory.names == NamesIn::all;
+    if (reported || !watch_names(walk, at, directory, NamesIn::all)) {
+      step.known = directory.watch >= 0 && reported;
       return step.found;
     }
   }
@@ -125,7 +159,7 @@ bool PathWatches::enter(Walk& walk, const std::string& at) {
     if (!live()) walk.resolution.watched = false;
     return true;
   }
-  directory.watch = watch(at, false);
+  directory.watch = watch(at, NamesIn::none);
   if (directory.watch >= 0) {
     by_watch_[directory.watch].push_back(at);
     return true;
@@ -158,10 +192,13 @@ void PathWatches::watch_name(Walk& walk, const std::string& path) {
   walk.again = true;
 }
 
-bool PathWatches::watch_names(Walk& walk, const std::string& at, Directory& directory) {
-  const int watch = directory.watch < 0 ? -1 : this->watch(at, true);
-  directory.entries = watch >= 0 && watch == directory.watch;
-  if (directory.entries) return true;
+bool PathWatches::watch_names(Walk& walk, const std::string& at, Directory& directory,
+                              NamesIn names) {
+  const int watch = directory.watch < 0 ? -1 : this->watch(at, names);
+  if (watch >= 0 && watch == directory.watch) {
+    directory.names = names;
+    return true;
+  }
   if (directory.watch >= 0 && (watch >= 0 || is_changed(errno))) {
     walk.again = true;  // another directory is at this path now
     drop_watch(at, directory);
@@ -172,8 +209,8 @@ bool PathWatches::watch_names(Walk& walk, const std::string& at, Directory& dire
   return false;
 }
 
-// Whether the result of the last check of a step still holds. A directory reports its own move or
-// deletion.
+// Whether the result of the last check of a step still holds. A directory reports its own move, and
+// watch_ends() has its deletion reported.
 bool PathWatches::is_valid(const std::string& at, const std::string& name, const Step& step) const {
   if (!step.known) return false;
   if (step.named || step.found.kind != PathStep::Kind::directory) return true;
@@ -181,18 +218,18 @@ bool PathWatches::is_valid(const std::string& at, const std::string& name, const
   return child != directories_.end() && child->second.watch >= 0;
 }
 
-int PathWatches::watch(const std::string& directory, bool entries) {
+int PathWatches::watch(const std::string& directory, NamesIn names) {
   const auto& mount = mounts_.at(directory);
-  if (mounts_.none()) return source_.watch_place(directory.c_str(), entries);
+  if (mounts_.none()) return source_.watch_place(directory.c_str(), names);
   if (!mount) {
     const UniqueFd fd = open_without_links(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    return fd ? source_.watch_place((fd_link(fd.get()) + "/.").c_str(), entries) : -1;
+    return fd ? source_.watch_place((fd_link(fd.get()) + "/.").c_str(), names) : -1;
   }
   errno = 0;  // the call sets the errno of the other thread
-  const std::string what = (entries ? "names in " : "place ") + directory;
+  const std::string what = (names == NamesIn::none ? "place " : "names in ") + directory;
   return mount
       ->ask(what, [own = source_.shared_from_this(), directory,
-                   entries] { return own->watch_place(directory.c_str(), entries); })
+                   names] { return own->watch_place(directory.c_str(), names); })
       .value_or(-1);
 }
 
@@ -237,7 +274,7 @@ void PathWatches::doubt(const std::string& place) {
 void PathWatches::verify(const std::string& place) {
   const auto at = directories_.find(place);
   if (at == directories_.end() || at->second.watch < 0) return;
-  const int watch = this->watch(place, at->second.entries);
+  const int watch = this->watch(place, at->second.names);
   if (watch == at->second.watch) return;
   doubt(place);
   leave(watch);
@@ -261,7 +298,7 @@ void PathWatches::doubt_unconfirmed() {
 }
 
 void PathWatches::drop_watch(const std::string& at, Directory& directory) {
-  directory.entries = false;
+  directory.names = NamesIn::none;
   const int watch = std::exchange(directory.watch, -1);
   if (watch < 0) return;
   const auto paths = by_watch_.find(watch);

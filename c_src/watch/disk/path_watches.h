@@ -55,8 +55,9 @@ class PathWatches {
     bool stable = true;     // false: it changed during each attempt; try again after a while
     int steps = 0;          // as in PathEnd
   };
-  // Resolves an absolute path and watches each directory in it: for its own move and deletion, and
-  // for its names if the next component is missing or is no directory. The directory at the end of
+  // Resolves an absolute path and watches each directory in it: for its own move and deletion, for
+  // its names if the next component is missing or is no directory, and for names that are deleted
+  // if the path does not lead below the next component. The directory at the end of
   // the path is watched only with `watch_end`. Releases the components that this follower followed
   // before and that the path no longer has.
   Resolution follow(PathFollower& follower, const std::string& path, bool watch_end = false);
@@ -98,7 +99,7 @@ class PathWatches {
   using Steps = std::unordered_map<std::string, Step>;  // keyed by name
   struct Directory {
     int watch = -1;
-    bool entries = false;  // its watch reports names as well
+    NamesIn names = NamesIn::none;  // the names that its watch reports
     Steps steps;
   };
   using Directories = std::map<std::string, Directory>;  // keyed by path without symbolic links
@@ -121,9 +122,11 @@ class PathWatches {
   StepRef add_step(Walk& walk, const std::string& at, const std::string& name);
   bool enter(Walk& walk, const std::string& at);
   void watch_name(Walk& walk, const std::string& path);
-  bool watch_names(Walk& walk, const std::string& at, Directory& directory);
+  bool watch_names(Walk& walk, const std::string& at, Directory& directory, NamesIn names);
+  void watch_ends(Walk& walk);
+  bool is_still_at(const std::string& path);
   bool is_valid(const std::string& at, const std::string& name, const Step& step) const;
-  int watch(const std::string& directory, bool entries);
+  int watch(const std::string& directory, NamesIn names);
   void drop_watch(const std::string& at, Directory& directory);
   void leave(int watch);
   Step* find_step(const std::string& path);

@@ -70,7 +70,10 @@ std::variant<FileStatus, int> EntryReader::follow(const DirEntry& place, const D
   const NodeId known = tree_.child(directory, name);
   const bool stays =
       known != kNoNode && tree_.is_directory(known) && tree_.identity(known) == target->identity;
-  if (!stays && targets == Targets::known) return link;
+  if (!stays && targets == Targets::known) {
+    links_.reported_elsewhere(place, target->identity);
+    return link;
+  }
   if (is_reported_elsewhere(known, target->identity, stays)) {
     links_.reported_elsewhere(place, target->identity);
     return link;

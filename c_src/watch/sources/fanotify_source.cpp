@@ -123,7 +123,7 @@ int FanotifySource::watch_elsewhere(int /*directory_fd*/) {
   return kNoWatch;
 }
 
-int FanotifySource::watch_place(const char* /*path*/, bool /*entries*/) {
+int FanotifySource::watch_place(const char* /*path*/, NamesIn /*names*/) {
   errno = ENOSYS;
   return kNoWatch;
 }

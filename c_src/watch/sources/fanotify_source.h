@@ -26,7 +26,7 @@ class FanotifySource : public HintSource {
   // ENODEV or EXDEV if the file system cannot be marked.
   int watch(int directory_fd, Backend backend) override;
   int watch_elsewhere(int directory_fd) override;
-  int watch_place(const char* path, bool entries) override;
+  int watch_place(const char* path, NamesIn names) override;
   void unwatch(int watch) override;
   void mounts_changed() override { mounts_.clear(); }
   void read(const std::function<void(const Hint&)>& take) override;

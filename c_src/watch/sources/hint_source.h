@@ -12,6 +12,10 @@
 
 namespace lookout {
 
+// Which names in a directory its watch reports: none, those that are deleted, or also those that
+// are created and renamed.
+enum class NamesIn : std::uint8_t { none, deleted, all };
+
 // Owned by shared_ptr: a thread may still be in a call of this source on a hung mount when the
 // owner is destroyed.
 class HintSource : public std::enable_shared_from_this<HintSource> {
@@ -34,10 +38,10 @@ class HintSource : public std::enable_shared_from_this<HintSource> {
   // As watch(), but may be called on any thread and does not change the working directory.
   virtual int watch_elsewhere(int directory_fd) = 0;
 
-  // Watches the directory at `path` for its own move or deletion, and with `entries` for names that
-  // appear in it or leave it. An existing watch of the directory keeps its events. Fails with
+  // Watches the directory at `path` for its own move or deletion, and for these names in it. An
+  // existing watch of the directory keeps its events. Fails with
   // ENOTDIR if the last component is a symbolic link. Otherwise as watch_elsewhere().
-  virtual int watch_place(const char* path, bool entries) = 0;
+  virtual int watch_place(const char* path, NamesIn names) = 0;
 
   // Watches an entry that is not a directory and is open as `file_fd` (O_PATH is enough): for its
   // attributes, move and deletion and, with `content`, for writes. Its events have no name.

@@ -75,8 +75,11 @@ void InotifySource::leave() {
   if (inside_ && ::chdir("/") == 0) inside_ = false;
 }
 
-int InotifySource::watch_place(const char* path, bool entries) {
-  return ::inotify_add_watch(queue_.fd(), path, kPlaceMask | (entries ? kPlaceEntriesMask : 0));
+int InotifySource::watch_place(const char* path, NamesIn names) {
+  std::uint32_t mask = kPlaceMask;
+  if (names == NamesIn::deleted) mask |= IN_DELETE;
+  if (names == NamesIn::all) mask |= kPlaceEntriesMask;
+  return ::inotify_add_watch(queue_.fd(), path, mask);
 }
 
 void InotifySource::unwatch(int watch) {

@@ -17,7 +17,7 @@ class InotifySource : public HintSource {
   int watch(int directory_fd, Backend backend) override;
   int watch_elsewhere(int directory_fd) override;
   void leave() override;
-  int watch_place(const char* path, bool entries) override;
+  int watch_place(const char* path, NamesIn names) override;
   int watch_file(int file_fd, bool content) override;
   void unwatch(int watch) override;
   void read(const std::function<void(const Hint&)>& take) override;

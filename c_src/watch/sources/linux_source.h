@@ -18,8 +18,8 @@ class LinuxSource : public HintSource {
   int watch(int directory_fd, Backend backend) override;
   int watch_elsewhere(int directory_fd) override { return inotify_.watch_elsewhere(directory_fd); }
   void leave() override { inotify_.leave(); }
-  int watch_place(const char* path, bool entries) override {
-    return inotify_.watch_place(path, entries);
+  int watch_place(const char* path, NamesIn names) override {
+    return inotify_.watch_place(path, names);
   }
   int watch_file(int file_fd, bool content) override {
     return inotify_.watch_file(file_fd, content);

@@ -12,7 +12,7 @@ class NoSource : public HintSource {
   int fd() const override { return -1; }
   int watch(int /*directory_fd*/, Backend /*backend*/) override { return nothing(); }
   int watch_elsewhere(int /*directory_fd*/) override { return nothing(); }
-  int watch_place(const char* /*path*/, bool /*entries*/) override { return nothing(); }
+  int watch_place(const char* /*path*/, NamesIn /*names*/) override { return nothing(); }
   void unwatch(int /*watch*/) override {}
   void read(const std::function<void(const Hint&)>& /*take*/) override {}
 

@@ -75,13 +75,14 @@ defmodule Lookout.Command.Readiness do
     end
   end
 
-  # The watches are live before the first check of the path, so no later creation is missed.
+  # The watcher tells whether the path exists: it follows links, and waits for no mount that hangs. The file server of the
+  # VM would, and with it every process that needs a file.
   defp await({:path, path}, _describe, node) do
     there = if node, do: [node: node], else: []
-    options = [dirs: [Path.dirname(path)], recursive: false, missing: :wait, subscribe: [self()]]
+    options = [dirs: [path], recursive: false, missing: :wait, subscribe: [self()]]
 
     case Lookout.start_link(options ++ there) do
-      {:ok, watcher} -> await_path(path, watcher, node)
+      {:ok, watcher} -> await_path(path, watcher)
       {:error, error} -> exit({:not_ready, not_watched(path, error)})
     end
   end
@@ -93,30 +94,28 @@ defmodule Lookout.Command.Readiness do
       exit({:not_ready, failed("the function of :wait_for failed: " <> describe.(kind, reason, __STACKTRACE__))})
   end
 
-  defp await_path(path, watcher, node) do
-    if exists?(path, watcher, node) do
+  defp await_path(path, watcher) do
+    if exists?(watcher) do
       Lookout.stop(watcher)
     else
       receive do
         {:lookout, ^watcher, {:stopped, error}} -> exit({:not_ready, not_watched(path, error)})
-        {:lookout, ^watcher, _changes} -> await_path(path, watcher, node)
+        {:lookout, ^watcher, _changes} -> await_path(path, watcher)
       end
     end
   end
 
-  defp exists?(path, _watcher, nil), do: File.exists?(path)
-
-  # While the watcher is away there is no listing; its next message is the reason for another one.
-  defp exists?(path, watcher, _node) do
-    case Lookout.list(watcher) do
-      {:ok, _seq, entries} -> Enum.any?(entries, &(&1.path == path))
+  # While the watcher is away, or its program restarts, there is no answer; the next message is the reason to ask again.
+  defp exists?(watcher) do
+    case Lookout.info(watcher, :infinity) do
+      {:ok, %{roots: roots}} -> Enum.any?(roots, fn {_path, source} -> source != nil end)
       {:error, _away} -> false
     end
   end
 
   defp not_watched(path, %Error{} = error),
-    do: error(error.reason, {:path, path}, "its directory cannot be watched: " <> Exception.message(error))
+    do: error(error.reason, {:path, path}, "it cannot be watched: " <> Exception.message(error))
 
   defp not_watched(path, reason),
-    do: error(:wait_failed, {:path, path}, "the watcher of its directory has stopped: #{inspect(reason)}")
+    do: error(:wait_failed, {:path, path}, "its watcher has stopped: #{inspect(reason)}")
 end

@@ -173,8 +173,8 @@ TEST_F(InotifySourceTest, UnwatchEndsTheMessages) {
 TEST_F(InotifySourceTest, APlaceTellsOnlyItsOwnMoveUnlessItsNamesMatter) {
   home_.directory("a");
   home_.directory("b");
-  const int a = source_.watch_place(home_.at("a").c_str(), false);
-  const int b = source_.watch_place(home_.at("b").c_str(), true);
+  const int a = source_.watch_place(home_.at("a").c_str(), NamesIn::none);
+  const int b = source_.watch_place(home_.at("b").c_str(), NamesIn::all);
   home_.write("a/x");
   home_.write("b/y");
   home_.move("a", "c");
@@ -188,16 +188,16 @@ TEST_F(InotifySourceTest, APlaceTellsOnlyItsOwnMoveUnlessItsNamesMatter) {
 
 TEST_F(InotifySourceTest, WatchingAPlaceKeepsWhatTheWatchHas) {
   const int wd = watch(home_.path());
-  EXPECT_EQ(source_.watch_place(home_.path().c_str(), false), wd);
+  EXPECT_EQ(source_.watch_place(home_.path().c_str(), NamesIn::none), wd);
   home_.write("a", "text");
   EXPECT_EQ(read().size(), 3U);
 }
 
 TEST_F(InotifySourceTest, SaysWhyADirectoryCannotBeWatched) {
   home_.write("file");
-  EXPECT_EQ(source_.watch_place(home_.at("missing").c_str(), false), -1);
+  EXPECT_EQ(source_.watch_place(home_.at("missing").c_str(), NamesIn::none), -1);
   EXPECT_EQ(errno, ENOENT);
-  EXPECT_EQ(source_.watch_place(home_.at("file").c_str(), false), -1);
+  EXPECT_EQ(source_.watch_place(home_.at("file").c_str(), NamesIn::none), -1);
   EXPECT_EQ(errno, ENOTDIR);
   EXPECT_EQ(source_.watch(-1, Backend::inotify), -1);
   EXPECT_EQ(errno, EBADF);

@@ -1,5 +1,6 @@
 #include "watch/disk/path_watches.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mount.h>
 
@@ -10,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "support/unique_fd.h"
 #include "watch/disk/path_walk.h"
 #include "watch/own_mounts.h"
 #include "watch/sources/inotify_source.h"
@@ -21,9 +23,9 @@ namespace {
 // Counts the watches that are asked for.
 class CountingSource : public InotifySource {
  public:
-  int watch_place(const char* path, bool entries) override {
+  int watch_place(const char* path, NamesIn names) override {
     ++calls_;
-    return InotifySource::watch_place(path, entries);
+    return InotifySource::watch_place(path, names);
   }
   int calls() { return std::exchange(calls_, 0); }
 
@@ -110,12 +112,12 @@ TEST_F(PathWatchesTest, APathThroughAFileEndsThereUntilTheFileIsReplaced) {
 class ReplacingSource : public InotifySource {
  public:
   explicit ReplacingSource(const TempDirectory& home) : home_(home) {}
-  int watch_place(const char* path, bool entries) override {
+  int watch_place(const char* path, NamesIn names) override {
     if (path == home_.at("a/b") && std::exchange(first_, false)) {
       home_.remove("a/b");
       home_.write("a/b");
     }
-    return InotifySource::watch_place(path, entries);
+    return InotifySource::watch_place(path, names);
   }
 
  private:
@@ -139,13 +141,13 @@ TEST_F(PathWatchesTest, AComponentReplacedBeforeItWasWatchedIsResolvedAgain) {
 class FleetingSource : public InotifySource {
  public:
   explicit FleetingSource(const TempDirectory& home) : home_(home) {}
-  int watch_place(const char* path, bool entries) override {
-    const bool replace = entries && path == home_.at("a/b") && std::exchange(first_, false);
+  int watch_place(const char* path, NamesIn names) override {
+    const bool replace = names == NamesIn::all && path == home_.at("a/b") && std::exchange(first_, false);
     if (replace) {
       home_.move("a/b", "before");
       home_.directory("a/b");
     }
-    const int watch = InotifySource::watch_place(path, entries);
+    const int watch = InotifySource::watch_place(path, names);
     if (watch >= 0) watches_.insert(watch);
     if (replace) {
       home_.move("a/b", "after");
@@ -178,8 +180,8 @@ TEST_F(PathWatchesTest, TheWatchOfADirectoryThatWasThereForAMomentIsRemoved) {
 class ChangingSource : public InotifySource {
  public:
   explicit ChangingSource(std::string path) : path_(std::move(path)) {}
-  int watch_place(const char* path, bool entries) override {
-    if (path != path_) return InotifySource::watch_place(path, entries);
+  int watch_place(const char* path, NamesIn names) override {
+    if (path != path_) return InotifySource::watch_place(path, names);
     errno = ENOENT;
     return -1;
   }
@@ -193,6 +195,69 @@ TEST_F(PathWatchesTest, APathThatChangesAllTheTimeIsLeftToATimer) {
   ChangingSource source(home_.at("a"));
   PathWatches paths(source, mounts_, [](int) { return false; });
   EXPECT_FALSE(paths.follow(follower_, home_.at("a/b")).stable);
+}
+
+// IN_DELETE_SELF comes when nothing holds the directory any more.
+TEST_F(PathWatchesTest, P1NoticesThatADirectoryIsRemovedWhichAProcessHasOpen) {
+  for (const bool watch_end : {false, true}) {
+    home_.directory("a/b");
+    ASSERT_TRUE(paths_.follow(follower_, home_.at("a/b"), watch_end).whole);
+    const UniqueFd held(::open(home_.at("a/b").c_str(), O_PATH | O_CLOEXEC));
+    EXPECT_FALSE(changed());
+    home_.remove("a/b");
+    EXPECT_TRUE(changed());
+    home_.directory("a/b");
+    ASSERT_TRUE(paths_.follow(follower_, home_.at("a/b"), watch_end).whole);
+    EXPECT_FALSE(changed());
+  }
+}
+
+TEST_F(PathWatchesTest, P1NoticesThatADirectoryBeforeDotsIsRemovedWhichAProcessHasOpen) {
+  home_.directory("a");
+  home_.directory("b/c");
+  ASSERT_TRUE(paths_.follow(follower_, home_.at("b/c/../../a"), true).whole);
+  const UniqueFd held(::open(home_.at("b/c").c_str(), O_PATH | O_CLOEXEC));
+  home_.remove("b/c");
+  EXPECT_TRUE(changed());
+  EXPECT_FALSE(paths_.follow(follower_, home_.at("b/c/../../a"), true).whole);
+}
+
+// A directory is removed, and another one made, between its check and the watch of its name.
+class RemovingSource : public InotifySource {
+ public:
+  explicit RemovingSource(const TempDirectory& home) : home_(home) {}
+  int watch_place(const char* path, NamesIn names) override {
+    if (names == NamesIn::deleted && std::exchange(first_, false)) {
+      held_.reset(::open(home_.at("a/b").c_str(), O_PATH | O_CLOEXEC));
+      home_.remove("a/b");
+      home_.directory("a/b");
+    }
+    return InotifySource::watch_place(path, names);
+  }
+
+ private:
+  const TempDirectory& home_;
+  bool first_ = true;
+  UniqueFd held_;
+};
+
+TEST_F(PathWatchesTest, P1ADirectoryThatIsReplacedBeforeItsNameIsWatchedIsNotTheOneThatIsWatched) {
+  home_.directory("a/b");
+  RemovingSource source(home_);
+  PathWatches paths(source, mounts_, [](int) { return false; });
+  const auto resolution = paths.follow(follower_, home_.at("a/b"), true);
+  EXPECT_TRUE(resolution.whole && resolution.stable);
+  const int watch = source.watch_place(home_.at("a/b").c_str(), NamesIn::none);
+  EXPECT_TRUE(paths.holds(watch));
+}
+
+TEST_F(PathWatchesTest, NamesBesideTheEndOfAPathAreReportedOnlyWhenTheyAreDeleted) {
+  home_.directory("a/b");
+  paths_.follow(follower_, home_.at("a/b"), true);
+  home_.write("a/other");
+  int hints = 0;
+  source_.read([&](const Hint&) { ++hints; });
+  EXPECT_EQ(hints, 0);
 }
 
 TEST_F(PathWatchesTest, IsNotConcernedByOtherNames) {
@@ -289,7 +354,7 @@ TEST_F(PathWatchesTest, AFollowerThatIsGoneIsNotNotified) {
 
 TEST_F(PathWatchesTest, LeavesTheWatchesThatAreInUse) {
   home_.directory("a/b");
-  const int used = source_.watch_place(home_.at("a").c_str(), true);
+  const int used = source_.watch_place(home_.at("a").c_str(), NamesIn::all);
   in_use_.insert(used);
   follow("a/b");
   EXPECT_TRUE(paths_.holds(used));
@@ -331,7 +396,8 @@ TEST_F(PathWatchesTest, OnlyThosePathsAreConcernedThatLeadThere) {
 // Each event of a directory that many paths lead through went through all of them.
 TEST_F(PathWatchesTest, P5OnlyTheFirstOfManyEventsOfAPlaceGoesThroughThePathsBelowIt) {
   constexpr std::size_t kPaths = 20;
-  in_use_.insert(source_.watch_place(home_.path().c_str(), true));  // reports each rename in it
+  in_use_.insert(
+      source_.watch_place(home_.path().c_str(), NamesIn::all));  // reports each rename in it
   std::vector<Follower> followers(kPaths);
   for (std::size_t i = 0; i < kPaths; ++i) {
     home_.directory("a/b/d" + std::to_string(i));

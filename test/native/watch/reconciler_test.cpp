@@ -43,7 +43,7 @@ class SilentSource : public HintSource {
     const auto number = static_cast<int>(status.st_ino & 0x7fffffff);
     return std::exchange(number_, {}).value_or(number);
   }
-  int watch_place(const char*, bool) override { return 0; }
+  int watch_place(const char*, NamesIn) override { return 0; }
   void unwatch(int) override {}
   void read(const std::function<void(const Hint&)>&) override {}
 
