@@ -214,7 +214,8 @@ constexpr std::array<SpawnRule, 17> kSpawnOptions{{
     {"env", "a list of {name, value or nil}, binaries without NUL, names not empty and without =,",
      [](TermReader& in, SpawnRequest& out) {
        return read_list(in, [&] { return read_variable(in, out.spec); });
-     }},
+     },
+     false, Contents::hidden},
     {"clear_env", "true or false",
      [](TermReader& in, SpawnRequest& out) {
        return read_boolean(in, out.spec.clear_environment);
@@ -331,7 +332,7 @@ std::optional<SpawnRequest> read_spawn(Fields& fields, RequestId id) {
 std::optional<InputRequest> read_input(Fields& fields) {
   const std::string_view at = fields.reader().rest();
   auto bytes = fields.reader().binary();
-  if (!bytes) return fields.refuse("a binary", at);
+  if (!bytes) return fields.refuse("a binary", at, Contents::hidden);
   return InputRequest{std::move(*bytes)};
 }
 

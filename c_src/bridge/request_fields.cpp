@@ -9,8 +9,8 @@
 
 namespace lookout {
 
-std::nullopt_t Fields::refuse(std::string_view expected, std::string_view at) {
-  return refuse_with("expected " + std::string(expected) + ", got " + print_term(at));
+std::nullopt_t Fields::refuse(std::string_view expected, std::string_view at, Contents contents) {
+  return refuse_with("expected " + std::string(expected) + ", got " + print_term(at, contents));
 }
 
 std::nullopt_t Fields::refuse_with(std::string detail) {

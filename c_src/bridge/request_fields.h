@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "bridge/term_print.h"
 #include "bridge/term_reader.h"
 #include "support/error.h"
 
@@ -24,7 +25,8 @@ class Fields {
   TermReader& reader() { return reader_; }
 
   // Refuses a request. The error shows the term at the front of `at`.
-  std::nullopt_t refuse(std::string_view expected, std::string_view at);
+  std::nullopt_t refuse(std::string_view expected, std::string_view at,
+                        Contents contents = Contents::shown);
   std::nullopt_t refuse_with(std::string detail);
   std::nullopt_t refuse_with(Error error);
   Error take_error() { return std::move(error_); }
@@ -47,6 +49,8 @@ struct OptionRule {
   bool (*read)(TermReader&, R&);
   // After a refused value, show only the term at which the reader stopped, an element of the value.
   bool shows_part = false;
+  // Its value, and a list of options that may have it, is printed without its contents.
+  Contents contents = Contents::shown;
 };
 
 // Returns ":first, :second" for an error message.
@@ -65,8 +69,12 @@ std::string names_of(std::span<const Rule> rules) {
 template <class R, std::size_t N>
 bool read_options(Fields& fields, const std::array<OptionRule<R>, N>& rules, R& request) {
   TermReader& reader = fields.reader();
-  const auto refuse = [&fields](std::string_view expected, std::string_view at) {
-    fields.refuse(expected, at);
+  const bool secret = std::any_of(rules.begin(), rules.end(), [](const auto& rule) {
+    return rule.contents == Contents::hidden;
+  });
+  const Contents of_all = secret ? Contents::hidden : Contents::shown;
+  const auto refuse = [&](std::string_view expected, std::string_view at) {
+    fields.refuse(expected, at, of_all);
     return false;
   };
   const std::string_view list_at = reader.rest();
@@ -89,8 +97,9 @@ bool read_options(Fields& fields, const std::array<OptionRule<R>, N>& rules, R& 
     seen.set(index);
     const std::string_view value_at = reader.rest();
     if (!rule->read(reader, request)) {
-      return refuse(std::string(rule->expected) + " for the option :" + *name,
-                    rule->shows_part ? reader.rest() : value_at);
+      fields.refuse(std::string(rule->expected) + " for the option :" + *name,
+                    rule->shows_part ? reader.rest() : value_at, rule->contents);
+      return false;
     }
   }
   if (*count > 0 && !reader.empty_list()) return refuse("a proper list of options", list_at);

@@ -269,10 +269,11 @@ const RequestRule* find_rule(const std::optional<std::string>& name) {
   return found == kRequests.end() ? nullptr : found;
 }
 
+// A request may hold input or environment.
 RefusedRequest refused(std::optional<RequestId> id, std::string_view operation,
                        const std::string& expected, std::string_view at) {
   return {id, Error{"bad_request", std::string(operation), "",
-                    "expected " + expected + ", got " + print_term(at)}};
+                    "expected " + expected + ", got " + print_term(at, Contents::hidden)}};
 }
 
 }  // namespace

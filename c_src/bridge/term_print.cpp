@@ -34,7 +34,8 @@ std::string escaped_byte(char c) {
 // check_term() bounds the depth of the recursion, and the output size bounds its breadth.
 class Printer {
  public:
-  Printer(std::string_view bytes, std::size_t max_size) : cursor_(bytes), max_size_(max_size) {}
+  Printer(std::string_view bytes, std::size_t max_size, Contents contents = Contents::shown)
+      : cursor_(bytes), max_size_(max_size), contents_(contents) {}
 
   std::string run() {
     term();
@@ -66,7 +67,7 @@ class Printer {
       case etf::kString:
         return charlist(take(number(2)));
       case etf::kBinary:
-        return quoted(take(number(4)));
+        return binary(take(number(4)));
       case etf::kBitBinary:
         take(number(4) + 1);
         out_ += "a bitstring";
@@ -105,13 +106,22 @@ class Printer {
     if (index > 0) out_ += ", ";
   }
 
-  bool elements(std::uint32_t count) {
+  bool elements(std::uint32_t count, bool hide_integers = false) {
     for (std::uint32_t i = 0; i < count; ++i) {
       separate(i);
       if (cut()) return false;
-      term();
+      if (hide_integers && is_integer(peek())) {
+        number(number(1) == etf::kInteger ? 4 : 1);
+        out_ += '_';
+      } else {
+        term();
+      }
     }
     return !cut();
+  }
+
+  static bool is_integer(std::uint32_t tag) {
+    return tag == etf::kSmallInteger || tag == etf::kInteger;
   }
 
   void sequence(char open, std::uint32_t count, char close) {
@@ -122,7 +132,7 @@ class Printer {
   void list() {
     const std::uint32_t count = number(4);
     out_ += '[';
-    if (!elements(count)) return;
+    if (!elements(count, hidden())) return;
     if (peek() == etf::kNil) {
       number(1);
     } else {
@@ -133,7 +143,18 @@ class Printer {
     out_ += ']';
   }
 
+  bool hidden() const { return contents_ == Contents::hidden; }
+
+  void binary(std::string_view bytes) {
+    if (!hidden()) return quoted(bytes);
+    out_ += "a binary of " + std::to_string(bytes.size()) + " bytes";
+  }
+
   void charlist(std::string_view bytes) {
+    if (hidden()) {
+      out_ += "a list of " + std::to_string(bytes.size()) + " integers";
+      return;
+    }
     out_ += '[';
     for (std::uint32_t i = 0; i < bytes.size(); ++i) {
       separate(i);
@@ -242,6 +263,7 @@ class Printer {
 
   ByteCursor cursor_;
   std::size_t max_size_;
+  Contents contents_;
   std::string out_;
 };
 
@@ -249,6 +271,10 @@ class Printer {
 
 std::string print_term(std::string_view bytes, std::size_t max_size) {
   return Printer(bytes, max_size).run();
+}
+
+std::string print_term(std::string_view bytes, Contents contents) {
+  return Printer(bytes, kMostPrinted, contents).run();
 }
 
 std::string print_binary(std::string_view bytes, std::size_t max_size) {

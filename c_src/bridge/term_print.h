@@ -7,12 +7,18 @@
 
 namespace lookout {
 
+inline constexpr std::size_t kMostPrinted = 120;
+
+// Whether binaries and lists of integers are printed, or only their sizes: they may be secret.
+enum class Contents { shown, hidden };
+
 // Prints the term at the front of the bytes, without a version byte, in Elixir syntax, cut to about
 // `max_size` bytes. Ignores bytes after the term. The result is valid UTF-8; control bytes and
 // invalid UTF-8 are printed as \xHH. The bytes must have passed check_term().
-std::string print_term(std::string_view bytes, std::size_t max_size = 120);
+std::string print_term(std::string_view bytes, std::size_t max_size = kMostPrinted);
+std::string print_term(std::string_view bytes, Contents contents);
 
 // Prints a binary as print_term() does.
-std::string print_binary(std::string_view bytes, std::size_t max_size = 120);
+std::string print_binary(std::string_view bytes, std::size_t max_size = kMostPrinted);
 
 }  // namespace lookout

@@ -74,8 +74,7 @@ void EntryComparison::compare_directory(NodeId node, const FileStatus& seen, Hin
   tree_.set(node, DirMark::mounted, seen.mounted);
   if ((hints & hint::kAttributes) != 0) {
     tree_.set_mode(node, mode);
-    pass.reporter.report(Change::attributes, node);
-    failures_.revive(node, pass.agenda);
+    report_attributes(node, pass);
   } else {
     compare_mode(node, mode, pass);
   }
@@ -89,9 +88,14 @@ void EntryComparison::compare_mode(NodeId directory, std::uint16_t mode, Pass& p
   const bool known = !tree_.has(directory, DirMark::provisional);
   const bool differs = known && tree_.mode(directory) != mode;
   tree_.set_mode(directory, mode);
-  if (!differs) return;
+  if (differs) report_attributes(directory, pass);
+}
+
+void EntryComparison::report_attributes(NodeId directory, Pass& pass) {
   pass.reporter.report(Change::attributes, directory);
   failures_.revive(directory, pass.agenda);
+  // Whether a file with rules is trusted depends on who may put files into its directory.
+  if (visibility_.reads_rules(directory)) hints_.add(directory, ".gitignore", 0);
 }
 
 void EntryComparison::record_new_directory(NodeId directory, const FileStatus& seen,

@@ -7,6 +7,7 @@
 #include "watch/disk/directory_cache.h"
 #include "watch/disk/disk.h"
 #include "watch/model/tree.h"
+#include "watch/model/visibility.h"
 #include "watch/reconcile/access_failures.h"
 #include "watch/reconcile/directory_watcher.h"
 #include "watch/reconcile/entry_reader.h"
@@ -22,11 +23,12 @@ namespace lookout {
 
 class EntryComparison {
  public:
-  EntryComparison(Tree& tree, const RootSettings& roots, DirectoryCache& directories,
-                  Moments& moments, Retries& retries, HintIntake& hints, HardLinks& hard_links,
-                  OpenWriters& writers, DirectoryWatcher& watcher, EntryReader& reader,
-                  AccessFailures& failures)
+  EntryComparison(Tree& tree, Visibility& visibility, const RootSettings& roots,
+                  DirectoryCache& directories, Moments& moments, Retries& retries,
+                  HintIntake& hints, HardLinks& hard_links, OpenWriters& writers,
+                  DirectoryWatcher& watcher, EntryReader& reader, AccessFailures& failures)
       : tree_(tree),
+        visibility_(visibility),
         roots_(roots),
         directories_(directories),
         moments_(moments),
@@ -55,9 +57,11 @@ class EntryComparison {
  private:
   void compare_file(NodeId node, const FileStatus& seen, Hints hints, Pass& pass);
   void compare_directory(NodeId node, const FileStatus& seen, Hints hints, Pass& pass);
+  void report_attributes(NodeId directory, Pass& pass);
   void watch_opaque(NodeId directory);
 
   Tree& tree_;
+  Visibility& visibility_;
   const RootSettings& roots_;
   DirectoryCache& directories_;
   Moments& moments_;

@@ -68,6 +68,35 @@ std::string spawn_objection(const std::string& options) {
   return refusal.error.detail;
 }
 
+// An error ends in a log.
+TEST(SpawnRequest, P10ARefusalShowsNoValueOfTheEnvironmentAndNoInput) {
+  const std::string secret = "topsecret";
+  const std::string compact = "k\0\x9"s + secret;  // a charlist
+  const std::string list_of_integers = list({integer('t'), integer('o'), integer(300)});
+  for (const std::string& name : {binary("A"), binary("A=B")}) {
+    for (const std::string& value : {binary(secret + '\0'), compact, list_of_integers}) {
+      const std::string env = option("env", list({tuple({name, value})}));
+      for (const std::string& options : {list({env}), list({env, env}), list({env, atom("x")}),
+                                         tuple({atom("env"), value}), list({env}, atom("tail"))}) {
+        const std::string detail = spawn_objection(options);
+        EXPECT_EQ(detail.find(secret), std::string::npos) << detail;
+        EXPECT_EQ(detail.find("116"), std::string::npos) << detail;
+      }
+    }
+  }
+  EXPECT_EQ(spawn_objection(list({option("env", list({tuple({binary("A"), compact})}))})),
+            "expected a list of {name, value or nil}, binaries without NUL, names not empty and "
+            "without =, for the option :env, got [{a binary of 1 bytes, a list of 9 integers}]");
+  for (const std::string& request :
+       {tuple({atom("stdin"), compact}), tuple({atom("stdin"), list_of_integers}),
+        tuple({atom("stdim"), binary(secret)}),
+        tuple({atom("spawn"), integer(1), list({binary("true")}), binary(secret), atom("x")})}) {
+    const std::string detail = refused(request).error.detail;
+    EXPECT_EQ(detail.find(secret), std::string::npos) << detail;
+    EXPECT_EQ(detail.find("116"), std::string::npos) << detail;
+  }
+}
+
 TEST(SpawnRequest, UserAndGroupsAreNamesOrNumbersThatSetresuidTakes) {
   for (const auto& bad :
        {binary(""), binary("a\0b"s), integer(4'294'967'295), integer(-1), atom("root")}) {

@@ -142,7 +142,8 @@ class FleetingSource : public InotifySource {
  public:
   explicit FleetingSource(const TempDirectory& home) : home_(home) {}
   int watch_place(const char* path, NamesIn names) override {
-    const bool replace = names == NamesIn::all && path == home_.at("a/b") && std::exchange(first_, false);
+    const bool replace =
+        names == NamesIn::all && path == home_.at("a/b") && std::exchange(first_, false);
     if (replace) {
       home_.move("a/b", "before");
       home_.directory("a/b");
