@@ -34,6 +34,17 @@ defmodule Lookout.CommandStartTest do
       assert Command.stop(pid) == :ok
     end
 
+    test "a link counts when its target exists, also if that comes later", %{dir: dir} do
+      path = Path.join(dir, "link")
+      File.ln_s!(Path.join(dir, "elsewhere/target"), path)
+      name = :"linked_#{System.unique_integer([:positive])}"
+      line = "read go; mkdir #{dir}/elsewhere; : >#{dir}/elsewhere/target; exec sleep 1000"
+      options = [shell: true, stdin: :pipe, wait_for: path, name: name]
+      start = Task.async(fn -> {Command.start_link(line, options), File.exists?(path)} end)
+      eventually(fn -> Command.write(name, "go\n") == :ok end)
+      assert {{:ok, _pid}, true} = Task.await(start, 60_000)
+    end
+
     test "the death of the watcher fails the start, it does not leave it waiting", %{dir: dir} do
       name = :"blind_#{System.unique_integer([:positive])}"
       path = Path.join(dir, "never")

@@ -68,7 +68,7 @@ defmodule Lookout.NodeCommandTest do
     assert {:error, %Error{reason: :not_allowed, operation: :wait_for} = error} =
              Command.start_link(["sleep", "1000"], options)
 
-    assert Exception.message(error) =~ "its directory cannot be watched"
+    assert Exception.message(error) =~ "it cannot be watched"
   end
 
   test "P7: a command on a node takes no path that depends on something of this one", %{node: node} do

@@ -2,6 +2,7 @@ defmodule Lookout.RunnerTest do
   use Lookout.RunnerCase, async: true
 
   import ExUnit.CaptureIO
+  import Lookout.LogCapture
 
   alias Lookout.{Error, Runner}
 
@@ -108,6 +109,22 @@ defmodule Lookout.RunnerTest do
         change!(context, "#{System.unique_integer()}")
         assert {:exit, _reason} = finished(runner)
         stop!(runner)
+      end
+    end
+
+    test "that fails is in the log", context do
+      failing = [{fn _paths -> raise "no luck" end, "no luck"}, {fn _paths -> exit(:why) end, ":why"}]
+
+      for {fun, text} <- failing do
+        log =
+          logged(fn ->
+            runner = start!(context, run: fun)
+            change!(context, "#{System.unique_integer()}")
+            assert {:exit, _reason} = finished(runner)
+            stop!(runner)
+          end)
+
+        assert log =~ ~r/Lookout.Runner.*: a run failed.*#{text}/s
       end
     end
 

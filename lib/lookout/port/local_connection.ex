@@ -7,6 +7,8 @@ defmodule Lookout.Port.LocalConnection do
   alias Lookout.Error
   alias Lookout.Port.{Connection, Protocol}
 
+  @kill_timeout 1_000
+
   @impl true
   def open(path) do
     options = [:binary, {:packet, 4}, :exit_status, :hide, args: []]
@@ -60,9 +62,23 @@ defmodule Lookout.Port.LocalConnection do
   # instant between its death and the message about it.
   @impl true
   def kill(%Connection{} = bridge) do
-    # `kill` is a builtin of the shell, so no other program has to be installed.
-    if bridge.os_pid && Port.info(bridge.port), do: :os.cmd(~c"kill -KILL #{bridge.os_pid}")
+    if bridge.os_pid && Port.info(bridge.port), do: kill_program(bridge.os_pid)
     close(bridge)
+  end
+
+  # `kill` is a builtin of the shell, so no other program has to be installed. The VM starts the shell through a process of
+  # its own, `erl_child_setup`, which a command of the same user may have stopped: that is not waited for.
+  defp kill_program(os_pid) do
+    {pid, ref} = spawn_monitor(fn -> :os.cmd(~c"kill -KILL #{os_pid}") end)
+
+    receive do
+      {:DOWN, ^ref, :process, ^pid, _reason} -> :ok
+    after
+      @kill_timeout ->
+        Process.exit(pid, :kill)
+        Process.demonitor(ref, [:flush])
+        :ok
+    end
   end
 
   defp os_pid(port) do
@@ -74,8 +90,15 @@ defmodule Lookout.Port.LocalConnection do
   end
 
   defp not_opened(reason, path) do
-    %Error{reason: reason, operation: :open_port, path: path, detail: advice(reason)}
+    %Error{reason: reason, operation: :open_port, path: path, detail: advice(reason, File.cwd())}
   end
+
+  # A program is started in the working directory of the VM.
+  defp advice(:enoent, {:error, :enoent}) do
+    "the working directory of the VM is gone; start the VM in one that stays, or change it with File.cd!/1"
+  end
+
+  defp advice(reason, _directory), do: advice(reason)
 
   defp advice(:enoent) do
     "the program lookout_port is not there; `mix compile` builds it " <>

@@ -53,6 +53,14 @@ defmodule Lookout.Runner.Run do
     end
   end
 
+  @doc "Logs that a function of the options has failed: Logger drops the crash report of its process unless it handles reports of SASL."
+  @spec log_failure(term, binary) :: :ok
+  def log_failure({:exit, reason}, label) when reason != :shutdown do
+    :logger.error("#{label}: a run failed, and is not repeated for these changes: #{Exception.format_exit(reason)}")
+  end
+
+  def log_failure(_status, _label), do: :ok
+
   defp run({:function, function}, runner, _options, changes, before_end) do
     tell(runner, {:launched, nil, nil})
     await_go()

@@ -303,6 +303,7 @@ defmodule Lookout.Runner.Server do
   defp run_gone(reason, state), do: ended(state, {:exit, reason})
 
   defp ended(%{run: run} = state, status) do
+    unless run.stopping, do: Run.log_failure(status, label(state))
     state = notify(state, {:finished, status})
 
     cond do
