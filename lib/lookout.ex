@@ -223,7 +223,7 @@ defmodule Lookout do
   Returns `:ok` once every change made before the call is in the mailbox of every subscriber. Does not wait for `:settle`.
 
   A caller that is a subscriber gets all of these changes, even beyond the count that it asked for. If another subscriber holds the sync
-  up, the error is `:lagging`.
+  up, the error is `:lagging`. A timeout longer than `:max_lag`, as the default is, lasts until that subscriber is left behind.
 
       iex> {:ok, watcher} = Lookout.start_link(dirs: ["lib"], subscribe: [self()])
       iex> File.mkdir!("lib/web")
@@ -233,7 +233,7 @@ defmodule Lookout do
       :created
   """
   @spec sync(watcher, timeout) :: :ok | {:error, Error.t()}
-  def sync(watcher, timeout \\ 5_000), do: SafeCall.call(watcher, :sync, timeout, :sync)
+  def sync(watcher, timeout \\ 10_000), do: SafeCall.call(watcher, :sync, timeout, :sync)
 
   @doc """
   Lists the tree as of batch `seq`, parents before their children, without the watched directories themselves.

@@ -10,6 +10,8 @@
 #include <memory>
 #include <utility>
 
+#include "node/epmd.h"
+
 namespace lookout {
 namespace {
 
@@ -25,6 +27,7 @@ using Addresses = std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)>;
 Error listen_error(int code, const std::string& address, std::uint16_t port) {
   Error error = errno_error(code, "listen", "");
   error.detail += "; the address was " + address + ", port " + std::to_string(port);
+  if (port == kEpmdPort) error.detail += ". If epmd runs there, leave out the port and --no-epmd";
   return error;
 }
 
