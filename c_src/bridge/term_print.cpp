@@ -106,16 +106,17 @@ class Printer {
     if (index > 0) out_ += ", ";
   }
 
+  void element(bool hide_integer) {
+    if (!hide_integer || !is_integer(peek())) return term();
+    number(number(1) == etf::kInteger ? 4 : 1);
+    out_ += '_';
+  }
+
   bool elements(std::uint32_t count, bool hide_integers = false) {
     for (std::uint32_t i = 0; i < count; ++i) {
       separate(i);
       if (cut()) return false;
-      if (hide_integers && is_integer(peek())) {
-        number(number(1) == etf::kInteger ? 4 : 1);
-        out_ += '_';
-      } else {
-        term();
-      }
+      element(hide_integers);
     }
     return !cut();
   }
@@ -137,7 +138,7 @@ class Printer {
       number(1);
     } else {
       out_ += " | ";
-      term();
+      element(hidden());
       if (cut()) return;
     }
     out_ += ']';

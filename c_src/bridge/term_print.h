@@ -9,7 +9,8 @@ namespace lookout {
 
 inline constexpr std::size_t kMostPrinted = 120;
 
-// Whether binaries and lists of integers are printed, or only their sizes: they may be secret.
+// hidden: of binaries and strings only the size is printed, and integers in lists as _, since they
+// may be secret.
 enum class Contents { shown, hidden };
 
 // Prints the term at the front of the bytes, without a version byte, in Elixir syntax, cut to about

@@ -88,18 +88,19 @@ PathWatches::Walk PathWatches::resolve(const std::string& path, bool watch_end) 
   return walk;
 }
 
-// A directory that is removed reports that only when no process has it, or a file in it, open any
-// more, works in it or has it mounted elsewhere: inotify(7) has IN_DELETE_SELF when the inode is
-// freed. The directory above reports the name at once. A directory with another one in it cannot be
-// removed, so that matters only for those below which the path does not lead.
+// inotify(7) reports IN_DELETE_SELF when the inode is freed. So a directory that is removed does
+// not report that as long as a process has it, or a file in it, open, works in it or has it mounted
+// elsewhere. The directory above reports the name at once. A directory that is not empty cannot be
+// removed, so that is needed only where the path does not lead to an entry in it.
 void PathWatches::watch_ends(Walk& walk) {
   for (std::size_t i = 0; i < walk.steps.size() && !walk.again; ++i) {
     auto& [at, directory] = *walk.steps[i].directory;
     auto& [name, step] = *walk.steps[i].step;
     if (step.found.kind != PathStep::Kind::directory || name.empty()) continue;
     if (i + 1 < walk.steps.size()) {
-      const StepRef& next = walk.steps[i + 1];
-      if (!next.step->first.empty() && next.directory->first.size() > at.size()) continue;
+      const auto& [below, entry] = *walk.steps[i + 1].step;
+      const bool inside = walk.steps[i + 1].directory->first.size() > at.size();
+      if (inside && !below.empty() && entry.found.kind != PathStep::Kind::missing) continue;
     }
     if (directory.watch < 0 || directory.names != NamesIn::none) continue;
     if (!watch_names(walk, at, directory, NamesIn::deleted)) continue;
@@ -109,7 +110,7 @@ void PathWatches::watch_ends(Walk& walk) {
   }
 }
 
-// Whether the directory that was found at this path is there now.
+// Whether the directory that was found at this path is there now. If not, it is doubted.
 bool PathWatches::is_still_at(const std::string& path) {
   const auto own = directories_.find(path);
   if (own == directories_.end() || own->second.watch < 0) {
@@ -201,7 +202,7 @@ bool PathWatches::watch_names(Walk& walk, const std::string& at, Directory& dire
   }
   if (directory.watch >= 0 && (watch >= 0 || is_changed(errno))) {
     walk.again = true;  // another directory is at this path now
-    drop_watch(at, directory);
+    doubt(at);
     leave(watch);
   } else {
     walk.resolution.watched = false;

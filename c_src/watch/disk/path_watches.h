@@ -55,11 +55,11 @@ class PathWatches {
     bool stable = true;     // false: it changed during each attempt; try again after a while
     int steps = 0;          // as in PathEnd
   };
-  // Resolves an absolute path and watches each directory in it: for its own move and deletion, for
-  // its names if the next component is missing or is no directory, and for names that are deleted
-  // if the path does not lead below the next component. The directory at the end of
-  // the path is watched only with `watch_end`. Releases the components that this follower followed
-  // before and that the path no longer has.
+  // Resolves an absolute path and watches each directory in it: always for its own move and
+  // deletion; for all names in it if the next component is missing or is no directory; for names
+  // that are deleted if the path leads to no entry in the next component. The directory at the end
+  // of the path is watched only with `watch_end`. Releases the components that this follower
+  // followed before and that the path no longer has.
   Resolution follow(PathFollower& follower, const std::string& path, bool watch_end = false);
   void unfollow(PathFollower& follower);
 

@@ -34,7 +34,7 @@ defmodule Lookout.Command.Readiness do
   defp kind(:error, %module{}, _stacktrace), do: "** (#{inspect(module)})"
   defp kind(kind, _reason, _stacktrace), do: "** (#{kind})"
 
-  @doc "Ends the process, if there is one. Leaves no exit message in the mailbox."
+  @doc "Ends the process, if there is one. Leaves no message of it in the mailbox."
   @spec stop(nil | pid) :: :ok
   def stop(nil), do: :ok
 
@@ -49,11 +49,22 @@ defmodule Lookout.Command.Readiness do
     after
       0 -> :ok
     end
+
+    receive do
+      {:ready, ^pid} -> :ok
+    after
+      0 -> :ok
+    end
   end
 
   @doc "The error of a start, by the exit reason of the process."
   @spec failure(term) :: Error.t()
   def failure({:not_ready, %Error{} = error}), do: error
+
+  # Its watcher has stopped.
+  def failure(%Error{} = error),
+    do: error(error.reason, nil, "the path cannot be watched any more: " <> Exception.message(error))
+
   # The process was killed, or its watcher, or a process that the function had linked to it, exited.
   def failure(reason), do: failed("the process that waits for :wait_for ended with #{Sealed.describe(reason)}")
 

@@ -58,6 +58,7 @@ TEST_F(HeldDirectoryTest, P1ALinkWithASecondNameShowsItsDirectoryWhenTheFirstPla
   synced();
   home_.remove("in/a");
   const Told told = synced();
+  ASSERT_FALSE(told.empty());
   EXPECT_EQ(told.back(), "created file in/b/x");
 }
 

@@ -213,6 +213,16 @@ TEST_F(PathWatchesTest, P1NoticesThatADirectoryIsRemovedWhichAProcessHasOpen) {
   }
 }
 
+TEST_F(PathWatchesTest, P1NoticesThatADirectoryAboveAMissingNameIsRemovedWhichAProcessHasOpen) {
+  home_.directory("a/b");
+  ASSERT_FALSE(paths_.follow(follower_, home_.at("a/b/c"), true).whole);
+  const UniqueFd held(::open(home_.at("a/b").c_str(), O_PATH | O_CLOEXEC));
+  home_.remove("a/b");
+  EXPECT_TRUE(changed());
+  home_.directory("a/b/c");
+  EXPECT_TRUE(paths_.follow(follower_, home_.at("a/b/c"), true).whole);
+}
+
 TEST_F(PathWatchesTest, P1NoticesThatADirectoryBeforeDotsIsRemovedWhichAProcessHasOpen) {
   home_.directory("a");
   home_.directory("b/c");
