@@ -148,8 +148,8 @@ std::vector<std::string> follow_links(Disk& disk, const Beyond& beyond, const Mi
 
 void keep_visible(SnapshotNode& found, const std::string& path, const Viewpoint& viewpoint) {
   const WatchOptions& options = viewpoint.options;
-  // Where the outer root does not tell what is in the inner one, that tells it, by rules of its
-  // own: patterns are relative to the root that tells.
+  // If the outer root does not report the entries of the inner one, the inner root reports them and
+  // applies its own rules: patterns are relative to the root that reports.
   decltype(found.children)::node_type inner;
   if (!options.recursive && viewpoint.inner.starts_with(path + '/'))
     inner = found.children.extract(viewpoint.inner.substr(path.size() + 1));
