@@ -71,16 +71,15 @@ class ConfigReader {
   std::optional<std::string> read_section() {
     rest_.remove_prefix(1);
     std::string section = read_name();
-    const std::string_view line = rest_.substr(0, rest_.find('\n'));
     bool quoted = false;
-    for (std::size_t at = 0; at < line.size(); ++at) {
-      if (line[at] == ']' && !quoted) {
+    for (std::size_t at = 0; at < rest_.size() && rest_[at] != '\n'; ++at) {
+      if (rest_[at] == ']' && !quoted) {
         if (at > 0) section += ' ';
         rest_.remove_prefix(at + 1);
         return section;
       }
-      if (line[at] == '"') quoted = !quoted;
-      if (line[at] == '\\') ++at;
+      if (rest_[at] == '"') quoted = !quoted;
+      if (rest_[at] == '\\' && rest_.substr(at + 1, 1) != "\n") ++at;
     }
     return std::nullopt;
   }

@@ -24,6 +24,14 @@ void sort_once(std::vector<Value>& values) {
   values.erase(std::unique(values.begin(), values.end()), values.end());
 }
 
+// Returns the place of a step in the sorted steps of a follower.
+template <class Iterator, class StepRef>
+Iterator find_followed(Iterator begin, Iterator end, const StepRef& ref) {
+  const auto place = std::lower_bound(
+      begin, end, ref, [](const auto& step, const StepRef& wanted) { return step.ref < wanted; });
+  return place != end && place->ref == ref ? place : end;
+}
+
 bool is_changed(int code) {
   return code == ENOENT || code == ENOTDIR || code == ELOOP;
 }
@@ -42,19 +50,27 @@ PathWatches::Resolution PathWatches::follow(PathFollower& follower, const std::s
   }
   walk.resolution.stable = !walk.again;
   sort_once(walk.steps);
-  walk.steps.shrink_to_fit();
-  for (const StepRef& ref : walk.steps) {
-    auto& followers = ref.step->second.followers;
-    const auto place = std::lower_bound(followers.begin(), followers.end(), &follower);
-    if (place == followers.end() || *place != &follower) followers.insert(place, &follower);
-  }
   auto& followed = followed_[&follower];
-  earlier.insert(earlier.end(), followed.begin(), followed.end());
-  followed = std::move(walk.steps);
+  const std::vector<FollowedStep> before = std::exchange(followed, {});
+  followed.reserve(walk.steps.size());
+  for (const StepRef& ref : walk.steps) {
+    const auto known = find_followed(before.begin(), before.end(), ref);
+    if (known != before.end()) {
+      followed.push_back(*known);
+    } else {
+      auto& followers = ref.step->second.followers;
+      followed.push_back({ref, followers.size()});
+      followers.push_back(&follower);
+    }
+  }
   unconfirmed_.insert(&follower);
+  for (const FollowedStep& step : before) earlier.push_back(step.ref);
   sort_once(earlier);
   for (const StepRef& ref : earlier) {
-    if (!std::binary_search(followed.begin(), followed.end(), ref)) release(follower, ref);
+    if (find_followed(followed.begin(), followed.end(), ref) != followed.end()) continue;
+    const auto known = find_followed(before.begin(), before.end(), ref);
+    if (known != before.end()) remove_follower(*known);
+    remove_unused(ref);
   }
   return walk.resolution;
 }
@@ -63,9 +79,12 @@ void PathWatches::unfollow(PathFollower& follower) {
   unconfirmed_.erase(&follower);
   const auto followed = followed_.find(&follower);
   if (followed == followed_.end()) return;
-  const std::vector<StepRef> steps = std::move(followed->second);
+  const std::vector<FollowedStep> steps = std::move(followed->second);
   followed_.erase(followed);
-  for (const StepRef& ref : steps) release(follower, ref);
+  for (const FollowedStep& step : steps) {
+    remove_follower(step);
+    remove_unused(step.ref);
+  }
 }
 
 PathWatches::Walk PathWatches::resolve(const std::string& path, bool watch_end) {
@@ -93,7 +112,8 @@ PathWatches::Walk PathWatches::resolve(const std::string& path, bool watch_end) 
 // elsewhere. The directory above reports the name at once. A directory that is not empty cannot be
 // removed, so that is needed only where the path does not lead to an entry in it.
 void PathWatches::watch_ends(Walk& walk) {
-  for (std::size_t i = 0; i < walk.steps.size() && !walk.again; ++i) {
+  if (walk.again) return;
+  for (std::size_t i = 0; i < walk.steps.size(); ++i) {
     auto& [at, directory] = *walk.steps[i].directory;
     auto& [name, step] = *walk.steps[i].step;
     if (step.found.kind != PathStep::Kind::directory || name.empty()) continue;
@@ -102,23 +122,13 @@ void PathWatches::watch_ends(Walk& walk) {
       const bool inside = walk.steps[i + 1].directory->first.size() > at.size();
       if (inside && !below.empty() && entry.found.kind != PathStep::Kind::missing) continue;
     }
-    if (directory.watch < 0 || directory.names != NamesIn::none) continue;
-    if (!watch_names(walk, at, directory, NamesIn::deleted)) continue;
-    if (is_still_at(join(at, name))) continue;
-    step.known = false;
-    walk.again = true;
+    if (directory.watch < 0) continue;
+    if (directory.names == NamesIn::none && !watch_names(walk, at, directory, NamesIn::deleted)) {
+      continue;
+    }
+    // The entry was checked before its name was watched.
+    if (!step.known && !step.named) walk.again = true;
   }
-}
-
-// Whether the directory that was found at this path is there now. If not, it is doubted.
-bool PathWatches::is_still_at(const std::string& path) {
-  const auto own = directories_.find(path);
-  if (own == directories_.end() || own->second.watch < 0) {
-    const auto found = mounts_.step(path);
-    return !found || found->kind == PathStep::Kind::directory;
-  }
-  verify(path);
-  return own->second.watch >= 0;
 }
 
 // Adds the watch before the check, so that no change between the two is missed.
@@ -128,6 +138,8 @@ PathStep PathWatches::step(Walk& walk, const std::string& at, const std::string&
   Directory& directory = ref.directory->second;
   Step& step = ref.step->second;
   if (is_valid(at, name, step)) return step.found;
+  verify(join(at, name));
+  step.doubted = false;
   for (;;) {
     const auto found = mounts_.step(join(at, name));
     if (!found) {  // the mount does not answer
@@ -197,6 +209,10 @@ bool PathWatches::watch_names(Walk& walk, const std::string& at, Directory& dire
                               NamesIn names) {
   const int watch = directory.watch < 0 ? -1 : this->watch(at, names);
   if (watch >= 0 && watch == directory.watch) {
+    // What was removed before was not reported.
+    if (directory.names == NamesIn::none) {
+      for (auto& [name, step] : directory.steps) step.known = false;
+    }
     directory.names = names;
     return true;
   }
@@ -288,9 +304,9 @@ void PathWatches::doubt_all() {
 void PathWatches::doubt_unconfirmed() {
   std::set<const Directories::value_type*> entered;
   for (PathFollower* follower : unconfirmed_) {
-    for (const StepRef& ref : followed_.at(follower)) {
-      entered.insert(ref.directory);
-      ref.step->second.known = false;
+    for (const FollowedStep& step : followed_.at(follower)) {
+      entered.insert(step.ref.directory);
+      step.ref.step->second.known = false;
     }
     notify(*follower);
   }
@@ -341,12 +357,20 @@ void PathWatches::forget(Step& step) {
   for (PathFollower* follower : step.followers) notify(*follower);
 }
 
-// Removes a step that a follower does not follow any more, unless another follower does.
-void PathWatches::release(PathFollower& follower, const StepRef& ref) {
-  auto& followers = ref.step->second.followers;
-  const auto place = std::lower_bound(followers.begin(), followers.end(), &follower);
-  if (place != followers.end() && *place == &follower) followers.erase(place);
-  if (!followers.empty()) return;
+// Takes constant time for any number of followers: the last one takes the place of the removed one.
+void PathWatches::remove_follower(const FollowedStep& step) {
+  auto& followers = step.ref.step->second.followers;
+  PathFollower* const last = followers.back();
+  followers.pop_back();
+  if (step.place == followers.size()) return;
+  followers[step.place] = last;
+  auto& steps = followed_.at(last);
+  find_followed(steps.begin(), steps.end(), step.ref)->place = step.place;
+}
+
+// Removes a step that nobody follows.
+void PathWatches::remove_unused(const StepRef& ref) {
+  if (!ref.step->second.followers.empty()) return;
   auto& steps = ref.directory->second.steps;
   steps.erase(steps.find(ref.step->first));
   prune(ref.directory->first);

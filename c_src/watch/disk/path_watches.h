@@ -94,7 +94,7 @@ class PathWatches {
     // No path was followed through this step since its followers were notified and the directories
     // below it lost their watches: another change here concerns nobody.
     bool doubted = false;
-    std::vector<PathFollower*> followers;  // sorted
+    std::vector<PathFollower*> followers;  // in no order, each once
   };
   using Steps = std::unordered_map<std::string, Step>;  // keyed by name
   struct Directory {
@@ -111,6 +111,11 @@ class PathWatches {
     bool operator<(const StepRef& other) const { return step < other.step; }
   };
 
+  struct FollowedStep {
+    StepRef ref;
+    std::size_t place;  // of the follower in the followers of the step
+  };
+
   struct Walk {
     Resolution resolution;
     std::vector<StepRef> steps;
@@ -124,7 +129,6 @@ class PathWatches {
   void watch_name(Walk& walk, const std::string& path);
   bool watch_names(Walk& walk, const std::string& at, Directory& directory, NamesIn names);
   void watch_ends(Walk& walk);
-  bool is_still_at(const std::string& path);
   bool is_valid(const std::string& at, const std::string& name, const Step& step) const;
   int watch(const std::string& directory, NamesIn names);
   void drop_watch(const std::string& at, Directory& directory);
@@ -133,7 +137,8 @@ class PathWatches {
   void lose_watch(const std::string& at, Directory& directory);
   void forget_step(const std::string& path);
   static void forget(Step& step);
-  void release(PathFollower& follower, const StepRef& ref);
+  void remove_follower(const FollowedStep& step);
+  void remove_unused(const StepRef& ref);
   void prune(const std::string& at);
   static void notify(PathFollower& follower);
 
@@ -143,7 +148,7 @@ class PathWatches {
   Directories directories_;
   // The paths of the directories that have a watch: several if a directory is mounted twice.
   std::unordered_map<int, std::vector<std::string>> by_watch_;
-  std::unordered_map<PathFollower*, std::vector<StepRef>> followed_;  // sorted, each step once
+  std::unordered_map<PathFollower*, std::vector<FollowedStep>> followed_;  // sorted, each step once
   std::set<PathFollower*> unconfirmed_;
   std::uint64_t looked_at_ = 0;
 };

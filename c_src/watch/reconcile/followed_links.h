@@ -35,7 +35,7 @@
 
 namespace lookout {
 
-// Components that the paths of all followed links of a watcher may have. Each takes some 30 bytes.
+// Components that the paths of all followed links of a watcher may have. Each takes some 40 bytes.
 // A link of a package manager has about 20, so this is enough for 50,000 of them.
 inline constexpr std::int64_t kMostLinkSteps = 1'048'576;
 // A step of the event loop resolves no further link after this many components.

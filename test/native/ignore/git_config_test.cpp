@@ -23,6 +23,12 @@ TEST(GitConfig, PassesOverOtherSectionsAndNames) {
   EXPECT_EQ(excludes_file_of("[core]\n# excludesFile = /a\n; excludesFile = /b\n"), std::nullopt);
 }
 
+TEST(GitConfig, ReadsSeveralSectionsOfALine) {
+  EXPECT_EQ(excludes_file_of("[a][b \"\\]\"][core]excludesFile = /a"), Value("/a"));
+  EXPECT_EQ(excludes_file_of("[core][a]excludesFile = /a"), std::nullopt);
+  EXPECT_EQ(excludes_file_of("[a \\\n][core]\nexcludesFile = /a"), std::nullopt);
+}
+
 TEST(GitConfig, TakesQuotesEscapesAndCommentsOff) {
   const auto value = [](const std::string& text) {
     return excludes_file_of("[core]\nexcludesFile = " + text + "\nbare = true\n");

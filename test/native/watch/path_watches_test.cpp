@@ -262,6 +262,40 @@ TEST_F(PathWatchesTest, P1ADirectoryThatIsReplacedBeforeItsNameIsWatchedIsNotThe
   EXPECT_TRUE(paths.holds(watch));
 }
 
+// The name of the removed directory is reported from the moment on when another path needs that.
+TEST_F(PathWatchesTest, P1NoticesThatADirectoryWasRemovedBeforeItsNameIsWatchedForAnotherPath) {
+  home_.directory("a/other");
+  home_.directory("a/b");
+  home_.write("a/b/c");
+  ASSERT_TRUE(follow("a/b/c").whole);
+  const UniqueFd held(::open(home_.at("a/b").c_str(), O_PATH | O_CLOEXEC));
+  home_.remove("a/b");
+  Follower other;
+  ASSERT_TRUE(paths_.follow(other, home_.at("a/other")).whole);
+  EXPECT_TRUE(changed());
+  EXPECT_EQ(follow("a/b/c").real, home_.at("a"));
+  home_.directory("a/b");
+  home_.write("a/b/c");
+  EXPECT_TRUE(changed());
+  EXPECT_TRUE(follow("a/b/c").whole);
+}
+
+TEST_F(PathWatchesTest, EachOfManyFollowersOfOnePathIsNotifiedUntilItFollowsAnother) {
+  home_.directory("a/b/c");
+  std::vector<Follower> followers(64);
+  for (Follower& follower : followers) paths_.follow(follower, home_.at("a/b/c"));
+  for (std::size_t i = 0; i < followers.size(); ++i) {
+    Follower& follower = followers[i * 13 % followers.size()];
+    if (i % 3 == 0) paths_.unfollow(follower);
+    if (i % 3 == 1) paths_.follow(follower, home_.at("a"));
+  }
+  home_.move("a/b", "a/elsewhere");
+  changed();
+  for (std::size_t i = 0; i < followers.size(); ++i) {
+    EXPECT_EQ(followers[i * 13 % followers.size()].notified(), i % 3 == 2 ? 1 : 0) << i;
+  }
+}
+
 TEST_F(PathWatchesTest, NamesBesideTheEndOfAPathAreReportedOnlyWhenTheyAreDeleted) {
   home_.directory("a/b");
   paths_.follow(follower_, home_.at("a/b"), true);
