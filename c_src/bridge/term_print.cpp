@@ -5,7 +5,6 @@
 #include <bit>
 #include <charconv>
 #include <cstdint>
-#include <cstdio>
 #include <string>
 #include <utility>
 
@@ -16,13 +15,28 @@
 namespace lookout {
 namespace {
 
-// False for control characters and for characters that reorder or hide the surrounding text
-// (bidirectional marks, zero-width characters).
-bool is_plain(char32_t c) {
-  const bool control = c < 0x20 || (c >= 0x7F && c < 0xA0);
-  const bool invisible = (c >= 0x200B && c <= 0x200F) || (c >= 0x2028 && c <= 0x202E) ||
-                         (c >= 0x2060 && c <= 0x206F) || c == 0xFEFF;
-  return !control && !invisible;
+struct Range {
+  char32_t first;
+  char32_t last;
+};
+
+// Characters that a terminal does not show, or that reorder the text around them: the controls
+// (Cc), the separators of lines and paragraphs, the annotations of U+FFF9, the embeddings of
+// U+202A, and what has the property Default_Ignorable_Code_Point in Unicode 15,
+// DerivedCoreProperties.txt.
+constexpr std::array kInvisible = {
+    Range{0x00, 0x1F},       Range{0x7F, 0x9F},       Range{0xAD, 0xAD},
+    Range{0x34F, 0x34F},     Range{0x61C, 0x61C},     Range{0x115F, 0x1160},
+    Range{0x17B4, 0x17B5},   Range{0x180B, 0x180F},   Range{0x200B, 0x200F},
+    Range{0x2028, 0x202E},   Range{0x2060, 0x206F},   Range{0x3164, 0x3164},
+    Range{0xFE00, 0xFE0F},   Range{0xFEFF, 0xFEFF},   Range{0xFFA0, 0xFFA0},
+    Range{0xFFF0, 0xFFFB},   Range{0x1BCA0, 0x1BCA3}, Range{0x1D173, 0x1D17A},
+    Range{0xE0000, 0xE0FFF},
+};
+
+bool is_visible(char32_t c) {
+  return std::none_of(kInvisible.begin(), kInvisible.end(),
+                      [c](const Range& range) { return range.first <= c && c <= range.last; });
 }
 
 std::string escaped_byte(char c) {
@@ -182,9 +196,12 @@ class Printer {
   void real() {
     const std::uint64_t high = number(4);
     const double value = std::bit_cast<double>((high << 32U) | number(4));
-    std::array<char, 32> text{};
-    const int size = std::snprintf(text.data(), text.size(), "%.17g", value);
-    out_.append(text.data(), static_cast<std::size_t>(size));
+    std::array<char, 32> digits{};  // the shortest that give this value again
+    const auto end = std::to_chars(digits.begin(), digits.end(), value).ptr;
+    std::string text(digits.begin(), end);
+    if (text.find_first_of(".n") == std::string::npos)
+      text.insert(std::min(text.find('e'), text.size()), ".0");
+    out_ += text;
   }
 
   void big() {
@@ -237,7 +254,7 @@ class Printer {
       out_ += bytes;
     } else if (bytes == "\n") {
       out_ += "\\n";
-    } else if (c.length > 0 && is_plain(c.code_point)) {
+    } else if (c.length > 0 && is_visible(c.code_point)) {
       out_ += bytes;
     } else {
       for (const char byte : bytes) out_ += escaped_byte(byte);

@@ -20,6 +20,9 @@ TEST(TermPrint, ShowsTermsInElixirsSyntax) {
   EXPECT_EQ(print_term("k\0\2\1\2"s), "[1, 2]");
   EXPECT_EQ(print_term("t\0\0\0\1"s + atom("a") + nil()), "%{:a => []}");
   EXPECT_EQ(print_term("F\x3F\xF8\0\0\0\0\0\0"s), "1.5");
+  EXPECT_EQ(print_term("F\x3F\xF0\0\0\0\0\0\0"s), "1.0");
+  EXPECT_EQ(print_term("F\x3F\xB9\x99\x99\x99\x99\x99\x9A"s), "0.1");
+  EXPECT_EQ(print_term("F\x44\x15\xAF\x1D\x78\xB5\x8C\x40"s), "1.0e+20");
   EXPECT_EQ(print_term("M\0\0\0\1\3\xE0"s), "a bitstring");
   EXPECT_EQ(print_term("n\x9\1"s + std::string(9, 'x')), "-an integer of 9 bytes");
   EXPECT_EQ(print_term(atom("two words")), R"(:"two words")");
@@ -30,8 +33,11 @@ TEST(TermPrint, ShowsTermsInElixirsSyntax) {
 TEST(TermPrint, EscapesWhatATerminalOrAReaderCouldMistake) {
   EXPECT_EQ(print_binary("a\"b\\c\n\x1B[2J\x7F\xFF"), R"("a\"b\\c\n\x1B[2J\x7F\xFF")");
   EXPECT_EQ(print_binary("gr\xC3\xBC\xC3\x9F"), "\"gr\xC3\xBC\xC3\x9F\"");
-  EXPECT_EQ(print_binary("\xC2\x9B"), R"("\xC2\x9B")");          // a control of eight bits
-  EXPECT_EQ(print_binary("\xE2\x80\xAE"), R"("\xE2\x80\xAE")");  // right-to-left override
+  EXPECT_EQ(print_binary("\xC2\x9B"), R"("\xC2\x9B")");                  // a control of eight bits
+  EXPECT_EQ(print_binary("\xE2\x80\xAE"), R"("\xE2\x80\xAE")");          // right-to-left override
+  EXPECT_EQ(print_binary("\xD8\x9C"), R"("\xD8\x9C")");                  // Arabic letter mark
+  EXPECT_EQ(print_binary("a\xC2\xAD"), R"("a\xC2\xAD")");                // soft hyphen
+  EXPECT_EQ(print_binary("\xF3\xA0\x80\xA0"), R"("\xF3\xA0\x80\xA0")");  // tag space
   EXPECT_EQ(print_binary(std::string_view("\0", 1)), R"("\x00")");
 }
 
