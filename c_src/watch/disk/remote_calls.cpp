@@ -205,10 +205,12 @@ FileWatch watch_file(HintSource& source, const RemoteMounts& mounts, const Direc
   return mount->ask(what, call).value_or(FileWatch{-1, mount->code(), {}});
 }
 
-Writers writers_of(const DirectoryFd& directory, const std::string& name) {
-  if (!directory->mount()) return writers_of(directory->get(), name);
-  return directory->mount()
-      ->ask("writers " + directory->key() + name,
+Writers writers_of(const RemoteMounts& mounts, const DirectoryFd& directory,
+                   const std::string& name) {
+  const auto mount = mounts.of(*directory, name);
+  if (!mount) return writers_of(directory->get(), name);
+  return mount
+      ->ask("writers " + key_of(*directory) + name,
             [directory, name] { return writers_of(directory->get(), name); })
       .value_or(Writers::unknown);
 }

@@ -64,7 +64,8 @@ FileWatch watch_file(HintSource& source, const RemoteMounts& mounts, const Direc
                      const std::string& name, FileWatchOptions options);
 
 // As writers_of() in writers.h.
-Writers writers_of(const DirectoryFd& directory, const std::string& name);
+Writers writers_of(const RemoteMounts& mounts, const DirectoryFd& directory,
+                   const std::string& name);
 
 // A part of the rules of a directory; `unanswered` is the mount that did not answer, if any.
 template <class Rules>

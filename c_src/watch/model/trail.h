@@ -24,8 +24,9 @@ using DirEntry = std::pair<NodeId, std::string>;  // a directory and a name in i
 
 class Trail {
  public:
-  // Bounds what one call of onward() costs, which grows with the square of the number of places.
-  static constexpr std::size_t kMostPlaces = 256;
+  // Moves that one call of onward() or leads() looks at: anyone can rename many files through one
+  // name.
+  static constexpr std::size_t kMostLooks = 256;
   // At this size the caller must call give_up() and scan the places that the trail led to.
   static constexpr std::size_t kMaxMoves = 32768;
 
@@ -52,16 +53,15 @@ class Trail {
   // The content hints that orphaned() recorded for a place.
   Hints orphaned_at(const DirEntry& place) const;
   // The places that an entry which was once at `place` may have been moved to, by moves whose hints
-  // arrived in round `since` or later, or that a check found. The nearest come first, and only
-  // about kMostPlaces of them: a longer chain of moves is not followed to its end.
+  // arrived in round `since` or later, or that a check found. The nearest come first. Ends after
+  // kMostLooks moves.
   std::vector<DirEntry> onward(const DirEntry& place, std::uint64_t since) const;
 
-  // Whether an entry that was once at `from` may have been moved to `to`. False also if `to` is
-  // further away than onward() leads: then the caller compares the entry, as after a move that no
-  // hints showed.
+  // Whether an entry that was once at `from` may have been moved to `to`. False also if onward()
+  // ends before `to`: then the caller compares the entry, as after a move that no hints showed.
   bool leads(const DirEntry& from, const DirEntry& to) const;
 
-  bool full() const { return moves_.size() + arrivals_.size() + orphans_.size() >= kMaxMoves; }
+  bool full() const { return move_count_ + arrivals_.size() + orphans_.size() >= kMaxMoves; }
   // Returns all places that the trail led to, and empties the trail.
   std::vector<DirEntry> give_up();
   // Forgets what is older than two rounds.
@@ -73,11 +73,19 @@ class Trail {
       return hash_bytes(place.first, place.second);
     }
   };
+  // Moves from one place to another. All hints have one order, and a name has one file at a time.
+  // So a file that came to a place with move number n left it with a later move.
   struct Move {
     DirEntry to;
-    Known known;
-    std::uint64_t round;
+    std::uint64_t first;  // the number of the first move, counted from 1
+    std::uint64_t last;   // and of the last one, if there was no other from this place between them
+    std::uint64_t round;  // of the last one
   };
+  struct MovesFrom {
+    std::vector<Move> by_hints;
+    std::vector<Move> by_check;  // it is unknown when they happened
+  };
+  class Search;
   struct Arrival {
     bool seen = true;
     std::uint64_t round = 0;
@@ -93,7 +101,9 @@ class Trail {
 
   std::array<Left, 64> left_{};  // the latest first halves, in a ring
   std::size_t left_count_ = 0;
-  std::unordered_multimap<DirEntry, Move, DirEntryHash> moves_;
+  std::unordered_map<DirEntry, MovesFrom, DirEntryHash> moves_;
+  std::size_t move_count_ = 0;  // elements of all MovesFrom
+  std::uint64_t moved_ = 0;     // moves since the start
   std::unordered_map<DirEntry, Arrival, DirEntryHash> arrivals_;
   std::unordered_map<DirEntry, Orphan, DirEntryHash> orphans_;
 };

@@ -254,7 +254,7 @@ void AccessFailures::unreachable(const DirEntry& place, int code) {
 
 void AccessFailures::unreadable(NodeId directory, int code) {
   if (code == ETIMEDOUT && tree_.has(directory, DirMark::remote)) {
-    notices_.unanswered(tree_.path(top_of_mount(directory)));
+    notices_.unanswered(top_of_mount(directory));
     return;
   }
   // Reports a dead server once, for the whole mount.

@@ -67,8 +67,16 @@ void Notices::unanswered(const std::string& path) {
   if (once_.unanswered(path)) sink_.notice(UnreadableNotice{path, errno_name(ETIMEDOUT)});
 }
 
+void Notices::unanswered(NodeId directory) {
+  if (tree_.is_root(directory)) {
+    unanswered(tree_.path(directory));
+  } else {
+    unanswered(DirEntry{tree_.parent(directory), std::string(tree_.name(directory))});
+  }
+}
+
 void Notices::unanswered(const DirEntry& place) {
-  unanswered(path(place));
+  if (once_.unanswered(place)) sink_.notice(UnreadableNotice{path(place), errno_name(ETIMEDOUT)});
 }
 
 void Notices::unreachable(const DirEntry& place, int code) {

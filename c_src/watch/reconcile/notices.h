@@ -41,8 +41,9 @@ class Notices {
   // on.
   void not_allowed(NodeId directory);
   void not_allowed(const DirEntry& place);
-  // The file system at a path, or at a place, does not answer.
+  // The file system at a path, at a place or of a directory does not answer.
   void unanswered(const std::string& path);
+  void unanswered(NodeId directory);
   void unanswered(const DirEntry& place);
   void all_mounts_answer() { once_.all_mounts_answer(); }
   // A mount cannot be stat'ed, since its server is dead or refuses.

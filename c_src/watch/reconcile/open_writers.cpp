@@ -27,7 +27,7 @@ bool OpenWriters::must_wait(const DirtyName& place, const FileStatus& seen) {
   if (now - since >= longest) return false;
   const auto opened = directories_.open(place.directory);
   if (!std::holds_alternative<DirectoryFd>(opened)) return false;
-  switch (writers_of(std::get<DirectoryFd>(opened), place.name)) {
+  switch (writers_of(mounts_, std::get<DirectoryFd>(opened), place.name)) {
     case Writers::none:
       return false;
     case Writers::some:

@@ -14,6 +14,7 @@
 
 #include "watch/disk/directory_cache.h"
 #include "watch/disk/disk.h"
+#include "watch/disk/remote_mounts.h"
 #include "watch/model/dirty_set.h"
 #include "watch/model/trail.h"
 #include "watch/model/tree.h"
@@ -23,8 +24,9 @@ namespace lookout {
 
 class OpenWriters {
  public:
-  OpenWriters(const Tree& tree, const RootSettings& roots, DirectoryCache& directories)
-      : tree_(tree), roots_(roots), directories_(directories) {}
+  OpenWriters(const Tree& tree, const RootSettings& roots, const RemoteMounts& mounts,
+              DirectoryCache& directories)
+      : tree_(tree), roots_(roots), mounts_(mounts), directories_(directories) {}
   OpenWriters(const OpenWriters&) = delete;
   OpenWriters& operator=(const OpenWriters&) = delete;
 
@@ -49,6 +51,7 @@ class OpenWriters {
 
   const Tree& tree_;
   const RootSettings& roots_;
+  const RemoteMounts& mounts_;
   DirectoryCache& directories_;
   std::map<DirEntry, Waiting> waiting_;
   // Since when the file that is being checked was waiting; nullopt if it was not.

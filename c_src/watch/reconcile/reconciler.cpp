@@ -39,7 +39,7 @@ Reconciler::Disk::Disk(Reconciler& owner, PathWatches& paths)
             owner.records_.notices) {}
 
 Reconciler::Checks::Checks(Reconciler& owner, PathWatches& paths)
-    : writers(owner.tree_, owner.records_.roots, owner.disk_.directories),
+    : writers(owner.tree_, owner.records_.roots, owner.mounts_, owner.disk_.directories),
       watcher(owner.tree_, owner.records_.roots, owner.source_, owner.disk_.file_systems,
               owner.disk_.files, owner.records_.moments, owner.records_.retries, owner.failures_,
               owner.records_.notices),

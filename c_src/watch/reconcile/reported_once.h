@@ -18,14 +18,18 @@ class ReportedOnce {
   bool polled(NodeId root, std::uint64_t device) { return polled_.emplace(root, device).second; }
   bool too_few_watches(NodeId root) { return too_few_watches_.insert(root).second; }
   bool too_many_links(NodeId root) { return too_many_links_.insert(root).second; }
-  bool unanswered(const std::string& path) { return unanswered_.insert(path).second; }
+  bool unanswered(const std::string& path) { return unanswered_paths_.insert(path).second; }
+  bool unanswered(const DirEntry& place) { return unanswered_.insert(place).second; }
   bool unreachable(const DirEntry& place) { return unreachable_.insert(place).second; }
   bool rules_unreadable(NodeId directory) { return rules_unreadable_.insert(directory).second; }
 
   // The condition has ended.
   void watches_suffice() { too_few_watches_.clear(); }
   void all_links_followed() { too_many_links_.clear(); }
-  void all_mounts_answer() { unanswered_.clear(); }
+  void all_mounts_answer() {
+    unanswered_.clear();
+    unanswered_paths_.clear();
+  }
   void reachable(NodeId directory, const std::string& name) {
     if (!unreachable_.empty()) unreachable_.erase({directory, name});
   }
@@ -34,15 +38,16 @@ class ReportedOnce {
   // The node was removed, and its NodeId may be reused.
   void forget_directory(NodeId directory) {
     rules_unreadable_.erase(directory);
-    std::erase_if(unreachable_,
-                  [directory](const DirEntry& place) { return place.first == directory; });
+    for (std::set<DirEntry>* places : {&unanswered_, &unreachable_}) {
+      places->erase(places->lower_bound({directory, ""}), places->lower_bound({directory + 1, ""}));
+    }
   }
   void forget_root(NodeId root, const std::string& path) {
     too_few_watches_.erase(root);
     too_many_links_.erase(root);
     std::erase_if(polled_, [root](const auto& reported) { return reported.first == root; });
     const std::string below = path.ends_with('/') ? path : path + '/';
-    std::erase_if(unanswered_, [&](const std::string& reported) {
+    std::erase_if(unanswered_paths_, [&](const std::string& reported) {
       return reported == path || reported.starts_with(below);
     });
   }
@@ -51,9 +56,12 @@ class ReportedOnce {
   std::set<std::pair<NodeId, std::uint64_t>> polled_;  // roots, and devices below them
   std::unordered_set<NodeId> too_few_watches_;         // roots
   std::unordered_set<NodeId> too_many_links_;          // roots
-  std::set<std::string> unanswered_;                   // paths on mounts that do not answer
-  std::set<DirEntry> unreachable_;                     // places of mounts that cannot be stat'ed
-  std::unordered_set<NodeId> rules_unreadable_;        // directories
+  // On mounts that do not answer: the names below the roots, and the paths of mounts, of roots and
+  // of rule files above them. A name takes some bytes, its path may take megabytes.
+  std::set<DirEntry> unanswered_;
+  std::set<std::string> unanswered_paths_;
+  std::set<DirEntry> unreachable_;               // places of mounts that cannot be stat'ed
+  std::unordered_set<NodeId> rules_unreadable_;  // directories
 };
 
 }  // namespace lookout

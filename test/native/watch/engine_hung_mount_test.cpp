@@ -476,6 +476,28 @@ TEST_F(HungMountTest, P1AWriteWhoseCheckIsAnsweredLateIsToldEvenIfTheMtimeIsSetB
   }
 }
 
+// A file may be a mount of its own, which its directory is not on.
+TEST_F(HungMountTest, P5AFileThatIsAHungMountIsNotOpenedInTheLoopToFindItsWriters) {
+  home_.directory("local");
+  home_.write("local/f");
+  apart([&] {
+    Watcher watcher(home_.path());
+    watcher.engine().set({{}, {}, 50});
+    WatchOptions options;
+    options.await = 60'000;
+    watch(watcher, {"local"}, options);
+    HungMount mount(home_.at("local/f"), HungMount::Served::yes, HungMount::Root::file);
+    if (!mount.mounted()) return;
+    mount.hold_open();
+    watcher.until("its writers are asked for", [&] { return mount.holds_calls(); });
+    home_.write("local/x");
+    const std::string line = "created file local/x";
+    watcher.until(line, [&] { return watcher.has_told(line); });
+    EXPECT_TRUE(mount.holds_calls()) << "it must not have answered";
+    mount.end_server();
+  });
+}
+
 TEST_F(HungMountTest, AWatcherOfAHungMountEnds) {
   with_mount("remote", [&](HungMount& mount, Watcher& /*watcher*/) {
     auto another = std::make_unique<Watcher>(home_.path());

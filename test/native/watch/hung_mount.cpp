@@ -67,8 +67,9 @@ class HungMount::Server {
           shared_.held = true;
           break;
         }
-        if (shared_.holds_look && looks_at_file(calls_.front())) {
-          shared_.holds_look = false;
+        if ((shared_.holds_look && looks_at_file(calls_.front())) ||
+            (shared_.holds_open && opcode_of(calls_.front()) == FUSE_OPEN)) {
+          shared_.holds_look = shared_.holds_open = false;
           shared_.held = true;
           break;
         }
@@ -90,12 +91,18 @@ class HungMount::Server {
     return in.opcode == FUSE_LOOKUP && std::string_view(call.data() + sizeof in) == "f";
   }
 
+  static std::uint32_t opcode_of(const std::vector<char>& call) {
+    fuse_in_header in{};
+    std::memcpy(&in, call.data(), sizeof in);
+    return in.opcode;
+  }
+
   bool read_call() {
     std::vector<char> call(FUSE_MIN_READ_BUFFER + (1 << 17));
     const ssize_t got = ::read(device_, call.data(), call.size());
     if (got < 0) return errno == EINTR || errno == EAGAIN || errno == ENOENT;
     call.resize(static_cast<std::size_t>(got));
-    const auto opcode = reinterpret_cast<const fuse_in_header*>(call.data())->opcode;
+    const std::uint32_t opcode = opcode_of(call);
     if (opcode == FUSE_FORGET || opcode == FUSE_BATCH_FORGET || opcode == FUSE_INTERRUPT) {
       return true;  // nobody waits for an answer
     }
@@ -114,8 +121,8 @@ class HungMount::Server {
     return shared_.has_d || (node != kDirectory && node != kInner);
   }
 
-  static bool is_directory(std::uint64_t node) {
-    return node == kRoot || node == kDirectory || node == kRenamed;
+  bool is_directory(std::uint64_t node) const {
+    return (node == kRoot && !shared_.is_file) || node == kDirectory || node == kRenamed;
   }
 
   fuse_attr attributes(std::uint64_t node) {
@@ -241,14 +248,16 @@ class HungMount::Server {
   std::uint64_t next_number_ = 1000;
 };
 
-HungMount::HungMount(std::string place, Served served) : place_(std::move(place)) {
+HungMount::HungMount(std::string place, Served served, Root root) : place_(std::move(place)) {
   void* const memory =
       ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   shared_ = new (memory) Shared;
   UniqueFd device(::open("/dev/fuse", O_RDWR | O_CLOEXEC));
   if (!device) return;
-  const std::string options =
-      "fd=" + std::to_string(device.get()) + ",rootmode=40000,user_id=0,group_id=0";
+  shared_->is_file = root == Root::file;
+  const std::string options = "fd=" + std::to_string(device.get()) +
+                              ",rootmode=" + (root == Root::file ? "100000" : "40000") +
+                              ",user_id=0,group_id=0";
   mounted_ =
       ::mount("lookout-test", place_.c_str(), "fuse", MS_NOSUID | MS_NODEV, options.c_str()) == 0;
   if (!mounted_) return;

@@ -17,9 +17,11 @@ class HungMount {
  public:
   // Whether a server takes the calls, held or not, or none is there to take any.
   enum class Served { yes, no };
+  // What is mounted: with a file, it is all that the file system holds.
+  enum class Root { directory, file };
 
-  // Mounts at a directory. The process must be allowed to.
-  explicit HungMount(std::string place, Served served = Served::yes);
+  // Mounts at a directory or a file. The process must be allowed to.
+  explicit HungMount(std::string place, Served served = Served::yes, Root root = Root::directory);
   ~HungMount();  // ends the server: all that waits for it fails then
   HungMount(const HungMount&) = delete;
   HungMount& operator=(const HungMount&) = delete;
@@ -35,6 +37,8 @@ class HungMount {
   void delay(int milliseconds) { shared_->delay = milliseconds; }
   // The next call that looks for "f" is held, and all that follow.
   void hold_look_at_file() { shared_->holds_look = true; }
+  // The next call that opens a file is held, and all that follow.
+  void hold_open() { shared_->holds_open = true; }
   // One call after so many others is held, and all that follow.
   void hold_after(int calls) { shared_->left = calls; }
 
@@ -68,6 +72,8 @@ class HungMount {
     std::atomic<bool> held{false};
     std::atomic<int> left{-1};
     std::atomic<bool> holds_look{false};
+    std::atomic<bool> holds_open{false};
+    std::atomic<bool> is_file{false};
     std::atomic<int> delay{0};
     std::atomic<int> waiting{0};
     std::atomic<bool> has_new{false};

@@ -29,8 +29,12 @@ TEST(ReportedOnce, P8ADirectoryWithTheNumberOfOneThatIsGoneIsReported) {
   ReportedOnce reported;
   EXPECT_TRUE(reported.unreachable({3, "mnt"}));
   EXPECT_TRUE(reported.unreachable({4, "mnt"}));
+  EXPECT_TRUE(reported.unanswered({3, "mnt"}));
+  EXPECT_TRUE(reported.unanswered({4, "mnt"}));
   EXPECT_TRUE(reported.rules_unreadable(3));
   reported.forget_directory(3);
+  EXPECT_TRUE(reported.unanswered({3, "mnt"}));
+  EXPECT_FALSE(reported.unanswered({4, "mnt"}));
   EXPECT_TRUE(reported.unreachable({3, "mnt"}));
   EXPECT_TRUE(reported.rules_unreadable(3));
   EXPECT_FALSE(reported.unreachable({4, "mnt"}));

@@ -88,6 +88,51 @@ TEST(Trail, EndsInALoop) {
   EXPECT_EQ(trail.onward(at(1, "b"), 0), (std::vector<DirEntry>{at(1, "a")}));
 }
 
+// Issue: N files that were renamed through one name cost N * N * N comparisons.
+TEST(Trail, P5FollowsEachOfManyFilesThatWereRenamedThroughOneName) {
+  Trail trail;
+  const int count = 10'000;
+  for (int i = 0; i < count; ++i) {
+    trail.moved(at(1, "f" + std::to_string(i)), at(1, "n"), kHinted, 1);
+    trail.moved(at(1, "n"), at(1, "g" + std::to_string(i)), kHinted, 1);
+  }
+  for (const int i : {0, 1, count / 2, count - 1}) {
+    const std::string number = std::to_string(i);
+    EXPECT_TRUE(trail.leads(at(1, "f" + number), at(1, "g" + number)));
+    EXPECT_FALSE(i > 0 && trail.leads(at(1, "f" + number), at(1, "g0")));
+    EXPECT_LE(trail.onward(at(1, "f" + number), 0).size(), Trail::kMostLooks);
+  }
+}
+
+TEST(Trail, P5ManyRenamesThereAndBackAreOneMoveEach) {
+  Trail trail;
+  for (std::size_t i = 0; i < 2 * Trail::kMaxMoves; ++i) {
+    trail.moved(at(1, "a"), at(1, "b"), kHinted, 1);
+    trail.moved(at(1, "b"), at(1, "a"), kHinted, 1);
+  }
+  EXPECT_FALSE(trail.full());
+  trail.moved(at(1, "b"), at(1, "c"), kHinted, 1);
+  EXPECT_TRUE(trail.leads(at(1, "a"), at(1, "c")));
+}
+
+TEST(Trail, FollowsAFileAfterItWasExchangedWithAnother) {
+  Trail trail;
+  trail.moved(at(1, "a"), at(1, "b"), kHinted, 1);
+  trail.moved(at(1, "b"), at(1, "a"), kHinted, 1);
+  trail.moved(at(1, "b"), at(1, "c"), kHinted, 1);
+  EXPECT_TRUE(trail.leads(at(1, "a"), at(1, "c")));
+  EXPECT_TRUE(trail.leads(at(1, "b"), at(1, "a")));
+}
+
+TEST(Trail, TakesAMoveThatACheckFoundAtAnyTime) {
+  Trail trail;
+  trail.moved(at(1, "b"), at(1, "c"), kHinted, 1);
+  trail.moved(at(1, "a"), at(1, "b"), Trail::Known::by_check, 1);
+  EXPECT_TRUE(trail.leads(at(1, "a"), at(1, "c")));
+  trail.moved(at(1, "c"), at(1, "d"), Trail::Known::by_check, 1);
+  EXPECT_TRUE(trail.leads(at(1, "a"), at(1, "d")));
+}
+
 TEST(Trail, TakesAMoveToTheSamePlaceForNone) {
   Trail trail;
   trail.moved(at(1, "a"), at(1, "a"), kHinted, 1);
