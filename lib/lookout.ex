@@ -223,7 +223,7 @@ defmodule Lookout do
   Returns `:ok` once every change made before the call is in the mailbox of every subscriber. Does not wait for `:settle`.
 
   A caller that is a subscriber gets all of these changes, even beyond the count that it asked for. If another subscriber holds the sync
-  up, the error is `:lagging`. A timeout longer than `:max_lag`, as the default is, lasts until that subscriber is left behind.
+  up, the error is `:lagging`, and names it. It is left behind after `:max_lag`, which the default timeout exceeds; shorter ones add up.
 
       iex> {:ok, watcher} = Lookout.start_link(dirs: ["lib"], subscribe: [self()])
       iex> File.mkdir!("lib/web")

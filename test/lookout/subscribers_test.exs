@@ -249,6 +249,28 @@ defmodule Lookout.SubscribersTest do
       assert [1] = slow |> read(watcher) |> seqs()
     end
 
+    test "with a timeout below :max_lag leaves a stuck subscriber behind when it is repeated", %{dir: dir} do
+      watcher = start_watcher!([dirs: dir, max_lag: 300], mailbox: 2)
+      _stuck = subscriber(watcher, active: 0)
+      {:ok, ^watcher} = Lookout.subscribe(watcher)
+      for _ <- 1..2, do: send(self(), :unread)
+      make(dir, "a")
+      results = Enum.map(1..20, fn _n -> Lookout.sync(watcher, 100) end)
+      assert List.last(results) == :ok
+      assert {:error, %Error{reason: :lagging}} = hd(results)
+    end
+
+    test "names the subscriber that holds it up", %{dir: dir} do
+      watcher = start_watcher!(dirs: dir, max_lag: :infinity)
+      slow = subscriber(watcher, active: 0)
+      make(dir, "a")
+      assert {:error, %Error{reason: :lagging, detail: detail}} = Lookout.sync(watcher, 100)
+      assert detail =~ "the subscriber #{inspect(slow)} takes no messages"
+      Process.register(slow, :lookout_slow_subscriber)
+      assert {:error, %Error{reason: :lagging, detail: detail}} = Lookout.sync(watcher, 100)
+      assert detail =~ "the subscriber #{inspect(slow)} (:lookout_slow_subscriber) takes"
+    end
+
     test "says :lagging when what exists waits for the first subscriber", %{dir: dir} do
       for number <- 1..20, do: File.mkdir_p!(Path.join(dir, "#{number}/a/b/c"))
       watcher = start_watcher!(dirs: dir, initial: true)

@@ -29,6 +29,16 @@ defmodule Lookout.Support.Timers do
 
   def cancel(%__MODULE__{} = timers, _tag), do: timers
 
+  @doc "As `cancel/2`. Also returns the milliseconds that the timer had left; nil if it was not running."
+  @spec pause(t, term) :: {nil | non_neg_integer, t}
+  def pause(%__MODULE__{running: running} = timers, tag) do
+    case Map.pop(running, tag) do
+      {nil, _running} -> {nil, timers}
+      # Its message may be in the mailbox already.
+      {ref, running} -> {:erlang.cancel_timer(ref) || 0, %{timers | running: running}}
+    end
+  end
+
   @spec cancel_all(t) :: t
   def cancel_all(%__MODULE__{running: running} = timers) do
     Enum.reduce(Map.keys(running), timers, &cancel(&2, &1))

@@ -20,17 +20,20 @@ defmodule Lookout.Watcher.Delivery do
           look: {pos_integer, pos_integer},
           pause: nil | pos_integer,
           max_lag: timeout,
+          lag_left: timeout,
           monitors: %{pid => reference},
           syncs: %{SubscriberQueue.sync_id() => GenServer.from()},
           timers: Timers.t()
         }
 
-  @enforce_keys [:flow, :tag, :look, :max_lag]
+  @enforce_keys [:flow, :tag, :look, :max_lag, :lag_left]
   defstruct [
     :flow,
     :tag,
     :look,
     :max_lag,
+    # how much longer ready subscribers wait for the slow ones
+    :lag_left,
     :name,
     # the batches that may be sent without asking the flow, and how many were sent so that it has not counted yet
     pass: nil,
@@ -52,7 +55,8 @@ defmodule Lookout.Watcher.Delivery do
       tag: options.tag,
       name: options.name,
       look: limits.look,
-      max_lag: options.max_lag
+      max_lag: options.max_lag,
+      lag_left: options.max_lag
     }
 
     Enum.reduce(options.subscribe, delivery, fn {pid, want}, delivery -> attach(delivery, pid, want) end)
@@ -277,7 +281,7 @@ defmodule Lookout.Watcher.Delivery do
   # First sends into the room that mailboxes have now, so a subscriber that has just made room for one message fills up
   # again and still counts as slow. No lagging subscriber is attached: it would be detached without a time to read.
   defp on_timeout(:lag, delivery) do
-    delivery = pump(%{delivery | flow: SubscriberQueue.recheck_full(delivery.flow)})
+    delivery = pump(%{delivery | flow: SubscriberQueue.recheck_full(delivery.flow), lag_left: delivery.max_lag})
     {:ok, pump(%{delivery | flow: SubscriberQueue.detach_slow(delivery.flow, &mailbox/1)})}
   end
 
@@ -287,19 +291,32 @@ defmodule Lookout.Watcher.Delivery do
 
   # The error of a sync that timed out, by what holds it up.
   defp sync_error(delivery) do
-    {_actions, status, _flow} = SubscriberQueue.advance(delivery.flow, &mailbox/1)
-    held_up(status)
+    {_actions, status, flow} = SubscriberQueue.advance(delivery.flow, &mailbox/1)
+    held_up(status, flow)
   end
 
-  defp held_up(:clear), do: :timeout
+  defp held_up(:clear, _flow), do: :timeout
 
-  defp held_up(:no_subscriber) do
+  defp held_up(:no_subscriber, _flow) do
     lagging("what exists (initial: true) waits for the first subscriber; subscribe before sync")
   end
 
-  defp held_up(_slow) do
-    lagging("a subscriber takes no messages; let it empty its mailbox, ask for more, or unsubscribe")
+  defp held_up(_slow, flow) do
+    pid = SubscriberQueue.slow(flow)
+
+    lagging(
+      "the subscriber #{inspect(pid)}#{registered(pid)} takes no messages; let it empty its mailbox, ask for more, or unsubscribe"
+    )
   end
+
+  defp registered(pid) when node(pid) == node() do
+    case Process.info(pid, :registered_name) do
+      {:registered_name, name} when is_atom(name) -> " (#{inspect(name)})"
+      _none -> ""
+    end
+  end
+
+  defp registered(_remote), do: ""
 
   defp lagging(detail), do: %Error{reason: :lagging, operation: :sync, detail: detail}
 
@@ -316,7 +333,7 @@ defmodule Lookout.Watcher.Delivery do
     %{delivery | flow: flow}
     |> perform(actions)
     |> look_again(SubscriberQueue.recheck?(flow, status), moved? or actions != [])
-    |> limit_lag(status)
+    |> limit_lag(status, actions != [])
   end
 
   defp perform(delivery, actions), do: Enum.reduce(actions, delivery, &perform_one/2)
@@ -345,9 +362,16 @@ defmodule Lookout.Watcher.Delivery do
   end
 
   # The lag timer measures how long ready subscribers have waited for slow ones. A delivery does not restart it, since a
-  # subscriber that takes a message now and then holds up the others as well.
-  defp limit_lag(delivery, :contended), do: start_timer(delivery, :lag, delivery.max_lag)
-  defp limit_lag(delivery, _status), do: cancel_timer(delivery, :lag)
+  # subscriber that takes a message now and then holds up the others as well. If nobody waits any more, although nothing was
+  # delivered, then a sync has timed out: the timer continues at the next one.
+  defp limit_lag(delivery, :contended, _moved?), do: start_timer(delivery, :lag, delivery.lag_left)
+
+  defp limit_lag(delivery, :all_slow, false) do
+    {left, timers} = Timers.pause(delivery.timers, :lag)
+    %{delivery | timers: timers, lag_left: left || delivery.lag_left}
+  end
+
+  defp limit_lag(delivery, _status, _moved?), do: cancel_timer(%{delivery | lag_left: delivery.max_lag}, :lag)
 
   defp start_timer(delivery, tag, ms), do: %{delivery | timers: Timers.start(delivery.timers, tag, ms)}
   defp cancel_timer(delivery, tag), do: %{delivery | timers: Timers.cancel(delivery.timers, tag)}

@@ -280,6 +280,10 @@ defmodule Lookout.Watcher.SubscriberQueue do
   @spec recheck_full(t) :: t
   def recheck_full(%__MODULE__{} = flow), do: %{flow | subscribers: Subscribers.recheck(flow.subscribers)}
 
+  @doc "A subscriber for which the first item waits, after `advance/2`; nil if there is none."
+  @spec slow(t) :: nil | pid
+  def slow(%__MODULE__{} = flow), do: Subscribers.slow(flow.subscribers)
+
   @doc "Whether the queue, or a lagging subscriber, needs a call of `recheck/2` to make progress."
   @spec recheck?(t, status) :: boolean
   def recheck?(%__MODULE__{} = flow, status), do: Subscribers.recheck?(flow.subscribers, status)

@@ -238,6 +238,14 @@ defmodule Lookout.Watcher.Subscribers do
     subscribers.full != %{} or Limits.smallest(subscribers.counts) <= subscribers.batches
   end
 
+  @doc "A subscriber that the last `check/3` found not to be ready; nil if there is none."
+  @spec slow(t) :: nil | pid
+  def slow(%__MODULE__{} = subscribers) do
+    if Limits.smallest(subscribers.counts) <= subscribers.batches,
+      do: Limits.first(subscribers.counts),
+      else: List.first(Map.keys(subscribers.full))
+  end
+
   # Checks mailboxes until one subscriber is found to be slow, or all are known to be ready.
   defp check_mailboxes(subscribers, look) do
     cond do
@@ -329,11 +337,7 @@ defmodule Lookout.Watcher.Subscribers do
     subscribers = leave(subscribers, pid, subscription)
     all = if kind == :all, do: 1, else: 0
 
-    %{
-      subscribers
-      | lagging: Map.put(subscribers.lagging, pid, kind),
-        lagging_all: subscribers.lagging_all + all
-    }
+    %{subscribers | lagging: Map.put(subscribers.lagging, pid, kind), lagging_all: subscribers.lagging_all + all}
   end
 
   @doc """
@@ -385,10 +389,6 @@ defmodule Lookout.Watcher.Subscribers do
   defp forget_lagging(subscribers, pid, kind) do
     all = if kind == :all, do: 1, else: 0
 
-    %{
-      subscribers
-      | lagging: Map.delete(subscribers.lagging, pid),
-        lagging_all: subscribers.lagging_all - all
-    }
+    %{subscribers | lagging: Map.delete(subscribers.lagging, pid), lagging_all: subscribers.lagging_all - all}
   end
 end

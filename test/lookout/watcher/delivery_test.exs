@@ -83,6 +83,23 @@ defmodule Lookout.Watcher.DeliveryTest do
     end
   end
 
+  test "subscribers that take turns to wait for each other have all their time each turn" do
+    {one, other} = {subscriber(), subscriber()}
+    delivery = [one, other] |> delivery() |> push(1..9) |> Map.put(:lag_left, 60_000)
+
+    for seq <- 1..3, reduce: delivery do
+      delivery ->
+        assert {:events, ^seq, _} = take(one)
+        delivery = expire(delivery, :look)
+        assert is_reference(timer(delivery, :lag))
+        assert {:events, ^seq, _} = take(other)
+        delivery = expire(delivery, :look)
+        assert timer(delivery, :lag) == nil
+        assert delivery.lag_left == delivery.max_lag
+        delivery
+    end
+  end
+
   test "credit is granted before it is used up, however much room the subscribers have" do
     options = Options.parse!(dirs: "/", subscribe: [spawn_link(fn -> Process.sleep(:infinity) end)])
     window = options.limits.window
