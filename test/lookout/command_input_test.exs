@@ -60,6 +60,27 @@ defmodule Lookout.CommandInputTest do
     assert Command.await(pid) == {:ok, 0}
   end
 
+  test "many small elements cost few calls of the process of the command" do
+    me = self()
+
+    wait = fn name ->
+      send(me, {name, self()})
+      receive(do: (:go_on -> "#{name}\n"))
+    end
+
+    lines = Stream.map(1..100_000, fn n -> if n in [1, 100_000], do: wait.(n), else: "line\n" end)
+    {:ok, pid} = Command.start_link(["wc", "-l"], input: lines)
+    assert_receive {1, feeder}
+    :ok = :sys.statistics(pid, true)
+    send(feeder, :go_on)
+    assert_receive {100_000, ^feeder}
+    {:ok, statistics} = :sys.statistics(pid, :get)
+    assert statistics[:messages_in] < 50_000
+    send(feeder, :go_on)
+    assert_receive {:lookout_command, ^pid, {:stdout, "100000\n"}}
+    assert Command.await(pid) == {:ok, 0}
+  end
+
   test "large input and output cross each other" do
     element = :binary.copy("0123456789abcdef", 10_000)
     assert {:ok, output, 0} = Command.run(["cat"], input: Stream.repeatedly(fn -> element end) |> Stream.take(50))
