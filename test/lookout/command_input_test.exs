@@ -155,6 +155,36 @@ defmodule Lookout.CommandInputTest do
     end
   end
 
+  test "the bytes of a writer that was killed are not written", %{dir: dir} do
+    {:ok, pid} = Command.start_link(["sh", "-c", "cat \"$1\" - | tr -d x", "sh", fifo(dir)], stdin: :pipe)
+    # It is on its way as far as it fits; the rest waits.
+    rest = Task.async(fn -> Command.write(pid, String.duplicate("x", 1_000_000), :infinity) end)
+    eventually(fn -> match?({:error, %Error{reason: :timeout}}, Command.write(pid, "x", 50)) end)
+    {writer, ref} = spawn_monitor(fn -> Command.write(pid, "killed", :infinity) end)
+    eventually(fn -> monitored?(pid, writer) end)
+    Process.exit(writer, :kill)
+    assert_receive {:DOWN, ^ref, :process, ^writer, :killed}
+    eventually(fn -> not monitored?(pid, writer) end)
+    File.write!(fifo(dir), "go on\n")
+    assert Task.await(rest, 20_000) == :ok
+    assert Command.close_stdin(pid) == :ok
+    assert_receive {:lookout_command, ^pid, {:stdout, "go on\n"}}
+    assert Command.await(pid) == {:ok, 0}
+    assert Process.info(self(), :messages) == {:messages, []}
+  end
+
+  # The command above reads this first.
+  defp fifo(dir) do
+    path = Path.join(dir, "fifo")
+    unless File.exists?(path), do: {"", 0} = System.cmd("mkfifo", [path])
+    path
+  end
+
+  defp monitored?(pid, writer) do
+    {:monitors, monitors} = Process.info(pid, :monitors)
+    {:process, writer} in monitors
+  end
+
   describe "P6: an enumerable that fails ends the command with its tree, and run/2 and stream/2 fail as it did" do
     test "when it raises", %{dir: dir} do
       error =

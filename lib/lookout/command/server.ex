@@ -189,6 +189,13 @@ defmodule Lookout.Command.Server do
 
   def handle_info({:DOWN, ref, :process, _pid, _reason}, %{owner_ref: ref} = state), do: {:stop, :normal, state}
 
+  def handle_info({:DOWN, ref, :process, _pid, _reason} = message, state) do
+    case Stdin.died(state, ref) do
+      {:ok, state} -> {:noreply, state}
+      :no_writer -> unknown(message, state)
+    end
+  end
+
   def handle_info({:timeout, ref, {:command, tag}}, state) do
     case Timers.fired(state.timers, tag, ref) do
       {:ok, timers} -> on_timeout(tag, %{state | timers: timers})

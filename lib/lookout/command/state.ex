@@ -24,6 +24,7 @@ defmodule Lookout.Command.State do
           flow: OutputQueue.t(),
           journal: Journal.t(),
           input: StdinQueue.t(),
+          writers: %{reference => GenServer.from(), GenServer.from() => reference},
           feeder: nil | pid,
           raised: nil | raised,
           readiness: nil | pid,
@@ -49,6 +50,8 @@ defmodule Lookout.Command.State do
     # receives the output if there is no owner
     :journal,
     :input,
+    # the monitors of the processes whose writes are queued: both the caller of a reference, and the reference of a caller
+    writers: %{},
     # the process that enumerates the input, while it is running
     feeder: nil,
     # how the enumeration failed; the command is being ended because of that

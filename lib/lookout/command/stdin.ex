@@ -43,10 +43,19 @@ defmodule Lookout.Command.Stdin do
   @spec expired(State.t(), GenServer.from()) :: State.t()
   def expired(state, from) do
     if StdinQueue.waiting?(state.input, from) do
-      GenServer.reply(from, {:error, error(:timeout, :write, cause(state) <> "; " <> progress(state.input, from))})
-      state.input |> StdinQueue.withdraw(from) |> continue(state)
+      error = error(:timeout, :write, cause(state) <> "; " <> progress(state.input, from))
+      state.input |> StdinQueue.withdraw(from) |> continue(reply(state, from, {:error, error}))
     else
       state
+    end
+  end
+
+  @doc "Handles a `:DOWN` message with `ref`. If it is that of a waiting writer, drops the rest of its bytes."
+  @spec died(State.t(), reference) :: {:ok, State.t()} | :no_writer
+  def died(%{writers: writers} = state, ref) do
+    case writers do
+      %{^ref => from} -> {:ok, state.input |> StdinQueue.withdraw(from) |> continue(forget(state, from))}
+      _other -> :no_writer
     end
   end
 
@@ -112,14 +121,27 @@ defmodule Lookout.Command.Stdin do
 
   defp reply(state, from, answer) do
     GenServer.reply(from, answer)
-    %{state | timers: Timers.cancel(state.timers, {:write, from})}
+    forget(state, from)
   end
 
-  defp guard(state, from, timeout) do
-    if StdinQueue.waiting?(state.input, from),
-      do: %{state | timers: Timers.start(state.timers, {:write, from}, timeout)},
-      else: state
+  # A write that waits has a timer, and a monitor of its caller.
+  defp guard(state, {pid, _tag} = from, timeout) do
+    if StdinQueue.waiting?(state.input, from) do
+      ref = Process.monitor(pid)
+      timers = Timers.start(state.timers, {:write, from}, timeout)
+      %{state | timers: timers, writers: Map.merge(state.writers, %{ref => from, from => ref})}
+    else
+      state
+    end
   end
+
+  defp forget(%{writers: writers} = state, from) when is_map_key(writers, from) do
+    {ref, writers} = Map.pop!(writers, from)
+    Process.demonitor(ref, [:flush])
+    %{state | timers: Timers.cancel(state.timers, {:write, from}), writers: Map.delete(writers, ref)}
+  end
+
+  defp forget(state, _from), do: state
 
   defp not_written(:closed) do
     error(:closed, :write, "the input of the command is closed, or was not asked for (stdin: :pipe)")

@@ -32,7 +32,7 @@ defmodule Lookout.Support.Discreet do
   @spec state(term) :: term
   def state(%Connection{} = bridge), do: %{bridge | outbox: {:frames, :queue.len(bridge.outbox)}}
   def state(%Requests{} = requests), do: %{requests | open: for({kind, _term} <- Requests.all(requests), do: kind)}
-  def state(%StdinQueue{} = input), do: %{input | queue: {:writes, :queue.len(input.queue)}}
+  def state(%StdinQueue{} = input), do: %{input | queue: {:writes, StdinQueue.count(input)}, numbers: :hidden}
   def state(%OutputQueue{} = flow), do: %{flow | queue: {:items, :queue.len(flow.queue)}}
   def state(%Journal{} = journal), do: %{journal | tail: {:bytes, byte_size(journal.tail)}, rests: :hidden}
   def state(%_{} = struct), do: struct |> Map.to_list() |> Enum.reduce(struct, &shown/2)

@@ -44,6 +44,32 @@ defmodule Lookout.Command.StdinQueueTest do
     assert {:ok, [{:close, :closer}], _input} = StdinQueue.withdraw(input, :writer)
   end
 
+  test "a write costs the same however many wait" do
+    full = fn count ->
+      {:ok, _actions, input} = StdinQueue.write(StdinQueue.new(:open), 0, String.duplicate("x", @window + 1))
+
+      Enum.reduce(1..count, input, fn n, input ->
+        {:ok, [], input} = StdinQueue.write(input, n, "y")
+        input
+      end)
+    end
+
+    reductions = fn input ->
+      {:reductions, before} = Process.info(self(), :reductions)
+      {:ok, [], input} = StdinQueue.write(input, :one, "z")
+      assert StdinQueue.waiting?(input, :one)
+      assert %{size: 1} = StdinQueue.progress(input, :one)
+      {:ok, [], input} = StdinQueue.withdraw(input, :one)
+      refute StdinQueue.waiting?(input, :one)
+      {:reductions, since} = Process.info(self(), :reductions)
+      since - before
+    end
+
+    few = full.(100)
+    many = full.(20_000)
+    assert reductions.(many) < 20 * reductions.(few)
+  end
+
   test "the progress of a write is what of it was sent and taken, whatever was sent before it" do
     {:ok, _actions, input} = StdinQueue.write(StdinQueue.new(:open), :first, "abc")
     {:ok, _actions, input} = StdinQueue.write(input, :second, String.duplicate("x", @window))
