@@ -32,7 +32,8 @@ defmodule Lookout.Port.LocalConnection do
 
   @impl true
   def shut_down(bridge, ping_id, timeout) do
-    command(bridge, encode({:ping, ping_id}))
+    # A busy port does not take the ping at once.
+    {_sent, bridge} = bridge |> Connection.enqueue(encode({:ping, ping_id})) |> Connection.flush()
     deadline = System.monotonic_time(:millisecond) + timeout
     open? = Port.info(bridge.port) != nil
 

@@ -2,7 +2,7 @@ defmodule Lookout.Port.BridgeTest do
   use Lookout.Case, async: true
 
   alias Lookout.FakeProgram
-  alias Lookout.Port.{Bridge, Protocol}
+  alias Lookout.Port.{Bridge, Connection, Protocol}
 
   defp open!(dir, steps) do
     {:ok, bridge} = dir |> FakeProgram.write!(steps) |> Bridge.open()
@@ -46,7 +46,7 @@ defmodule Lookout.Port.BridgeTest do
 
     assert {:busy, bridge} = Bridge.flush(bridge)
     File.write!(Path.join(dir, "go"), "")
-    assert %Lookout.Port.Connection{} = flushed(bridge)
+    assert %Connection{} = flushed(bridge)
 
     frames =
       for request <- requests, payload = Protocol.encode(request), do: <<byte_size(payload)::32, payload::binary>>
@@ -61,6 +61,29 @@ defmodule Lookout.Port.BridgeTest do
     assert_receive {^port, {:exit_status, 0}}
     assert {:ok, bridge} = Bridge.send(bridge, :anything)
     assert Bridge.shut_down(bridge, 1, 60_000) == :ok
+  end
+
+  test "a program that reads again after a pause is shut down by the end of its input, not killed", %{dir: dir} do
+    wait = {:sh, "while [ ! -e #{dir}/go ]; do sleep 0.01; done"}
+    bridge = open!(dir, [wait, {:sh, "#{Lookout.port_path()}; echo $? >#{dir}/status"}])
+
+    {:busy, bridge} =
+      Enum.reduce_while(Stream.iterate(1, &(&1 + 1)), bridge, fn number, bridge ->
+        case Bridge.send(bridge, {:ping, number}) do
+          {:ok, bridge} -> {:cont, bridge}
+          busy -> {:halt, busy}
+        end
+      end)
+
+    me = self()
+
+    Task.async(fn ->
+      eventually(fn -> Process.info(me, :current_function) == {:current_function, {Connection, :await, 3}} end)
+      File.write!(Path.join(dir, "go"), "")
+    end)
+
+    assert Bridge.shut_down(bridge, 1_000_000, 10_000) == :ok
+    eventually(fn -> File.read(Path.join(dir, "status")) == {:ok, "0\n"} end)
   end
 
   test "P8: a VM that has no more ports is an error that says which limit to raise" do
