@@ -112,6 +112,15 @@ defmodule Lookout.CommandStartTest do
     end
   end
 
+  test "of a command that is ready, what it wrote to standard error before is not kept", %{dir: dir} do
+    line = "echo early >&2; touch #{dir}/ready; read x; exit 3"
+    {:ok, pid} = Command.start_link(line, shell: true, stdin: :pipe, wait_for: "#{dir}/ready")
+    assert :sys.get_state(pid).journal.tail == ""
+    Command.close_stdin(pid)
+    assert_receive {:lookout_command, ^pid, {:stderr, "early\n"}}
+    assert Command.await(pid) == {:ok, 3}
+  end
+
   describe "a command that is not ready" do
     test "in time is ended with its tree before the start fails, and leaves no message and no name", %{dir: dir} do
       line = "sleep 1000 & echo $$ >#{dir}/pid; echo started; wait"
@@ -140,6 +149,11 @@ defmodule Lookout.CommandStartTest do
                Command.start_link(line, shell: true, owner: nil, wait_for: never)
 
       assert Exception.message(error) =~ "ended with 3 before it was ready"
+
+      for active <- [true, false] do
+        assert {:error, %Error{reason: :exit_status, status: 3, stderr: "why\n"}} =
+                 Command.start_link(line, shell: true, active: active, wait_for: never)
+      end
 
       assert {:error, %Error{reason: :exit_status, status: {:signal, :kill}}} =
                Command.start_link("kill -KILL $$", shell: true, wait_for: never)

@@ -10,7 +10,19 @@ defmodule Lookout.Command.Output do
 
   @doc "Appends an item to the queue, and delivers what the owner can take."
   @spec push(State.t(), OutputQueue.item()) :: State.t()
-  def push(state, item), do: deliver(%{state | flow: OutputQueue.push(state.flow, item)})
+  def push(state, item), do: state |> keep_tail(item) |> then(&deliver(%{&1 | flow: OutputQueue.push(&1.flow, item)}))
+
+  # If the command does not become ready, the error of its start has the end of its standard error.
+  defp keep_tail(%{readiness: pid, options: %{owner: owner}} = state, {:stderr, bytes})
+       when is_pid(pid) and is_pid(owner),
+       do: %{state | journal: Journal.add(state.journal, :stderr, bytes)}
+
+  defp keep_tail(state, _item), do: state
+
+  @doc "The command is ready: an owner has, or gets, its standard error."
+  @spec ready(State.t()) :: State.t()
+  def ready(%{options: %{owner: nil}} = state), do: state
+  def ready(state), do: put_in(state.journal.tail, "")
 
   @doc "Delivers the next item to this caller, now or when it arrives."
   @spec pull(State.t(), GenServer.from()) :: State.t()

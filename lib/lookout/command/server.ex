@@ -178,7 +178,7 @@ defmodule Lookout.Command.Server do
 
   # The readiness process exits right after this message.
   def handle_info({:ready, pid}, %{readiness: pid} = state),
-    do: state |> without_readiness() |> started() |> Shutdown.finish_if_delivered()
+    do: state |> without_readiness() |> Output.ready() |> started() |> Shutdown.finish_if_delivered()
 
   def handle_info({:EXIT, pid, reason}, %{readiness: pid} = state) when is_pid(pid),
     do: state |> without_readiness() |> not_ready(Readiness.failure(reason))

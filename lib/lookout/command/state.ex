@@ -47,7 +47,7 @@ defmodule Lookout.Command.State do
     :start,
     :program,
     :flow,
-    # receives the output if there is no owner
+    # receives the output if there is no owner, and standard error until the command is ready
     :journal,
     :input,
     # the monitors of the processes whose writes are queued: both the caller of a reference, and the reference of a caller
