@@ -191,6 +191,23 @@ defmodule Lookout.SecretsTest do
     assert_discreet(table, "port_garbled")
   end
 
+  test "what the log shows of a server that crashes is short, and says what it served", %{table: table, dir: dir} do
+    lookout = supervise([{Lookout, dir}])
+    command = supervise([{Command, {["sleep", "1000"], env: @env, input: @secret}}])
+    runner = supervise([{Runner, dirs: dir, command: ["sleep", "1"], env: @env}])
+
+    for {supervisor, shown} <- [{lookout, dir}, {command, "argv"}, {runner, "task"}] do
+      :ets.delete_all_objects(table)
+      Process.exit(child(supervisor), :boom)
+      ended(supervisor)
+      [state] = for line <- lines(table), [_all, state] <- [Regex.run(~r/\sstate: (%\{.*?\})/, line)], do: state
+      assert state =~ shown
+      assert byte_size(state) < 600
+    end
+
+    assert_discreet(table, "boom")
+  end
+
   test "P10: of the status and the state of a command" do
     options = [
       env: @env,

@@ -55,6 +55,10 @@ defmodule Lookout.Command.OutputQueue do
   @spec waiting?(t) :: boolean
   def waiting?(%__MODULE__{} = flow), do: not :queue.is_empty(flow.queue)
 
+  @doc "How many items are queued."
+  @spec count(t) :: non_neg_integer
+  def count(%__MODULE__{} = flow), do: :queue.len(flow.queue)
+
   @doc "The items to deliver now. `:slow`: the mailbox of the owner is full and must be checked again later."
   @spec advance(t, look) :: {[item], :ok | :slow, t}
   def advance(%__MODULE__{} = flow, look), do: advance(flow, look, 0, [])

@@ -4,7 +4,7 @@ defmodule Lookout.Command.Server do
   # when the final message was delivered.
 
   use GenServer
-  use Lookout.Support.Discreet
+  use Lookout.Support.Discreet, state: Lookout.Command.State
 
   import Lookout.Command.State, only: [error: 3, label: 1, request: 3]
   alias Lookout.Error

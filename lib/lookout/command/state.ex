@@ -6,7 +6,9 @@ defmodule Lookout.Command.State do
   alias Lookout.Error
   alias Lookout.Command.{Journal, Options, OutputQueue, StdinQueue}
   alias Lookout.Port.Program
-  alias Lookout.Support.{StartHandshake, Timers}
+  alias Lookout.Support.{Discreet, StartHandshake, Timers}
+
+  @behaviour Discreet
 
   # The window of each stream, in bytes (see `Lookout.Command.OutputQueue`).
   @window 262_144
@@ -122,6 +124,23 @@ defmodule Lookout.Command.State do
 
   @spec error(atom, atom, binary) :: Error.t()
   def error(reason, operation, detail), do: %Error{reason: reason, operation: operation, detail: detail}
+
+  @doc "What logs show of it."
+  @impl Discreet
+  def summary(%__MODULE__{options: options, program: program} = state) do
+    %{
+      name: options.name,
+      argv: Discreet.words(options.argv),
+      node: options.node,
+      owner: options.owner,
+      phase: program.phase,
+      os_pid: state.os_pid,
+      last: Discreet.raised(state.last),
+      writes: StdinQueue.count(state.input),
+      output: OutputQueue.count(state.flow),
+      awaiting: length(state.awaiting)
+    }
+  end
 
   @doc "The name of the command in the log."
   @spec label(t) :: binary

@@ -35,6 +35,10 @@ defmodule Lookout.Runner.Changes do
   @spec none?(t) :: boolean
   def none?(%__MODULE__{known: known, places: places}), do: known and places == %{}
 
+  @doc "How many paths there are; 0 if they are unknown."
+  @spec count(t) :: non_neg_integer
+  def count(%__MODULE__{places: places}), do: map_size(places)
+
   @doc "Makes the list unknown: any path may have changed."
   @spec unknown(t) :: t
   def unknown(%__MODULE__{}), do: %__MODULE__{known: false}

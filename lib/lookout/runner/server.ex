@@ -5,10 +5,11 @@ defmodule Lookout.Runner.Server do
   # signal or a resize (up to 5 s each), for a commit of a cursor, and when it terminates.
 
   use GenServer
-  use Lookout.Support.Discreet
+  use Lookout.Support.Discreet, state: Lookout.Runner.State
 
+  import Lookout.Runner.State, only: [label: 1]
   alias Lookout.{Command, Error, Watcher}
-  alias Lookout.Runner.{Changes, Coverage, Loop, Options, Run, Schedule, Shutdown}
+  alias Lookout.Runner.{Changes, Coverage, Loop, Options, Run, Schedule, Shutdown, State}
   alias Lookout.Support.{LogMetadata, SafeCall, Signals, StartHandshake, Timers}
 
   # Milliseconds that the process of a run may still take to write output after its command has ended.
@@ -21,29 +22,6 @@ defmodule Lookout.Runner.Server do
   # or after the last signal, does not count as made by the run.
   @at_start 2_000
 
-  @enforce_keys [:options, :start, :schedule]
-  defstruct [
-    :options,
-    :start,
-    :schedule,
-    changes: Changes.new(),
-    # the changes given to a run that did not complete; the next run gets them too, but they are not its cause
-    returned: Changes.new(),
-    # whether some of `changes` were not made by a run itself
-    outside: false,
-    # which cursor may be committed
-    coverage: Coverage.new(),
-    loop: Loop.new(),
-    timers: Timers.new(:runner),
-    # when the first change of the current quiet time arrived (monotonic milliseconds)
-    since: nil,
-    watcher: nil,
-    watcher_ref: nil,
-    # {:reason, reason} after the watcher has sent its final message
-    stopped: nil,
-    run: nil
-  ]
-
   @spec start_link(Options.t()) :: {:ok, pid} | {:error, Error.t() | {:already_started, pid}}
   def start_link(%Options{} = options), do: StartHandshake.start_link(__MODULE__, options)
 
@@ -53,8 +31,7 @@ defmodule Lookout.Runner.Server do
   def init({%Options{} = options, parent}) do
     Process.flag(:trap_exit, true)
     LogMetadata.put(:runner, options.name)
-    state = %__MODULE__{options: options, start: StartHandshake.new(parent), schedule: Schedule.new(options.on_busy)}
-    {:ok, state, {:continue, :watch}}
+    {:ok, State.new(options, parent), {:continue, :watch}}
   end
 
   @impl true
@@ -395,6 +372,4 @@ defmodule Lookout.Runner.Server do
   end
 
   defp now, do: System.monotonic_time(:millisecond)
-
-  defp label(state), do: "Lookout.Runner #{inspect(state.options.name || self())}"
 end

@@ -1,51 +1,64 @@
 defmodule Lookout.Support.Discreet do
   @moduledoc false
-  # Removes frames and queued bytes from what logs and `:sys.get_status/1` show of a server. Environment and input do
-  # not depend on this: servers store them only as sealed values (`Lookout.Support.Sealed`).
+  # What logs and `:sys.get_status/1` show of a server: a summary of its state, without frames and queued bytes. Environment
+  # and input do not depend on this: servers store them only as sealed values (`Lookout.Support.Sealed`).
   #
-  # `use Lookout.Support.Discreet` defines `format_status/1`, which OTP 25 and later call, and `format_status/2` for OTP 24,
-  # which cannot hide the last message.
+  # `use Lookout.Support.Discreet, state: module` defines `format_status/1`, which OTP 25 and later call, and `format_status/2`
+  # for OTP 24, which cannot hide the last message. The module has the function `summary/1`.
 
-  alias Lookout.Command.{Journal, OutputQueue, StdinQueue}
-  alias Lookout.Port.{Connection, Requests}
+  @most_words 10
+  @most_bytes 200
 
-  defmacro __using__(_options) do
+  @doc "What logs show of a state: a few lines, and no secret."
+  @callback summary(struct) :: map
+
+  defmacro __using__(state: module) do
     quote do
       @doc false
-      def format_status(status), do: Lookout.Support.Discreet.status(status)
+      def format_status(status), do: Lookout.Support.Discreet.status(status, unquote(module))
 
       @doc false
-      def format_status(_reason, [_dictionary, state]), do: Lookout.Support.Discreet.state(state)
+      def format_status(_reason, [_dictionary, state]), do: Lookout.Support.Discreet.state(state, unquote(module))
     end
   end
 
-  @spec status(map) :: map
-  def status(status), do: Map.new(status, &item/1)
+  @spec status(map, module) :: map
+  def status(status, module), do: Map.new(status, &item(&1, module))
 
-  defp item({:state, state}), do: {:state, state(state)}
-  defp item({:message, message}), do: {:message, message(message)}
-  defp item({:reason, reason}), do: {:reason, reason(reason)}
-  defp item({:log, _events}), do: {:log, []}
-  defp item(other), do: other
+  defp item({:state, state}, module), do: {:state, state(state, module)}
+  defp item({:message, message}, _module), do: {:message, message(message)}
+  defp item({:reason, reason}, _module), do: {:reason, reason(reason)}
+  defp item({:log, _events}, _module), do: {:log, []}
+  defp item(other, _module), do: other
 
-  @doc "Replaces frames and bytes in a state by their counts."
-  @spec state(term) :: term
-  def state(%Connection{} = bridge), do: %{bridge | outbox: {:frames, :queue.len(bridge.outbox)}}
-  def state(%Requests{} = requests), do: %{requests | open: for({kind, _term} <- Requests.all(requests), do: kind)}
-  def state(%StdinQueue{} = input), do: %{input | queue: {:writes, StdinQueue.count(input)}, numbers: :hidden}
-  def state(%OutputQueue{} = flow), do: %{flow | queue: {:items, :queue.len(flow.queue)}}
-  def state(%Journal{} = journal), do: %{journal | tail: {:bytes, byte_size(journal.tail)}, rests: :hidden}
-  def state(%_{} = struct), do: struct |> Map.to_list() |> Enum.reduce(struct, &shown/2)
-  # The exception may be, or contain, an element of the input.
-  def state({:raised, {kind, _reason, _stacktrace}}), do: {:raised, kind}
+  # If this raised, all of the state would be shown.
+  @spec state(term, module) :: term
+  def state(state, module) do
+    module.summary(state)
+  rescue
+    _broken -> :hidden
+  end
 
-  def state({kind, _reason, stacktrace}) when kind in [:error, :exit, :throw] and is_list(stacktrace),
+  @doc "The first of these words or paths, for a summary."
+  @spec words([binary]) :: [binary]
+  def words(words) do
+    case length(words) - @most_words do
+      more when more > 0 -> Enum.map(Enum.take(words, @most_words), &word/1) ++ ["and #{more} more"]
+      _all -> Enum.map(words, &word/1)
+    end
+  end
+
+  defp word(word) when byte_size(word) <= @most_bytes, do: word
+  defp word(word), do: binary_part(word, 0, @most_bytes) <> "..."
+
+  @doc "How the enumeration of an input failed, without the exception: it may be, or contain, an element of the input."
+  @spec raised(term) :: term
+  def raised({:raised, {kind, _reason, _stacktrace}}), do: {:raised, kind}
+
+  def raised({kind, _reason, stacktrace}) when kind in [:error, :exit, :throw] and is_list(stacktrace),
     do: {:raised, kind}
 
-  def state(other), do: other
-
-  defp shown({:__struct__, _module}, struct), do: struct
-  defp shown({key, value}, struct), do: Map.replace!(struct, key, state(value))
+  def raised(other), do: other
 
   @doc "Replaces the bytes of a frame or a write in a message by their size."
   @spec message(term) :: term
@@ -55,7 +68,7 @@ defmodule Lookout.Support.Discreet do
   def message({session, {:data, _term}}) when is_reference(session), do: {session, {:data, :hidden}}
   def message({:until, deadline, request}), do: {:until, deadline, message(request)}
   def message({:write, bytes}) when is_binary(bytes), do: {:write, {:bytes, byte_size(bytes)}}
-  def message({:EXIT, pid, reason}), do: {:EXIT, pid, state(reason)}
+  def message({:EXIT, pid, reason}), do: {:EXIT, pid, raised(reason)}
   def message({:"$gen_call", from, message}), do: {:"$gen_call", from, message(message)}
   def message(other), do: other
 

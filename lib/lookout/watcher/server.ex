@@ -3,7 +3,7 @@ defmodule Lookout.Watcher.Server do
   # The GenServer of a watcher: owns one `lookout_port`, serves calls, and handles the messages of `lookout_port`.
 
   use GenServer
-  use Lookout.Support.Discreet
+  use Lookout.Support.Discreet, state: Lookout.Watcher.State
 
   import Lookout.Watcher.State, only: [deliver: 2, label: 1, push: 2, request: 4]
   alias Lookout.Error

@@ -4,8 +4,10 @@ defmodule Lookout.Watcher.State do
   # name for the log.
 
   alias Lookout.Port.Program
-  alias Lookout.Support.{StartHandshake, Timers}
+  alias Lookout.Support.{Discreet, StartHandshake, Timers}
   alias Lookout.Watcher.{Cursor, Delivery, Options, RecentBatches}
+
+  @behaviour Discreet
 
   @type t :: %__MODULE__{
           options: Options.t(),
@@ -118,6 +120,22 @@ defmodule Lookout.Watcher.State do
   @spec watch_options(Options.t()) :: keyword
   def watch_options(%Options{} = options) do
     for {key, value} <- Map.take(options, @watch_options), value != nil, do: {key, value}
+  end
+
+  @doc "What logs show of it."
+  @impl Discreet
+  def summary(%__MODULE__{program: program} = state) do
+    %{
+      name: state.options.name,
+      dirs: Discreet.words(state.dirs),
+      node: state.options.node,
+      phase: program.phase,
+      os_pid: program.bridge && program.bridge.os_pid,
+      seq: state.seq,
+      subscribers: Delivery.count(state.delivery),
+      held: Delivery.held(state.delivery),
+      restarts: program.restarts
+    }
   end
 
   @doc "The name of the watcher in the log."

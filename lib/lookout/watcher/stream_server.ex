@@ -4,11 +4,13 @@ defmodule Lookout.Watcher.StreamServer do
   # in the mailbox of that process, and stops when that process ends.
 
   use GenServer, restart: :temporary
-  use Lookout.Support.Discreet
+  use Lookout.Support.Discreet, state: __MODULE__
 
   alias Lookout.{Error, Watcher}
-  alias Lookout.Support.{LogMetadata, SafeCall}
+  alias Lookout.Support.{Discreet, LogMetadata, SafeCall}
   alias Lookout.Watcher.Options
+
+  @behaviour Discreet
 
   defstruct [:watcher, :owner, :waiting, :failure, batch: nil]
 
@@ -67,6 +69,10 @@ defmodule Lookout.Watcher.StreamServer do
     :logger.warning("Lookout.stream got a message that it does not know: #{inspect(other)}")
     {:noreply, state}
   end
+
+  @doc "What logs show of its state."
+  @impl Discreet
+  def summary(%__MODULE__{} = state), do: Map.take(state, [:watcher, :owner, :failure])
 
   @impl true
   def terminate(_reason, state), do: SafeCall.stop(state.watcher, :infinity)
