@@ -189,6 +189,18 @@ defmodule Lookout.RunnerTest do
       assert output == "café"
     end
 
+    test "that ends within a character is text, too", context do
+      output =
+        capture_io(fn ->
+          options = [command: ["printf", "caf\\303"], dirs: context.watched, notify: self(), run_at_start: true]
+          {:ok, runner} = Runner.start_link(options)
+          finished(runner)
+          Runner.stop(runner)
+        end)
+
+      assert output == "caf\uFFFD"
+    end
+
     test "of a function that raises ends the run, and nothing is left of the command", context do
       runner = start!(context, command: "echo a; sleep 1000", shell: true, into: fn _output -> raise "full" end)
       change!(context, "a")

@@ -3,6 +3,8 @@ defmodule Lookout.Command.Lines do
   # Splits pieces of output into lines of text. Bytes that are not valid UTF-8 become U+FFFD. A line longer than 8 KiB
   # is split into several. Pure.
 
+  alias Lookout.Runner.Text
+
   @most 8_192
 
   @type t :: binary
@@ -29,7 +31,7 @@ defmodule Lookout.Command.Lines do
   defp cut(rest, parts), do: {Enum.reverse(parts), rest}
 
   defp text(bytes) do
-    {text, rest} = Lookout.Runner.Text.decode("", bytes)
-    if rest == "", do: text, else: text <> "\uFFFD"
+    {text, rest} = Text.decode("", bytes)
+    text <> Text.last(rest)
   end
 end

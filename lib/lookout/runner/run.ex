@@ -130,8 +130,10 @@ defmodule Lookout.Runner.Run do
 
   ## Output
 
-  defp follow(pid, {write, state}) do
-    take(pid, write, state)
+  defp follow(pid, {write, state, finish}) do
+    {status, state} = take(pid, write, state)
+    finish.(state)
+    status
   catch
     # Writing the output has failed: ends the command, so that no process of it is left when the end is reported.
     kind, reason ->
@@ -141,20 +143,23 @@ defmodule Lookout.Runner.Run do
 
   defp take(pid, write, state) do
     receive do
-      {:lookout_command, ^pid, {:exit, status}} -> status
-      {:lookout_command, ^pid, {:error, error}} -> {:error, error}
+      {:lookout_command, ^pid, {:exit, status}} -> {status, state}
+      {:lookout_command, ^pid, {:error, error}} -> {{:error, error}, state}
       {:lookout_command, ^pid, output} -> take(pid, write, write.(output, state))
     end
   end
 
-  defp sink(nil), do: {fn _output, state -> state end, nil}
-  defp sink(:stdio), do: {&print/2, %{stdout: "", stderr: ""}}
+  # How a piece of output is written, the first state of that, and what is called at the end.
+  defp sink(nil), do: {fn _output, state -> state end, nil, &Function.identity/1}
+  defp sink(:stdio), do: {&print/2, %{stdout: "", stderr: ""}, &print_rests/1}
 
   defp sink(function) do
-    {fn output, state ->
-       function.(output)
-       state
-     end, nil}
+    write = fn output, state ->
+      function.(output)
+      state
+    end
+
+    {write, nil, &Function.identity/1}
   end
 
   defp print({stream, bytes}, rests) do
@@ -162,6 +167,8 @@ defmodule Lookout.Runner.Run do
     write(stream, text)
     %{rests | stream => rest}
   end
+
+  defp print_rests(rests), do: for({stream, rest} <- rests, rest != "", do: write(stream, Text.last(rest)))
 
   # Ignores a device that no longer exists; the command continues.
   defp write(stream, text) do

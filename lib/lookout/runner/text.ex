@@ -9,6 +9,11 @@ defmodule Lookout.Runner.Text do
   @spec decode(binary, binary) :: {binary, binary}
   def decode(rest, piece), do: split(rest <> piece, [])
 
+  @doc "The text of the rest after the last piece: a character that was never complete."
+  @spec last(binary) :: binary
+  def last(""), do: ""
+  def last(_incomplete), do: "\uFFFD"
+
   defp split(bytes, done) do
     case :unicode.characters_to_binary(bytes) do
       text when is_binary(text) -> {IO.iodata_to_binary([done, text]), ""}
