@@ -138,7 +138,8 @@ defmodule Lookout do
   """
   @spec start_link(path | [option]) ::
           {:ok, pid} | {:error, Error.t() | {:already_started, pid}}
-  def start_link(path_or_options), do: path_or_options |> Options.parse!() |> Watcher.Server.start_link()
+  def start_link(path_or_options),
+    do: with({:ok, options} <- Options.parse(path_or_options), do: Watcher.Server.start_link(options))
 
   @doc """
   A child specification; its id is the `:name`, or `Lookout`.
@@ -252,11 +253,7 @@ defmodule Lookout do
   """
   @spec list(watcher, under: path, stat: boolean, timeout: timeout) ::
           {:ok, non_neg_integer, [Entry.t()]} | {:error, Error.t()}
-  def list(watcher, options \\ []) do
-    {request, timeout} = Options.parse_list!(options)
-    with [_ | _] <- options, {:under, dir} <- List.keyfind(options, :under, 0), do: SafeCall.path!(watcher, dir, :list)
-    SafeCall.list(watcher, request, timeout)
-  end
+  def list(watcher, options \\ []), do: SafeCall.list(watcher, options)
 
   @doc """
   Watches one more directory (or file), with the options of the watcher. Returns when the watch is live; its entries are reported as
@@ -277,7 +274,9 @@ defmodule Lookout do
   @spec add(watcher, path, timeout | [missing: :error | :wait, timeout: timeout]) :: :ok | {:error, Error.t()}
   def add(watcher, dir, options \\ []) do
     {missing, timeout} = Options.parse_add!(options)
-    SafeCall.call(watcher, {:add, SafeCall.path!(watcher, dir, :add), missing}, timeout, :add)
+
+    with {:ok, path} <- SafeCall.path(watcher, dir, :add),
+         do: SafeCall.call(watcher, {:add, path, missing}, timeout, :add)
   end
 
   @doc """
@@ -290,7 +289,8 @@ defmodule Lookout do
   """
   @spec remove(watcher, path, timeout) :: :ok | {:error, Error.t()}
   def remove(watcher, dir, timeout \\ 5_000) do
-    SafeCall.call(watcher, {:remove, SafeCall.path!(watcher, dir, :remove)}, timeout, :remove)
+    with {:ok, path} <- SafeCall.path(watcher, dir, :remove),
+         do: SafeCall.call(watcher, {:remove, path}, timeout, :remove)
   end
 
   @doc """

@@ -17,6 +17,7 @@ defmodule Lookout.Doctor do
       users have their own limits. Watches in a container count towards the limits of the host, whose processes are not visible from inside:
       run this on the host as well. Processes that the user may not inspect are not counted, and an instance that several processes share
       counts for each of them
+    * `working directory` - only if it is gone: then no program can be started
     * `fanotify` - whether a watcher with `backend: :fanotify` can use it
     * `commands` - whether a command can be started and ended
     * `cgroup of a command`, `limits of a command` - whether a command gets its own cgroup, and can have the limits of the option `:cgroup`
@@ -25,6 +26,7 @@ defmodule Lookout.Doctor do
   """
 
   alias Lookout.Doctor.{Check, Inotify, Mounts, Trials}
+  alias Lookout.Error
   alias Lookout.Port.{Bridge, Protocol}
   alias Lookout.Support.{Paths, Platform}
 
@@ -64,7 +66,7 @@ defmodule Lookout.Doctor do
   defp linux(dirs, context) do
     port = port(context)
     inotify = Inotify.read(context.proc)
-    first = [versions(), kernel(context.proc), port, watches(inotify), instances(inotify)]
+    first = [versions(), kernel(context.proc)] ++ directory() ++ [port, watches(inotify), instances(inotify)]
     first ++ trials(port, context) ++ Enum.map(dirs, &mounts(&1, context.proc))
   end
 
@@ -102,6 +104,15 @@ defmodule Lookout.Doctor do
     text = "Linux #{release} lacks " <> Enum.map_join(lacking, "; ", &elem(&1, 1))
     advice = "use a newer kernel where you need that"
     if since == [5, 3], do: Check.missing("kernel", text, advice), else: Check.note("kernel", text, advice)
+  end
+
+  ## The working directory
+
+  defp directory do
+    case File.cwd() do
+      {:ok, _directory} -> []
+      {:error, reason} -> [Check.missing("working directory", "cannot be found (#{reason})", Paths.gone(reason))]
+    end
   end
 
   ## lookout_port
@@ -192,7 +203,7 @@ defmodule Lookout.Doctor do
   defp trials(_port, %{trials: trials}), do: [fanotify(trials) | commands(trials.command(), trials)]
 
   defp fanotify(trials) do
-    case trials.fanotify(File.cwd!()) do
+    case trials.fanotify(".") do
       {:ok, :fanotify} ->
         Check.ok("fanotify", "can be used: backend: :fanotify, and :auto when the watches are used up")
 
@@ -262,10 +273,13 @@ defmodule Lookout.Doctor do
       :error -> Check.missing("mounts", "#{inspect(dir)} is no path", advice)
       {:error, reason} -> Check.missing("mounts", "#{dir} cannot be entered (#{reason})", advice)
     end
+  rescue
+    error in Error -> Check.missing("mounts", "of #{dir} cannot be checked (#{error.reason})", error.detail)
   end
 
   # The path without symbolic links, as in /proc/self/mountinfo.
   defp physical(dir) do
+    Paths.cwd!()
     {:ok, File.cd!(dir, &File.cwd!/0)}
   rescue
     error in File.Error -> {:error, error.reason}

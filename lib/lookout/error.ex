@@ -33,6 +33,7 @@ defmodule Lookout.Error do
   | `:calling_self` | it was called from within itself |
   | `:bad_request` | it, or `lookout_port`, does not know the request, or a value of it |
   | `:already_started` | the name is taken |
+  | `:bad_directory` | the working directory of the VM is gone, or that of a command cannot be entered |
 
   of a watcher:
 
@@ -53,7 +54,6 @@ defmodule Lookout.Error do
   | reason | meaning |
   |---|---|
   | `:empty_argv`, `:nul_byte` | the list of words is empty, or a word has a NUL byte |
-  | `:bad_directory` | the working directory cannot be entered |
   | `:bad_user`, `:bad_group` | there is no such user or group |
   | `:bad_limit` | there is no such limit, or not this value of it |
   | `:enotsup` | the limits of a cgroup are not available |

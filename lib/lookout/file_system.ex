@@ -91,8 +91,7 @@ defmodule Lookout.FileSystem do
   def start_link(options) do
     if Fallback.use?(),
       do: Fallback.start_link(options),
-      else:
-        with({:ok, options} <- Options.parse!(options), do: Watcher.Server.start_link(%{options | tag: :file_event}))
+      else: with({:ok, options} <- Options.parse(options), do: Watcher.Server.start_link(%{options | tag: :file_event}))
   end
 
   @doc """
@@ -159,7 +158,7 @@ defmodule Lookout.FileSystem do
   def start_backend(arguments) do
     {worker, options} = Keyword.pop!(arguments, :worker_pid)
 
-    with {:ok, options} <- Options.parse!(options) do
+    with {:ok, options} <- Options.parse(options) do
       Watcher.Server.start_link(%{options | tag: :backend_file_event, subscribe: [{worker, :all}]})
     end
   rescue

@@ -114,7 +114,7 @@ defmodule Lookout.FileSystemTest do
 
     test "an empty path is the working directory, and ~ has no meaning, as with FileSystem" do
       cwd = File.cwd!()
-      assert {:ok, options} = FileSystem.Options.parse!(dirs: ["", "~/x"])
+      assert {:ok, options} = FileSystem.Options.parse(dirs: ["", "~/x"])
       assert options.dirs == [cwd, Path.join(cwd, "~/x")]
     end
 
@@ -147,9 +147,9 @@ defmodule Lookout.FileSystemTest do
 
     test "takes the options of file_system's backends, and Lookout's", %{watched: watched} do
       options = [dirs: [watched], backend: :fs_poll, interval: 50, latency: 0, no_defer: true, watch_root: true]
-      assert {:ok, %{backend: :poll, poll_interval: 50, missing: :wait}} = FileSystem.Options.parse!(options)
-      assert {:ok, %{backend: :auto}} = FileSystem.Options.parse!(dirs: [watched], backend: :fs_inotify)
-      assert {:ok, %{backend: :fanotify}} = FileSystem.Options.parse!(dirs: [watched], backend: :fanotify)
+      assert {:ok, %{backend: :poll, poll_interval: 50, missing: :wait}} = FileSystem.Options.parse(options)
+      assert {:ok, %{backend: :auto}} = FileSystem.Options.parse(dirs: [watched], backend: :fs_inotify)
+      assert {:ok, %{backend: :fanotify}} = FileSystem.Options.parse(dirs: [watched], backend: :fanotify)
 
       pid = start!(dirs: [watched], ignore: ["*.swp"])
       :ok = FileSystem.subscribe(pid)

@@ -134,6 +134,8 @@ defmodule Lookout.Command.Options do
          :ok <- short_enough(argv, options) do
       {:ok, function |> build(argv, limits, options) |> sensible!()}
     end
+  rescue
+    error in Error -> {:error, error}
   end
 
   defp rlimits(%{rlimits: limits}), do: Rlimits.parse(limits)

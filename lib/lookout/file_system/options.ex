@@ -2,6 +2,7 @@ defmodule Lookout.FileSystem.Options do
   @moduledoc false
   # Converts the options of file_system to those of a watcher.
 
+  alias Lookout.Error
   alias Lookout.Support.Paths
   alias Lookout.Watcher.Options
 
@@ -14,9 +15,12 @@ defmodule Lookout.FileSystem.Options do
   # limit is lower than for other subscribers.
   @mailbox 8
 
-  @doc "Returns `:ignore`, with a warning in the log, where file_system does not start either. Other invalid options raise `ArgumentError`."
-  @spec parse!(keyword) :: {:ok, Options.t()} | :ignore
-  def parse!(options) do
+  @doc """
+  Returns `:ignore`, with a warning in the log, where file_system does not start either. Other invalid options raise `ArgumentError`.
+  Returns an error for a relative path if the working directory is gone.
+  """
+  @spec parse(keyword) :: {:ok, Options.t()} | :ignore | {:error, Error.t()}
+  def parse(options) do
     cond do
       not Keyword.keyword?(options) ->
         raise ArgumentError, "Lookout.FileSystem: expected options such as [dirs: [\"lib\"]], got: #{inspect(options)}"
@@ -30,6 +34,8 @@ defmodule Lookout.FileSystem.Options do
       true ->
         {:ok, limited(Options.parse!(converted(options)))}
     end
+  rescue
+    error in Error -> {:error, error}
   end
 
   defp ignore(why) do
@@ -54,11 +60,14 @@ defmodule Lookout.FileSystem.Options do
 
   # Makes paths absolute without expanding `~`, which has no special meaning to file_system.
   defp absolute(dirs) when is_list(dirs) do
-    if dirs != [] and Paths.charlist?(dirs), do: Path.absname(dirs), else: Enum.map(dirs, &absolute_path/1)
+    if dirs != [] and Paths.charlist?(dirs), do: absolute_path(dirs), else: Enum.map(dirs, &absolute_path/1)
   end
 
   defp absolute(dirs), do: absolute_path(dirs)
 
-  defp absolute_path(path) when is_binary(path) or is_list(path), do: Path.absname(path)
+  defp absolute_path(path) when is_binary(path) or is_list(path) do
+    if Paths.absolute?(path), do: Path.absname(path, "/"), else: Path.absname(path, Paths.cwd!())
+  end
+
   defp absolute_path(other), do: other
 end

@@ -6,6 +6,7 @@ defmodule Lookout.Port.LocalConnection do
 
   alias Lookout.Error
   alias Lookout.Port.{Connection, Protocol}
+  alias Lookout.Support.Paths
 
   @kill_timeout 1_000
 
@@ -95,9 +96,7 @@ defmodule Lookout.Port.LocalConnection do
   end
 
   # A program is started in the working directory of the VM.
-  defp advice(:enoent, {:error, :enoent}) do
-    "the working directory of the VM is gone; start the VM in one that stays, or change it with File.cd!/1"
-  end
+  defp advice(:enoent, {:error, :enoent}), do: Paths.gone(:enoent)
 
   defp advice(reason, _directory), do: advice(reason)
 

@@ -6,7 +6,7 @@ defmodule Lookout.Runner.Options do
   alias Lookout.{Command, Error}
   alias Lookout.Port.Tuning
   alias Lookout.Runner.Invocation
-  alias Lookout.Support.{Sealed, Signals}
+  alias Lookout.Support.{Paths, Sealed, Signals}
 
   @expected [
     watcher: "a watcher: its pid or its name",
@@ -74,6 +74,12 @@ defmodule Lookout.Runner.Options do
   @doc "Raises on invalid options. Returns an error for a command that cannot be started (an empty list, for example)."
   @spec parse(term) :: {:ok, t} | {:error, Error.t()}
   def parse(options) do
+    checked(options)
+  rescue
+    error in Error -> {:error, error}
+  end
+
+  defp checked(options) do
     keyword!(options)
     options = Enum.uniq_by(options, &elem(&1, 0))
     {of_watcher, options} = Keyword.split(options, @of_watcher)
@@ -149,7 +155,7 @@ defmodule Lookout.Runner.Options do
   defp task(%{command: _command, run: _function}, _of_command), do: bad!("expected :command or :run, not both")
 
   defp task(%{command: command} = own, of_command) do
-    of_command = Keyword.put_new(of_command, :cd, File.cwd!())
+    of_command = Keyword.put_new_lazy(of_command, :cd, &Paths.cwd!/0)
     check_paths!(own[:paths], command, of_command)
     # Checks the command now, so that invalid options are reported before the first run.
     checked = Keyword.merge([owner: nil], of_command)

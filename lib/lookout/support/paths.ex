@@ -3,9 +3,12 @@ defmodule Lookout.Support.Paths do
   # Makes the paths of users absolute. Works on bytes, since `Path.expand/1` guarantees nothing for names that are not
   # UTF-8.
 
+  alias Lookout.Error
+
   @doc """
   The absolute path, without `.`, `..`, repeated or trailing slashes. `~` and `~/...` stand for the home directory. Takes a binary (raw
-  bytes) or a charlist (characters). Returns `:error` for anything else, for an empty path, and for a path with a NUL byte.
+  bytes) or a charlist (characters). Returns `:error` for anything else, for an empty path, and for a path with a NUL byte. Raises
+  `Lookout.Error` for a relative path if the working directory of the VM is gone.
   """
   @spec expand(term) :: {:ok, binary} | :error
   def expand(path) when is_binary(path) and path != "" do
@@ -58,7 +61,22 @@ defmodule Lookout.Support.Paths do
   defp home(path), do: path
 
   defp absolute("/" <> _ = path), do: path
-  defp absolute(path), do: File.cwd!() <> "/" <> path
+  defp absolute(path), do: cwd!(path) <> "/" <> path
+
+  @doc "The working directory of the VM. Raises `Lookout.Error` if it is gone; `path` is the relative path that needs it."
+  @spec cwd!(nil | binary) :: binary
+  def cwd!(path \\ nil) do
+    case File.cwd() do
+      {:ok, directory} -> directory
+      {:error, reason} -> raise %Error{reason: :bad_directory, operation: :getcwd, path: path, detail: gone(reason)}
+    end
+  end
+
+  @doc "What to do if the working directory of the VM is gone."
+  @spec gone(atom) :: binary
+  def gone(reason) do
+    "the working directory of the VM is gone (#{reason}); start the VM in one that stays, or change it with File.cd!/1"
+  end
 
   defp collapse(path) do
     parts = path |> :binary.split("/", [:global]) |> Enum.reduce([], &step/2)

@@ -98,18 +98,20 @@ defmodule Lookout.Support.SafeCall do
 
   @doc """
   The absolute path for a watcher. Raises on a relative path, or `~`, for a watcher on another node, or of directories there, where it has
-  no meaning.
+  no meaning, and on what is no path. Returns an error if the path is relative and the working directory of the VM is gone.
   """
-  @spec path!(GenServer.server(), term, operation) :: binary
-  def path!(watcher, path, operation) do
+  @spec path(GenServer.server(), term, operation) :: {:ok, binary} | {:error, Error.t()}
+  def path(watcher, path, operation) do
     expanded = Options.path!(path)
 
     cond do
-      Paths.absolute?(path) -> expanded
+      Paths.absolute?(path) -> {:ok, expanded}
       remote?(watcher) -> relative!(operation, "#{inspect(watcher)} is on another node", path)
       node = watched_node(watcher) -> relative!(operation, "#{inspect(watcher)} watches paths of #{node}", path)
-      true -> expanded
+      true -> {:ok, expanded}
     end
+  rescue
+    error in Error -> {:error, error}
   end
 
   # The node of the option :node; nil if there is none, or no watcher.
@@ -125,10 +127,24 @@ defmodule Lookout.Support.SafeCall do
     raise ArgumentError, "Lookout: #{operation}: expected an absolute path, since #{why}, got: #{inspect(path)}"
   end
 
-  @doc "Requests a listing, and assembles it from the chunks that the watcher forwards."
-  @spec list(GenServer.server(), keyword, timeout) ::
-          {:ok, non_neg_integer, [Entry.t()]} | {:error, Error.t()}
-  def list(watcher, options, timeout) do
+  @doc "As `Lookout.list/2`."
+  @spec list(GenServer.server(), term) :: {:ok, non_neg_integer, [Entry.t()]} | {:error, Error.t()}
+  def list(watcher, options) do
+    {request, timeout} = Options.parse_list!(options)
+
+    with [_ | _] <- options,
+         {:under, dir} <- List.keyfind(options, :under, 0),
+         {:error, error} <- path(watcher, dir, :list) do
+      {:error, error}
+    else
+      _no_error -> list(watcher, request, timeout)
+    end
+  rescue
+    error in Error -> {:error, error}
+  end
+
+  # Requests a listing, and assembles it from the chunks that the watcher forwards.
+  defp list(watcher, options, timeout) do
     with {:ok, process} <- find(watcher, :list),
          {:ok, deadline, left} <- deadline(process, timeout) do
       listing(process, options, {deadline, left, timeout})

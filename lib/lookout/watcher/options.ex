@@ -2,7 +2,7 @@ defmodule Lookout.Watcher.Options do
   @moduledoc false
   # Checks the options of a watcher, in the calling process.
 
-  alias Lookout.Patterns
+  alias Lookout.{Error, Patterns}
   alias Lookout.Port.Tuning
   alias Lookout.Support.Paths
   alias Lookout.Watcher.Cursor
@@ -121,6 +121,14 @@ defmodule Lookout.Watcher.Options do
     tag: :lookout,
     limits: %Tuning{}
   ]
+
+  @doc "As `parse!/1`. Raises on invalid options, and returns the error of a relative path if the working directory is gone."
+  @spec parse(term) :: {:ok, t} | {:error, Error.t()}
+  def parse(path_or_options) do
+    {:ok, parse!(path_or_options)}
+  rescue
+    error in Error -> {:error, error}
+  end
 
   @doc "The options of `Lookout.start_link/1`: a path alone, a keyword list or an Erlang proplist."
   @spec parse!(term) :: t
