@@ -220,10 +220,16 @@ defmodule Lookout.Doctor do
         Check.note(
           "fanotify",
           "cannot be used (#{error.reason}); :auto uses inotify, and polls when its watches are used up",
-          error.detail
+          fanotify_advice(error)
         )
     end
   end
+
+  # The detail of the error is for who asked for that backend.
+  defp fanotify_advice(%{reason: reason}) when reason in [:eperm, :enosys, :einval],
+    do: "nothing is to be done with backend: :auto; fanotify needs the capability CAP_SYS_ADMIN and Linux 5.17"
+
+  defp fanotify_advice(error), do: error.detail
 
   defp commands({:ok, {:signal, :term}, from}, trials) do
     [Check.ok("commands", "can be started, and ended by signals"), cgroup(from), limits(trials.limits())]

@@ -411,7 +411,10 @@ defmodule Lookout.CommandTest do
     end
 
     test "raises at an end that is none" do
-      assert_raise Error, ~r/ended with 3/, fn -> ["sh", "-c", "exit 3"] |> Command.stream() |> Stream.run() end
+      assert_raise Error, ~r/the command "sh" ended with 3/, fn ->
+        ["sh", "-c", "exit 3"] |> Command.stream() |> Stream.run()
+      end
+
       assert_raise Error, ~r/no-such-program/, fn -> ["no-such-program"] |> Command.stream() |> Stream.run() end
     end
   end

@@ -14,7 +14,7 @@ defmodule Lookout.DoctorTest do
     # A machine on which nothing but lookout_port itself works.
 
     def hello(_path), do: {:ok, 1, Lookout.DoctorTest.version()}
-    def fanotify(_dir), do: error("fanotify needs CAP_SYS_ADMIN")
+    def fanotify(_dir), do: error("use another backend")
     def command, do: error("there is no /bin/sh")
     def limits, do: error("delegate the controllers")
 
@@ -268,7 +268,11 @@ defmodule Lookout.DoctorTest do
 
     test "is missing where no command can be run; the error says what to do", context do
       assert %{status: :missing, advice: "there is no /bin/sh"} = check(context, "commands", trials: Refusals)
-      assert %{status: :note, advice: "fanotify needs CAP_SYS_ADMIN"} = check(context, "fanotify", trials: Refusals)
+    end
+
+    test "is nothing to act on where :auto does without fanotify", context do
+      assert %{status: :note, advice: advice} = check(context, "fanotify", trials: Refusals)
+      assert advice =~ "nothing is to be done with backend: :auto"
     end
   end
 

@@ -156,7 +156,7 @@ defmodule Lookout.SecretsTest do
     stream = Command.stream(["sh", "-c", "exit 5"], env: @env, input: @secret)
     {:ok, task} = Task.start(fn -> Enum.to_list(stream) end)
     ended(task)
-    assert_discreet(table, "the command ended with 5")
+    assert_discreet(table, "the command \"sh\" ended with 5")
   end
 
   test "P10: of a runner that fails, and of its runs", %{table: table, dir: dir} do

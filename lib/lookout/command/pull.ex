@@ -36,7 +36,7 @@ defmodule Lookout.Command.Pull do
 
   defp start!({:ok, options}) do
     case Server.start(%{options | active: :pull, owner: self()}) do
-      {:ok, pid} -> {pid, Map.take(options, [:gather, :exit_status]), ""}
+      {:ok, pid} -> {pid, Map.take(options, [:argv, :gather, :exit_status]), ""}
       {:error, error} -> raise error
     end
   end
@@ -78,7 +78,7 @@ defmodule Lookout.Command.Pull do
     %Error{
       reason: :exit_status,
       operation: :stream,
-      detail: "the command ended with #{inspect(status)}",
+      detail: "the command #{inspect(hd(options.argv))} ended with #{inspect(status)}",
       status: status,
       stderr: if(options.gather, do: tail)
     }

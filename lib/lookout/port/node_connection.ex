@@ -139,8 +139,8 @@ defmodule Lookout.Port.NodeConnection do
   end
 
   defp by_epmd(node, _name, _host, {:port, port, _version}) do
-    "#{node} could not be connected to at port #{port}: the cookies may differ, it may listen on " <>
-      "127.0.0.1 only (--listen), or a firewall is between"
+    "#{node} could not be connected to at port #{port}: the cookies may differ, it may have been started with another " <>
+      "HOST in its name (--node), it may listen on 127.0.0.1 only (--listen), or a firewall is between"
   end
 
   defp by_epmd(node, name, host, _no_port) do

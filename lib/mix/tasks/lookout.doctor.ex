@@ -12,7 +12,7 @@ defmodule Mix.Tasks.Lookout.Doctor do
       ok       versions: Lookout 0.1.0, Elixir 1.14.0, Erlang/OTP 25
       ok       inotify watches: 60412 of 65536 left for this user (5124 in use); the most: 5000 by beam.smp (process 4711)
       note     fanotify: cannot be used (eperm); :auto uses inotify, and polls when its watches are used up
-               -> fanotify needs the capability CAP_SYS_ADMIN and Linux 5.17; use another backend
+               -> nothing is to be done with backend: :auto; fanotify needs the capability CAP_SYS_ADMIN and Linux 5.17
 
   The exit status is 0, also with notes; 1 if a line begins with `missing`; 2 for an invalid option.
   """

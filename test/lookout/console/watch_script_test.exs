@@ -28,6 +28,13 @@ defmodule Lookout.Console.WatchScriptTest do
     assert {"installing\n", 9} = watch(context, [])
   end
 
+  test "a checkout that cannot be written is an error that says what to do", context do
+    File.write!(Path.join(context.dir, "bin/setup"), "#!/bin/sh\n")
+    File.write!(Path.join(context.dir, "_build"), "no directory")
+    assert {output, 1} = watch(context, [])
+    assert output =~ ~r/\Abin\/watch: .*_build cannot be written, .* make it writable, or use a copy of .*\n\z/
+  end
+
   test "the words of a command and the values of options are no option of bin/watch", context do
     for words <- [["lib", "--", "ls", "--help"], ["lib", "--ignore", "--help"], ["--only", "--version"]],
         do: assert({"installing\n" <> _, status} = watch(context, words)) && assert(status != 0)
