@@ -198,6 +198,25 @@ defmodule Lookout.CursorTest do
     assert paths(events(watcher), dir) == [created: "a"]
   end
 
+  # A FIFO without a writer blocks who opens it, as a file on a mount that hangs does. In a VM of its own, since it stays blocked.
+  test "a directory of cursors that does not answer blocks no other process of the VM", %{dir: dir, cursor: cursor} do
+    File.mkdir_p!(cursor)
+    {_output, 0} = System.cmd("mkfifo", [Path.join(cursor, "committed")])
+
+    script = """
+    spawn(fn -> Lookout.start_link(dirs: #{inspect(dir)}, cursor: #{inspect(cursor)}) end)
+    reads? = &match?({:current_function, {:prim_file, _function, _arity}}, Process.info(&1, :current_function))
+    stays? = fn pid -> Enum.all?(1..10, fn _n -> reads?.(pid) and Process.sleep(10) == :ok end) end
+    Enum.find(Stream.repeatedly(fn -> Enum.any?(Process.list(), stays?) end), & &1)
+    answer = Task.yield(Task.async(fn -> File.stat("/") end), 10_000)
+    IO.puts(if answer, do: "answers", else: "blocked")
+    System.halt(0)
+    """
+
+    ebin = Application.app_dir(:lookout, "ebin")
+    assert System.cmd("elixir", ["-pa", ebin, "-e", script], stderr_to_stdout: true) == {"answers\n", 0}
+  end
+
   test "checkpoints are made by themselves after changes", %{dir: dir, cursor: cursor} do
     watcher = start(dirs: dir, cursor: cursor, checkpoint_every: 100)
     File.write!(Path.join(dir, "a"), "1")

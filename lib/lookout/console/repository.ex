@@ -10,5 +10,5 @@ defmodule Lookout.Console.Repository do
   defp below?(path), do: repository?(path) or below?(Path.dirname(path))
 
   # `.git` is a directory, or a file in a linked work tree or a submodule.
-  defp repository?(directory), do: match?({:ok, _stat}, File.lstat(Path.join(directory, ".git")))
+  defp repository?(directory), do: match?({:ok, _stat}, :file.read_link_info(Path.join(directory, ".git"), [:raw]))
 end

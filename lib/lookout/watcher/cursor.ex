@@ -6,6 +6,9 @@ defmodule Lookout.Watcher.Cursor do
   # `lookout_port` locks the directory and writes the files `snapshot-<cursor>`. The file `committed` holds the cursor of the last commit;
   # it is replaced by rename. A snapshot stays until a later one is committed: a subscriber may have stored its cursor and not
   # committed it yet.
+  #
+  # A call on a mount that hangs does not return. With :raw it blocks this process, without it the file server of the VM, and
+  # so every process that uses the module File. mkdir, rename and the listing have no :raw; a call with :raw precedes each of them.
 
   alias Lookout.Error
 
@@ -52,7 +55,7 @@ defmodule Lookout.Watcher.Cursor do
   end
 
   defp make(dir) do
-    with false <- File.dir?(dir),
+    with false <- File.dir?(dir, [:raw]),
          :ok <- File.mkdir_p(dir),
          :ok <- File.chmod(dir, 0o700) do
       :ok
@@ -65,7 +68,7 @@ defmodule Lookout.Watcher.Cursor do
   defp from(dir, :committed) do
     path = Path.join(dir, @committed)
 
-    case File.read(path) do
+    case read(path) do
       {:ok, cursor} ->
         if cursor?(cursor),
           do: {:ok, cursor},
@@ -80,6 +83,15 @@ defmodule Lookout.Watcher.Cursor do
   end
 
   defp from(_dir, cursor), do: {:ok, cursor}
+
+  # A cursor is shorter.
+  defp read(path) do
+    with {:ok, file} <- :file.open(path, [:read, :raw, :binary]) do
+      read = :file.read(file, 2 * @most_bytes)
+      :file.close(file)
+      if read == :eof, do: {:ok, ""}, else: read
+    end
+  end
 
   defp advice, do: "name a cursor with cursor: {path, cursor}, or start again with on_bad_cursor: :restart"
 
@@ -145,7 +157,7 @@ defmodule Lookout.Watcher.Cursor do
       :ok
     else
       {:error, reason} ->
-        File.rm(made)
+        :file.delete(made, [:raw])
         {:error, error(reason, :commit, path, "the commit cannot be written" <> what_to_do(reason))}
     end
   end
@@ -155,7 +167,7 @@ defmodule Lookout.Watcher.Cursor do
 
   defp write_synced(path, bytes) do
     # A link in the place of the file is not followed: the file is always a new one.
-    File.rm(path)
+    :file.delete(path, [:raw])
 
     with {:ok, file} <- :file.open(path, [:write, :exclusive, :raw, :binary]) do
       written = with :ok <- :file.write(file, bytes), do: :file.sync(file)
@@ -179,7 +191,10 @@ defmodule Lookout.Watcher.Cursor do
     kept = MapSet.new(kept, &file/1)
 
     with {:ok, names} <- File.ls(dir) do
-      for @prefix <> cursor = name <- names, cursor?(cursor), name not in kept, do: File.rm(Path.join(dir, name))
+      for @prefix <> cursor = name <- names,
+          cursor?(cursor),
+          name not in kept,
+          do: :file.delete(Path.join(dir, name), [:raw])
     end
 
     :ok
