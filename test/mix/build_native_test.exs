@@ -78,7 +78,7 @@ defmodule Lookout.BuildNativeTest do
     test "is not built again, in silence, and --check says so", context do
       assert {_output, 1} = build(context, [], ["--check"])
       assert {output, 0} = build(context)
-      assert output =~ "lookout_port is built"
+      assert output =~ "lookout_port is being built"
       assert {"", 0} = build(context)
       assert {"", 0} = build(context, [], ["--check"])
       assert {"", 0} = build(context, [{"UNRELATED", "1"}], ["--check"])
