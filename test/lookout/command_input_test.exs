@@ -155,6 +155,18 @@ defmodule Lookout.CommandInputTest do
     end
   end
 
+  test "P6: no process is left when an input has been written" do
+    me = self()
+    input = Stream.map(1..2, fn _ -> send(me, Process.info(self(), :links)) && "x" end)
+    assert Command.run(["cat"], input: input) == {:ok, "xx", 0}
+    assert_receive {:links, processes}
+
+    for process <- processes do
+      ref = Process.monitor(process)
+      assert_receive {:DOWN, ^ref, :process, ^process, _reason}, 10_000
+    end
+  end
+
   test "the bytes of a writer that was killed are not written", %{dir: dir} do
     {:ok, pid} = Command.start_link(["sh", "-c", "cat \"$1\" - | tr -d x", "sh", fifo(dir)], stdin: :pipe)
     # It is on its way as far as it fits; the rest waits.

@@ -44,6 +44,7 @@ defmodule Lookout.Command.StdinFeeder do
     end
 
     written(writer)
+    send(writer, :done)
     Calls.close_stdin(command, :infinity)
   end
 
@@ -92,6 +93,9 @@ defmodule Lookout.Command.StdinFeeder do
       {:written?, feeder, ref} ->
         send(feeder, {ref, :written})
         write(command)
+
+      :done ->
+        :ok
     end
   end
 
