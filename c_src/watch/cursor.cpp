@@ -127,10 +127,10 @@ std::optional<Error> Cursor::begin(Opening& opening) {
   auto prepared = roots_.prepare(opening.paths, opening.options, saved, allows);
   if (Error* error = std::get_if<Error>(&prepared)) return std::move(*error);
   auto devices = find_devices(header);
-  loading_ =
-      std::make_unique<Loading>(Loading{TreeLoader(tree_, std::move(decoder), std::move(header)),
-                                        std::get<RootManager::Prepared>(std::move(prepared)),
-                                        opening.options, opening.done, std::nullopt});
+  loading_ = std::make_unique<Loading>(Loading{
+      TreeLoader(tree_, std::move(decoder), std::move(header), opening.options.follow_symlinks),
+      std::get<RootManager::Prepared>(std::move(prepared)), opening.options, opening.done,
+      std::nullopt});
   loading_->failure = loading_->loader.begin(std::move(devices));
   return std::nullopt;
 }

@@ -57,7 +57,7 @@ std::optional<Error> TreeLoader::add(const SnapshotRecord& record) {
   tree_.set(node, Mark::missed, record.missed);
   if (record.type == SnapshotType::directory) {
     tree_.set_mode(node, record.mode);
-    tree_.set(node, DirMark::linked, record.linked);
+    tree_.set(node, DirMark::linked, record.linked && follows_);
     if (record.moment) moments_.emplace_back(node, *record.moment);
     path_.push_back(node);
   } else {

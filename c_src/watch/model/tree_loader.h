@@ -22,9 +22,11 @@ class TreeLoader {
     bool adopts = false;       // its inode numbers say nothing: Mark::adopts
   };
 
-  // `tree` has no nodes yet. `decoder` has returned `header`.
-  TreeLoader(Tree& tree, SnapshotDecoder decoder, SnapshotHeader header)
-      : tree_(tree), decoder_(std::move(decoder)), header_(std::move(header)) {}
+  // `tree` has no nodes yet. `decoder` has returned `header`. Without `follows`, symbolic links are
+  // not followed any more: a directory that was reached through one is not opened through it, and
+  // the check of its name finds the link.
+  TreeLoader(Tree& tree, SnapshotDecoder decoder, SnapshotHeader header, bool follows)
+      : tree_(tree), decoder_(std::move(decoder)), header_(std::move(header)), follows_(follows) {}
 
   const SnapshotHeader& header() const { return header_; }
 
@@ -46,6 +48,7 @@ class TreeLoader {
   Tree& tree_;
   SnapshotDecoder decoder_;
   SnapshotHeader header_;
+  bool follows_;
   std::vector<Device> devices_;
   std::vector<NodeId> roots_;
   std::vector<std::pair<NodeId, std::int64_t>> moments_;

@@ -64,7 +64,7 @@ std::optional<std::string> reread(const std::string& bytes) {
     devices.push_back({i, false});
   }
   Tree tree;
-  TreeLoader loader(tree, std::move(decoder), read);
+  TreeLoader loader(tree, std::move(decoder), read, true);
   bool whole = !loader.begin(devices).has_value();
   while (whole) {
     const auto more = loader.step();

@@ -397,6 +397,24 @@ TEST_F(EngineCursorTest, FollowedLinksAreFollowedAgain) {
                           "deleted file r/l/a/x", "deleted file r/l/a/z"}));
 }
 
+// Issue: what the link led to was opened and reported before the link was.
+TEST_F(EngineCursorTest, P6NothingIsOpenedThroughALinkThatIsFollowedNoMore) {
+  home_.directory("target/a");
+  home_.directory("r");
+  home_.write("target/a/x");
+  home_.symlink("../target", "r/l");
+  mirrors_ = false;
+  options_.follow_symlinks = true;
+  begin({"r"}, options_);
+  away([&] {
+    home_.write("target/a/new");
+    home_.append("target/a/x", "more");
+    options_.follow_symlinks = false;
+  });
+  EXPECT_EQ(sync(), (Told{"created symlink r/l", "deleted directory r/l", "deleted directory r/l/a",
+                          "deleted file r/l/a/x"}));
+}
+
 TEST_F(EngineCursorTest, SingleFilesGoOn) {
   home_.directory("d");
   for (const char* name : {"d/a", "d/b", "d/c", "d/n"}) home_.write(name, "one");

@@ -80,7 +80,7 @@ TEST(TreeSnapshot, ATreeIsTheSameAfterItWasSavedAndLoaded) {
   Tree loaded;
   SnapshotDecoder decoder(source(bytes), "/s");
   ASSERT_TRUE(std::get<SnapshotHeader>(decoder.header()) == header);
-  TreeLoader loader(loaded, std::move(decoder), header);
+  TreeLoader loader(loaded, std::move(decoder), header, true);
   ASSERT_EQ(loader.begin({{1, false}, {2, true}}), std::nullopt);
   for (;;) {
     const auto more = loader.step();
