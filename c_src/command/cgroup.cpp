@@ -89,7 +89,8 @@ std::string cgroup_below(int directory) {
   // Only one thread reads this directory stream.
   // NOLINTNEXTLINE(concurrency-mt-unsafe)
   while (const dirent* entry = ::readdir(listing.get())) {
-    if (entry->d_type == DT_DIR && entry->d_name[0] != '.') return entry->d_name;
+    const std::string_view name = entry->d_name;
+    if (entry->d_type == DT_DIR && name != "." && name != "..") return std::string(name);
   }
   return {};
 }

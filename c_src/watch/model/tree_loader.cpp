@@ -70,12 +70,14 @@ std::optional<Error> TreeLoader::add(const SnapshotRecord& record) {
 
 bool TreeLoader::undo() {
   for (int i = 0; i < kRemovedAStep && !roots_.empty(); ++i) {
-    NodeId leaf = roots_.back();
-    while (tree_.is_directory(leaf) && tree_.first_child(leaf) != kNoNode) {
-      leaf = tree_.first_child(leaf);
+    const NodeId node = roots_.back();
+    const NodeId child = tree_.is_directory(node) ? tree_.first_child(node) : kNoNode;
+    if (child != kNoNode) {
+      roots_.push_back(child);  // goes before the node above it
+    } else {
+      roots_.pop_back();
+      tree_.remove(node);
     }
-    if (leaf == roots_.back()) roots_.pop_back();
-    tree_.remove(leaf);
   }
   return !roots_.empty();
 }

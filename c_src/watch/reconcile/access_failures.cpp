@@ -27,7 +27,7 @@ void AccessFailures::not_opened(const DirtyName& dirty, const OpenFailure& failu
   switch (failure.kind) {
     case OpenFailure::Kind::moved:
       if (moved == Moved::repeatedly) return refused(dirty.directory, failure);
-      if (moved == Moved::first) queue_.recheck(failure.node);
+      if (moved == Moved::first) queue_.recheck_once(failure.node);
       progress_.defer();
       if (!progress_.is_stuck()) {
         hints_.touch(dirty.directory, dirty.name, dirty.hints);
@@ -80,7 +80,7 @@ void AccessFailures::not_opened(NodeId directory, const OpenFailure& failure, bo
       if (moved == Moved::in_round) {
         // the check of its name comes first
       } else if (in_round) {
-        queue_.recheck(failure.node);
+        queue_.recheck_once(failure.node);
       } else if (tree_.is_root(failure.node)) {
         sink_.root_needs_check(failure.node);
       } else {
@@ -127,7 +127,7 @@ void AccessFailures::rules_not_read(const DirEntry& place, const RemoteMount& mo
 }
 
 void AccessFailures::moved_below(const DirtyName& place, NodeId source) {
-  for (NodeId at = place.directory; at != source; at = tree_.parent(at)) queue_.recheck(at);
+  for (NodeId at = place.directory; at != source; at = tree_.parent(at)) queue_.recheck_once(at);
   hints_.add(place.directory, place.name, place.hints);
   progress_.defer();
 }

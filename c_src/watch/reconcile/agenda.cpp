@@ -17,9 +17,18 @@ void Agenda::add_back(NodeId directory) {
 }
 
 void Agenda::add_all_below(NodeId directory) {
-  if (tree_.has(directory, DirMark::opaque)) return;
+  begun_.clear();
+  continue_below(directory);
+}
+
+void Agenda::continue_below(NodeId directory) {
+  if (tree_.has(directory, DirMark::opaque) || begun_.contains(directory)) return;
   tree_.set(directory, DirMark::deep);
   add(directory, false);
+}
+
+void Agenda::begins(NodeId directory) {
+  if (tree_.has(directory, DirMark::deep)) begun_.insert(directory);
 }
 
 bool Agenda::comes_to(NodeId directory) const {
@@ -44,6 +53,7 @@ NodeId Agenda::take() {
 
 void Agenda::rest() {
   free_if_large(directories_);
+  begun_ = {};
 }
 
 }  // namespace lookout

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstddef>
+#include <unordered_set>
 #include <vector>
 
 #include "watch/model/tree.h"
@@ -25,6 +26,11 @@ class Agenda {
   // Adds a directory and everything below it, since other entries may be visible there now. Each
   // listing adds the next level.
   void add_all_below(NodeId directory);
+  // Continues add_all_below() with a directory in one that was listed. Does nothing if the listing
+  // of this one began after the last call of add_all_below() and so continues it.
+  void continue_below(NodeId directory);
+  // The listing of a directory begins.
+  void begins(NodeId directory);
   // Whether add_all_below() was called for a directory above, and has not reached this one yet.
   bool comes_to(NodeId directory) const;
   // Adds a directory without a change of its marks: one that was taken, and must be listed later.
@@ -44,6 +50,8 @@ class Agenda {
  private:
   Tree& tree_;
   std::vector<NodeId> directories_;
+  // The directories with DirMark::deep whose listings have begun since the last add_all_below().
+  std::unordered_set<NodeId> begun_;
 };
 
 }  // namespace lookout

@@ -104,26 +104,25 @@ void Departures::remove_root(NodeId node, const Removal& removal) {
   }
 }
 
-Departures::Deletion Departures::next_removal() {
-  const std::size_t before = removals_.size();
-  const bool urgent = removals_.back().urgent;
-  const Deletion deletion = next(removals_);
-  if (urgent && removals_.size() < before) --urgent_;
-  return deletion;
-}
-
 Departures::Deletion Departures::next(std::vector<Queued>& stack) {
-  const Queued queued = stack.back();
-  if (!tree_.alive(queued.node) || !tree_.has(queued.node, Mark::deleting)) {
-    stack.pop_back();
+  if (!tree_.alive(stack.back().node) || !tree_.has(stack.back().node, Mark::deleting)) {
+    pop(stack);
     return {kNoNode, false};
   }
-  NodeId leaf = queued.node;
-  while (tree_.is_directory(leaf) && tree_.first_child(leaf) != kNoNode) {
-    leaf = tree_.first_child(leaf);
+  for (;;) {
+    const NodeId node = stack.back().node;
+    const NodeId child = tree_.is_directory(node) ? tree_.first_child(node) : kNoNode;
+    if (child == kNoNode) return {node, pop(stack).reporting};
+    tree_.set(child, Mark::deleting);
+    stack.push_back({child, stack.back().reporting});
   }
-  if (leaf == queued.node) stack.pop_back();
-  return {leaf, queued.reporting};
+}
+
+Departures::Queued Departures::pop(std::vector<Queued>& stack) {
+  const Queued queued = stack.back();
+  stack.pop_back();
+  if (queued.urgent) --urgent_;
+  return queued;
 }
 
 void Departures::rest() {

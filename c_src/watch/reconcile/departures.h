@@ -94,7 +94,7 @@ class Departures {
   };
   bool any_deletions() const { return !deletions_.empty(); }
   Deletion next_deletion() { return next(deletions_); }
-  Deletion next_removal();
+  Deletion next_removal() { return next(removals_); }
 
   // The tree is about to remove this node.
   void forget(NodeId node);
@@ -106,7 +106,8 @@ class Departures {
     NodeId node;
     std::uint64_t round;
   };
-  // An entry that is queued for deletion, with everything below it.
+  // An entry that is queued for deletion, with everything below it. The entries on the way down to
+  // the one that is deleted next are queued after it.
   struct Queued {
     NodeId node;
     bool reporting;
@@ -114,6 +115,7 @@ class Departures {
   };
 
   Deletion next(std::vector<Queued>& stack);
+  Queued pop(std::vector<Queued>& stack);
   void forget_parked(NodeId node);
 
   Tree& tree_;

@@ -143,7 +143,7 @@ void DirectoryScan::end_listing(Listing& listing, int code) {
 bool DirectoryScan::sweep_step(Listing& listing) {
   for (int i = 0; i < kSweptAStep && listing.next != kNoNode; ++i) {
     const NodeId child = std::exchange(listing.next, tree_.next_sibling(listing.next));
-    if (listing.deep && tree_.is_directory(child)) pass_.agenda.add_all_below(child);
+    if (listing.deep && tree_.is_directory(child)) pass_.agenda.continue_below(child);
     if (tree_.has(child, Mark::seen)) {
       tree_.set(child, Mark::seen, false);
       continue;

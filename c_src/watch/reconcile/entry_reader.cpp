@@ -105,7 +105,7 @@ bool EntryReader::exists(NodeId node, Hints hints) {
     if (failure->kind != OpenFailure::Kind::moved) return true;
     // The directory has moved, perhaps with this entry in it: check the entry again once the
     // directory is found.
-    if (!tree_.has(failure->node, Mark::parked)) queue_.recheck(failure->node);
+    if (!tree_.has(failure->node, Mark::parked)) queue_.recheck_once(failure->node);
     hints_.add(node);
     progress_.defer();
     return !tree_.is_directory(node) && (hints & hint::kMovedTo) == 0;
@@ -120,7 +120,7 @@ bool EntryReader::exists(NodeId node, Hints hints) {
       there->type == tree_.type(node)) {
     return true;
   }
-  queue_.recheck(node);
+  queue_.recheck_once(node);
   return false;
 }
 

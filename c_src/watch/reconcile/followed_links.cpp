@@ -19,7 +19,9 @@ std::optional<PathWatches::Resolution> FollowedLinks::follow(const DirEntry& pla
   auto& link = links_[place];
   if (!link) link = std::make_unique<Link>(*this, place);
   auto resolution = paths_.follow(*link, path, true);
-  steps_ += resolution.steps - std::exchange(link->steps, resolution.steps);
+  const auto bytes = (path.size() + resolution.real.size()) / kBytesAComponent;
+  const std::int64_t steps = resolution.steps + static_cast<std::int64_t>(bytes);
+  steps_ += steps - std::exchange(link->steps, steps);
   resolved_ += static_cast<std::uint64_t>(resolution.steps);
   set_real(*link, resolution.whole ? resolution.real : std::string());
   set_target(*link, std::nullopt);

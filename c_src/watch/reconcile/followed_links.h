@@ -35,9 +35,12 @@
 
 namespace lookout {
 
-// Components that the paths of all followed links of a watcher may have. Each takes some 40 bytes.
-// A link of a package manager has about 20, so this is enough for 50,000 of them.
+// Components that the paths of all followed links of a watcher may have. Each takes some 40 bytes,
+// and the bytes of the paths are kept up to four times: so kBytesAComponent of a path, and of where
+// it leads, count as one more. A link of a package manager counts as about 26, so this is enough
+// for 40,000 of them.
 inline constexpr std::int64_t kMostLinkSteps = 1'048'576;
+inline constexpr std::size_t kBytesAComponent = 32;
 // A step of the event loop resolves no further link after this many components.
 inline constexpr std::uint64_t kLinkStepsASlice = 256;
 
@@ -73,7 +76,7 @@ class FollowedLinks {
   std::vector<DirEntry> take_unchecked();
   bool any_refused() const { return !refused_.empty(); }
 
-  // Components of the paths that are followed.
+  // Components of the paths that are followed, as they count for kMostLinkSteps.
   std::int64_t steps() const { return steps_; }
   // Components that were resolved since the start.
   std::uint64_t resolved() const { return resolved_; }
@@ -109,7 +112,7 @@ class FollowedLinks {
     // The directory it leads to, if that is not reported here.
     std::optional<Identity> target;
     bool hidden = false;
-    int steps = 0;  // components of its path
+    std::int64_t steps = 0;  // components of its path, as they count for kMostLinkSteps
   };
 
   std::int64_t room() const { return kMostLinkSteps - steps_; }

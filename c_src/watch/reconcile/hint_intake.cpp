@@ -56,6 +56,10 @@ void HintIntake::take_at(NodeId node, const Hint& hint) {
   const bool gone = hint.ended || (hint.hints & hint::kRootGone) != 0;
   if (tree_.is_root(node)) {
     sink_.root_needs_check(node);
+    // Whether a file with rules is trusted depends on who may put files into its directory.
+    if ((hint.hints & hint::kAttributes) != 0 && visibility_.reads_rules(node)) {
+      add(node, ".gitignore", 0);
+    }
   } else if (!gone && (hint.alone || tree_.has(node, DirMark::linked))) {
     // No watch of a parent reports changes of this directory itself.
     touch(tree_.parent(node), tree_.name(node), hint.hints & hint::kAttributes);

@@ -26,7 +26,7 @@ void ListingStarter::start(NodeId directory) {
     return;
   }
   const DirectoryFd& fd = std::get<DirectoryFd>(opened);
-  progress_.change();
+  progress_.list();
   failures_.opened(directory, *fd, pass_.agenda);
   // The descriptor of a remote directory may be old, and its mode outdated.
   if (suspect && !tree_.is_root(directory) && !fd->mount()) {
@@ -44,6 +44,7 @@ void ListingStarter::start(NodeId directory) {
     failures_.not_listed(directory, *loaded);
     return;
   }
+  pass_.agenda.begins(directory);
   // The new rules may have queued it; this call lists it.
   tree_.set(directory, DirMark::queued, false);
   if (const Visibility::Names* names = visibility_.single_names(directory)) {

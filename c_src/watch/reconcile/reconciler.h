@@ -143,6 +143,13 @@ class Reconciler {
   // --- work ---
   // Does a small piece of work, which may report changes. Returns false when the round is over.
   bool work();
+  // Whether the next round may begin although this one has directories to list: they may lead to
+  // others without end, and other changes wait meanwhile. The next round checks the names that are
+  // dirty now, and then goes on with the directories.
+  bool may_begin_next() const {
+    return records_.progress.is_long() && records_.queue.empty() &&
+           !records_.departures.any_deletions();
+  }
   // Begins a round with the dirty entries. The caller has just read the kernel's queue, at
   // `drained` (inode_clock()).
   void begin_round(std::int64_t drained);

@@ -13,6 +13,7 @@ class RoundProgress {
     ++round_;
     stuck_rounds_ = deferred_ && !changed_ ? stuck_rounds_ + 1 : 0;
     deferred_ = changed_ = false;
+    listings_ = 0;
   }
   // The number of this round; 0 before the first one.
   std::uint64_t round() const { return round_; }
@@ -21,15 +22,24 @@ class RoundProgress {
   bool has_deferred() const { return deferred_; }
   // This round has changed the tree, or has come further in another way.
   void change() { changed_ = true; }
+  // This round has begun to list a directory.
+  void list() {
+    ++listings_;
+    change();
+  }
+  // Whether this round has begun so many listings that the names which are dirty now come first.
+  bool is_long() const { return listings_ >= kListingsARound; }
 
   bool is_stuck() const { return stuck_rounds_ >= kStuckRounds; }
 
  private:
   static constexpr int kStuckRounds = 4;
+  static constexpr int kListingsARound = 1024;
 
   std::uint64_t round_ = 0;
   bool deferred_ = false;
   bool changed_ = false;
+  int listings_ = 0;
   int stuck_rounds_ = 0;  // consecutive rounds that deferred work and changed nothing
 };
 

@@ -6,10 +6,12 @@
 
 #include <cstddef>
 #include <deque>
+#include <set>
 #include <string>
 #include <utility>
 
 #include "watch/model/dirty_set.h"
+#include "watch/model/trail.h"
 #include "watch/model/tree.h"
 #include "watch/reconcile/change_sink.h"
 
@@ -29,6 +31,7 @@ class RoundQueue {
   DirtyName take() {
     DirtyName name = std::move(names_.front());
     names_.pop_front();
+    if (!rechecks_.empty()) rechecks_.erase({name.directory, name.name});
     return name;
   }
   // Checks whether an entry is still at its place. A root is left to its manager.
@@ -39,11 +42,20 @@ class RoundQueue {
       add({tree_.parent(node), std::string(tree_.name(node)), 0});
     }
   }
+  // The same, unless this function has queued it and take() has not returned it yet.
+  void recheck_once(NodeId node) {
+    if (!tree_.is_root(node) &&
+        !rechecks_.emplace(tree_.parent(node), std::string(tree_.name(node))).second) {
+      return;
+    }
+    recheck(node);
+  }
 
  private:
   const Tree& tree_;
   ChangeSink& sink_;
   std::deque<DirtyName> names_;
+  std::set<DirEntry> rechecks_;  // the names that recheck_once() has queued
 };
 
 }  // namespace lookout

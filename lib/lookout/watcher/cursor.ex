@@ -77,6 +77,9 @@ defmodule Lookout.Watcher.Cursor do
       {:error, :enoent} ->
         {:ok, nil}
 
+      {:error, :no_file} ->
+        {:error, error(:bad_snapshot, :load, path, "this is no regular file; " <> advice())}
+
       {:error, reason} ->
         {:error, error(reason, :load, path, "the last commit cannot be read")}
     end
@@ -84,12 +87,17 @@ defmodule Lookout.Watcher.Cursor do
 
   defp from(_dir, cursor), do: {:ok, cursor}
 
-  # A cursor is shorter.
+  # A cursor is shorter. An open of a FIFO would wait for its writer.
   defp read(path) do
-    with {:ok, file} <- :file.open(path, [:read, :raw, :binary]) do
+    with {:ok, info} <- :file.read_link_info(path, [:raw]),
+         %File.Stat{type: :regular} <- File.Stat.from_record(info),
+         {:ok, file} <- :file.open(path, [:read, :raw, :binary]) do
       read = :file.read(file, 2 * @most_bytes)
       :file.close(file)
       if read == :eof, do: {:ok, ""}, else: read
+    else
+      %File.Stat{} -> {:error, :no_file}
+      {:error, reason} -> {:error, reason}
     end
   end
 
