@@ -33,6 +33,7 @@ void Sessions::open(const ConnectionPointer& connection, std::string_view owner,
     return refuse(connection, owner, reference, "bad_request",
                   "this reference names a session already; use a new one");
   }
+  std::size_t ending = 0;  // it makes room for the new one
   if (const auto known = named ? id_of(named->name) : std::nullopt) {
     Live& live = sessions_.at(*known);
     if (live.channel) {
@@ -46,7 +47,9 @@ void Sessions::open(const ConnectionPointer& connection, std::string_view owner,
                     batch);
     }
     end(*known, "superseded");  // a new epoch
-  } else if (sessions_.size() + retired_.size() >= limits_.sessions) {
+    if (!retired_.back()->is_stuck()) ending = 1;
+  }
+  if (sessions_.size() + retired_.size() - ending >= limits_.sessions) {
     return refuse(connection, owner, reference, "eagain",
                   "this node has as many sessions as --max-sessions allows (" +
                       std::to_string(limits_.sessions) + "); try again when one has ended");

@@ -29,7 +29,8 @@
 namespace lookout {
 
 struct SessionLimits {
-  std::size_t sessions = 64;  // named ones without an owner included
+  // Named ones without an owner included, and those that have ended and cannot be destroyed yet.
+  std::size_t sessions = 64;
   bool commands = false;
 };
 
@@ -44,7 +45,8 @@ class Sessions {
   Sessions(boost::asio::io_context& io, const NodeIdentity& self, std::string pid,
            SessionLimits limits, EndHandler ended);
 
-  // The process `owner` opens a session, which messages name by `reference`.
+  // The process `owner` opens a session, which messages name by `reference`. One with the name of
+  // a session without an owner resumes that or, if it cannot, ends it and makes another.
   void open(const ConnectionPointer& connection, std::string_view owner, std::string_view reference,
             std::optional<NamedOpen> named);
   // A malformed request to open one.
