@@ -1,6 +1,8 @@
 #include "snapshot/decoder.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 #include <utility>
 
 #include "snapshot/crc32c.h"
@@ -31,6 +33,29 @@ bool is_path(std::string_view path) {
   return path.size() <= kMostSnapshotPath && path.starts_with('/') &&
          path.find('\0') == std::string_view::npos && (path.size() == 1 || !path.ends_with('/'));
 }
+
+// The directories and the single files that roots name.
+class Watched {
+ public:
+  // Returns false if an earlier root names the same directory or one of the same files, or if too
+  // many of them have files in the same directory.
+  bool add(const SnapshotRoot& root) {
+    if (!root.single) return directories_.insert(root.path).second;
+    Files& files = files_[root.path];
+    if (++files.roots > kMostSnapshotFileRoots) return false;
+    return std::all_of(root.names.begin(), root.names.end(), [&files](const std::string& name) {
+      return files.names.insert(name).second;
+    });
+  }
+
+ private:
+  struct Files {
+    std::size_t roots = 0;
+    std::set<std::string> names;
+  };
+  std::set<std::string> directories_;
+  std::map<std::string, Files> files_;  // by directory
+};
 
 }  // namespace
 
@@ -100,6 +125,7 @@ std::optional<Error> SnapshotDecoder::read(std::string& bytes, std::size_t size,
     filled += std::get<std::size_t>(got);
   }
   bytes.resize(filled);
+  bytes_ += filled;
   if (filled == size || (may_end && filled == 0)) return std::nullopt;
   return bad("it is cut short");
 }
@@ -147,46 +173,67 @@ Result<SnapshotHeader> SnapshotDecoder::header() {
   if (fields.failed() || !fields.at_end()) return bad("its header is wrong");
   // Not reserved: the numbers may be made up.
   for (std::uint64_t i = 0; i < devices; ++i) {
-    if (auto error = next_frame()) return *error;
-    Fields in(frame_, at_);
-    SnapshotDevice device;
-    const bool right = in.byte() == layout::kDevice;
-    device.number = in.fixed<std::uint64_t>();
-    device.file_system = in.fixed<std::uint64_t>();
-    device.type = in.fixed<std::uint64_t>();
-    device.path = in.text(kMostSnapshotPath);
-    if (!right || in.failed() || !in.at_end() || !is_path(device.path)) {
-      return bad("a file system is described wrongly");
-    }
-    header_.devices.push_back(std::move(device));
+    auto device = read_device();
+    if (auto* error = std::get_if<Error>(&device)) return std::move(*error);
+    header_.devices.push_back(std::get<SnapshotDevice>(std::move(device)));
   }
+  Watched watched;
   for (std::uint64_t i = 0; i < roots; ++i) {
-    if (auto error = next_frame()) return *error;
-    Fields in(frame_, at_);
-    SnapshotRoot root;
-    bool right = in.byte() == layout::kRoot;
-    const unsigned flags = in.byte();
-    root.recursive = (flags & layout::kRecursive) != 0;
-    root.single = (flags & layout::kSingle) != 0;
-    root.path = in.text(kMostSnapshotPath);
-    root.device = static_cast<std::uint32_t>(in.number(kMostSnapshotDevices));
-    root.inode = in.number(~std::uint64_t{0});
-    root.mode = in.fixed<std::uint16_t>();
-    if ((flags & layout::kRootMoment) != 0) root.moment = in.moment();
-    if (root.single) {
-      const auto names = in.number(kMostFrame);
-      for (std::uint64_t name = 0; name < names && !in.failed(); ++name) {
-        root.names.emplace_back(in.text(kMostSnapshotName));
-        right = right && is_name(root.names.back());
-      }
-    }
-    if (!right || in.failed() || !in.at_end() || flags > layout::kRootFlags || root.mode > 07777 ||
-        !is_path(root.path) || root.device >= devices) {
-      return bad("a watched directory is described wrongly");
-    }
-    header_.roots.push_back(std::move(root));
+    auto root = read_root();
+    if (auto* error = std::get_if<Error>(&root)) return std::move(*error);
+    header_.roots.push_back(std::get<SnapshotRoot>(std::move(root)));
+    if (!watched.add(header_.roots.back())) return bad("it names a directory or a file too often");
   }
   return header_;
+}
+
+std::optional<Error> SnapshotDecoder::next_head_frame() {
+  if (auto error = next_frame()) return error;
+  if (bytes_ > kMostSnapshotHead) return bad("its list of watched directories is too long");
+  return std::nullopt;
+}
+
+Result<SnapshotDevice> SnapshotDecoder::read_device() {
+  if (auto error = next_head_frame()) return std::move(*error);
+  Fields in(frame_, at_);
+  SnapshotDevice device;
+  const bool right = in.byte() == layout::kDevice;
+  device.number = in.fixed<std::uint64_t>();
+  device.file_system = in.fixed<std::uint64_t>();
+  device.type = in.fixed<std::uint64_t>();
+  device.path = in.text(kMostSnapshotPath);
+  if (!right || in.failed() || !in.at_end() || !is_path(device.path)) {
+    return bad("a file system is described wrongly");
+  }
+  return device;
+}
+
+Result<SnapshotRoot> SnapshotDecoder::read_root() {
+  if (auto error = next_head_frame()) return std::move(*error);
+  Fields in(frame_, at_);
+  SnapshotRoot root;
+  bool right = in.byte() == layout::kRoot;
+  const unsigned flags = in.byte();
+  root.recursive = (flags & layout::kRecursive) != 0;
+  root.single = (flags & layout::kSingle) != 0;
+  root.path = in.text(kMostSnapshotPath);
+  root.device = static_cast<std::uint32_t>(in.number(kMostSnapshotDevices));
+  root.inode = in.number(~std::uint64_t{0});
+  root.mode = in.fixed<std::uint16_t>();
+  if ((flags & layout::kRootMoment) != 0) root.moment = in.moment();
+  if (root.single) {
+    const auto names = in.number(kMostSnapshotFiles - files_);
+    files_ += names;
+    for (std::uint64_t name = 0; name < names && !in.failed(); ++name) {
+      root.names.emplace_back(in.text(kMostSnapshotName));
+      right = right && is_name(root.names.back());
+    }
+  }
+  if (!right || in.failed() || !in.at_end() || flags > layout::kRootFlags || root.mode > 07777 ||
+      !is_path(root.path) || root.device >= header_.devices.size()) {
+    return bad("a watched directory is described wrongly");
+  }
+  return root;
 }
 
 // The frame that was just read has records, or is the end.

@@ -38,6 +38,10 @@ class SnapshotDecoder {
 
   std::optional<Error> read(std::string& bytes, std::size_t size, bool may_end);
   std::optional<Error> next_frame();
+  // The next frame before the records.
+  std::optional<Error> next_head_frame();
+  Result<SnapshotDevice> read_device();
+  Result<SnapshotRoot> read_root();
   Result<std::optional<SnapshotRecord>> end();
   std::optional<Error> begin_records();
 
@@ -46,6 +50,8 @@ class SnapshotDecoder {
   std::string frame_;
   std::size_t at_ = 0;  // in frame_
   SnapshotHeader header_;
+  std::size_t bytes_ = 0;  // that were read
+  std::size_t files_ = 0;  // names of single files in the roots
   bool in_records_ = false;
   std::uint32_t root_ = 0;
   std::uint32_t next_root_ = 0;  // the records of the roots before it are complete

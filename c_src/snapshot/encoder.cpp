@@ -1,6 +1,8 @@
 #include "snapshot/encoder.h"
 
 #include <algorithm>
+#include <map>
+#include <string_view>
 #include <utility>
 
 #include "snapshot/crc32c.h"
@@ -65,8 +67,14 @@ bool fit(const SnapshotHeader& header) {
                        [](const auto& name) { return name.size() <= kMostSnapshotName; });
   };
   const auto& [moment, seq, salt, devices, roots] = header;
+  std::size_t files = 0;
+  std::map<std::string_view, std::size_t> file_roots;  // by directory
+  for (const SnapshotRoot& root : roots) {
+    files += root.names.size();
+    if (root.single && ++file_roots[root.path] > kMostSnapshotFileRoots) return false;
+  }
   return devices.size() <= kMostSnapshotDevices && roots.size() <= kMostSnapshotRoots &&
-         std::all_of(devices.begin(), devices.end(), path_fits) &&
+         files <= kMostSnapshotFiles && std::all_of(devices.begin(), devices.end(), path_fits) &&
          std::all_of(roots.begin(), roots.end(), path_fits) &&
          std::all_of(roots.begin(), roots.end(), names_fit);
 }
@@ -95,6 +103,7 @@ SnapshotEncoder::SnapshotEncoder(const SnapshotHeader& header) : header_(header)
     put(frame_, root);
     end_frame();
   }
+  fits_ = fits_ && out_.size() <= kMostSnapshotHead;
 }
 
 void SnapshotEncoder::begin_records(std::uint32_t root) {

@@ -18,8 +18,13 @@ inline constexpr std::uint32_t kSnapshotVersion = 1;
 // The limits of a file. A longer one is refused before memory is allocated for it.
 inline constexpr std::size_t kMostFrame = std::size_t{1} << 24;  // bytes of payload
 inline constexpr std::size_t kMostSnapshotDevices = 65536;
-inline constexpr std::size_t kMostSnapshotRoots = std::size_t{1} << 20;
-inline constexpr std::size_t kMostSnapshotPath = 65536;  // bytes
+// What comes before the records is read in one step of the event loop.
+inline constexpr std::size_t kMostSnapshotRoots = 65536;
+inline constexpr std::size_t kMostSnapshotFiles = 65536;  // single files, in all roots together
+// Roots of single files in one directory: one for each combination of their options.
+inline constexpr std::size_t kMostSnapshotFileRoots = 64;
+inline constexpr std::size_t kMostSnapshotHead = std::size_t{1} << 24;  // bytes before the records
+inline constexpr std::size_t kMostSnapshotPath = 65536;                 // bytes
 // Bytes. NAME_MAX is 255, but some file systems (vfat, exFAT, FUSE) have longer names.
 inline constexpr std::size_t kMostSnapshotName = 8192;
 

@@ -243,6 +243,56 @@ TEST(SnapshotTest, ImpossibleNamesAreBadThoughTheChecksumIsRight) {
   }
 }
 
+TEST(SnapshotTest, P7WhatIsWatchedTwiceIsBadThoughTheChecksumIsRight) {
+  const SnapshotRoot directory{.path = "/srv/in"};
+  const auto files = [](std::vector<std::string> names) {
+    return SnapshotRoot{.path = "/srv/in", .single = true, .names = std::move(names)};
+  };
+  const auto reason_with = [](std::vector<SnapshotRoot> roots) {
+    return reason(bytes_of({{.devices = {{.path = "/srv/in"}}, .roots = std::move(roots)}, {}}));
+  };
+  EXPECT_EQ(reason_with({directory, directory}), "bad_snapshot");
+  EXPECT_EQ(reason_with({directory, {.path = "/srv/in", .recursive = false}}), "bad_snapshot");
+  EXPECT_EQ(reason_with({files({"a", "a"})}), "bad_snapshot");
+  EXPECT_EQ(reason_with({files({"a", "b"}), files({"b", "c"})}), "bad_snapshot");
+  // Files that are watched with different options.
+  EXPECT_EQ(reason_with({directory, files({"a", "b"}), files({"c"})}), "");
+}
+
+TEST(SnapshotTest, P5MoreRootsThanAStepCanReadAreBadAndNotWritten) {
+  const auto fits = [](const std::vector<SnapshotRoot>& roots) {
+    const Content content{{.devices = {{.path = "/"}}, .roots = roots}, {}};
+    const bool written = SnapshotEncoder(content.header).fits();
+    EXPECT_EQ(reason(bytes_of(content)), written ? "" : "bad_snapshot");
+    return written;
+  };
+  std::vector<SnapshotRoot> directories(kMostSnapshotRoots);
+  SnapshotRoot files{.path = "/", .single = true};
+  for (std::size_t i = 0; i < kMostSnapshotRoots; ++i) {
+    directories[i].path = "/" + std::to_string(i);
+    files.names.push_back(std::to_string(i));
+  }
+  EXPECT_TRUE(fits(directories));
+  EXPECT_TRUE(fits({files}));
+  EXPECT_FALSE(fits({files, {.path = "/0", .single = true, .names = {"a"}}}));
+  directories.push_back({.path = "/more"});
+  EXPECT_FALSE(fits(directories));
+  std::vector<SnapshotRoot> file_roots;
+  for (std::size_t i = 0; i < kMostSnapshotFileRoots; ++i) {
+    file_roots.push_back({.path = "/", .single = true, .names = {std::to_string(i)}});
+  }
+  EXPECT_TRUE(fits(file_roots));
+  file_roots.push_back({.path = "/", .single = true});
+  EXPECT_FALSE(fits(file_roots));
+  std::vector<SnapshotRoot> long_paths;
+  for (char c = 'a'; c <= 'z'; ++c) {
+    for (int i = 0; i < 16; ++i) {
+      long_paths.push_back({.path = "/" + std::string(kMostSnapshotPath - 1 - i, c)});
+    }
+  }
+  EXPECT_FALSE(fits(long_paths));
+}
+
 TEST(SnapshotTest, WhatIsOutOfRangeIsBadThoughTheChecksumIsRight) {
   Content device = example();
   device.records[0].first.device = 1;
