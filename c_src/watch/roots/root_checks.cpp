@@ -10,7 +10,7 @@ void RootChecks::add(const RootPointer& root) {
     root->check = ++last_;
     numbers_.insert(numbers_.end(), root->check);
   }
-  if (root->node != kNoNode && root->nested) urgent_.insert(root);
+  if (root->node != kNoNode && roots_.is_nested(*root)) urgent_.insert(root);
 }
 
 void RootChecks::add(NodeId root) {

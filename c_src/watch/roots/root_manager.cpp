@@ -310,7 +310,7 @@ void RootManager::leave(const Pointer& root) {
   const bool reporting = root->phase == Root::Phase::reporting;
   Departures::Removal removal;
   removal.reporting = reporting || root->phase == Root::Phase::reported;
-  removal.urgent = root->moved || root->nested;
+  removal.urgent = root->moved || roots_.is_nested(*root);
   if (reporting) removal.unreported = root->cursor;
   root->reported = removal.reporting;
   for (const auto& [name, member] : root->members) {

@@ -186,19 +186,7 @@ void Roots::add(Pointer root) {
   in(root->phase).insert(root);
   if (root->node != kNoNode) by_node_[root->node] = root;
   by_path_.emplace(root->path, root);
-  root->nested = is_nested(*root);
-  nest(*root);
   all_.insert(std::move(root));
-}
-
-// A root was added or removed: updates which roots are nested.
-void Roots::nest(const Root& outer) {
-  if (outer.is_base) return;
-  for (const Pointer& root : below(outer.path)) root->nested = is_nested(*root);
-  const auto [first, last] = by_path_.equal_range(outer.path);
-  for (auto entry = first; entry != last; ++entry) {
-    entry->second->nested = is_nested(*entry->second);
-  }
 }
 
 void Roots::remove(const Pointer& root) {
@@ -209,7 +197,6 @@ void Roots::remove(const Pointer& root) {
   const auto [first, last] = by_path_.equal_range(kept->path);
   by_path_.erase(
       std::find_if(first, last, [&](const auto& entry) { return entry.second == kept; }));
-  nest(*kept);
 }
 
 void Roots::enter(const Pointer& root, Root::Phase phase) {
@@ -261,9 +248,18 @@ bool Roots::covered(const Root& root, const IsLinked& is_linked) const {
 }
 
 bool Roots::is_nested(const Root& root) const {
-  const std::vector<Pointer> outer = above(root.path, root.is_base);
-  return std::any_of(outer.begin(), outer.end(),
-                     [&](const Pointer& other) { return other.get() != &root && !other->is_base; });
+  const auto any_at = [&](const std::string& path) {
+    const auto [first, last] = by_path_.equal_range(path);
+    return std::any_of(first, last, [&](const auto& entry) {
+      return entry.second.get() != &root && !entry.second->is_base;
+    });
+  };
+  if (root.is_base && any_at(root.path)) return true;
+  for (std::string above = root.path; above != "/" && !above.empty();) {
+    above = parent_of(above);
+    if (any_at(above)) return true;
+  }
+  return false;
 }
 
 NodeId Roots::resolve(const std::string& path) const {

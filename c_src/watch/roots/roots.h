@@ -77,7 +77,6 @@ struct Root : std::enable_shared_from_this<Root> {
   bool removed = false;  // unwatched: forgotten when its entries are deleted
   bool moved = false;    // leaving only since another root covers it now
   bool covered = false;  // another root reports what is below it
-  bool nested = false;   // the path of another root is above its path; changed by Roots alone
 
   // Of a single file.
   RootPointer base;
@@ -124,6 +123,9 @@ class Roots {
   void enter(const Pointer& root, Root::Phase phase);
   void set_node(const Pointer& root, NodeId node);
 
+  // Whether the path of another root, which is no base, is above the root's path. A base is nested
+  // also where its directory is a root.
+  bool is_nested(const Root& root) const;
   // Whether another root that is loaded reports, or will report, what exists at this root's path. A
   // root does not report what its filter hides. `is_linked` returns whether the path of the inner
   // of two roots currently leaves the outer one through a symbolic link; it is called only if the
@@ -139,8 +141,6 @@ class Roots {
  private:
   Ordered& in(Root::Phase phase) { return phases_[static_cast<std::size_t>(phase)]; }
   bool covers(const Root& outer, const Root& root, const IsLinked& is_linked) const;
-  bool is_nested(const Root& root) const;
-  void nest(const Root& outer);
 
   const Tree& tree_;
   Visibility& visibility_;

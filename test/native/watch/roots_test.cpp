@@ -107,6 +107,20 @@ TEST_F(RootsTest, FindsByPathButNotWhatIsOnItsWayOut) {
   EXPECT_TRUE(roots_.all().empty());
 }
 
+TEST_F(RootsTest, ARootIsNestedAsLongAsAnotherOneIsAboveIt) {
+  const auto inner = add("/a/b/c");
+  const auto base = add("/a", Root::Phase::absent);
+  base->is_base = true;
+  EXPECT_FALSE(roots_.is_nested(*inner));
+  const auto outer = add("/a");
+  EXPECT_TRUE(roots_.is_nested(*inner));
+  EXPECT_TRUE(roots_.is_nested(*base));
+  EXPECT_FALSE(roots_.is_nested(*outer));
+  roots_.remove(outer);
+  EXPECT_FALSE(roots_.is_nested(*inner));
+  EXPECT_FALSE(roots_.is_nested(*base));
+}
+
 TEST_F(RootsTest, ARootIsCoveredByOneAboveIt) {
   const auto outer = add("/a");
   const auto inner = add("/a/b", Root::Phase::absent);
