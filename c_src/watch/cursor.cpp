@@ -1,8 +1,5 @@
 #include "watch/cursor.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <map>
@@ -12,10 +9,7 @@
 #include <utility>
 #include <variant>
 
-#include "support/unique_fd.h"
-#include "watch/disk/file_system.h"
 #include "watch/disk/path_walk.h"
-#include "watch/disk/remote_calls.h"
 
 namespace lookout {
 namespace {
@@ -29,8 +23,6 @@ constexpr int kLockTries = 40;
 constexpr milliseconds kOverdue{500};
 // When the disk does not answer, the save fails and changes are reported again.
 constexpr milliseconds kGiveUp{10'000};
-// st_dev of a file system that is not there; the index is added. No device of Linux has it.
-constexpr std::uint64_t kNoDevice = 0xffff'ffff'0000'0000;
 
 std::uint64_t draw_salt() {
   std::random_device device;
@@ -40,21 +32,6 @@ std::uint64_t draw_salt() {
 Error not_first() {
   return {"already_watched", "watch", "",
           "only the first watch of a lookout_port may have a cursor"};
-}
-
-// Which file system a directory is on now.
-struct Found {
-  std::uint64_t number = 0;
-  FileSystem system;
-};
-
-std::optional<Found> find_at(const std::string& path) {
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC));
-  struct stat seen {};
-  if (!fd || ::fstat(fd.get(), &seen) != 0) return std::nullopt;
-  const auto system = file_system_of(fd.get());
-  if (!system) return std::nullopt;
-  return Found{seen.st_dev, *system};
 }
 
 }  // namespace
@@ -126,39 +103,12 @@ std::optional<Error> Cursor::begin(Opening& opening) {
   }
   auto prepared = roots_.prepare(opening.paths, opening.options, saved, allows);
   if (Error* error = std::get_if<Error>(&prepared)) return std::move(*error);
-  auto devices = find_devices(header);
+  DeviceSearch devices(header);
   loading_ = std::make_unique<Loading>(Loading{
       TreeLoader(tree_, std::move(decoder), std::move(header), opening.options.follow_symlinks),
-      std::get<RootManager::Prepared>(std::move(prepared)), opening.options, opening.done,
-      std::nullopt});
-  loading_->failure = loading_->loader.begin(std::move(devices));
+      std::move(devices), std::get<RootManager::Prepared>(std::move(prepared)), opening.options,
+      opening.done});
   return std::nullopt;
-}
-
-// A file system is the same by its number and type in statfs(2), never by st_dev, which may be that
-// of another one now. It is checked for where the snapshot has directories of it.
-std::vector<TreeLoader::Device> Cursor::find_devices(const SnapshotHeader& header) const {
-  std::set<std::string> places;
-  for (const SnapshotDevice& device : header.devices) places.insert(device.path);
-  for (const SnapshotRoot& root : header.roots) places.insert(root.path);
-  std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t> numbers;
-  for (const std::string& place : places) {
-    auto answer = call_at(mounts_, place, "statfs", [place] { return find_at(place); });
-    const auto* found = std::get_if<std::optional<Found>>(&answer);
-    if (found == nullptr || !*found) continue;
-    numbers.emplace(std::pair{(*found)->system.id, (*found)->system.type}, (*found)->number);
-  }
-  std::vector<TreeLoader::Device> devices;
-  for (const SnapshotDevice& device : header.devices) {
-    const std::uint64_t none = kNoDevice + devices.size();
-    if (device.file_system == 0 || !file_system_of_type(device.type).trusted) {
-      devices.push_back({none, true});
-      continue;
-    }
-    const auto number = numbers.find({device.file_system, device.type});
-    devices.push_back({number == numbers.end() ? none : number->second, false});
-  }
-  return devices;
 }
 
 void Cursor::load_step() {
@@ -170,17 +120,27 @@ void Cursor::load_step() {
     failed->done(*failed->failure);
     return;
   }
-  auto more = loading.loader.step();
-  if (Error* error = std::get_if<Error>(&more)) {
-    loading.failure = std::move(*error);
+  TreeLoader& loader = loading.loader;
+  const SnapshotHeader& header = loader.header();
+  if (loading.devices) {
+    if (loading.devices->step(mounts_)) return;
+    loading.failure = loader.begin(loading.devices->found(header.devices));
+    loading.devices.reset();
     return;
   }
-  if (std::get<bool>(more)) return;
+  if (!loading.adoption) {
+    auto more = loader.step();
+    if (Error* error = std::get_if<Error>(&more)) {
+      loading.failure = std::move(*error);
+    } else if (!std::get<bool>(more)) {
+      tree_.keep_stamps(header.salt);
+      loading.adoption = RootManager::begin_adoption(loading.prepared, loading.options);
+    }
+    return;
+  }
+  if (roots_.adopt(*loading.adoption, header, loader.roots())) return;
   const std::unique_ptr<Loading> loaded = std::move(loading_);
-  const SnapshotHeader& header = loaded->loader.header();
-  tree_.keep_stamps(header.salt);
-  roots_.resume(loaded->prepared, loaded->options, header, loaded->loader.roots());
-  reconciler_.compare_since(header.moment, loaded->loader.moments());
+  reconciler_.compare_since(header.moment, loader.moments());
   loaded->done(header.seq);
 }
 
@@ -295,8 +255,8 @@ bool Cursor::save_step() {
   if (!saving.tree.fits()) {
     saving.file->give_up();
     end_save(Error{"efbig", "save", directory_->path(),
-                   "the snapshot would be larger than its format allows; watch fewer single files, "
-                   "or shorten the names of more than 8192 bytes"});
+                   "the snapshot would be larger than its format allows; watch fewer directories "
+                   "and single files, or shorten the names of more than 8192 bytes"});
     return true;
   }
   saving.file->write(saving.tree.take());

@@ -21,6 +21,7 @@
 #include "support/error.h"
 #include "support/lifetime.h"
 #include "watch/cursor_start.h"
+#include "watch/device_search.h"
 #include "watch/disk/remote_mounts.h"
 #include "watch/model/tree.h"
 #include "watch/model/tree_loader.h"
@@ -94,10 +95,12 @@ class Cursor {
   };
   struct Loading {
     TreeLoader loader;
+    std::optional<DeviceSearch> devices;  // until all are found
     RootManager::Prepared prepared;
     WatchOptions options;
     SeqHandler done;
-    std::optional<Error> failure;  // of a load that is being undone
+    std::optional<RootManager::Adoption> adoption = {};  // when the tree has been loaded
+    std::optional<Error> failure = {};                   // of a load that is being undone
   };
   struct Save {
     std::string name;
@@ -115,7 +118,6 @@ class Cursor {
 
   void open(Opening opening);
   std::optional<Error> begin(Opening& opening);
-  std::vector<TreeLoader::Device> find_devices(const SnapshotHeader& header) const;
   SnapshotHeader header(std::uint64_t seq, std::vector<NodeId>& nodes) const;
   void end_save(std::optional<Error> error);
 

@@ -32,6 +32,8 @@ namespace lookout {
 
 class RootManager {
  public:
+  using Pointer = Roots::Pointer;
+
   // `sink` receives the notices about roots.
   RootManager(Tree& tree, Visibility& visibility, PathWatches& paths, Reconciler& reconciler,
               const RemoteMounts& mounts, ChangeSink& sink)
@@ -61,8 +63,18 @@ class RootManager {
   void begin(const Prepared& prepared);
   // Takes over the roots of a snapshot, whose nodes the tree has. Entries of a root that is not in
   // `prepared` are reported as deleted, those of one that is not in the snapshot as created.
-  void resume(const Prepared& prepared, const WatchOptions& options, const SnapshotHeader& header,
-              const std::vector<NodeId>& nodes);
+  // begin_adoption() comes first, then adopt() until it returns false: each call takes over one
+  // root, or one single file, or reads a little more of git's files above a root.
+  struct Adoption {
+    std::map<std::string, Pointer> asked;  // those of `prepared` that were not taken over yet
+    WatchOptions options;
+    Filter filter;
+    std::size_t next = 0;    // the root of the snapshot that is taken over
+    Pointer root = nullptr;  // it, once it has been made
+    std::size_t name = 0;    // the next of its single files
+  };
+  static Adoption begin_adoption(const Prepared& prepared, const WatchOptions& options);
+  bool adopt(Adoption& adoption, const SnapshotHeader& header, const std::vector<NodeId>& nodes);
   // Stops watching a path that was added; returns false if there is none.
   bool remove(const std::string& path);
 
@@ -97,8 +109,6 @@ class RootManager {
   void root_removed(NodeId node);
 
  private:
-  using Pointer = Roots::Pointer;
-
   bool read_rules_above(const Pointer& root);
   void complete_rules_above(const Pointer& root);
 
@@ -112,10 +122,10 @@ class RootManager {
   void forget(const Pointer& root);
 
   // roots of a snapshot (root_manager_cursor.cpp)
-  void adopt_directory(const Pointer& root, const SnapshotHeader& header, const SnapshotRoot& saved,
-                       NodeId node);
-  void adopt_files(const SnapshotHeader& header, const SnapshotRoot& saved, NodeId node,
-                   const WatchOptions& options, std::map<std::string, Pointer>& asked);
+  Pointer make_adopted(Adoption& adoption, const SnapshotRoot& saved, NodeId node);
+  void adopt_directory(const Pointer& root, const SnapshotHeader& header,
+                       const SnapshotRoot& saved);
+  void adopt_file(Adoption& adoption, const std::string& name);
   RootOptions root_options(const Root& root, ScopePtr above) const;
 
   Tree& tree_;
