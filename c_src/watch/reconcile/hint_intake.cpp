@@ -69,37 +69,38 @@ void HintIntake::take_at(NodeId node, const Hint& hint) {
   }
 }
 
-// If the trail is full, gives it up: lists the directories that it led to and compares their
+// If the trail is full, clears it, lists the directories of its records, and compares their
 // entries.
 void HintIntake::bound_trail() {
   if (!trail_.full()) return;
-  for (const auto& [directory, name] : trail_.give_up()) {
+  for (const auto& [directory, name] : trail_.take_all()) {
     if (tree_.alive(directory) && tree_.is_directory(directory)) agenda_.add(directory, true);
   }
 }
 
-// Follows a rename from the old place to the new one, with the hints about the content at the old
-// place. Returns the hints to add at the place that `hint` names.
+// Records a rename. Returns the hints to add at the name in `hint`: at the new name of a file, the
+// hints about its content at the old name.
 Hints HintIntake::follow_move(const Hint& hint, NodeId directory) {
   if ((hint.hints & (hint::kMovedFrom | hint::kMovedTo)) == 0) return 0;
   const DirEntry here{directory, std::string(hint.name)};
-  if ((hint.hints & hint::kMovedFrom) != 0) trail_.left(hint.cookie, here);
+  if ((hint.hints & hint::kMovedFrom) != 0) trail_.add_moved_from(hint.cookie, here);
   if ((hint.hints & hint::kMovedTo) == 0) return 0;
   bound_trail();
-  const auto from = trail_.origin(hint.cookie);
+  const auto from = trail_.moved_from(hint.cookie);
   if (!from) {
-    trail_.arrived(here, false, round_);
+    trail_.add_arrival(here, false, round_);
     return hint::kUnpaired;
   }
-  trail_.moved(*from, here, Trail::Known::by_hints, round_);
-  // The old place may hold a file whose origin no hint showed. A process may have written that file
-  // before it came there.
+  trail_.add_move(*from, here, Trail::Known::by_hints, round_);
+  // A file may have come to the old name by a move that no hint reported, and a process may have
+  // written that file before.
   const bool known = tree_.child(from->first, from->second) != kNoNode;
-  const bool seen = trail_.seen_to(*from).value_or(known);
-  // Hints about a place that is not visible are not processed.
-  trail_.arrived(here, seen && visibility_.may_show_within(directory, hint.name, false), round_);
-  return (seen ? 0 : hint::kUnpaired) | (next_.hints(from->first, from->second) & hint::kContent) |
-         trail_.orphaned_at(*from);
+  const bool hinted = trail_.all_hinted(*from).value_or(known);
+  // Hints about an entry that is not visible are not processed.
+  trail_.add_arrival(here, hinted && visibility_.may_show_within(directory, hint.name, false),
+                     round_);
+  return (hinted ? 0 : hint::kUnpaired) |
+         (next_.hints(from->first, from->second) & hint::kContent) | trail_.orphaned_at(*from);
 }
 
 void HintIntake::touch(NodeId directory, std::string_view name, Hints hints) {
@@ -167,7 +168,7 @@ void HintIntake::pass_along_trail(const DirtyName& dirty) {
   if (content == 0 || (dirty.hints & hint::kPassedOn) != 0) return;
   const DirEntry place{dirty.directory, dirty.name};
   bound_trail();
-  trail_.orphaned(place, content, round_);
+  trail_.add_orphaned(place, content, round_);
   // follow_move() has passed the hint on for moves whose hints arrived before this round.
   for (const auto& [directory, name] : trail_.onward(place, round_))
     next_.add(directory, name, content);
@@ -176,7 +177,7 @@ void HintIntake::pass_along_trail(const DirtyName& dirty) {
 bool HintIntake::record_move(const DirEntry& from, const DirEntry& to, Hints hints) {
   if ((hints & hint::kMovedTo) != 0 && trail_.leads(from, to)) return true;
   bound_trail();
-  trail_.moved(from, to, Trail::Known::by_check, round_);
+  trail_.add_move(from, to, Trail::Known::by_check, round_);
   return false;
 }
 
