@@ -1,4 +1,5 @@
-// The parsed rules of files, shared between files of equal content, within a budget. Pure.
+// The parsed rules of files, shared between files of equal content, within a budget. Makes no
+// system call.
 #pragma once
 
 #include <cstddef>

@@ -13,13 +13,13 @@ namespace {
 constexpr std::size_t kMaxName = 255;  // bytes
 constexpr std::size_t kDigestSize = 16;
 
-// Requests to epmd.
+// Requests to epmd, and a response. A node that listens on port 4369 replies instead of an epmd.
 constexpr char kPortPlease2 = 122;
 constexpr char kPort2Response = 119;
 constexpr char kNames = 110;
 
-// Takes as long whatever the bytes are.
-bool equal(std::string_view a, std::string_view b) {
+// Takes the same time for all contents, so that the time reveals nothing about the expected digest.
+bool equal_in_constant_time(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
   unsigned difference = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
@@ -49,7 +49,8 @@ Handshake::State Handshake::take(std::string_view bytes, std::string& reply) {
   return state_;
 }
 
-// A proxy that ends TLS passes on lengths of four bytes, all others use two.
+// The length before a packet has two bytes; four if a proxy terminates TLS. The first length shows
+// which: no packet is empty, and none is longer than kMaxHandshakePacket.
 bool Handshake::take_packet(std::string& reply) {
   if (width_ == 0) {
     if (received_.size() < 2) return false;
@@ -70,7 +71,7 @@ bool Handshake::take_packet(std::string& reply) {
 }
 
 Handshake::State Handshake::on_packet(std::string_view packet, std::string& reply) {
-  if (named_) return on_challenge_reply(packet, reply);
+  if (name_received_) return on_challenge_reply(packet, reply);
   switch (packet.front()) {
     case 'N':
       return on_name(packet.substr(1), reply);
@@ -97,7 +98,7 @@ Handshake::State Handshake::on_name(std::string_view packet, std::string& reply)
     send("snot_allowed", reply);
     return State::ended;
   }
-  named_ = true;
+  name_received_ = true;
   peer_ = *name;
   send("sok", reply);
   std::string challenge = "N";
@@ -114,14 +115,15 @@ Handshake::State Handshake::on_challenge_reply(std::string_view packet, std::str
   if (cursor.number(1) != static_cast<unsigned char>('r')) return State::ended;
   const auto challenge = cursor.number(4);
   const auto digest = cursor.take(kDigestSize);
-  if (!challenge || !digest || !equal(*digest, challenge_digest(self_.cookie, challenge_))) {
+  if (!challenge || !digest ||
+      !equal_in_constant_time(*digest, challenge_digest(self_.cookie, challenge_))) {
     return State::ended;
   }
   send("a" + challenge_digest(self_.cookie, *challenge), reply);
   return State::established;
 }
 
-// As epmd answers: without a length, and then it closes.
+// Replies like epmd: without a length, and the caller then closes the connection.
 Handshake::State Handshake::on_port_please(std::string_view name, std::string& reply) {
   reply += kPort2Response;
   if (name != self_.alive_name()) {

@@ -1,5 +1,6 @@
-// The accepting side of Erlang's distribution handshake, version 6 (OTP 23 and later), and epmd's
-// request for a port, which is framed alike. Bytes in, bytes out: makes no system call.
+// The accepting side of Erlang's distribution handshake, version 6 (OTP 23 and later), and the
+// replies to epmd's requests PORT_PLEASE2 and NAMES, which have the same framing. Connection owns
+// it, and passes it the bytes that it receives. Makes no system call.
 //
 // https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#distribution-handshake
 #pragma once
@@ -62,8 +63,8 @@ class Handshake {
   std::uint32_t challenge_;
   State state_ = State::running;
   std::string received_;
-  int width_ = 0;  // of a packet's length, in bytes; 0: not known yet
-  bool named_ = false;
+  int width_ = 0;  // bytes of a packet's length: 2 or 4; 0: not known yet
+  bool name_received_ = false;
   std::string peer_;
 };
 

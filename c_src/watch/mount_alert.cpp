@@ -71,7 +71,7 @@ void MountAlert::note() {
 }
 
 void MountAlert::check() {
-  roots_.mounted(mounts_.places(), false);
+  roots_.mounted(mounts_.mount_points(), false);
   reconciler_.hints().recheck_mount_points();
   roots_.mounted(std::exchange(mounted_, {}), true);
   unchecked_ = false;

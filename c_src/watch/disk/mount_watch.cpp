@@ -63,8 +63,8 @@ Mounts parse_mounts(std::string_view text) {
     next_word(line);  // the mount ID of the parent
     const std::string_view device = next_word(line);
     next_word(line);  // the root of the mount within its file system
-    const std::string place = unescape(next_word(line));
-    if (place.starts_with('/')) mounts[place].append(mount).append(" ").append(device).append(";");
+    const std::string path = unescape(next_word(line));
+    if (path.starts_with('/')) mounts[path].append(mount).append(" ").append(device).append(";");
   });
   return mounts;
 }
@@ -82,25 +82,25 @@ std::uint64_t highest_device(const std::string& mounted) {
 MountTypes parse_mount_types(std::string_view text) {
   MountTypes types;
   for_each_line(text, [&](std::string_view line) {
-    constexpr int kPlace = 4;
-    for (int word = 0; word < kPlace; ++word) next_word(line);
-    const std::string place = unescape(next_word(line));
+    constexpr int kMountPoint = 4;  // the index of the field: see proc_pid_mountinfo(5)
+    for (int word = 0; word < kMountPoint; ++word) next_word(line);
+    const std::string path = unescape(next_word(line));
     // A variable number of optional fields follows the mount options; the word "-" ends them.
     while (!line.empty() && next_word(line) != "-") continue;
     const std::string_view type = next_word(line);
-    if (place.starts_with('/') && !type.empty()) types[place] = type;
+    if (path.starts_with('/') && !type.empty()) types[path] = type;
   });
   return types;
 }
 
 std::vector<std::string> changed_places(const Mounts& before, const Mounts& after) {
   std::vector<std::string> changed;
-  for (const auto& [place, mounted] : after) {
-    const auto known = before.find(place);
-    if (known == before.end() || known->second != mounted) changed.push_back(place);
+  for (const auto& [path, mounted] : after) {
+    const auto known = before.find(path);
+    if (known == before.end() || known->second != mounted) changed.push_back(path);
   }
-  for (const auto& [place, mounted] : before) {
-    if (!after.contains(place)) changed.push_back(place);
+  for (const auto& [path, mounted] : before) {
+    if (!after.contains(path)) changed.push_back(path);
   }
   std::sort(changed.begin(), changed.end());
   return changed;
@@ -143,10 +143,10 @@ std::vector<std::string> MountWatch::changes() {
   return changed;
 }
 
-std::vector<std::string> MountWatch::places() const {
-  std::vector<std::string> places;
-  for (const auto& [place, mounted] : known_) places.push_back(place);
-  return places;
+std::vector<std::string> MountWatch::mount_points() const {
+  std::vector<std::string> paths;
+  for (const auto& [path, mounted] : known_) paths.push_back(path);
+  return paths;
 }
 
 std::string MountWatch::text() const {

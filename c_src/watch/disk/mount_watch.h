@@ -46,7 +46,7 @@ class MountWatch {
   // The mount points that have changed since the last call. Reads the whole table.
   std::vector<std::string> changes();
   // All mount points, as of that last read.
-  std::vector<std::string> places() const;
+  std::vector<std::string> mount_points() const;
   const Mounts& mounts() const { return known_; }
   const MountTypes& types() const { return types_; }
 

@@ -237,24 +237,24 @@ bool PathWatches::is_valid(const std::string& at, const std::string& name, const
 
 int PathWatches::watch(const std::string& directory, NamesIn names) {
   const auto& mount = mounts_.at(directory);
-  if (mounts_.none()) return source_.watch_place(directory.c_str(), names);
+  if (mounts_.none()) return source_.watch_path(directory.c_str(), names);
   if (!mount) {
     const UniqueFd fd = open_without_links(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    return fd ? source_.watch_place((fd_link(fd.get()) + "/.").c_str(), names) : -1;
+    return fd ? source_.watch_path((fd_link(fd.get()) + "/.").c_str(), names) : -1;
   }
   errno = 0;  // the call sets the errno of the other thread
   const std::string what = (names == NamesIn::none ? "place " : "names in ") + directory;
   return mount
       ->ask(what, [own = source_.shared_from_this(), directory,
-                   names] { return own->watch_place(directory.c_str(), names); })
+                   names] { return own->watch_path(directory.c_str(), names); })
       .value_or(-1);
 }
 
 void PathWatches::take(const Hint& hint) {
   const auto watched = by_watch_.find(hint.watch);
   if (watched == by_watch_.end()) return;
-  const bool gone = hint.ended || (hint.hints & hint::kRootGone) != 0;
-  if (hint.name.empty() ? !gone : (hint.hints & hint::kPlace) == 0) return;
+  const bool gone = hint.ended || (hint.hints & hint::kSelfGone) != 0;
+  if (hint.name.empty() ? !gone : (hint.hints & hint::kNameChange) == 0) return;
   const std::vector<std::string> paths = watched->second;
   for (const std::string& at : paths) {
     // The entries below have other paths now: their watches would report events of other places.

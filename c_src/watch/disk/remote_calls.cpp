@@ -165,7 +165,7 @@ int watch_directory(HintSource& source, const DirectoryFd& directory, Backend ba
   using Answer = std::pair<int, int>;  // the watch and the errno
   const auto watched = directory->mount()->ask(
       "watch " + directory->key(), [own = source.shared_from_this(), directory] {
-        const int watch = own->watch_elsewhere(directory->get());
+        const int watch = own->watch_on_any_thread(directory->get());
         return Answer(watch, watch < 0 ? answered(errno) : 0);
       });
   errno = watched ? watched->second : directory->mount()->code();

@@ -15,19 +15,19 @@ namespace hint {
 inline constexpr Hints kCreated = 1U << 0;     // the name appeared by creation or a new link
 inline constexpr Hints kMovedTo = 1U << 1;     // the name appeared by a rename
 inline constexpr Hints kDeleted = 1U << 2;     // the name was removed
-inline constexpr Hints kMovedFrom = 1U << 3;   // the name left by a rename
+inline constexpr Hints kMovedFrom = 1U << 3;   // the name disappeared by a rename
 inline constexpr Hints kWritten = 1U << 4;     // content or size changed
 inline constexpr Hints kAttributes = 1U << 5;  // mode, owner, times or the like changed
 inline constexpr Hints kClosed = 1U << 6;      // a writer closed the file: compare its signature
 inline constexpr Hints kPassedOn = 1U << 7;    // passed on from another hard link of the file
 inline constexpr Hints kSuspect = 1U << 8;     // events were lost: compare times too
-inline constexpr Hints kRootGone = 1U << 9;    // the watched directory itself left: check its path
+inline constexpr Hints kSelfGone = 1U << 9;    // the watched entry was moved, deleted or unmounted
 inline constexpr Hints kUnpaired = 1U << 10;   // moved here from a place that no events cover
 inline constexpr Hints kCompare = 1U << 11;  // passed on by suspicion only, without a content event
 inline constexpr Hints kWaited = 1U << 12;   // checked once, requeued behind all other dirty names
 
 inline constexpr Hints kContent = kWritten | kAttributes;
-inline constexpr Hints kPlace = kCreated | kMovedTo | kDeleted | kMovedFrom;
+inline constexpr Hints kNameChange = kCreated | kMovedTo | kDeleted | kMovedFrom;
 
 // Merges the hints of two events at one place. kPassedOn remains only if both have it: hints that
 // an event reported at this place are not marked as passed on from another hard link.

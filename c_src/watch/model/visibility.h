@@ -1,5 +1,4 @@
-// Which entries of the watched directories are reported: the visible subtree. Pure: makes no system
-// call.
+// Which entries of the watched directories are reported: the visible subtree. Makes no system call.
 //
 // All other code treats an entry that is not visible as missing on disk. Whether it is visible
 // depends on its path below the root and on its type. An ignored directory is not scanned, so

@@ -53,7 +53,7 @@ void HintIntake::take_at(NodeId node, const Hint& hint) {
     touch(node, hint.name, hint.hints | follow_move(hint, node));
     return;
   }
-  const bool gone = hint.ended || (hint.hints & hint::kRootGone) != 0;
+  const bool gone = hint.ended || (hint.hints & hint::kSelfGone) != 0;
   if (tree_.is_root(node)) {
     sink_.root_needs_check(node);
     // Whether a file with rules is trusted depends on who may put files into its directory.

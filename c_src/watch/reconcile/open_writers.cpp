@@ -46,14 +46,14 @@ void OpenWriters::keep(const DirtyName& place) {
   if (checked_since_) waiting_[{place.directory, place.name}] = {place.hints, *checked_since_};
 }
 
-std::vector<DirEntry> OpenWriters::places() const {
-  std::vector<DirEntry> places;
-  places.reserve(waiting_.size());
-  for (const auto& [place, waiting] : waiting_) places.push_back(place);
-  return places;
+std::vector<DirEntry> OpenWriters::names() const {
+  std::vector<DirEntry> names;
+  names.reserve(waiting_.size());
+  for (const auto& [name, waiting] : waiting_) names.push_back(name);
+  return names;
 }
 
-std::unordered_set<NodeId> OpenWriters::entries() const {
+std::unordered_set<NodeId> OpenWriters::nodes() const {
   std::unordered_set<NodeId> entries;
   for (const auto& [place, waiting] : waiting_) {
     if (!tree_.alive(place.first) || !tree_.is_directory(place.first)) continue;

@@ -39,9 +39,9 @@ class OpenWriters {
   void keep(const DirtyName& place);
 
   std::size_t waiting() const { return waiting_.size(); }
-  std::vector<DirEntry> places() const;
-  // The entries that the tree has at these places.
-  std::unordered_set<NodeId> entries() const;
+  std::vector<DirEntry> names() const;
+  // The entries that the tree has under these names.
+  std::unordered_set<NodeId> nodes() const;
 
  private:
   struct Waiting {

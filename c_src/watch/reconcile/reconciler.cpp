@@ -169,7 +169,7 @@ std::uint64_t Reconciler::dirty() const {
 void Reconciler::rest() {
   disk_.directories.rest();
   disk_.read_ahead.rest();
-  source_.leave();
+  source_.leave_directory();
   agendas_.round.rest();
   agendas_.crawl.rest();
   records_.retries.rest();
@@ -207,7 +207,7 @@ void Reconciler::answered() {
 }
 
 void Reconciler::check_waiting_files() {
-  for (const auto& [directory, name] : checks_.writers.places()) hints_.add(directory, name, 0);
+  for (const auto& [directory, name] : checks_.writers.names()) hints_.add(directory, name, 0);
 }
 
 void Reconciler::mounted_behind_links(const std::vector<std::string>& places) {

@@ -131,7 +131,7 @@ class Reconciler {
   // What a snapshot has beside the tree: the moments; the entries whose changes wait for their
   // writers; and the file system with a device number.
   const Moments& moments() const { return records_.moments; }
-  std::unordered_set<NodeId> waiting_entries() const { return checks_.writers.entries(); }
+  std::unordered_set<NodeId> waiting_entries() const { return checks_.writers.nodes(); }
   const FileSystem* last_file_system(std::uint64_t device) const {
     return disk_.file_systems.last(device);
   }
@@ -185,8 +185,8 @@ class Reconciler {
     round_.directories.put_back();
     return round_.listings.read_out();
   }
-  // Why a backend cannot be used, as an errno; 0 if it can be used.
-  int refusal(Backend backend) { return source_.refusal(backend); }
+  // See HintSource::start().
+  int start(Backend backend) { return source_.start(backend); }
   // Checks the entry `name` of an open directory. For a symbolic link that is followed the result
   // is the directory that it leads to; for an entry that is not visible it is ENOENT.
   std::variant<FileStatus, int> read_entry(NodeId directory, const DirectoryFd& fd,

@@ -71,7 +71,7 @@ Result<RootManager::Prepared> RootManager::prepare(const std::vector<std::string
   if (options.backend == Backend::fswatch) {
     if (auto error = Fswatch::missing()) return std::move(*error);
   }
-  if (const int code = reconciler_.refusal(options.backend); code != 0) {
+  if (const int code = reconciler_.start(options.backend); code != 0) {
     Error error = errno_error(code, "watch", paths.empty() ? "" : paths.front());
     if (!may_succeed_later(error)) {
       error.detail =

@@ -25,10 +25,10 @@ class RootPresence {
   RootPresence(const RootPresence&) = delete;
   RootPresence& operator=(const RootPresence&) = delete;
 
-  // Nothing exists at the path any more, or something exists there again. Reported once each.
+  // Nothing exists at the path any more, or something exists there again. Each is reported once.
   void lose(Root& root);
   void find_again(Root& root);
-  // The same, by what the tree has at the path; `gone` says that nothing may exist there.
+  // Calls find_again() if the tree has an entry at the path. Otherwise calls lose(), if `gone`.
   void compare(Root& root, bool gone);
 
   // Another root, or a base, reports the entries of this root from now on; or no longer.

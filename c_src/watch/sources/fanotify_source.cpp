@@ -15,6 +15,7 @@
 namespace lookout {
 namespace {
 
+// Bytes. An event has at most two names of 255 bytes and three file handles of 128.
 constexpr std::size_t kLargestFanotifyEvent = 4096;
 
 // FAN_REPORT_TARGET_FID adds the handle of the entry itself, so that the kernel does not merge
@@ -72,7 +73,7 @@ Hints translate(std::uint64_t mask) {
   map(FAN_MODIFY, hint::kWritten);
   map(FAN_ATTRIB, hint::kAttributes);
   map(FAN_CLOSE_WRITE, hint::kClosed);
-  map(FAN_DELETE_SELF | FAN_MOVE_SELF, hint::kRootGone);
+  map(FAN_DELETE_SELF | FAN_MOVE_SELF, hint::kSelfGone);
   return hints;
 }
 
@@ -118,12 +119,12 @@ std::optional<FanotifySource::Key> FanotifySource::file_system(int directory_fd,
   return mounts_.emplace(mount, system_key(system.f_fsid)).first->second;
 }
 
-int FanotifySource::watch_elsewhere(int /*directory_fd*/) {
+int FanotifySource::watch_on_any_thread(int /*directory_fd*/) {
   errno = ENOSYS;
   return kNoWatch;
 }
 
-int FanotifySource::watch_place(const char* /*path*/, NamesIn /*names*/) {
+int FanotifySource::watch_path(const char* /*path*/, NamesIn /*names*/) {
   errno = ENOSYS;
   return kNoWatch;
 }
@@ -131,6 +132,7 @@ int FanotifySource::watch_place(const char* /*path*/, NamesIn /*names*/) {
 void FanotifySource::unwatch(int watch) {
   const auto index = static_cast<std::size_t>(kFirst - watch);
   const auto known = watches_.find(keys_[index]);
+  // The watch is already removed: emit() has done that when the directory was deleted.
   if (known == watches_.end() || known->second != watch) return;
   watches_.erase(known);
   free_.push_back(watch);
@@ -150,11 +152,13 @@ std::size_t FanotifySource::emit(const char* event, const std::function<void(con
     take(hint);
     return meta.event_len;
   }
+  // fanotify has no cookies, so the renames are numbered. The high bit keeps these numbers apart
+  // from the cookies of inotify, which LinuxSource reads as well.
   if ((meta.mask & FAN_RENAME) != 0) hint.cookie = 0x80000000U | ++renames_;
   for (std::size_t at = meta.metadata_len; at < meta.event_len;) {
     fanotify_event_info_header info;
     std::memcpy(&info, event + at, sizeof info);
-    const char* const part = event + at;
+    const char* const record = event + at;
     at += info.len;
     hint.hints = translate(meta.mask);
     switch (info.info_type) {
@@ -167,15 +171,15 @@ std::size_t FanotifySource::emit(const char* event, const std::function<void(con
       case FAN_EVENT_INFO_TYPE_DFID_NAME:
         break;
       default:
-        continue;  // the handle of the entry itself
+        continue;  // this record has only the handle of the entry itself
     }
-    const NamedEntry entry = read_named_entry(part);
+    const NamedEntry entry = read_named_entry(record);
     hint.watch = find(entry.key);
     if (hint.watch == kNoWatch) continue;  // a directory that is not watched
     const bool itself = entry.name == ".";
     hint.name = itself ? std::string_view() : entry.name;
     hint.alone = itself;
-    // After a deletion, another directory may get the same inode number.
+    // The handle of a deleted directory is forgotten: a new directory may get the same one.
     hint.ended = itself && (meta.mask & FAN_DELETE_SELF) != 0;
     if (hint.ended) unwatch(hint.watch);
     take(hint);

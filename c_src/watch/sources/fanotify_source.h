@@ -25,8 +25,8 @@ class FanotifySource : public HintSource {
   // on each mount, since the mark covers the whole file system. Returns -1 with errno EOPNOTSUPP,
   // ENODEV or EXDEV if the file system cannot be marked.
   int watch(int directory_fd, Backend backend) override;
-  int watch_elsewhere(int directory_fd) override;
-  int watch_place(const char* path, NamesIn names) override;
+  int watch_on_any_thread(int directory_fd) override;
+  int watch_path(const char* path, NamesIn names) override;
   void unwatch(int watch) override;
   void mounts_changed() override { mounts_.clear(); }
   void read(const std::function<void(const Hint&)>& take) override;

@@ -12,8 +12,8 @@
 
 namespace lookout {
 
-// Which names in a directory its watch reports: none, those that are deleted, or also those that
-// are created and renamed.
+// Which changes of the names in a directory a watch reports: none, deletions, or creations,
+// deletions and renames.
 enum class NamesIn : std::uint8_t { none, deleted, all };
 
 // Owned by shared_ptr: a thread may still be in a call of this source on a hung mount when the
@@ -22,46 +22,51 @@ class HintSource : public std::enable_shared_from_this<HintSource> {
  public:
   virtual ~HintSource() = default;
 
-  // The name of the kernel interface that this watch belongs to, for example "inotify".
+  // Returns the name of the kernel interface that has this watch, for example "inotify".
   virtual std::string_view name(int watch) const = 0;
 
-  // A descriptor that is readable when hints are queued; -1 if this source never has hints. A call
-  // of watch() or refusal() may replace it by another descriptor.
+  // Returns a descriptor that is readable when hints are queued; -1 if this source never has hints.
+  // A call of watch() or start() may replace it by another descriptor.
   virtual int fd() const = 0;
 
-  // Watches the directory that is open as `directory_fd`. Returns the watch descriptor, which is
-  // the same if the directory is watched already, or kNoWatch with errno: ENOSPC when the user's
-  // watches are used up, EACCES without read permission, ENOSYS if the source cannot watch
-  // anything. May change the working directory until leave() is called.
+  // Watches the directory that is open as `directory_fd`, with the kernel interface that `backend`
+  // selects. Returns the watch descriptor; a directory that already has a watch keeps its
+  // descriptor. Fails with kNoWatch and errno: ENOSPC if the user has no watches left, EACCES
+  // without read permission, ENOSYS if the source cannot watch anything. May change the working
+  // directory: call leave_directory() after the last of several calls.
   virtual int watch(int directory_fd, Backend backend) = 0;
-  virtual void leave() {}
-  // As watch(), but may be called on any thread and does not change the working directory.
-  virtual int watch_elsewhere(int directory_fd) = 0;
+  // Changes the working directory back to "/".
+  virtual void leave_directory() {}
+  // As watch() with the default interface of the platform. May be called on any thread, and does
+  // not change the working directory.
+  virtual int watch_on_any_thread(int directory_fd) = 0;
 
-  // Watches the directory at `path` for its own move or deletion, and for these names in it. An
-  // existing watch of the directory keeps its events. Fails with
-  // ENOTDIR if the last component is a symbolic link. Otherwise as watch_elsewhere().
-  virtual int watch_place(const char* path, NamesIn names) = 0;
+  // Watches the directory at `path` for its own move and deletion, and for the changes of names
+  // that `names` selects. If the directory already has a watch, adds these events to it. Fails with
+  // ENOTDIR if the last component is a symbolic link. Otherwise as watch_on_any_thread().
+  virtual int watch_path(const char* path, NamesIn names) = 0;
 
   // Watches an entry that is not a directory and is open as `file_fd` (O_PATH is enough): for its
   // attributes, move and deletion and, with `content`, for writes. Its events have no name.
-  // Otherwise as watch_elsewhere().
+  // Otherwise as watch_on_any_thread().
   virtual int watch_file(int /*file_fd*/, bool /*content*/) {
     errno = ENOSYS;
     return kNoWatch;
   }
 
+  // Removes a watch. The source may reuse its descriptor at once. Not to be called after a hint
+  // with `ended`: that watch is already removed.
   virtual void unwatch(int watch) = 0;
 
   // Called when something was mounted or unmounted.
   virtual void mounts_changed() {}
 
-  // The errno for which this backend is not available; 0 if it is available.
-  virtual int refusal(Backend /*backend*/) { return 0; }
+  // Opens what `backend` needs; may replace fd(). Returns 0, or the errno for which the backend is
+  // not available. After a transient error, the next call tries again.
+  virtual int start(Backend /*backend*/) { return 0; }
 
-  // Reads the messages that the kernel had queued when this was called, and calls `take` with each,
-  // in order. Messages that arrive meanwhile may be left for the next call, so that steady changes
-  // cannot keep this call from returning.
+  // Reads the events that were queued when the call began, and calls `take` with each, in order. It
+  // need not read events that arrive during the call, so it returns even under steady changes.
   virtual void read(const std::function<void(const Hint&)>& take) = 0;
 };
 

@@ -21,11 +21,11 @@ constexpr std::size_t kLargestInotifyEvent = sizeof(inotify_event) + NAME_MAX + 
 constexpr std::uint32_t kTreeMask = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO |
                                     IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE | IN_DELETE_SELF |
                                     IN_MOVE_SELF | IN_ONLYDIR;
-constexpr std::uint32_t kPlaceMask =
+constexpr std::uint32_t kPathMask =
     IN_DELETE_SELF | IN_MOVE_SELF | IN_MASK_ADD | IN_ONLYDIR | IN_DONT_FOLLOW;
 constexpr std::uint32_t kFileMask = IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF;
 constexpr std::uint32_t kFileContentMask = IN_MODIFY | IN_CLOSE_WRITE;
-constexpr std::uint32_t kPlaceEntriesMask = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO;
+constexpr std::uint32_t kPathNamesMask = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO;
 
 Hint translate(const inotify_event& event, const char* name) {
   Hint hint;
@@ -42,7 +42,7 @@ Hint translate(const inotify_event& event, const char* name) {
   map(IN_MODIFY, hint::kWritten);
   map(IN_ATTRIB, hint::kAttributes);
   map(IN_CLOSE_WRITE, hint::kClosed);
-  map(IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT, hint::kRootGone);
+  map(IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT, hint::kSelfGone);
   hint.overflow = (event.mask & IN_Q_OVERFLOW) != 0;
   hint.ended = (event.mask & IN_IGNORED) != 0;
   return hint;
@@ -62,7 +62,7 @@ int InotifySource::watch(int directory_fd, Backend /*backend*/) {
   return ::inotify_add_watch(queue_.fd(), ".", kTreeMask);
 }
 
-int InotifySource::watch_elsewhere(int directory_fd) {
+int InotifySource::watch_on_any_thread(int directory_fd) {
   return ::inotify_add_watch(queue_.fd(), fd_link(directory_fd).c_str(), kTreeMask);
 }
 
@@ -71,14 +71,14 @@ int InotifySource::watch_file(int file_fd, bool content) {
   return ::inotify_add_watch(queue_.fd(), fd_link(file_fd).c_str(), mask);
 }
 
-void InotifySource::leave() {
+void InotifySource::leave_directory() {
   if (inside_ && ::chdir("/") == 0) inside_ = false;
 }
 
-int InotifySource::watch_place(const char* path, NamesIn names) {
-  std::uint32_t mask = kPlaceMask;
+int InotifySource::watch_path(const char* path, NamesIn names) {
+  std::uint32_t mask = kPathMask;
   if (names == NamesIn::deleted) mask |= IN_DELETE;
-  if (names == NamesIn::all) mask |= kPlaceEntriesMask;
+  if (names == NamesIn::all) mask |= kPathNamesMask;
   return ::inotify_add_watch(queue_.fd(), path, mask);
 }
 

@@ -15,9 +15,9 @@ class InotifySource : public HintSource {
   int fd() const override { return queue_.fd(); }
   // Calls fchdir(2) and watches ".", which takes less time than a path below /proc/self/fd.
   int watch(int directory_fd, Backend backend) override;
-  int watch_elsewhere(int directory_fd) override;
-  void leave() override;
-  int watch_place(const char* path, NamesIn names) override;
+  int watch_on_any_thread(int directory_fd) override;
+  void leave_directory() override;
+  int watch_path(const char* path, NamesIn names) override;
   int watch_file(int file_fd, bool content) override;
   void unwatch(int watch) override;
   void read(const std::function<void(const Hint&)>& take) override;

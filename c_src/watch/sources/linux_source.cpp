@@ -42,7 +42,7 @@ bool LinuxSource::start_fanotify() {
   }
 }
 
-int LinuxSource::refusal(Backend backend) {
+int LinuxSource::start(Backend backend) {
   return backend != Backend::fanotify || start_fanotify() ? 0 : refused_;
 }
 

@@ -16,10 +16,12 @@ class LinuxSource : public HintSource {
   // The descriptor of inotify; once fanotify is in use, an epoll(7) instance with both.
   int fd() const override { return both_ ? both_.get() : inotify_.fd(); }
   int watch(int directory_fd, Backend backend) override;
-  int watch_elsewhere(int directory_fd) override { return inotify_.watch_elsewhere(directory_fd); }
-  void leave() override { inotify_.leave(); }
-  int watch_place(const char* path, NamesIn names) override {
-    return inotify_.watch_place(path, names);
+  int watch_on_any_thread(int directory_fd) override {
+    return inotify_.watch_on_any_thread(directory_fd);
+  }
+  void leave_directory() override { inotify_.leave_directory(); }
+  int watch_path(const char* path, NamesIn names) override {
+    return inotify_.watch_path(path, names);
   }
   int watch_file(int file_fd, bool content) override {
     return inotify_.watch_file(file_fd, content);
@@ -27,7 +29,7 @@ class LinuxSource : public HintSource {
   void unwatch(int watch) override;
   void mounts_changed() override;
   void read(const std::function<void(const Hint&)>& take) override;
-  int refusal(Backend backend) override;
+  int start(Backend backend) override;
 
  private:
   bool start_fanotify();

@@ -11,8 +11,8 @@ class NoSource : public HintSource {
   std::string_view name(int /*watch*/) const override { return "poll"; }
   int fd() const override { return -1; }
   int watch(int /*directory_fd*/, Backend /*backend*/) override { return nothing(); }
-  int watch_elsewhere(int /*directory_fd*/) override { return nothing(); }
-  int watch_place(const char* /*path*/, NamesIn /*names*/) override { return nothing(); }
+  int watch_on_any_thread(int /*directory_fd*/) override { return nothing(); }
+  int watch_path(const char* /*path*/, NamesIn /*names*/) override { return nothing(); }
   void unwatch(int /*watch*/) override {}
   void read(const std::function<void(const Hint&)>& /*take*/) override {}
 

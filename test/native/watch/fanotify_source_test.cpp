@@ -124,7 +124,7 @@ TEST_F(FanotifySourceTest, TellsThatTheQueueOverflowed) {
 class FanotifyTest : public EngineTest {
  protected:
   void SetUp() override {
-    if (make_hint_source()->refusal(Backend::fanotify) != 0) {
+    if (make_hint_source()->start(Backend::fanotify) != 0) {
       GTEST_SKIP() << "fanotify cannot be used here";
     }
     home_.directory("in/sub");

@@ -26,7 +26,7 @@ class InotifySourceTest : public testing::Test {
   int watch(const std::string& path) {
     const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     const int watch = source_.watch(fd.get(), Backend::inotify);
-    source_.leave();
+    source_.leave_directory();
     return watch;
   }
 
@@ -98,7 +98,7 @@ TEST_F(InotifySourceTest, TellsTheEndOfAWatchedDirectory) {
   const auto messages = read();
   ASSERT_GE(messages.size(), 2U);
   EXPECT_EQ(messages.front().watch, wd);
-  EXPECT_EQ(messages.front().hints, hint::kRootGone);
+  EXPECT_EQ(messages.front().hints, hint::kSelfGone);
   EXPECT_EQ(messages.front().name, "");
   EXPECT_TRUE(messages.back().ended);
 }
@@ -173,8 +173,8 @@ TEST_F(InotifySourceTest, UnwatchEndsTheMessages) {
 TEST_F(InotifySourceTest, APlaceTellsOnlyItsOwnMoveUnlessItsNamesMatter) {
   home_.directory("a");
   home_.directory("b");
-  const int a = source_.watch_place(home_.at("a").c_str(), NamesIn::none);
-  const int b = source_.watch_place(home_.at("b").c_str(), NamesIn::all);
+  const int a = source_.watch_path(home_.at("a").c_str(), NamesIn::none);
+  const int b = source_.watch_path(home_.at("b").c_str(), NamesIn::all);
   home_.write("a/x");
   home_.write("b/y");
   home_.move("a", "c");
@@ -183,21 +183,21 @@ TEST_F(InotifySourceTest, APlaceTellsOnlyItsOwnMoveUnlessItsNamesMatter) {
   EXPECT_EQ(messages[0].watch, b);
   EXPECT_EQ(messages[0].name, "y");
   EXPECT_EQ(messages[1].watch, a);
-  EXPECT_EQ(messages[1].hints, hint::kRootGone);
+  EXPECT_EQ(messages[1].hints, hint::kSelfGone);
 }
 
 TEST_F(InotifySourceTest, WatchingAPlaceKeepsWhatTheWatchHas) {
   const int wd = watch(home_.path());
-  EXPECT_EQ(source_.watch_place(home_.path().c_str(), NamesIn::none), wd);
+  EXPECT_EQ(source_.watch_path(home_.path().c_str(), NamesIn::none), wd);
   home_.write("a", "text");
   EXPECT_EQ(read().size(), 3U);
 }
 
 TEST_F(InotifySourceTest, SaysWhyADirectoryCannotBeWatched) {
   home_.write("file");
-  EXPECT_EQ(source_.watch_place(home_.at("missing").c_str(), NamesIn::none), -1);
+  EXPECT_EQ(source_.watch_path(home_.at("missing").c_str(), NamesIn::none), -1);
   EXPECT_EQ(errno, ENOENT);
-  EXPECT_EQ(source_.watch_place(home_.at("file").c_str(), NamesIn::none), -1);
+  EXPECT_EQ(source_.watch_path(home_.at("file").c_str(), NamesIn::none), -1);
   EXPECT_EQ(errno, ENOTDIR);
   EXPECT_EQ(source_.watch(-1, Backend::inotify), -1);
   EXPECT_EQ(errno, EBADF);

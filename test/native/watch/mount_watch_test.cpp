@@ -84,7 +84,7 @@ TEST(MountWatch, TellsNothingWhereNothingIsMounted) {
   MountWatch mounts;
   ASSERT_GE(mounts.fd(), 0);
   EXPECT_TRUE(mounts.changes().empty());
-  const auto places = mounts.places();
+  const auto places = mounts.mount_points();
   EXPECT_NE(std::find(places.begin(), places.end(), "/proc"), places.end());
 }
 

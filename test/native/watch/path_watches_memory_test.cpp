@@ -17,8 +17,8 @@ namespace {
 // Knows which directories are watched.
 class WatchedSource : public InotifySource {
  public:
-  int watch_place(const char* path, NamesIn names) override {
-    const int watch = InotifySource::watch_place(path, names);
+  int watch_path(const char* path, NamesIn names) override {
+    const int watch = InotifySource::watch_path(path, names);
     if (watch >= 0) watches_.insert(watch);
     return watch;
   }

@@ -23,9 +23,9 @@ namespace {
 // Counts the watches that are asked for.
 class CountingSource : public InotifySource {
  public:
-  int watch_place(const char* path, NamesIn names) override {
+  int watch_path(const char* path, NamesIn names) override {
     ++calls_;
-    return InotifySource::watch_place(path, names);
+    return InotifySource::watch_path(path, names);
   }
   int calls() { return std::exchange(calls_, 0); }
 
@@ -112,12 +112,12 @@ TEST_F(PathWatchesTest, APathThroughAFileEndsThereUntilTheFileIsReplaced) {
 class ReplacingSource : public InotifySource {
  public:
   explicit ReplacingSource(const TempDirectory& home) : home_(home) {}
-  int watch_place(const char* path, NamesIn names) override {
+  int watch_path(const char* path, NamesIn names) override {
     if (path == home_.at("a/b") && std::exchange(first_, false)) {
       home_.remove("a/b");
       home_.write("a/b");
     }
-    return InotifySource::watch_place(path, names);
+    return InotifySource::watch_path(path, names);
   }
 
  private:
@@ -141,14 +141,14 @@ TEST_F(PathWatchesTest, AComponentReplacedBeforeItWasWatchedIsResolvedAgain) {
 class FleetingSource : public InotifySource {
  public:
   explicit FleetingSource(const TempDirectory& home) : home_(home) {}
-  int watch_place(const char* path, NamesIn names) override {
+  int watch_path(const char* path, NamesIn names) override {
     const bool replace =
         names == NamesIn::all && path == home_.at("a/b") && std::exchange(first_, false);
     if (replace) {
       home_.move("a/b", "before");
       home_.directory("a/b");
     }
-    const int watch = InotifySource::watch_place(path, names);
+    const int watch = InotifySource::watch_path(path, names);
     if (watch >= 0) watches_.insert(watch);
     if (replace) {
       home_.move("a/b", "after");
@@ -181,8 +181,8 @@ TEST_F(PathWatchesTest, TheWatchOfADirectoryThatWasThereForAMomentIsRemoved) {
 class ChangingSource : public InotifySource {
  public:
   explicit ChangingSource(std::string path) : path_(std::move(path)) {}
-  int watch_place(const char* path, NamesIn names) override {
-    if (path != path_) return InotifySource::watch_place(path, names);
+  int watch_path(const char* path, NamesIn names) override {
+    if (path != path_) return InotifySource::watch_path(path, names);
     errno = ENOENT;
     return -1;
   }
@@ -237,13 +237,13 @@ TEST_F(PathWatchesTest, P1NoticesThatADirectoryBeforeDotsIsRemovedWhichAProcessH
 class RemovingSource : public InotifySource {
  public:
   explicit RemovingSource(const TempDirectory& home) : home_(home) {}
-  int watch_place(const char* path, NamesIn names) override {
+  int watch_path(const char* path, NamesIn names) override {
     if (names == NamesIn::deleted && std::exchange(first_, false)) {
       held_.reset(::open(home_.at("a/b").c_str(), O_PATH | O_CLOEXEC));
       home_.remove("a/b");
       home_.directory("a/b");
     }
-    return InotifySource::watch_place(path, names);
+    return InotifySource::watch_path(path, names);
   }
 
  private:
@@ -258,7 +258,7 @@ TEST_F(PathWatchesTest, P1ADirectoryThatIsReplacedBeforeItsNameIsWatchedIsNotThe
   PathWatches paths(source, mounts_, [](int) { return false; });
   const auto resolution = paths.follow(follower_, home_.at("a/b"), true);
   EXPECT_TRUE(resolution.whole && resolution.stable);
-  const int watch = source.watch_place(home_.at("a/b").c_str(), NamesIn::none);
+  const int watch = source.watch_path(home_.at("a/b").c_str(), NamesIn::none);
   EXPECT_TRUE(paths.holds(watch));
 }
 
@@ -399,7 +399,7 @@ TEST_F(PathWatchesTest, AFollowerThatIsGoneIsNotNotified) {
 
 TEST_F(PathWatchesTest, LeavesTheWatchesThatAreInUse) {
   home_.directory("a/b");
-  const int used = source_.watch_place(home_.at("a").c_str(), NamesIn::all);
+  const int used = source_.watch_path(home_.at("a").c_str(), NamesIn::all);
   in_use_.insert(used);
   follow("a/b");
   EXPECT_TRUE(paths_.holds(used));
@@ -442,7 +442,7 @@ TEST_F(PathWatchesTest, OnlyThosePathsAreConcernedThatLeadThere) {
 TEST_F(PathWatchesTest, P5OnlyTheFirstOfManyEventsOfAPlaceGoesThroughThePathsBelowIt) {
   constexpr std::size_t kPaths = 20;
   in_use_.insert(
-      source_.watch_place(home_.path().c_str(), NamesIn::all));  // reports each rename in it
+      source_.watch_path(home_.path().c_str(), NamesIn::all));  // reports each rename in it
   std::vector<Follower> followers(kPaths);
   for (std::size_t i = 0; i < kPaths; ++i) {
     home_.directory("a/b/d" + std::to_string(i));

@@ -33,8 +33,8 @@ class SilentSource : public HintSource {
 
   std::string_view name(int) const override { return "silent"; }
   int fd() const override { return -1; }
-  int watch(int directory_fd, Backend) override { return watch_elsewhere(directory_fd); }
-  int watch_elsewhere(int directory_fd) override {
+  int watch(int directory_fd, Backend) override { return watch_on_any_thread(directory_fd); }
+  int watch_on_any_thread(int directory_fd) override {
     struct stat status {};
     if (::fstat(directory_fd, &status) != 0) return -1;
     if (!appears_.empty()) {
@@ -43,7 +43,7 @@ class SilentSource : public HintSource {
     const auto number = static_cast<int>(status.st_ino & 0x7fffffff);
     return std::exchange(number_, {}).value_or(number);
   }
-  int watch_place(const char*, NamesIn) override { return 0; }
+  int watch_path(const char*, NamesIn) override { return 0; }
   void unwatch(int) override {}
   void read(const std::function<void(const Hint&)>&) override {}
 
