@@ -26,7 +26,7 @@ inline constexpr std::uint8_t kMap = 116;
 inline constexpr std::uint8_t kAtomUtf8 = 118;
 inline constexpr std::uint8_t kSmallAtomUtf8 = 119;
 
-// Describes a tag for an error message: "a pid (tag 88)".
+// Describes any tag, also one that is not accepted, for an error message: "a pid (tag 88)".
 std::string describe_tag(std::uint8_t tag);
 
 }  // namespace lookout::etf

@@ -1,4 +1,5 @@
-// Decodes a term element by element, with ei. Makes no system call.
+// Decodes a term element by element, with ei. `requests` creates one for each request, and
+// `request_fields` and `command_requests` read with it. Makes no system call.
 #pragma once
 
 #include <cstdint>
@@ -17,13 +18,12 @@ class TermReader {
   explicit TermReader(std::string_view checked);
 
   std::optional<int> tuple();  // the arity; the elements follow
-  // Returns the number of elements. The elements follow, then, unless the number is 0, the tail:
-  // see empty_list(). Returns nothing for a list of small integers in the compact form
-  // (STRING_EXT).
+  // Returns the number of elements. The caller then reads the elements and, if there are any, the
+  // tail with empty_list(). Returns nothing for a list in the compact form (STRING_EXT).
   std::optional<int> list();
-  // Returns a list of integers from 0 to 255 in the compact form, which list() does not accept.
+  // Returns the bytes of a list in the compact form: integers from 0 to 255.
   std::optional<std::string> small_integers();
-  bool empty_list();                  // also the tail of a proper list
+  bool empty_list();                  // an empty list, or the tail of a proper list
   std::optional<std::string> atom();  // UTF-8
   std::optional<std::string> binary();
   std::optional<std::uint64_t> natural();  // 0 to 2^63-1

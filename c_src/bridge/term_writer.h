@@ -1,4 +1,5 @@
-// Encodes a term element by element, with ei. Makes no system call.
+// Encodes a term element by element, with ei. Outbox and NodeSession own one each; `replies` and
+// `command_replies` write with it. Makes no system call.
 #pragma once
 
 #include <cstddef>
@@ -8,9 +9,9 @@
 
 namespace lookout {
 
-// A writer encodes any number of terms one after another and reuses its memory. After a header the
-// caller must write as many elements as it announces. Throws std::length_error for what no term can
-// hold.
+// Encodes one term after another into the same buffer. After tuple(), map() or list() the caller
+// must write the number of elements that it has announced, for a map two per pair. Each function
+// throws std::length_error for a value that the format cannot hold.
 class TermWriter {
  public:
   TermWriter();

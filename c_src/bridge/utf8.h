@@ -1,4 +1,5 @@
 // UTF-8 as defined by Unicode: no overlong forms, no surrogates, nothing above U+10FFFF.
+// check_term() and print_term() call it.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// Validates paths from requests.
+// Checks and normalizes the paths in requests. The decoders of requests call it.
 #pragma once
 
 #include <string>
@@ -8,10 +8,10 @@
 
 namespace lookout {
 
-// Returns the path without empty components, `.` components and a slash at the end. Returns
-// `bad_request` for a path that is empty, relative, too long, or contains a NUL or a `..`
-// component. The meaning of `..` depends on the symlinks before it, so the sender has to resolve
-// it.
+// Removes empty components, `.` components and a slash at the end. Returns the error `bad_request`
+// for a path that is empty, relative, too long, or contains a NUL or a `..` component; `operation`
+// is the operation of that error. A symbolic link before `..` changes what `..` refers to, so the
+// sender must resolve it.
 Result<std::string> take_path(std::string_view raw, std::string_view operation);
 
 }  // namespace lookout

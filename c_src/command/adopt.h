@@ -1,4 +1,4 @@
-// Hands a descriptor over to the event loop.
+// Hands a descriptor over to the event loop. InputStream, OutputStream and RunningCommand call it.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

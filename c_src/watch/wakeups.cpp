@@ -11,14 +11,15 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kRetry{100};
 constexpr milliseconds kPollInterval{1000};
-// Interval of the checks of files that have writers: the end of a writable mapping causes no event.
-constexpr milliseconds kHold{200};
-// How long after changes until their time stamps count as old: longer than a tick of the inode
-// clock.
+// Interval at which files with pending writers are checked: the kernel reports no event when a
+// process removes a writable mapping.
+constexpr milliseconds kWriterCheck{200};
+// The state is confirmed this long after the last change. It is longer than a tick of the clock
+// that stamps inodes, so a later change has a later time stamp.
 constexpr milliseconds kConfirm{20};
-// Descriptors of directories stay open for at most two periods after their last change. When there
-// was no event for more than a second, the state is confirmed once more: after an overflow, lost
-// changes are detected by time stamps, some of which are whole seconds.
+// DirectoryCache closes the descriptor of a directory at most two periods after its last change.
+// When no event has arrived for more than a second, the state is confirmed once more: after an
+// overflow, only time stamps show lost changes, and some file systems store whole seconds.
 constexpr milliseconds kPeriod{500};
 constexpr int kCalmPeriods = 3;  // the first period began before the last event
 
@@ -33,13 +34,13 @@ Wakeups::Wakeups(boost::asio::io_context& io, Reconciler& reconciler, RootManage
       poll_interval_(kPollInterval),
       retry_(io),
       poll_(io),
-      hold_(io),
+      writer_check_(io),
       confirm_(io),
       age_(io) {}
 
 void Wakeups::poll_every(milliseconds interval) {
   poll_interval_ = interval;
-  // A timer that is already set may fire too late.
+  // A pending timer may have a longer interval. set() starts it again with the new one.
   poll_.cancel();
 }
 
@@ -63,7 +64,7 @@ void Wakeups::set(bool settled) {
     });
   }
   if (reconciler_.waiting_files() > 0) {
-    hold_.set(kHold, [this] {
+    writer_check_.set(kWriterCheck, [this] {
       reconciler_.check_waiting_files();
       wake_();
     });

@@ -1,6 +1,6 @@
-// Timers for work that no hint starts: checks of what could not be checked, of what is polled and
-// of what waits for writers, and one more read of the kernel's queue after changes have ended. If
-// none of that is due, no timer is set, so an idle watcher makes no system call.
+// The timers for work that no hint starts: repeated checks after transient errors, polling, checks
+// of files with pending writers, and one more read of the kernel's queue after the last change. If
+// none of this is due, no timer is set, so an idle watcher makes no system call.
 //
 // EngineLoop owns it, and calls set() at the end of a slice that has left no work.
 #pragma once
@@ -17,8 +17,8 @@ namespace lookout {
 
 class Wakeups {
  public:
-  // Both are called from the loop, when a timer fires. `observe` reads the kernel's queue, and
-  // `wake` does the work that a timer has brought up.
+  // A timer calls both, from the loop. `observe` reads the kernel's queue. `wake` schedules the
+  // next slice, which does the work that has become due.
   Wakeups(boost::asio::io_context& io, Reconciler& reconciler, RootManager& roots,
           std::function<void()> observe, std::function<void()> wake);
 
@@ -41,7 +41,7 @@ class Wakeups {
   int calm_periods_ = 0;  // of kPeriod, without an event
   Alarm retry_;
   Alarm poll_;
-  Alarm hold_;
+  Alarm writer_check_;
   Alarm confirm_;
   Alarm age_;
 };
