@@ -105,7 +105,7 @@ void EngineLoop::drain() {
     ++overflows_.count;
     overflows_.unreported = true;
     model_.reconciler.hints().rescan_all();
-    model_.paths.doubt_all();
+    model_.paths.invalidate_all();
     model_.roots.checks().add_all();
   });
 }

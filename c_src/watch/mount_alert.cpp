@@ -56,7 +56,7 @@ bool MountAlert::take() {
     paths_.confirm();
     return false;
   }
-  paths_.doubt_unconfirmed();
+  paths_.invalidate_unconfirmed();
   note();
   roots_.mounted(mounted_, true);
   unchecked_ = true;

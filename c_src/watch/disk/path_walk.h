@@ -34,8 +34,8 @@ inline constexpr int kMostLinksOfPath = 40;
 inline constexpr int kMostStepsOfPath = 400;
 
 struct PathEnd {
-  std::string at;  // as far as the path led, without symbolic links
-  bool whole;      // an entry exists at the end of the path
+  std::string at;  // the path without symbolic links, up to the last existing component
+  bool exists;     // an entry exists at the end of the path
   int steps;       // components that were resolved, those of links and ".." as well
   // The path, with the targets of its links, has more components than one step of the event loop
   // may resolve.

@@ -24,12 +24,12 @@ void sort_once(std::vector<Value>& values) {
   values.erase(std::unique(values.begin(), values.end()), values.end());
 }
 
-// Returns the place of a step in the sorted steps of a follower.
+// Finds a step in the sorted steps of a follower.
 template <class Iterator, class StepRef>
 Iterator find_followed(Iterator begin, Iterator end, const StepRef& ref) {
-  const auto place = std::lower_bound(
+  const auto found = std::lower_bound(
       begin, end, ref, [](const auto& step, const StepRef& wanted) { return step.ref < wanted; });
-  return place != end && place->ref == ref ? place : end;
+  return found != end && found->ref == ref ? found : end;
 }
 
 bool is_changed(int code) {
@@ -45,10 +45,10 @@ PathWatches::Resolution PathWatches::follow(PathFollower& follower, const std::s
   std::vector<StepRef> earlier;
   for (int attempt = 0; attempt < kMostPathAttempts; ++attempt) {
     walk = resolve(path, watch_end);
-    if (!walk.again) break;
+    if (!walk.changed) break;
     earlier.insert(earlier.end(), walk.steps.begin(), walk.steps.end());
   }
-  walk.resolution.stable = !walk.again;
+  walk.resolution.stable = !walk.changed;
   sort_once(walk.steps);
   auto& followed = followed_[&follower];
   const std::vector<FollowedStep> before = std::exchange(followed, {});
@@ -90,16 +90,16 @@ void PathWatches::unfollow(PathFollower& follower) {
 PathWatches::Walk PathWatches::resolve(const std::string& path, bool watch_end) {
   Walk walk;
   const PathEnd end = lookout::walk(path, [&](const std::string& at, const std::string& name) {
-    return walk.again ? PathStep{PathStep::Kind::missing, {}} : step(walk, at, name);
+    return walk.changed ? PathStep{PathStep::Kind::missing, {}} : step(walk, at, name);
   });
   walk.resolution.real = end.at;
-  walk.resolution.whole = end.whole;
+  walk.resolution.exists = end.exists;
   walk.resolution.steps = end.steps;
   walk.resolution.too_long = end.too_long;
   if (end.too_long) walk.resolution.watched = false;
-  if (watch_end && end.whole && !walk.again && !walk.steps.empty()) {
+  if (watch_end && end.exists && !walk.changed && !walk.steps.empty()) {
     const Step& last = walk.steps.back().step->second;
-    if (last.found.kind == PathStep::Kind::directory && enter(walk, end.at)) {
+    if (last.found.kind == PathStep::Kind::directory && watch_directory(walk, end.at)) {
       add_step(walk, end.at, "");
     }
   }
@@ -112,7 +112,7 @@ PathWatches::Walk PathWatches::resolve(const std::string& path, bool watch_end) 
 // elsewhere. The directory above reports the name at once. A directory that is not empty cannot be
 // removed, so that is needed only where the path does not lead to an entry in it.
 void PathWatches::watch_ends(Walk& walk) {
-  if (walk.again) return;
+  if (walk.changed) return;
   for (std::size_t i = 0; i < walk.steps.size(); ++i) {
     auto& [at, directory] = *walk.steps[i].directory;
     auto& [name, step] = *walk.steps[i].step;
@@ -127,19 +127,19 @@ void PathWatches::watch_ends(Walk& walk) {
       continue;
     }
     // The entry was checked before its name was watched.
-    if (!step.known && !step.named) walk.again = true;
+    if (!step.checked && !step.reported_by_name) walk.changed = true;
   }
 }
 
 // Adds the watch before the check, so that no change between the two is missed.
 PathStep PathWatches::step(Walk& walk, const std::string& at, const std::string& name) {
-  if (!enter(walk, at)) return {PathStep::Kind::missing, {}};
+  if (!watch_directory(walk, at)) return {PathStep::Kind::missing, {}};
   const StepRef ref = add_step(walk, at, name);
   Directory& directory = ref.directory->second;
   Step& step = ref.step->second;
   if (is_valid(at, name, step)) return step.found;
   verify(join(at, name));
-  step.doubted = false;
+  step.invalidated = false;
   for (;;) {
     const auto found = mounts_.step(join(at, name));
     if (!found) {  // the mount does not answer
@@ -147,10 +147,10 @@ PathStep PathWatches::step(Walk& walk, const std::string& at, const std::string&
       return {PathStep::Kind::missing, {}};
     }
     step.found = *found;
-    const bool by_name = step.named || found->kind != PathStep::Kind::directory;
+    const bool by_name = step.reported_by_name || found->kind != PathStep::Kind::directory;
     const bool reported = !by_name || directory.names == NamesIn::all;
     if (reported || !watch_names(walk, at, directory, NamesIn::all)) {
-      step.known = directory.watch >= 0 && reported;
+      step.checked = directory.watch >= 0 && reported;
       return step.found;
     }
   }
@@ -160,16 +160,16 @@ PathWatches::StepRef PathWatches::add_step(Walk& walk, const std::string& at,
                                            const std::string& name) {
   auto& directory = *directories_.try_emplace(at).first;
   auto& step = *directory.second.steps.try_emplace(name).first;
-  step.second.doubted = false;
+  step.second.invalidated = false;
   return walk.steps.emplace_back(StepRef{&directory, &step});
 }
 
 // Watches a directory on whose entries the path depends. Returns false if none exists at `at` any
 // more.
-bool PathWatches::enter(Walk& walk, const std::string& at) {
+bool PathWatches::watch_directory(Walk& walk, const std::string& at) {
   Directory& directory = directories_[at];
-  if (directory.watch >= 0 || !live()) {
-    if (!live()) walk.resolution.watched = false;
+  if (directory.watch >= 0 || !has_events()) {
+    if (!has_events()) walk.resolution.watched = false;
     return true;
   }
   directory.watch = watch(at, NamesIn::none);
@@ -178,13 +178,13 @@ bool PathWatches::enter(Walk& walk, const std::string& at) {
     return true;
   }
   if (is_changed(errno)) {
-    walk.again = true;
-    forget_step(at);
+    walk.changed = true;
+    invalidate_step(at);
     prune(at);
     return false;
   }
   if (errno == EACCES && at != "/") {
-    watch_name(walk, at);
+    watch_in_parent(walk, at);
   } else {
     walk.resolution.watched = false;
   }
@@ -192,7 +192,7 @@ bool PathWatches::enter(Walk& walk, const std::string& at) {
 }
 
 // A directory without read permission cannot have a watch: its parent reports its name instead.
-void PathWatches::watch_name(Walk& walk, const std::string& path) {
+void PathWatches::watch_in_parent(Walk& walk, const std::string& path) {
   const std::string above = parent_of(path);
   const auto directory = directories_.find(above);
   if (directory == directories_.end() || directory->second.watch < 0) {
@@ -200,37 +200,37 @@ void PathWatches::watch_name(Walk& walk, const std::string& path) {
     return;
   }
   Step& step = directory->second.steps[name_of(path)];
-  if (std::exchange(step.named, true)) return;
-  step.known = false;
-  walk.again = true;
+  if (std::exchange(step.reported_by_name, true)) return;
+  step.checked = false;
+  walk.changed = true;
 }
 
 bool PathWatches::watch_names(Walk& walk, const std::string& at, Directory& directory,
                               NamesIn names) {
-  const int watch = directory.watch < 0 ? -1 : this->watch(at, names);
+  const int watch = directory.watch < 0 ? kNoWatch : this->watch(at, names);
   if (watch >= 0 && watch == directory.watch) {
     // What was removed before was not reported.
     if (directory.names == NamesIn::none) {
-      for (auto& [name, step] : directory.steps) step.known = false;
+      for (auto& [name, step] : directory.steps) step.checked = false;
     }
     directory.names = names;
     return true;
   }
   if (directory.watch >= 0 && (watch >= 0 || is_changed(errno))) {
-    walk.again = true;  // another directory is at this path now
-    doubt(at);
-    leave(watch);
+    walk.changed = true;  // another directory is at this path now
+    invalidate(at);
+    remove_if_unused(watch);
   } else {
     walk.resolution.watched = false;
   }
   return false;
 }
 
-// Whether the result of the last check of a step still holds. A directory reports its own move, and
-// watch_ends() has its deletion reported.
+// Returns whether the result of the last check of a step is still valid. A directory reports its
+// own move, and watch_ends() has its deletion reported.
 bool PathWatches::is_valid(const std::string& at, const std::string& name, const Step& step) const {
-  if (!step.known) return false;
-  if (step.named || step.found.kind != PathStep::Kind::directory) return true;
+  if (!step.checked) return false;
+  if (step.reported_by_name || step.found.kind != PathStep::Kind::directory) return true;
   const auto child = directories_.find(join(at, name));
   return child != directories_.end() && child->second.watch >= 0;
 }
@@ -240,14 +240,14 @@ int PathWatches::watch(const std::string& directory, NamesIn names) {
   if (mounts_.none()) return source_.watch_path(directory.c_str(), names);
   if (!mount) {
     const UniqueFd fd = open_without_links(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    return fd ? source_.watch_path((fd_link(fd.get()) + "/.").c_str(), names) : -1;
+    return fd ? source_.watch_path((fd_link(fd.get()) + "/.").c_str(), names) : kNoWatch;
   }
   errno = 0;  // the call sets the errno of the other thread
   const std::string what = (names == NamesIn::none ? "place " : "names in ") + directory;
   return mount
       ->ask(what, [own = source_.shared_from_this(), directory,
                    names] { return own->watch_path(directory.c_str(), names); })
-      .value_or(-1);
+      .value_or(kNoWatch);
 }
 
 void PathWatches::take(const Hint& hint) {
@@ -257,56 +257,57 @@ void PathWatches::take(const Hint& hint) {
   if (hint.name.empty() ? !gone : (hint.hints & hint::kNameChange) == 0) return;
   const std::vector<std::string> paths = watched->second;
   for (const std::string& at : paths) {
-    // The entries below have other paths now: their watches would report events of other places.
+    // The directory was moved or deleted: the watches below it would report events of other paths.
     if (hint.name.empty()) {
-      doubt(at);
+      invalidate(at);
     } else if (directories_.at(at).steps.contains(std::string(hint.name))) {
-      doubt(join(at, std::string(hint.name)));
+      invalidate(join(at, std::string(hint.name)));
     }
   }
 }
 
-// A path that leads below `place` leads through the step to `place`.
-void PathWatches::doubt(const std::string& place) {
-  Step* const step = find_step(place);
+// It is enough to notify the followers of the step for `path`: every path that leads below `path`
+// leads through that step.
+void PathWatches::invalidate(const std::string& path) {
+  Step* const step = find_step(path);
   if (step != nullptr) {
-    if (step->doubted) return;
-    forget(*step);
-    step->doubted = true;
+    if (step->invalidated) return;
+    invalidate_step(*step);
+    step->invalidated = true;
   }
-  const auto own = directories_.find(place);
+  const auto own = directories_.find(path);
   if (own != directories_.end()) {
-    ++looked_at_;
-    lose_watch(place, own->second);
+    ++visited_;
+    invalidate_directory(path, own->second);
   }
-  const std::string below = place == "/" ? place : place + '/';
+  const std::string below = path == "/" ? path : path + '/';
   for (auto at = directories_.upper_bound(below);
        at != directories_.end() && at->first.starts_with(below); ++at) {
-    ++looked_at_;
-    lose_watch(at->first, at->second);
+    ++visited_;
+    invalidate_directory(at->first, at->second);
   }
 }
 
 // The kernel returns the same watch descriptor for the same directory.
-void PathWatches::verify(const std::string& place) {
-  const auto at = directories_.find(place);
+void PathWatches::verify(const std::string& path) {
+  const auto at = directories_.find(path);
   if (at == directories_.end() || at->second.watch < 0) return;
-  const int watch = this->watch(place, at->second.names);
+  const int watch = this->watch(path, at->second.names);
   if (watch == at->second.watch) return;
-  doubt(place);
-  leave(watch);
+  invalidate(path);
+  remove_if_unused(watch);
 }
 
-void PathWatches::doubt_all() {
-  for (auto& [at, directory] : directories_) lose_watch(at, directory);
+void PathWatches::invalidate_all() {
+  for (auto& [at, directory] : directories_) invalidate_directory(at, directory);
 }
 
-void PathWatches::doubt_unconfirmed() {
+void PathWatches::invalidate_unconfirmed() {
   std::set<const Directories::value_type*> entered;
   for (PathFollower* follower : unconfirmed_) {
     for (const FollowedStep& step : followed_.at(follower)) {
       entered.insert(step.ref.directory);
-      step.ref.step->second.known = false;
+      step.ref.step->second.checked = false;
     }
     notify(*follower);
   }
@@ -314,28 +315,28 @@ void PathWatches::doubt_unconfirmed() {
   for (const auto* directory : entered) verify(directory->first);
 }
 
-void PathWatches::drop_watch(const std::string& at, Directory& directory) {
+void PathWatches::remove_watch(const std::string& at, Directory& directory) {
   directory.names = NamesIn::none;
-  const int watch = std::exchange(directory.watch, -1);
+  const int watch = std::exchange(directory.watch, kNoWatch);
   if (watch < 0) return;
   const auto paths = by_watch_.find(watch);
   std::erase(paths->second, at);
   if (!paths->second.empty()) return;
   by_watch_.erase(paths);
-  leave(watch);
+  remove_if_unused(watch);
 }
 
-// Removes a watch unless somebody needs it.
-void PathWatches::leave(int watch) {
+// Removes a watch that neither a followed path nor another owner uses.
+void PathWatches::remove_if_unused(int watch) {
   if (watch >= 0 && !by_watch_.contains(watch) && !in_use_(watch)) source_.unwatch(watch);
 }
 
-// The directory may no longer be at its path. The caller does the same with all directories below.
-void PathWatches::lose_watch(const std::string& at, Directory& directory) {
-  drop_watch(at, directory);
+// The directory may no longer be at its path. The caller also does this for all directories below.
+void PathWatches::invalidate_directory(const std::string& at, Directory& directory) {
+  remove_watch(at, directory);
   for (auto& [name, step] : directory.steps) {
-    forget(step);
-    step.doubted = true;
+    invalidate_step(step);
+    step.invalidated = true;
   }
 }
 
@@ -347,25 +348,26 @@ PathWatches::Step* PathWatches::find_step(const std::string& path) {
   return step == above->second.steps.end() ? nullptr : &step->second;
 }
 
-void PathWatches::forget_step(const std::string& path) {
-  if (Step* const step = find_step(path)) forget(*step);
+void PathWatches::invalidate_step(const std::string& path) {
+  if (Step* const step = find_step(path)) invalidate_step(*step);
 }
 
 // Invalidates the last check of the entry and notifies the followers.
-void PathWatches::forget(Step& step) {
-  step.known = false;
+void PathWatches::invalidate_step(Step& step) {
+  step.checked = false;
   for (PathFollower* follower : step.followers) notify(*follower);
 }
 
-// Takes constant time for any number of followers: the last one takes the place of the removed one.
+// Takes constant time for any number of followers: moves the last one to the index of the removed
+// one.
 void PathWatches::remove_follower(const FollowedStep& step) {
   auto& followers = step.ref.step->second.followers;
   PathFollower* const last = followers.back();
   followers.pop_back();
-  if (step.place == followers.size()) return;
-  followers[step.place] = last;
+  if (step.index == followers.size()) return;
+  followers[step.index] = last;
   auto& steps = followed_.at(last);
-  find_followed(steps.begin(), steps.end(), step.ref)->place = step.place;
+  find_followed(steps.begin(), steps.end(), step.ref)->index = step.index;
 }
 
 // Removes a step that nobody follows.
@@ -381,7 +383,7 @@ void PathWatches::prune(const std::string& at) {
   const auto found = directories_.find(at);
   if (found == directories_.end()) return;
   if (!found->second.steps.empty()) return;
-  drop_watch(at, found->second);
+  remove_watch(at, found->second);
   directories_.erase(found);
 }
 

@@ -1,6 +1,6 @@
-// Watches the components of paths. PathWatches resolves a path for a follower and notifies that
-// follower when the path may resolve differently: a component was renamed, deleted, replaced or
-// created, or a symbolic link in it was switched.
+// Watches the components of paths. PathWatches resolves a path for a follower, and notifies the
+// follower when the path may resolve differently: when a component was created, renamed, deleted or
+// replaced. EngineModel owns it; roots and followed links are its followers.
 //
 // Paths share their components. The result of the last check of a component stays valid until the
 // kernel reports a change of it, so following one more path costs system calls only for the
@@ -33,77 +33,82 @@ class PathFollower {
 
  private:
   friend class PathWatches;
-  bool notified_ = false;  // since it last followed a path
+  bool notified_ = false;  // path_changed() was called since the last follow()
 };
 
 class PathWatches {
  public:
-  // `in_use` returns whether another owner needs a watch, which is then not removed.
+  // `in_use` returns whether something else uses a watch. PathWatches does not remove such a watch.
   PathWatches(HintSource& source, const RemoteMounts& mounts, std::function<bool(int)> in_use)
       : source_(source), mounts_(mounts), in_use_(std::move(in_use)) {}
   PathWatches(const PathWatches&) = delete;
   PathWatches& operator=(const PathWatches&) = delete;
 
-  // Whether the kernel sends events at all.
-  bool live() const { return source_.fd() >= 0; }
+  // Returns whether the kernel reports events at all. False in a build without a hint source.
+  bool has_events() const { return source_.fd() >= 0; }
 
   struct Resolution {
-    std::string real;       // without symbolic links, up to the last existing component
-    bool whole = false;     // an entry exists at the end of the path
+    std::string real;       // the path without symbolic links, up to the last existing component
+    bool exists = false;    // an entry exists at the end of the path
     bool watched = true;    // false: the kernel does not report changes of some component
-    bool too_long = false;  // it has more components than are resolved: see PathEnd
-    bool stable = true;     // false: it changed during each attempt; try again after a while
+    bool too_long = false;  // the path was not resolved to its end: see PathEnd
+    bool stable = true;     // false: the path changed during each attempt; try again later
     int steps = 0;          // as in PathEnd
   };
-  // Resolves an absolute path and watches each directory in it: always for its own move and
-  // deletion; for all names in it if the next component is missing or is no directory; for names
-  // that are deleted if the path leads to no entry in the next component. The directory at the end
-  // of the path is watched only with `watch_end`. Releases the components that this follower
-  // followed before and that the path no longer has.
+  // Resolves an absolute path and watches each directory that contains a component of it:
+  //  - for its own move and deletion;
+  //  - for all names, if the component is missing, is not a directory, or may not be read;
+  //  - for deleted names, if the component is a directory and the path leads to no entry in it.
+  // Watches the directory at the end of the path itself only with `watch_end`. Replaces the path
+  // that this follower followed before, and removes the watches that only that path needed.
   Resolution follow(PathFollower& follower, const std::string& path, bool watch_end = false);
   void unfollow(PathFollower& follower);
 
-  // Notifies the followers whose path this event concerns.
+  // Handles an event: invalidates the path that it reports as changed, if a followed path leads
+  // through it.
   void take(const Hint& hint);
-  // Notifies the followers whose path leads to `place` or through it: a file system was mounted
-  // there, or the entry may have changed.
-  void doubt(const std::string& place);
-  // As doubt(), but only if another directory than before is at `place`. The mount table cannot
-  // answer that, since the kernel reuses mount IDs and device numbers.
-  void verify(const std::string& place);
-  // Notifies all followers, since events were lost.
-  void doubt_all();
-  // A file system that is mounted for a moment may be seen by a resolution and be in no reading of
-  // the mount table. So each resolution is unconfirmed until the kernel was asked for a change of
-  // the table and had none: confirm(). If it had one, doubt_unconfirmed() notifies the followers.
+  // The entry at `path` may have changed, or a file system was mounted there: removes the watches
+  // at and below `path`, and notifies the followers whose paths lead to it or through it.
+  void invalidate(const std::string& path);
+  // Invalidates `path` if another directory exists there now. Adds the watch again to find that
+  // out: the mount table does not show it, since the kernel reuses mount IDs and device numbers.
+  void verify(const std::string& path);
+  // Invalidates all paths, because events were lost.
+  void invalidate_all();
+  // A resolution may lead through a file system that was mounted only briefly and is in no reading
+  // of the mount table. So a resolution is unconfirmed until the kernel reports that the table has
+  // not changed: then the caller calls confirm(). Otherwise it calls invalidate_unconfirmed(),
+  // which notifies the followers.
   void confirm() { unconfirmed_.clear(); }
   bool any_unconfirmed() const { return !unconfirmed_.empty(); }
-  void doubt_unconfirmed();
+  void invalidate_unconfirmed();
 
-  // Whether a component of a followed path has this watch.
-  bool holds(int watch) const { return by_watch_.contains(watch); }
-  // Directories that doubt() has looked at since the start.
-  std::uint64_t looked_at() const { return looked_at_; }
+  // Returns whether a followed path needs this watch.
+  bool has_watch(int watch) const { return by_watch_.contains(watch); }
+  // The number of directories that invalidate() has visited since the start, for tests.
+  std::uint64_t visited() const { return visited_; }
 
  private:
   // A name in a directory that some followed path leads through.
   struct Step {
     PathStep found{PathStep::Kind::missing, {}};
-    bool known = false;  // no change was reported since the last check
-    bool named = false;  // the directory reports the name, even if the entry is a directory itself
-    // No path was followed through this step since its followers were notified and the directories
-    // below it lost their watches: another change here concerns nobody.
-    bool doubted = false;
-    std::vector<PathFollower*> followers;  // in no order, each once
+    bool checked = false;           // and no event has reported a change since then
+    bool reported_by_name = false;  // by the directory: the entry cannot have a watch of its own
+    // invalidate() has handled this step, and no path was resolved through it since then. Further
+    // events need no work.
+    bool invalidated = false;
+    std::vector<PathFollower*> followers;  // unsorted, each once
   };
-  using Steps = std::unordered_map<std::string, Step>;  // keyed by name
+  // Keyed by name. The name "" stands for the directory itself (`watch_end`).
+  using Steps = std::unordered_map<std::string, Step>;
   struct Directory {
-    int watch = -1;
-    NamesIn names = NamesIn::none;  // the names that its watch reports
+    int watch = kNoWatch;
+    NamesIn names = NamesIn::none;  // the changes of names that its watch reports
     Steps steps;
   };
   using Directories = std::map<std::string, Directory>;  // keyed by path without symbolic links
-  // A step in `directories_`: neither table moves its elements, and a step with a follower stays.
+  // Refers to a step in `directories_`. The pointers stay valid as long as the step has a follower:
+  // neither container moves its elements.
   struct StepRef {
     Directories::value_type* directory;
     Steps::value_type* step;
@@ -113,30 +118,30 @@ class PathWatches {
 
   struct FollowedStep {
     StepRef ref;
-    std::size_t place;  // of the follower in the followers of the step
+    std::size_t index;  // of the follower in Step::followers
   };
 
   struct Walk {
     Resolution resolution;
     std::vector<StepRef> steps;
-    bool again = false;  // a component changed during the resolution
+    bool changed = false;  // a component changed during the resolution: resolve the path again
   };
 
   Walk resolve(const std::string& path, bool watch_end);
   PathStep step(Walk& walk, const std::string& at, const std::string& name);
   StepRef add_step(Walk& walk, const std::string& at, const std::string& name);
-  bool enter(Walk& walk, const std::string& at);
-  void watch_name(Walk& walk, const std::string& path);
+  bool watch_directory(Walk& walk, const std::string& at);
+  void watch_in_parent(Walk& walk, const std::string& path);
   bool watch_names(Walk& walk, const std::string& at, Directory& directory, NamesIn names);
   void watch_ends(Walk& walk);
   bool is_valid(const std::string& at, const std::string& name, const Step& step) const;
   int watch(const std::string& directory, NamesIn names);
-  void drop_watch(const std::string& at, Directory& directory);
-  void leave(int watch);
+  void remove_watch(const std::string& at, Directory& directory);
+  void remove_if_unused(int watch);
   Step* find_step(const std::string& path);
-  void lose_watch(const std::string& at, Directory& directory);
-  void forget_step(const std::string& path);
-  static void forget(Step& step);
+  void invalidate_directory(const std::string& at, Directory& directory);
+  void invalidate_step(const std::string& path);
+  static void invalidate_step(Step& step);
   void remove_follower(const FollowedStep& step);
   void remove_unused(const StepRef& ref);
   void prune(const std::string& at);
@@ -146,11 +151,11 @@ class PathWatches {
   const RemoteMounts& mounts_;
   std::function<bool(int)> in_use_;
   Directories directories_;
-  // The paths of the directories that have a watch: several if a directory is mounted twice.
+  // The paths of the directory with each watch: several if it is mounted more than once.
   std::unordered_map<int, std::vector<std::string>> by_watch_;
   std::unordered_map<PathFollower*, std::vector<FollowedStep>> followed_;  // sorted, each step once
   std::set<PathFollower*> unconfirmed_;
-  std::uint64_t looked_at_ = 0;
+  std::uint64_t visited_ = 0;
 };
 
 }  // namespace lookout

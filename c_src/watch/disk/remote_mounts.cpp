@@ -158,7 +158,7 @@ RemoteMounts::Resolved RemoteMounts::resolve(const std::string& path) const {
   resolved.mount = unknown ? unknown_ : at(end.at);
   resolved.too_long = end.too_long;
   resolved.missing = end.code;
-  if (end.whole) resolved.real = end.at;
+  if (end.exists) resolved.real = end.at;
   return resolved;
 }
 

@@ -65,7 +65,7 @@ std::variant<FileStatus, int> EntryReader::follow(const DirEntry& place, const D
     return is_transient(code) || is_answered(code) || code == ETIMEDOUT ? checked : link;
   }
   // The path of the tree does not lead here: it may not be searched, or is not the path any more.
-  if (!resolution->whole && !resolution->too_long) retries_.add_failed(place);
+  if (!resolution->exists && !resolution->too_long) retries_.add_failed(place);
   if (target->type != EntryType::directory) return link;
   const NodeId known = tree_.child(directory, name);
   const bool stays =

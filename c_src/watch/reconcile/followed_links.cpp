@@ -23,7 +23,7 @@ std::optional<PathWatches::Resolution> FollowedLinks::follow(const DirEntry& pla
   const std::int64_t steps = resolution.steps + static_cast<std::int64_t>(bytes);
   steps_ += steps - std::exchange(link->steps, steps);
   resolved_ += static_cast<std::uint64_t>(resolution.steps);
-  set_real(*link, resolution.whole ? resolution.real : std::string());
+  set_real(*link, resolution.exists ? resolution.real : std::string());
   set_target(*link, std::nullopt);
   return resolution;
 }

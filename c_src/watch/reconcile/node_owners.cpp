@@ -11,7 +11,7 @@ void NodeOwners::move(NodeId node) {
   leave(node);
   // Links below it may have been followed since the move, while the tree had their old path.
   if (tree_.is_directory(node) && std::get<FollowedLinks&>(owners_).steps() > 0) {
-    paths_.doubt(tree_.path(node));
+    paths_.invalidate(tree_.path(node));
   }
 }
 
@@ -30,7 +30,7 @@ void NodeOwners::erase(NodeId node) {
   tree_.remove(node);
   hard_links_.forget(identity);
   // A directory that was moved out of the tree still exists: its watch must be removed.
-  if (watch != kNoWatch && !tree_.watch_in_use(watch) && !paths_.holds(watch))
+  if (watch != kNoWatch && !tree_.watch_in_use(watch) && !paths_.has_watch(watch))
     source_.unwatch(watch);
 }
 

@@ -55,7 +55,7 @@ Result<Target> RootPaths::resolve(const RootPointer& root) {
     auto resolution = paths_.follow(*root->follower, root->path);
     Result<Target> found = probe(root->path);
     const Error* error = std::get_if<Error>(&found);
-    const bool changed = error != nullptr && is_gone(*error) && resolution.whole;
+    const bool changed = error != nullptr && is_gone(*error) && resolution.exists;
     if (changed && attempt < kMostRootAttempts) continue;
     if (const Target* target = std::get_if<Target>(&found);
         target != nullptr && root->node == kNoNode &&
@@ -76,7 +76,7 @@ Result<Target> RootPaths::resolve(const RootPointer& root) {
         (directory != kNoNode && tree_.has(directory, DirMark::polled))) {
       checks_.set_unwatched(root);
     }
-    set_real(root, resolution.whole ? std::move(resolution.real) : std::string());
+    set_real(root, resolution.exists ? std::move(resolution.real) : std::string());
     return found;
   }
 }
@@ -124,7 +124,7 @@ bool RootPaths::is_covered(const Root& root) const {
 
 void RootPaths::mounted(const std::string& place, bool changed) {
   if (changed) {
-    paths_.doubt(place);
+    paths_.invalidate(place);
     return;
   }
   paths_.verify(place);

@@ -65,11 +65,11 @@ TEST_F(PathWatchesMemoryTest, P7AFollowerKeepsSomeBytesForEachComponent) {
 TEST_F(PathWatchesMemoryTest, AComponentThatAPathEntersSeveralTimesIsReleasedWithIt) {
   home_.directory("a/b");
   Follower follower;
-  EXPECT_TRUE(paths_.follow(follower, home_.at("a/b/../b/../../a/b"), true).whole);
+  EXPECT_TRUE(paths_.follow(follower, home_.at("a/b/../b/../../a/b"), true).exists);
   EXPECT_GT(source_.watches(), 1U);
-  EXPECT_TRUE(paths_.follow(follower, "/", true).whole);
+  EXPECT_TRUE(paths_.follow(follower, "/", true).exists);
   EXPECT_EQ(source_.watches(), 0U);
-  EXPECT_TRUE(paths_.follow(follower, home_.at("a/b/../b"), true).whole);
+  EXPECT_TRUE(paths_.follow(follower, home_.at("a/b/../b"), true).exists);
   paths_.unfollow(follower);
   EXPECT_EQ(source_.watches(), 0U);
 }

@@ -66,7 +66,7 @@ class PathWatchesTest : public OwnMountsTest {
 
 TEST_F(PathWatchesTest, NoticesThatADirectoryInThePathIsRenamed) {
   home_.directory("a/b/c");
-  EXPECT_TRUE(follow("a/b/c").whole);
+  EXPECT_TRUE(follow("a/b/c").exists);
   home_.move("a/b", "a/elsewhere");
   EXPECT_TRUE(changed());
 }
@@ -77,14 +77,14 @@ TEST_F(PathWatchesTest, ResolvesAPathAgainToWhereItLeadsNow) {
   EXPECT_EQ(follow("link/b/c").real, home_.at("a/b/c"));
   home_.move("a/b", "a/elsewhere");
   EXPECT_TRUE(changed());
-  EXPECT_FALSE(follow("link/b/c").whole);
+  EXPECT_FALSE(follow("link/b/c").exists);
   EXPECT_FALSE(changed());
   home_.directory("a/b");
   EXPECT_TRUE(changed());  // the missing name was watched for
-  EXPECT_FALSE(follow("link/b/c").whole);
+  EXPECT_FALSE(follow("link/b/c").exists);
   home_.directory("a/b/c");
   EXPECT_TRUE(changed());
-  EXPECT_TRUE(follow("link/b/c").whole);
+  EXPECT_TRUE(follow("link/b/c").exists);
 }
 
 // Issue: a path through a regular file was followed as if it led on, without end.
@@ -99,7 +99,7 @@ TEST_F(PathWatchesTest, APathThroughAFileEndsThereUntilTheFileIsReplaced) {
     }
     changed();  // by what was reported before it was followed
     const auto resolution = follow(name + "/b/c");
-    EXPECT_FALSE(resolution.whole);
+    EXPECT_FALSE(resolution.exists);
     EXPECT_TRUE(resolution.stable);
     EXPECT_TRUE(resolution.watched);
     EXPECT_FALSE(changed());
@@ -130,7 +130,7 @@ TEST_F(PathWatchesTest, AComponentReplacedBeforeItWasWatchedIsResolvedAgain) {
   ReplacingSource source(home_);
   PathWatches paths(source, mounts_, [](int) { return false; });
   const auto resolution = paths.follow(follower_, home_.at("a/b/c"));
-  EXPECT_FALSE(resolution.whole);
+  EXPECT_FALSE(resolution.exists);
   EXPECT_TRUE(resolution.stable);
   home_.remove("a/b");
   source.read([&](const Hint& hint) { paths.take(hint); });
@@ -172,7 +172,7 @@ TEST_F(PathWatchesTest, TheWatchOfADirectoryThatWasThereForAMomentIsRemoved) {
   home_.directory("a/b");
   FleetingSource source(home_);
   PathWatches paths(source, mounts_, [](int) { return false; });
-  EXPECT_FALSE(paths.follow(follower_, home_.at("a/b/c")).whole);
+  EXPECT_FALSE(paths.follow(follower_, home_.at("a/b/c")).exists);
   paths.unfollow(follower_);
   EXPECT_EQ(source.watches(), std::set<int>{});
 }
@@ -202,35 +202,35 @@ TEST_F(PathWatchesTest, APathThatChangesAllTheTimeIsLeftToATimer) {
 TEST_F(PathWatchesTest, P1NoticesThatADirectoryIsRemovedWhichAProcessHasOpen) {
   for (const bool watch_end : {false, true}) {
     home_.directory("a/b");
-    ASSERT_TRUE(paths_.follow(follower_, home_.at("a/b"), watch_end).whole);
+    ASSERT_TRUE(paths_.follow(follower_, home_.at("a/b"), watch_end).exists);
     const UniqueFd held(::open(home_.at("a/b").c_str(), O_PATH | O_CLOEXEC));
     EXPECT_FALSE(changed());
     home_.remove("a/b");
     EXPECT_TRUE(changed());
     home_.directory("a/b");
-    ASSERT_TRUE(paths_.follow(follower_, home_.at("a/b"), watch_end).whole);
+    ASSERT_TRUE(paths_.follow(follower_, home_.at("a/b"), watch_end).exists);
     EXPECT_FALSE(changed());
   }
 }
 
 TEST_F(PathWatchesTest, P1NoticesThatADirectoryAboveAMissingNameIsRemovedWhichAProcessHasOpen) {
   home_.directory("a/b");
-  ASSERT_FALSE(paths_.follow(follower_, home_.at("a/b/c"), true).whole);
+  ASSERT_FALSE(paths_.follow(follower_, home_.at("a/b/c"), true).exists);
   const UniqueFd held(::open(home_.at("a/b").c_str(), O_PATH | O_CLOEXEC));
   home_.remove("a/b");
   EXPECT_TRUE(changed());
   home_.directory("a/b/c");
-  EXPECT_TRUE(paths_.follow(follower_, home_.at("a/b/c"), true).whole);
+  EXPECT_TRUE(paths_.follow(follower_, home_.at("a/b/c"), true).exists);
 }
 
 TEST_F(PathWatchesTest, P1NoticesThatADirectoryBeforeDotsIsRemovedWhichAProcessHasOpen) {
   home_.directory("a");
   home_.directory("b/c");
-  ASSERT_TRUE(paths_.follow(follower_, home_.at("b/c/../../a"), true).whole);
+  ASSERT_TRUE(paths_.follow(follower_, home_.at("b/c/../../a"), true).exists);
   const UniqueFd held(::open(home_.at("b/c").c_str(), O_PATH | O_CLOEXEC));
   home_.remove("b/c");
   EXPECT_TRUE(changed());
-  EXPECT_FALSE(paths_.follow(follower_, home_.at("b/c/../../a"), true).whole);
+  EXPECT_FALSE(paths_.follow(follower_, home_.at("b/c/../../a"), true).exists);
 }
 
 // A directory is removed, and another one made, between its check and the watch of its name.
@@ -257,9 +257,9 @@ TEST_F(PathWatchesTest, P1ADirectoryThatIsReplacedBeforeItsNameIsWatchedIsNotThe
   RemovingSource source(home_);
   PathWatches paths(source, mounts_, [](int) { return false; });
   const auto resolution = paths.follow(follower_, home_.at("a/b"), true);
-  EXPECT_TRUE(resolution.whole && resolution.stable);
+  EXPECT_TRUE(resolution.exists && resolution.stable);
   const int watch = source.watch_path(home_.at("a/b").c_str(), NamesIn::none);
-  EXPECT_TRUE(paths.holds(watch));
+  EXPECT_TRUE(paths.has_watch(watch));
 }
 
 // The name of the removed directory is reported from the moment on when another path needs that.
@@ -267,17 +267,17 @@ TEST_F(PathWatchesTest, P1NoticesThatADirectoryWasRemovedBeforeItsNameIsWatchedF
   home_.directory("a/other");
   home_.directory("a/b");
   home_.write("a/b/c");
-  ASSERT_TRUE(follow("a/b/c").whole);
+  ASSERT_TRUE(follow("a/b/c").exists);
   const UniqueFd held(::open(home_.at("a/b").c_str(), O_PATH | O_CLOEXEC));
   home_.remove("a/b");
   Follower other;
-  ASSERT_TRUE(paths_.follow(other, home_.at("a/other")).whole);
+  ASSERT_TRUE(paths_.follow(other, home_.at("a/other")).exists);
   EXPECT_TRUE(changed());
   EXPECT_EQ(follow("a/b/c").real, home_.at("a"));
   home_.directory("a/b");
   home_.write("a/b/c");
   EXPECT_TRUE(changed());
-  EXPECT_TRUE(follow("a/b/c").whole);
+  EXPECT_TRUE(follow("a/b/c").exists);
 }
 
 TEST_F(PathWatchesTest, EachOfManyFollowersOfOnePathIsNotifiedUntilItFollowsAnother) {
@@ -370,12 +370,12 @@ TEST_F(PathWatchesTest, P5AResolutionThroughLinksOfManyComponentsEndsAfter400And
   }
   home_.symlink(home_.at("3" + below + "/l"), "link");
   const auto resolution = follow("link");
-  EXPECT_FALSE(resolution.whole);
+  EXPECT_FALSE(resolution.exists);
   EXPECT_FALSE(resolution.watched);  // so that it is polled
   EXPECT_TRUE(resolution.stable);
   EXPECT_LE(source_.calls(), kMostStepsOfPath + 50);
   EXPECT_TRUE(mounts_.resolve(home_.at("link")).too_long);
-  EXPECT_TRUE(follow("0" + below).whole);  // within the bound
+  EXPECT_TRUE(follow("0" + below).exists);  // within the bound
 }
 
 TEST_F(PathWatchesTest, TheDirectoryAtTheEndIsWatchedWhereAskedFor) {
@@ -402,9 +402,9 @@ TEST_F(PathWatchesTest, LeavesTheWatchesThatAreInUse) {
   const int used = source_.watch_path(home_.at("a").c_str(), NamesIn::all);
   in_use_.insert(used);
   follow("a/b");
-  EXPECT_TRUE(paths_.holds(used));
+  EXPECT_TRUE(paths_.has_watch(used));
   paths_.unfollow(follower_);
-  EXPECT_FALSE(paths_.holds(used));
+  EXPECT_FALSE(paths_.has_watch(used));
   home_.write("a/x");
   bool reported = false;
   source_.read(
@@ -456,9 +456,9 @@ TEST_F(PathWatchesTest, P5OnlyTheFirstOfManyEventsOfAPlaceGoesThroughThePathsBel
   }
   EXPECT_FALSE(changed());
   for (Follower& follower : followers) EXPECT_EQ(follower.notified(), 1);
-  EXPECT_LE(paths_.looked_at(), 2 * (kPaths + 2));
+  EXPECT_LE(paths_.visited(), 2 * (kPaths + 2));
   // A path that was followed again is concerned again, and only that one.
-  EXPECT_TRUE(paths_.follow(followers[3], home_.at("a/b/d3"), true).whole);
+  EXPECT_TRUE(paths_.follow(followers[3], home_.at("a/b/d3"), true).exists);
   home_.move("a", "away");
   EXPECT_FALSE(changed());
   for (Follower& follower : followers) {
@@ -478,7 +478,7 @@ TEST_F(PathWatchesTest, P5AnEventGoesThroughNoPlaceBesideItsOwn) {
   paths_.follow(follower_, home_.at("a/b"), true);
   home_.move("a", "away");
   EXPECT_TRUE(changed());
-  EXPECT_EQ(paths_.looked_at(), 2U);
+  EXPECT_EQ(paths_.visited(), 2U);
   for (Follower& other : others) {
     EXPECT_FALSE(other.changed());
     paths_.unfollow(other);
@@ -491,10 +491,10 @@ TEST_F(PathWatchesTest, P1APathIsConcernedByTheFirstChangeAfterItWasFollowedAgai
   for (const char* place : {"a", "a/b", "a/b/c", "a/b", "a"}) {
     home_.move(place, "away");
     EXPECT_TRUE(changed()) << place;
-    EXPECT_FALSE(follow("a/b/c").whole);
+    EXPECT_FALSE(follow("a/b/c").exists);
     home_.move("away", place);
     EXPECT_TRUE(changed()) << place;
-    EXPECT_TRUE(paths_.follow(follower_, home_.at("a/b/c"), true).whole);
+    EXPECT_TRUE(paths_.follow(follower_, home_.at("a/b/c"), true).exists);
   }
 }
 
@@ -504,11 +504,11 @@ TEST_F(PathWatchesTest, AMountConcernsThePathsThatLeadThere) {
   follow("a/b/c");
   Follower second;
   paths_.follow(second, home_.at("a/b!"));
-  paths_.doubt(home_.at("a/b"));
+  paths_.invalidate(home_.at("a/b"));
   EXPECT_TRUE(changed());
   EXPECT_FALSE(second.changed());
   follow("a/b/c");
-  paths_.doubt(home_.at("a/b/c"));
+  paths_.invalidate(home_.at("a/b/c"));
   EXPECT_TRUE(changed());
   paths_.unfollow(second);
 }
@@ -536,7 +536,7 @@ TEST_F(PathWatchesTest, P1WhatIsBelowAnotherDirectoryAtAPlaceIsWatchedAnew) {
   source_.read([](const Hint&) {});  // as if none had come
   paths_.verify(home_.at("a"));
   EXPECT_TRUE(changed());
-  EXPECT_FALSE(follow("a/b/c/d").whole);
+  EXPECT_FALSE(follow("a/b/c/d").exists);
   home_.directory("away/b/c/d");
   EXPECT_FALSE(changed());
   home_.directory("a/b/c/d");
@@ -547,16 +547,16 @@ TEST_F(PathWatchesTest, OnlyResolutionsSinceTheLastConfirmationAreDoubted) {
   home_.directory("a/b");
   follow("a/b");
   paths_.confirm();
-  paths_.doubt_unconfirmed();
+  paths_.invalidate_unconfirmed();
   EXPECT_FALSE(changed());
   follow("a/b");
-  paths_.doubt_unconfirmed();
+  paths_.invalidate_unconfirmed();
   EXPECT_TRUE(changed());
-  paths_.doubt_unconfirmed();
+  paths_.invalidate_unconfirmed();
   EXPECT_FALSE(changed());
   follow("a/b");
   paths_.unfollow(follower_);
-  paths_.doubt_unconfirmed();
+  paths_.invalidate_unconfirmed();
   EXPECT_FALSE(changed());
 }
 
@@ -573,12 +573,12 @@ TEST_F(MountedPathsTest, WhatWasMountedForAMomentIsNotFollowedAnyMore) {
     paths_.confirm();
     ASSERT_EQ(::mount(home_.at("other").c_str(), home_.at("a").c_str(), nullptr, MS_BIND, nullptr),
               0);
-    paths_.doubt(home_.at("a"));
+    paths_.invalidate(home_.at("a"));
     EXPECT_TRUE(changed());
     follow("a/b");
     unmount(home_.at("a"));
     EXPECT_FALSE(changed());
-    paths_.doubt_unconfirmed();
+    paths_.invalidate_unconfirmed();
     EXPECT_TRUE(changed());
     follow("a/b");
     home_.move("other", "elsewhere");
@@ -591,7 +591,7 @@ TEST_F(MountedPathsTest, WhatWasMountedForAMomentIsNotFollowedAnyMore) {
 TEST_F(PathWatchesTest, AfterLostEventsAllAreConcernedAndWatchedAnew) {
   home_.directory("a/b");
   follow("a/b");
-  paths_.doubt_all();
+  paths_.invalidate_all();
   EXPECT_TRUE(changed());
   follow("a/b");
   home_.move("a", "elsewhere");
