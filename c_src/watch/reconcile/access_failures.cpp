@@ -12,8 +12,8 @@
 namespace lookout {
 namespace {
 
-// Longer than a remote file system keeps names that it has looked up (sshfs(1): 20 s).
-constexpr std::int64_t kNamesStay = 30'000'000'000;
+// Nanoseconds: longer than a remote file system caches the names of entries (sshfs(1): 20 s).
+constexpr std::int64_t kNameCacheTime = 30'000'000'000;
 
 bool is_denied(int code) {
   return code == EACCES || code == EPERM;
@@ -21,7 +21,7 @@ bool is_denied(int code) {
 
 }  // namespace
 
-void AccessFailures::not_opened(const DirtyName& dirty, const OpenFailure& failure) {
+void AccessFailures::open_failed(const DirtyName& dirty, const OpenFailure& failure) {
   keep_moment(dirty);
   const Moved moved = moved_as(failure);
   switch (failure.kind) {
@@ -42,13 +42,13 @@ void AccessFailures::not_opened(const DirtyName& dirty, const OpenFailure& failu
       if (is_transient(failure.code)) {
         retries_.add_later(dirty);
       } else {
-        give_up(dirty.directory, failure.code);
+        report_and_poll(dirty.directory, failure.code);
       }
       break;
   }
 }
 
-void AccessFailures::not_checked(const DirtyName& dirty, const DirectoryFd& fd, int code) {
+void AccessFailures::stat_failed(const DirtyName& dirty, const DirectoryFd& fd, int code) {
   keep_moment(dirty);
   const bool elsewhere = mounts_.of(*fd, dirty.name) != fd->mount();
   if (is_transient(code)) {
@@ -59,26 +59,26 @@ void AccessFailures::not_checked(const DirtyName& dirty, const DirectoryFd& fd, 
     denied(dirty.directory, dirty.directory, code);
   } else if (code == ETIMEDOUT && !is_on_mount(*fd, dirty.name)) {
     // A file system is mounted at the entry, or the path of a link leads to it. The directory
-    // itself is in order.
+    // itself can be read.
     retries_.add_failed({dirty.directory, dirty.name});
     notices_.unanswered({dirty.directory, dirty.name});
   } else {
-    give_up(dirty.directory, code);
+    report_and_poll(dirty.directory, code);
   }
 }
 
-void AccessFailures::no_rules(DirtyName dirty) {
+void AccessFailures::rules_failed(DirtyName dirty) {
   keep_moment(dirty);
   retries_.add_later(std::move(dirty));
 }
 
-void AccessFailures::not_opened(NodeId directory, const OpenFailure& failure, bool in_round) {
+void AccessFailures::open_failed(NodeId directory, const OpenFailure& failure, bool in_round) {
   const Moved moved = moved_as(failure);
   switch (failure.kind) {
     case OpenFailure::Kind::moved:
       if (moved == Moved::repeatedly) return refused(directory, failure);
       if (moved == Moved::in_round) {
-        // the check of its name comes first
+        // The round checks its name before it lists `directory` again.
       } else if (in_round) {
         queue_.recheck_once(failure.node);
       } else if (tree_.is_root(failure.node)) {
@@ -97,12 +97,12 @@ void AccessFailures::not_opened(NodeId directory, const OpenFailure& failure, bo
       denied(directory, failure.node, failure.code);
       break;
     case OpenFailure::Kind::failed:
-      not_listed(directory, failure.code);
+      listing_failed(directory, failure.code);
       break;
   }
 }
 
-void AccessFailures::not_listed(NodeId directory, int code) {
+void AccessFailures::listing_failed(NodeId directory, int code) {
   tree_.set(directory, DirMark::stale);
   if (is_denied(code)) {
     denied(directory, directory, code);
@@ -111,36 +111,36 @@ void AccessFailures::not_listed(NodeId directory, int code) {
   } else if (is_transient(code)) {
     retries_.add_later(directory);
   } else {
-    give_up(directory, code);
+    report_and_poll(directory, code);
   }
 }
 
-void AccessFailures::listed(NodeId directory) {
+void AccessFailures::listing_succeeded(NodeId directory) {
   const bool incomplete = retries_.is_failed(directory);  // the tree had no room for an entry
   if (!incomplete) tree_.set(directory, DirMark::unreadable, false);
   retries_.found(directory);
 }
 
-void AccessFailures::rules_not_read(const DirEntry& place, const RemoteMount& mount) {
-  retries_.add_failed(place);
-  if (mount.code() == ETIMEDOUT) notices_.unanswered(place);
+void AccessFailures::rule_file_failed(const DirEntry& file, const RemoteMount& mount) {
+  retries_.add_failed(file);
+  if (mount.code() == ETIMEDOUT) notices_.unanswered(file);
 }
 
-void AccessFailures::moved_below(const DirtyName& place, NodeId source) {
-  for (NodeId at = place.directory; at != source; at = tree_.parent(at)) queue_.recheck_once(at);
-  hints_.add(place.directory, place.name, place.hints);
+void AccessFailures::moved_below_itself(const DirtyName& dirty, NodeId source) {
+  for (NodeId at = dirty.directory; at != source; at = tree_.parent(at)) queue_.recheck_once(at);
+  hints_.add(dirty.directory, dirty.name, dirty.hints);
   progress_.defer();
 }
 
-bool AccessFailures::has_room(NodeId directory, std::string_view name, std::uint64_t device) {
+bool AccessFailures::require_room(NodeId directory, std::string_view name, std::uint64_t device) {
   if (tree_.has_room(name, device)) return true;
-  give_up(directory, EOVERFLOW);
+  report_and_poll(directory, EOVERFLOW);
   return false;
 }
 
-void AccessFailures::revive(NodeId directory, Agenda& agenda) {
-  // The watch of the directory has ended: another one with the same device and inode number may be
-  // at its place.
+void AccessFailures::retry_below(NodeId directory, Agenda& agenda) {
+  // The watch of the directory has ended: another directory with the same device and inode number
+  // may be at its path.
   if (tree_.watch(directory) == kNoWatch && tree_.has(directory, DirMark::stale) &&
       !tree_.has(directory, DirMark::polled)) {
     agenda.add(directory, true);
@@ -148,16 +148,16 @@ void AccessFailures::revive(NodeId directory, Agenda& agenda) {
   for (const NodeId node : retries_.take_denied_below(directory)) agenda.add(node, true);
 }
 
-void AccessFailures::opened(NodeId directory, const OpenDirectory& fd, Agenda& agenda) {
+void AccessFailures::open_succeeded(NodeId directory, const OpenDirectory& fd, Agenda& agenda) {
   if (is_reported_by_parent(directory) || !retries_.any_denied_below(directory)) return;
-  // Without search permission, those below it are denied still. A remote mount is not asked.
+  // Without search permission, those below it are still denied. A remote mount is not asked.
   if (!fd.mount() && ::faccessat(fd.get(), ".", X_OK, AT_EACCESS) != 0) return;
   for (const NodeId node : retries_.take_denied_below(directory)) {
     if (node != directory) agenda.add(node, true);
   }
 }
 
-void AccessFailures::check_again(Agenda& agenda, std::size_t most) {
+void AccessFailures::retry_failed(Agenda& agenda, std::size_t most) {
   retries_.forget_moves();
   for (const NodeId directory : retries_.take_failed(most)) agenda.add(directory, true);
   for (const auto& [directory, name] : retries_.take_failed_names(most)) {
@@ -165,7 +165,8 @@ void AccessFailures::check_again(Agenda& agenda, std::size_t most) {
   }
 }
 
-// A listing that checks the entry may end before the entry is checked at last.
+// A listing of the directory may end before the entry is checked. It then moves the moment of the
+// directory, so the file keeps the moment up to which it was compared.
 void AccessFailures::keep_moment(const DirtyName& dirty) {
   if ((dirty.hints & hint::kSuspect) == 0) return;
   const NodeId file = tree_.child(dirty.directory, dirty.name);
@@ -183,14 +184,14 @@ void AccessFailures::denied(NodeId directory, NodeId by, int code) {
   if (!is_reported_by_parent(by)) retries_.add_failed(by);
 }
 
-// No event reports when this directory can be read again: it is tried as often as the directories
-// without a watch.
-void AccessFailures::give_up(NodeId directory, int code) {
+// Reports the directory as unreadable and retries it at each poll: no event reports when it can be
+// read again.
+void AccessFailures::report_and_poll(NodeId directory, int code) {
   unreadable(directory, code);
-  list_again(directory);
+  retry_listing(directory);
 }
 
-void AccessFailures::list_again(NodeId directory) {
+void AccessFailures::retry_listing(NodeId directory) {
   tree_.set(directory, DirMark::stale);
   tree_.set(directory, DirMark::suspect);
   moments_.add_blind(directory);
@@ -203,33 +204,35 @@ Retries::Moved AccessFailures::moved_as(const OpenFailure& failure) {
   return remote ? retries_.moved(failure.node, progress_.round()) : Moved::first;
 }
 
-// The server finds the name of a directory and does not open the directory, or not the same one:
-// it may do so for ever. Reports an error at once unless the directory may just be gone.
+// The server reports the name of a directory, but does not open it or opens another directory. That
+// may last, so it is an error. If the errno may mean that the directory was removed, the error is
+// reported only after kNameCacheTime.
 void AccessFailures::refused(NodeId directory, const OpenFailure& failure) {
   const bool may_be_gone = failure.code == ENOENT || failure.code == ESTALE;
   const std::int64_t now = monotonic_clock();
-  if (!may_be_gone || now - retries_.vanished_since(failure.node, now) >= kNamesStay) {
+  if (!may_be_gone || now - retries_.vanished_since(failure.node, now) >= kNameCacheTime) {
     unreadable(failure.node, failure.code);
   }
-  list_again(failure.node);
-  list_again(directory);
+  retry_listing(failure.node);
+  retry_listing(directory);
 }
 
-// Whether the watch of the parent in the tree reports that this directory may be opened again: not
-// if that is a file system mounted there, nor if a link leads to it. Its own watch does not report
-// changes of the directories on its path.
+// Returns whether the watch of its parent in the tree reports when this directory may be opened
+// again. It does not if the directory is a mount point, or is the target of a followed link: the
+// parent gets no events of it, and its own watch does not report the modes of the directories on
+// its path.
 bool AccessFailures::is_reported_by_parent(NodeId directory) const {
   return !tree_.is_root(directory) && !tree_.has(directory, DirMark::linked) &&
          !tree_.has(directory, DirMark::mounted) &&
          tree_.identity(directory).device == tree_.identity(tree_.parent(directory)).device;
 }
 
-// The directory was removed or renamed, and its old name may still be found for a while. Checks its
-// place now and at the next poll, and reports an error only if the condition lasts.
+// The directory was removed or renamed, and its old name may still be found for a while. Checks the
+// name now and at the next poll, and reports an error only if the condition lasts.
 void AccessFailures::vanished(NodeId directory, int code) {
   const std::int64_t now = monotonic_clock();
-  if (now - retries_.vanished_since(directory, now) >= kNamesStay) {
-    return give_up(directory, code);
+  if (now - retries_.vanished_since(directory, now) >= kNameCacheTime) {
+    return report_and_poll(directory, code);
   }
   if (tree_.is_root(directory)) {
     sink_.root_needs_check(directory);
@@ -237,18 +240,18 @@ void AccessFailures::vanished(NodeId directory, int code) {
     hints_.touch(tree_.parent(directory), tree_.name(directory), 0);
   }
   directories_.drop(directory);
-  list_again(directory);
+  retry_listing(directory);
 }
 
 // The mount at an entry cannot be stat'ed, since its server is dead or refuses. The directory that
-// contains the entry is in order.
-void AccessFailures::unreachable(const DirEntry& place, int code) {
-  retries_.add_failed(place);
-  const NodeId known = tree_.child(place.first, place.second);
+// contains the entry can be read.
+void AccessFailures::unreachable(const DirEntry& entry, int code) {
+  retries_.add_failed(entry);
+  const NodeId known = tree_.child(entry.first, entry.second);
   if (known != kNoNode && tree_.is_directory(known)) {
     unreadable(known, code);
   } else {
-    notices_.unreachable(place, code);
+    notices_.unreachable(entry, code);
   }
 }
 

@@ -1,8 +1,8 @@
-// What could not be checked or listed: reports it, and has it checked again when that may help.
+// Handles failed checks and listings: reports the lasting ones, and schedules a retry for each.
 //
-// A check or a scan passes each failure here. What is in order except for its server or its mode is
-// reported once; every failure leads to a retry by a timer, by an event, or in the next round, so
-// that nothing dirty is dropped.
+// The checks and the scans call it. Notices reports a directory once if its mode or its server
+// denies access. Retries keeps every failed name and directory until a timer, an event or the next
+// round repeats it, so nothing that is dirty is dropped. Reconciler owns it.
 #pragma once
 
 #include <cstdint>
@@ -45,50 +45,51 @@ class AccessFailures {
   AccessFailures(const AccessFailures&) = delete;
   AccessFailures& operator=(const AccessFailures&) = delete;
 
-  // The directory of a dirty name could not be opened.
-  void not_opened(const DirtyName& dirty, const OpenFailure& failure);
-  // The entry in an open directory could not be stat'ed, with this errno.
-  void not_checked(const DirtyName& dirty, const DirectoryFd& fd, int code);
-  // The rules of a directory could not be loaded, so nothing in it can be checked now.
-  void no_rules(DirtyName dirty);
-  // A directory could not be opened to be listed. In a round, the check of what has moved belongs
-  // to that round, in a crawl to the next one.
-  void not_opened(NodeId directory, const OpenFailure& failure, bool in_round);
-  // A directory could not be listed, with this errno.
-  void not_listed(NodeId directory, int code);
-  // A directory was listed to its end.
-  void listed(NodeId directory);
-  // The file with rules at `place` is on a mount of its own that does not answer. It is read again
-  // when that mount answers.
-  void rules_not_read(const DirEntry& place, const RemoteMount& mount);
-  // The entry `source` of the tree has moved to `place`, which the tree has below it: the tree is
-  // behind the disk. The directory of the place has left the entry; its own new place must be found
-  // first.
-  void moved_below(const DirtyName& place, NodeId source);
-  // Whether the tree has room for one more entry of a directory. If not, the tree does not have the
-  // whole directory, which is then listed again like one that cannot be read.
-  bool has_room(NodeId directory, std::string_view name, std::uint64_t device);
+  // Opening the directory of a dirty name has failed.
+  void open_failed(const DirtyName& dirty, const OpenFailure& failure);
+  // stat() of a name in the open directory `fd` has failed with errno `code`.
+  void stat_failed(const DirtyName& dirty, const DirectoryFd& fd, int code);
+  // Loading the rules of the directory has failed, so the name cannot be checked now.
+  void rules_failed(DirtyName dirty);
+  // Opening a directory in order to list it has failed. If a directory on its path has moved, that
+  // directory is checked first: in this round if `in_round`, otherwise in the next one.
+  void open_failed(NodeId directory, const OpenFailure& failure, bool in_round);
+  // Listing a directory has failed with errno `code`.
+  void listing_failed(NodeId directory, int code);
+  // A directory was listed to its end. It is no longer unreadable, unless the tree had no room for
+  // one of its entries.
+  void listing_succeeded(NodeId directory);
+  // `file`, a rule file or a .git directory, is on a mount that does not answer. It is read again
+  // when the mount answers, or at a poll.
+  void rule_file_failed(const DirEntry& file, const RemoteMount& mount);
+  // On disk, `source` was moved to `dirty`, which is below `source` in the tree. So a directory
+  // between them was moved out of `source` before. Checks these directories first, and `dirty` in
+  // the next round.
+  void moved_below_itself(const DirtyName& dirty, NodeId source);
+  // Returns whether the tree has room for one more entry. If not, the tree lacks entries of the
+  // directory: reports the directory as unreadable, and schedules a retry.
+  bool require_room(NodeId directory, std::string_view name, std::uint64_t device);
 
-  // Lists again what could not be read at or below a directory, whose mode or place has changed.
-  void revive(NodeId directory, Agenda& agenda);
-  // A directory was opened to be listed. If no event reports that it may be opened again, lists
-  // what was denied below it.
-  void opened(NodeId directory, const OpenDirectory& fd, Agenda& agenda);
-  // Checks again what failed without an event that could report its end: the next `most`
-  // directories, and as many names.
-  void check_again(Agenda& agenda, std::size_t most);
+  // The mode or the path of a directory has changed: lists again what could not be read at or below
+  // it.
+  void retry_below(NodeId directory, Agenda& agenda);
+  // A directory was opened in order to list it. If no event could report that, lists again the
+  // directories below it that were denied.
+  void open_succeeded(NodeId directory, const OpenDirectory& fd, Agenda& agenda);
+  // Retries what no event reports: the next `most` failed directories and `most` failed names.
+  void retry_failed(Agenda& agenda, std::size_t most);
 
  private:
   using Moved = Retries::Moved;
 
   void keep_moment(const DirtyName& dirty);
   void denied(NodeId directory, NodeId by, int code);
-  void give_up(NodeId directory, int code);
-  void list_again(NodeId directory);
+  void report_and_poll(NodeId directory, int code);
+  void retry_listing(NodeId directory);
   Moved moved_as(const OpenFailure& failure);
   void refused(NodeId directory, const OpenFailure& failure);
   void vanished(NodeId directory, int code);
-  void unreachable(const DirEntry& place, int code);
+  void unreachable(const DirEntry& entry, int code);
   void unreadable(NodeId directory, int code);
   bool is_on_mount(const OpenDirectory& directory, const std::string& name) const;
   bool is_reported_by_parent(NodeId directory) const;

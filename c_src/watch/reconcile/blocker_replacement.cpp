@@ -18,7 +18,7 @@ void BlockerReplacement::make_way(NodeId blocker, Pass& pass) {
   const auto opened = directories_.open(place.directory);
   if (const auto* failure = std::get_if<OpenFailure>(&opened)) {
     departures_.unblock(blocker);
-    failures_.not_opened(place, *failure);
+    failures_.open_failed(place, *failure);
     return;
   }
   const auto checked = reader_.read(place.directory, std::get<DirectoryFd>(opened), place.name);

@@ -73,7 +73,7 @@ void DirectoryScan::add_item(const Listing& listing, const DirectoryReader::Item
   const bool opaque = item.type == EntryType::directory && roots_.is_flat(directory);
   const bool awaited = listing.awaits && item.type == EntryType::file;
   if (believed && !opaque && !awaited && (loader_ != nullptr || !tree_.knows(listed))) {
-    if (!failures_.has_room(directory, item.name, listed.device)) return;
+    if (!failures_.require_room(directory, item.name, listed.device)) return;
     const NodeId made = add_entry(tree_, roots_, directory, item.name, *item.type, listed);
     tree_.set(made, Mark::seen);
     pass_.reporter.report(Change::created, made);
@@ -164,9 +164,9 @@ void DirectoryScan::finish(const Listing& listing) {
   if (listing.code != 0) {
     tree_.set(directory, DirMark::suspect,
               tree_.has(directory, DirMark::suspect) || listing.suspect);
-    failures_.not_listed(directory, listing.code);
+    failures_.listing_failed(directory, listing.code);
   } else {
-    failures_.listed(directory);
+    failures_.listing_succeeded(directory);
     if (listing.suspect) moments_.compared(directory, listing.started);
   }
 }

@@ -40,7 +40,7 @@ bool DirectoryWatcher::watch(NodeId directory, const DirectoryFd& fd) {
     case ENOENT:  // removed while it was open: the watch of its parent reports that
       return true;
     default:
-      failures_.not_listed(directory, errno);
+      failures_.listing_failed(directory, errno);
       return false;
   }
 }

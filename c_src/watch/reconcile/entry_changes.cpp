@@ -8,7 +8,7 @@
 namespace lookout {
 
 void EntryChanges::appear(const DirtyName& place, const FileStatus& seen, Pass& pass) {
-  if (!failures_.has_room(place.directory, place.name, seen.identity.device)) return;
+  if (!failures_.require_room(place.directory, place.name, seen.identity.device)) return;
   const RenameFinder::Source source = renames_.find(place, seen);
   if (source.node == kNoNode && source.unfinished) {
     check_again_last(place);
@@ -21,7 +21,7 @@ void EntryChanges::appear(const DirtyName& place, const FileStatus& seen, Pass& 
     pass.reporter.report(Change::created, made);
     follow_up_new(made, seen, place.hints, pass);
   } else if (tree_.is_below(place.directory, source.node)) {
-    failures_.moved_below(place, source.node);
+    failures_.moved_below_itself(place, source.node);
   } else {
     rename(source.node, place, seen, pass);
   }
@@ -65,7 +65,7 @@ void EntryChanges::rename(NodeId source, const DirtyName& place, const FileStatu
     pass.agenda.add_all_below(source);
   }
   if (directory) {
-    failures_.revive(source, pass.agenda);  // its old parent may have denied search permission
+    failures_.retry_below(source, pass.agenda);  // its old parent may have denied search permission
   }
   if (linked) comparison_.found(source, seen.linked);
   departures_.unpark(source);

@@ -18,7 +18,7 @@ void EntryCheck::check(DirtyName dirty, Pass& pass) {
 
   const auto opened = directories_.open(directory);
   if (const auto* failure = std::get_if<OpenFailure>(&opened)) {
-    failures_.not_opened(dirty, *failure);
+    failures_.open_failed(dirty, *failure);
     return;
   }
   if (visibility_.names_rules(directory, dirty.name)) {
@@ -29,7 +29,7 @@ void EntryCheck::check(DirtyName dirty, Pass& pass) {
       return;
     }
     if (*code != 0) {
-      failures_.no_rules(std::move(dirty));
+      failures_.rules_failed(std::move(dirty));
       return;
     }
   }
@@ -38,7 +38,7 @@ void EntryCheck::check(DirtyName dirty, Pass& pass) {
     notices_.reachable(directory, dirty.name);
     compare(std::move(dirty), *seen, pass);
   } else if (const int code = std::get<int>(checked); code != ENOENT) {
-    failures_.not_checked(dirty, std::get<DirectoryFd>(opened), code);
+    failures_.stat_failed(dirty, std::get<DirectoryFd>(opened), code);
   } else {
     hints_.pass_along_trail(dirty);
     const NodeId known = tree_.child(directory, dirty.name);

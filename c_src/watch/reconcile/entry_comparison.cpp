@@ -93,7 +93,7 @@ void EntryComparison::compare_mode(NodeId directory, std::uint16_t mode, Pass& p
 
 void EntryComparison::report_attributes(NodeId directory, Pass& pass) {
   pass.reporter.report(Change::attributes, directory);
-  failures_.revive(directory, pass.agenda);
+  failures_.retry_below(directory, pass.agenda);
   // Whether a file with rules is trusted depends on who may put files into its directory.
   if (visibility_.reads_rules(directory)) hints_.add(directory, ".gitignore", 0);
 }

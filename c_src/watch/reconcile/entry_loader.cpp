@@ -19,7 +19,7 @@ void EntryLoader::load(NodeId directory, const std::string& name) {
     hints_.touch(directory, name, 0);
     return;
   }
-  if (!failures_.has_room(directory, name, seen->identity.device)) return;
+  if (!failures_.require_room(directory, name, seen->identity.device)) return;
   const NodeId made = add_entry(tree_, roots_, directory, name, seen->type, seen->identity);
   if (seen->type == EntryType::directory) {
     comparison_.record_new_directory(made, *seen, agenda_);

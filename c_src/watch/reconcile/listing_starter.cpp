@@ -22,12 +22,12 @@ void ListingStarter::start(NodeId directory) {
   if (suspect && !tree_.has(directory, DirMark::remote)) directories_.drop(directory);
   const auto opened = directories_.open(directory);
   if (const auto* failure = std::get_if<OpenFailure>(&opened)) {
-    failures_.not_opened(directory, *failure, loader_ == nullptr);
+    failures_.open_failed(directory, *failure, loader_ == nullptr);
     return;
   }
   const DirectoryFd& fd = std::get<DirectoryFd>(opened);
   progress_.list();
-  failures_.opened(directory, *fd, pass_.agenda);
+  failures_.open_succeeded(directory, *fd, pass_.agenda);
   // The descriptor of a remote directory may be old, and its mode outdated.
   if (suspect && !tree_.is_root(directory) && !fd->mount()) {
     comparison_.compare_mode(directory, fd->mode(), pass_);
@@ -41,7 +41,7 @@ void ListingStarter::start(NodeId directory) {
     return;
   }
   if (*loaded != 0) {
-    failures_.not_listed(directory, *loaded);
+    failures_.listing_failed(directory, *loaded);
     return;
   }
   pass_.agenda.begins(directory);
@@ -74,7 +74,7 @@ void ListingStarter::open_listing(NodeId directory, const DirectoryFd& fd, bool 
   const FileSystem system = watcher_.for_listing(directory, fd);
   DirectoryReader reader = read_directory(fd, system.live, started);
   if (const int code = reader.error(); code != 0) {
-    failures_.not_listed(directory, code);
+    failures_.listing_failed(directory, code);
     return;
   }
   Listing listing{directory, PendingListing(std::move(reader)), started, suspect, false,

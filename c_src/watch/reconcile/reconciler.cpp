@@ -189,7 +189,7 @@ void Reconciler::poll(std::size_t failures) {
   for (const auto& [directory, name] : disk_.files.polled()) {
     hints_.touch(directory, name, hint::kSuspect);
   }
-  failures_.check_again(agendas_.round, failures);
+  failures_.retry_failed(agendas_.round, failures);
 }
 
 void Reconciler::retry() {
@@ -203,7 +203,7 @@ void Reconciler::answered() {
   // Do not repeat the notice for a permanently slow mount.
   if (mounts_.all_prompt()) records_.notices.all_mounts_answer();
   retry();
-  failures_.check_again(agendas_.round, kAllFailures);
+  failures_.retry_failed(agendas_.round, kAllFailures);
 }
 
 void Reconciler::check_waiting_files() {

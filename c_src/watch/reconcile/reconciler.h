@@ -123,7 +123,7 @@ class Reconciler {
   // everything is loaded.
   bool crawl();
   // The mode or the place of a directory has changed: lists again what was denied at or below it.
-  void revive(NodeId directory) { failures_.revive(directory, agendas_.round); }
+  void retry_below(NodeId directory) { failures_.retry_below(directory, agendas_.round); }
   // Reports that the file system at `path` does not answer; once, as long as that lasts.
   void report_unanswered(const std::string& path) { records_.notices.unanswered(path); }
 

@@ -22,8 +22,8 @@
 
 namespace lookout {
 
-// Of what no event reports, a poll checks the next few in turn, so that it costs little however
-// many such links and directories others have made: so many directories, and so many names.
+// A poll retries at most this many failed directories and this many failed names, in turn. So its
+// cost is bounded, even if another user has made very many of them.
 inline constexpr std::size_t kFailuresAPoll = 256;
 inline constexpr std::size_t kAllFailures = std::numeric_limits<std::size_t>::max();
 // Links with more components than are watched. Each takes milliseconds, also for a sync.
@@ -58,7 +58,7 @@ class Retries {
   void add_long_link(const DirEntry& place) { long_links_.add(place); }
   bool is_failed(NodeId directory) const { return failed_.contains(directory); }
   std::vector<NodeId> take_failed(std::size_t most) { return failed_.take(most); }
-  // And the next kLongLinksAPoll long links.
+  // Returns the next `most` failed names and the next kLongLinksAPoll long links.
   std::vector<DirEntry> take_failed_names(std::size_t most);
 
   // --- directories without a watch: at every poll ---
@@ -81,7 +81,8 @@ class Retries {
   std::vector<NodeId> take_denied_below(NodeId directory) { return denied_.take_below(directory); }
 
   // --- directories that a listing found to be gone, while their names are still found ---
-  // Since when that is so, in nanoseconds of monotonic_clock(): at the first call `now`.
+  // Returns since when the listings of this directory fail this way, in nanoseconds of
+  // monotonic_clock(). The first call returns `now`.
   std::int64_t vanished_since(NodeId directory, std::int64_t now) {
     return vanished_.try_emplace(directory, now).first->second;
   }

@@ -33,12 +33,12 @@ int RuleLoader::read(NodeId directory, const DirectoryFd& fd, Load& load) {
     if (mount && mount == fd->mount()) return mount->code();
   }
   if (gitignore.unanswered) {
-    failures_.rules_not_read({directory, ".gitignore"}, *gitignore.unanswered);
+    failures_.rule_file_failed({directory, ".gitignore"}, *gitignore.unanswered);
   } else {
     load.files.gitignore = std::move(gitignore.rules);
   }
   if (repository.unanswered) {
-    failures_.rules_not_read({directory, ".git"}, *repository.unanswered);
+    failures_.rule_file_failed({directory, ".git"}, *repository.unanswered);
   } else {
     load.files.repository = std::move(repository.rules);
   }

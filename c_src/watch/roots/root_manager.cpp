@@ -172,7 +172,7 @@ void RootManager::check_present(const Pointer& root, const Result<Target>& found
     leave(root);
   } else {
     if (std::exchange(root->denied, false)) tree_.set(root->node, DirMark::unreadable, false);
-    reconciler_.revive(root->node);
+    reconciler_.retry_below(root->node);
     // The root may have adopted the identity of its directory only now.
     if (root->above && !root->above->is_of(target->directory, target->identity)) {
       root->above = std::make_unique<RulesAbove>(target->directory, target->identity);
