@@ -34,7 +34,7 @@ std::variant<FileStatus, int> EntryReader::read(NodeId directory, const Director
   if (seen != nullptr && !visibility_.shows(directory, name, seen->type)) {
     // The directory is not visible here. The link itself may be visible, once another place reports
     // the directory: records the target for that.
-    if (seen->linked) links_.hidden({directory, name}, seen->identity);
+    if (seen->linked) links_.set_invisible({directory, name}, seen->identity);
     return ENOENT;
   }
   return checked;
@@ -71,19 +71,19 @@ std::variant<FileStatus, int> EntryReader::follow(const DirEntry& place, const D
   const bool stays =
       known != kNoNode && tree_.is_directory(known) && tree_.identity(known) == target->identity;
   if (!stays && targets == Targets::known) {
-    links_.reported_elsewhere(place, target->identity);
+    links_.set_reported_as_link(place, target->identity);
     return link;
   }
   if (is_reported_elsewhere(known, target->identity, stays)) {
-    links_.reported_elsewhere(place, target->identity);
+    links_.set_reported_as_link(place, target->identity);
     return link;
   }
   return *target;
 }
 
-// Whether the tree has the directory `target` at another place than `known`. If `known` is that
-// directory already (`stays`), neither other links to it nor places below `known` count. A place
-// that was reached through a link which is gone does not count either.
+// Returns whether the tree has the directory `target` at another path than `known`. If `known` is
+// that directory already (`stays`), neither other links to it nor paths below `known` count. A link
+// that no longer leads to it does not count either.
 bool EntryReader::is_reported_elsewhere(NodeId known, Identity target, bool stays) {
   for (const NodeId node : tree_.with_identity(target)) {
     if (node == known || !tree_.is_directory(node)) continue;
@@ -125,12 +125,12 @@ bool EntryReader::exists(NodeId node, Hints hints) {
 }
 
 void EntryReader::found_through_link(NodeId directory) {
-  links_.gained(tree_.identity(directory));
+  links_.directory_added(tree_.identity(directory));
 }
 
 void EntryReader::found_in_place(NodeId directory) {
   if (!roots_.any_follows()) return;
-  links_.gained(tree_.identity(directory));
+  links_.directory_added(tree_.identity(directory));
   for (const NodeId node : tree_.with_identity(tree_.identity(directory))) {
     if (tree_.is_directory(node) && tree_.has(node, DirMark::linked)) hints_.add(node);
   }

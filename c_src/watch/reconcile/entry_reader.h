@@ -67,20 +67,20 @@ class EntryReader {
   void reset_undecided() { undecided_ = false; }
   bool is_undecided() const { return undecided_; }
 
-  // Components of paths of links that were resolved since the start: a step of the event loop ends
-  // after kLinkStepsASlice.
+  // The number of components of links that were resolved since the start: a slice of the event loop
+  // ends after kLinkComponentsPerSlice.
   std::uint64_t resolved() const { return links_.resolved(); }
 
-  // The tree has a directory at its own place: links to it are checked again.
+  // The tree has a directory at its own path: the links to it are checked again.
   void found_in_place(NodeId directory);
-  // The tree has a directory at the place of a link. Another link to it may have been hidden as a
-  // directory, and is visible as a link now: those are checked again.
+  // The tree has a directory at the path of a link. Checks the other links to it again: if the
+  // rules made the directory invisible there, such a link is reported as a link from now on.
   void found_through_link(NodeId directory);
 
  private:
-  // Of a link that leads to another directory than the tree has at its place, `known` returns the
-  // link. Whether that directory is reported elsewhere depends on other links, whose answers may
-  // depend on this one.
+  // `all` follows each link to its target. `known` follows a link only to the directory that the
+  // tree already has at the path of the link, and otherwise returns the link itself: whether a
+  // target is reported elsewhere depends on other links, and their results may depend on this one.
   enum class Targets : std::uint8_t { all, known };
 
   std::variant<FileStatus, int> read(NodeId directory, const DirectoryFd& fd,

@@ -1,22 +1,23 @@
-// The symbolic links that are followed: each with the watches on its path, and the directory that
-// it leads to if that is reported at another place.
+// The symbolic links that are followed, each with the watches on its path, and with its target if
+// that is a directory which is not reported at the link. Reconciler owns it; EntryReader adds the
+// links.
 //
-// A directory is reported at one place only. A link to a directory that is already reported stays a
-// link, so that circular links, or many links to the same directory, come to an end. Where a link
-// leads depends on every component of its path, so all of them are watched.
+// A directory is reported at one path only. If another path already reports the target of a link,
+// the link is reported as a link. So cycles end, and a directory with many links is reported once.
+// The target of a link depends on every component of its path, so all components are watched.
 //
-// The memory of a link, and the time of a check, grow with the components of its path, which
-// whoever may make links chooses. So the paths of all followed links together have a limit. A link
-// beyond it is refused: it stays a link. It is to be checked again when other links have been
-// forgotten.
+// The memory and the time that a link takes grow with the number of components of its path, and any
+// user who may create links can make that number large. So the components of all followed links
+// together have a limit. A link beyond the limit is refused: it is reported as a link, and is
+// checked again when other links have been forgotten.
 //
-// The reader of entries adds a link when it follows it. A link is to be checked again in the next
-// round when a component of its path changes, and when a file system is mounted where it leads.
-//
-// So it is when the directory that it leads to comes to the tree or leaves it, if that may change
-// what is reported at the link. Many links may lead to the directory, and all but one stay links.
-// So of the links to a directory that has left the tree one is checked in the next round, then two,
-// four and so on, until the tree has the directory again.
+// A link is checked again in the next round
+//  - when a component of its path has changed;
+//  - when a file system was mounted at its target;
+//  - when its target was added to the tree or removed from it, if that may change what is reported
+//    at the link. When a target is removed, only one of its links can take its place. So one of
+//    them is checked in the next round, then two, four and so on, until the tree has the directory
+//    again.
 #pragma once
 
 #include <cstddef>
@@ -35,14 +36,14 @@
 
 namespace lookout {
 
-// Components that the paths of all followed links of a watcher may have. Each takes some 40 bytes,
-// and the bytes of the paths are kept up to four times: so kBytesAComponent of a path, and of where
-// it leads, count as one more. A link of a package manager counts as about 26, so this is enough
-// for 40,000 of them.
-inline constexpr std::int64_t kMostLinkSteps = 1'048'576;
-inline constexpr std::size_t kBytesAComponent = 32;
-// A step of the event loop resolves no further link after this many components.
-inline constexpr std::uint64_t kLinkStepsASlice = 256;
+// The maximum number of components of all followed links of a watcher. A component takes about 40
+// bytes. The bytes of the path of a link, and of the path that it leads to, are kept up to four
+// times: each kBytesPerComponent of them count as one more component. A link of a package manager
+// counts as about 26, so the limit allows 40,000 such links.
+inline constexpr std::int64_t kMaxLinkComponents = 1'048'576;
+inline constexpr std::size_t kBytesPerComponent = 32;
+// A slice of the event loop resolves no further link after this many components.
+inline constexpr std::uint64_t kLinkComponentsPerSlice = 256;
 
 class FollowedLinks {
  public:
@@ -50,90 +51,94 @@ class FollowedLinks {
   FollowedLinks(const FollowedLinks&) = delete;
   FollowedLinks& operator=(const FollowedLinks&) = delete;
 
-  // Watches the path of a link, which the caller checks afterwards. Until then no target is known.
-  // Returns nullopt if the link is refused.
-  std::optional<PathWatches::Resolution> follow(const DirEntry& place, const std::string& path);
-  void forget(const DirEntry& place);
-  // The result of the check of a followed link that leads to a directory which is not reported at
-  // the link: another place reports it, so that the link stays a link.
-  void reported_elsewhere(const DirEntry& place, Identity target);
-  // Or neither is reported, since the rules hide the directory.
-  void hidden(const DirEntry& place, Identity target);
+  // Resolves the path of a link and watches it. The caller checks the link afterwards; if it leads
+  // to a directory that is not reported at the link, the caller then calls set_reported_as_link()
+  // or set_invisible(). Returns nullopt if the link is refused.
+  std::optional<PathWatches::Resolution> follow(const DirEntry& entry, const std::string& path);
+  void forget(const DirEntry& entry);
+  // The target is reported at another path, so the link is reported as a link.
+  void set_reported_as_link(const DirEntry& entry, Identity target);
+  // The rules make the target invisible here, so neither the target nor the link is reported.
+  void set_invisible(const DirEntry& entry, Identity target);
 
-  // The tree has gained a directory, or loses it.
-  void gained(Identity directory);
-  void lost(Identity directory);
-  // The links in it are forgotten as well.
+  // The tree has a new directory: the links whose target was invisible are checked again.
+  void directory_added(Identity directory);
+  // The tree is about to lose a directory: one of the links to it may be reported as the directory.
+  void directory_removed(Identity directory);
+  // As directory_removed(), and forgets the links in the directory.
   void forget_directory(NodeId directory);
-  // File systems were mounted or unmounted at `places`, paths without symbolic links: doubts the
-  // links that lead there. Returns the directories that links lead to above them, each with the
-  // rest of the path. Looks at each link once at most, however many places there are.
-  std::vector<std::pair<NodeId, std::string>> mounted(const std::vector<std::string>& places);
+  // File systems were mounted or unmounted at `paths`, which contain no symbolic links. The links
+  // whose target is one of the paths are checked again. Returns the directories of the tree that
+  // are reported at a link and contain one of the paths, each with the rest of that path. Visits
+  // each link once at most, however many paths there are.
+  std::vector<std::pair<NodeId, std::string>> mounted(const std::vector<std::string>& paths);
   bool any_unchecked() const {
-    return !unchecked_.empty() || !lost_.empty() || (any_refused() && room() > 0);
+    return !unchecked_.empty() || !removed_.empty() ||
+           (any_refused() && remaining_components() > 0);
   }
-  // The links to be checked again whose directory is still in the tree. The others are forgotten.
+  // Returns the links to be checked again. Forgets those whose parent directory has left the tree.
   std::vector<DirEntry> take_unchecked();
   bool any_refused() const { return !refused_.empty(); }
 
-  // Components of the paths that are followed, as they count for kMostLinkSteps.
-  std::int64_t steps() const { return steps_; }
-  // Components that were resolved since the start.
+  // The number of components of all followed links, as they count for kMaxLinkComponents.
+  std::int64_t components() const { return components_; }
+  // The number of components that were resolved since the start.
   std::uint64_t resolved() const { return resolved_; }
-  // Links that mounted() has looked at since the start.
-  std::uint64_t looked_at() const { return looked_at_; }
+  // The number of links that mounted() has visited since the start, for tests.
+  std::uint64_t visited() const { return visited_; }
 
  private:
   struct Link;
   using Target = std::pair<std::uint64_t, std::uint64_t>;  // device and inode number
   struct LinksTo {
-    std::set<DirEntry> shown;
-    std::set<DirEntry> hidden;
+    std::set<DirEntry> as_links;   // reported as links: another path reports the target
+    std::set<DirEntry> invisible;  // not reported: the rules make the target invisible
   };
-  // How far the shown links to a directory that has left the tree were checked.
-  struct Lost {
-    DirEntry last{kNoNode, ""};
-    std::size_t next = 1;  // how many to check in the next round
+  // The progress of the checks of the links to a directory that was removed from the tree.
+  struct RemovedTarget {
+    DirEntry last{kNoNode, ""};  // the last link that was checked
+    std::size_t next = 1;        // how many to check in the next round
   };
-  // The links that lead somewhere, by the path without symbolic links that each led to at its last
+  // The links that do not dangle, by the path of the target (without symbolic links) at the last
   // check.
   using ByReal = std::multimap<std::string, Link*>;
 
   struct Link final : PathFollower {
-    Link(FollowedLinks& links, DirEntry at) : owner(links), place(std::move(at)) {}
+    Link(FollowedLinks& links, DirEntry at) : owner(links), entry(std::move(at)) {}
     ~Link() override { owner.paths_.unfollow(*this); }
     Link(const Link&) = delete;
     Link& operator=(const Link&) = delete;
-    void path_changed() override { owner.unchecked_.insert(place); }
+    void path_changed() override { owner.unchecked_.insert(entry); }
 
     FollowedLinks& owner;
-    DirEntry place;
+    DirEntry entry;
     std::optional<ByReal::iterator> real;
-    // The directory it leads to, if that is not reported here.
+    // The directory that it leads to, unless the link is reported as that directory.
     std::optional<Identity> target;
-    bool hidden = false;
-    std::int64_t steps = 0;  // components of its path, as they count for kMostLinkSteps
+    bool invisible = false;  // see LinksTo
+    // Those of its path and of the links in it, as they count for kMaxLinkComponents.
+    std::int64_t components = 0;
   };
 
-  std::int64_t room() const { return kMostLinkSteps - steps_; }
+  std::int64_t remaining_components() const { return kMaxLinkComponents - components_; }
 
-  void set_target(const DirEntry& place, Identity target, bool hidden);
-  void set_target(Link& link, std::optional<Identity> target, bool hidden = false);
-  void take_of_lost();
+  void set_target(const DirEntry& entry, Identity target, bool invisible);
+  void set_target(Link& link, std::optional<Identity> target, bool invisible = false);
+  void take_links_to_removed();
   bool has_directory(Identity identity) const;
   void set_real(Link& link, std::string real);
-  NodeId directory_at(const DirEntry& place) const;
+  NodeId directory_at(const DirEntry& entry) const;
 
   const Tree& tree_;
   PathWatches& paths_;
   std::map<DirEntry, std::unique_ptr<Link>> links_;
   std::set<DirEntry> unchecked_;
   std::set<DirEntry> refused_;
-  std::int64_t steps_ = 0;
+  std::int64_t components_ = 0;
   std::uint64_t resolved_ = 0;
-  std::uint64_t looked_at_ = 0;
+  std::uint64_t visited_ = 0;
   std::map<Target, LinksTo> by_target_;
-  std::map<Target, Lost> lost_;
+  std::map<Target, RemovedTarget> removed_;
   ByReal by_real_;
 };
 

@@ -33,7 +33,7 @@ class StepBudget {
 
   bool is_spent() const {
     return visibility_.steps() - steps_ >= kStepsASlice ||
-           reader_.resolved() - resolved_ >= kLinkStepsASlice ||
+           reader_.resolved() - resolved_ >= kLinkComponentsPerSlice ||
            directories_.opened() - opened_ >= kOpensASlice ||
            mounts_.waited() - waited_ >= kWaitAStep;
   }

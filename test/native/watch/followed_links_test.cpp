@@ -48,8 +48,8 @@ class FollowedLinksTest : public testing::Test {
 };
 
 TEST_F(FollowedLinksTest, P7LinksBeyondTheLimitAreRefused) {
-  EXPECT_GE(fill(), kMostLinkSteps / kMostStepsOfPath);
-  EXPECT_LE(links_.steps(), kMostLinkSteps + kMostStepsOfPath);
+  EXPECT_GE(fill(), kMaxLinkComponents / kMostStepsOfPath);
+  EXPECT_LE(links_.components(), kMaxLinkComponents + kMostStepsOfPath);
   EXPECT_FALSE(follow("short", home_.at("a")));
   EXPECT_FALSE(links_.any_unchecked());
 }
@@ -87,23 +87,23 @@ TEST_F(FollowedLinksTest, ARefusedLinkThatIsGoneIsForgotten) {
 TEST_F(FollowedLinksTest, P7ALinkWhosePathGrowsBeyondTheLimitIsRefused) {
   for (const char* name : {"x", "y"}) ASSERT_TRUE(follow(name, home_.at("a")));
   fill();
-  const auto before = links_.steps();
+  const auto before = links_.components();
   EXPECT_TRUE(follow("l0", turning(150)));  // as long as before
-  EXPECT_EQ(links_.steps(), before);
+  EXPECT_EQ(links_.components(), before);
   EXPECT_FALSE(follow("x", turning(199)));
-  EXPECT_LT(links_.steps(), before);
+  EXPECT_LT(links_.components(), before);
 }
 
 TEST_F(FollowedLinksTest, TheLinksOfADirectoryThatIsGoneAreForgotten) {
   const NodeId other = tree_.add_root(home_.at("a"), {1, 2});
   ASSERT_TRUE(links_.follow({other, "l"}, home_.at("a")));
-  const auto before = links_.steps();
+  const auto before = links_.components();
   fill();
   links_.forget_directory(root_);
-  EXPECT_EQ(links_.steps(), before);
+  EXPECT_EQ(links_.components(), before);
   EXPECT_FALSE(links_.any_refused());
   links_.forget_directory(other);
-  EXPECT_EQ(links_.steps(), 0);
+  EXPECT_EQ(links_.components(), 0);
 }
 
 // Each change of the mount table went through all links for each of all mounts.
@@ -121,9 +121,9 @@ TEST_F(FollowedLinksTest, P5MountsLookOnlyAtTheLinksThatLeadToThemAndOnceAtEach)
     below.push_back(home_.at("a/d/m" + std::to_string(i)));
   }
   EXPECT_TRUE(links_.mounted(elsewhere).empty());
-  EXPECT_EQ(links_.looked_at(), 0U);
+  EXPECT_EQ(links_.visited(), 0U);
   links_.mounted(below);
-  EXPECT_EQ(links_.looked_at(), kLinks);
+  EXPECT_EQ(links_.visited(), kLinks);
 }
 
 TEST_F(FollowedLinksTest, AMountConcernsTheLinksThatLeadThereAndTheDirectoriesThatLeadAboveIt) {
@@ -155,15 +155,15 @@ TEST_F(FollowedLinksTest, P5OfTheLinksToALostDirectoryMoreAreCheckedInEachRoundU
   const Identity target{1, 7};
   for (const char* name : {"a", "b", "c", "d", "e", "f", "g", "h"}) {
     ASSERT_TRUE(follow(name, home_.at("a")));
-    links_.reported_elsewhere({root_, name}, target);
+    links_.set_reported_as_link({root_, name}, target);
   }
   EXPECT_FALSE(links_.any_unchecked());
-  links_.lost(target);
+  links_.directory_removed(target);
   EXPECT_EQ(links_.take_unchecked(), (std::vector<DirEntry>{{root_, "a"}}));
   EXPECT_EQ(links_.take_unchecked(), (std::vector<DirEntry>{{root_, "b"}, {root_, "c"}}));
   EXPECT_TRUE(links_.any_unchecked());
   tree_.add(root_, "c", EntryType::directory, target);
-  links_.gained(target);
+  links_.directory_added(target);
   EXPECT_TRUE(links_.take_unchecked().empty());
   EXPECT_FALSE(links_.any_unchecked());
 }
@@ -172,9 +172,9 @@ TEST_F(FollowedLinksTest, AllLinksToALostDirectoryAreCheckedIfNoneShowsIt) {
   const Identity target{1, 7};
   for (const char* name : {"a", "b", "c", "d"}) {
     ASSERT_TRUE(follow(name, home_.at("a")));
-    links_.reported_elsewhere({root_, name}, target);
+    links_.set_reported_as_link({root_, name}, target);
   }
-  links_.lost(target);
+  links_.directory_removed(target);
   std::vector<DirEntry> taken;
   for (int round = 0; round < 3; ++round) {
     for (DirEntry& place : links_.take_unchecked()) taken.push_back(std::move(place));
@@ -186,9 +186,9 @@ TEST_F(FollowedLinksTest, AllLinksToALostDirectoryAreCheckedIfNoneShowsIt) {
 TEST_F(FollowedLinksTest, ALinkThatIsHiddenIsCheckedWhenItsDirectoryIsFoundElsewhere) {
   const Identity target{1, 7};
   for (const char* name : {"hidden", "shown"}) ASSERT_TRUE(follow(name, home_.at("a")));
-  links_.hidden({root_, "hidden"}, target);
-  links_.reported_elsewhere({root_, "shown"}, target);
-  links_.gained(target);
+  links_.set_invisible({root_, "hidden"}, target);
+  links_.set_reported_as_link({root_, "shown"}, target);
+  links_.directory_added(target);
   EXPECT_EQ(links_.take_unchecked(), (std::vector<DirEntry>{{root_, "hidden"}}));
 }
 
