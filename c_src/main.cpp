@@ -38,7 +38,7 @@ constexpr int kPipeSize = 256 * 1024;
 
 // How long shutdown waits for the command beyond its grace period. After that the guardian
 // continues on its own.
-constexpr std::chrono::milliseconds kPatience{1000};
+constexpr std::chrono::milliseconds kShutdownTimeout{1000};
 
 constexpr std::string_view kAbout =
     "lookout_port watches directories and runs commands for an Erlang or Elixir program, which\n"
@@ -96,7 +96,7 @@ int serve(StandardStreams streams) {
   Session session(watching, commanding, outbox);
   transport.start(session);
   io.run();
-  commanding.end_and_wait(kPatience);
+  commanding.end_and_wait(kShutdownTimeout);
   // _Exit() skips the destructors, which would wait for a thread that is stuck.
   if (watching.is_stuck()) std::_Exit(status);
   return status;

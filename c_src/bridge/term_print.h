@@ -9,8 +9,8 @@ namespace lookout {
 
 inline constexpr std::size_t kMostPrinted = 120;
 
-// hidden: of binaries and strings only the size is printed, and integers in lists as _, since they
-// may be secret.
+// `hidden` protects secrets: prints only the size of a binary or a string, and `_` for each integer
+// in a list.
 enum class Contents { shown, hidden };
 
 // Prints the term at the front of the bytes, without a version byte, in Elixir syntax, cut to about

@@ -85,11 +85,11 @@ class Glob {
   std::uint64_t equal(std::size_t word, unsigned char byte) const;
   std::uint64_t in_sets(std::size_t word, unsigned char byte) const;
 
-  // One block, since a rule file may have many short patterns:
-  //   for each word its Kinds, and for each bit of a byte the positions whose byte has it;
-  //   with few sets, for each its bytes, and for each word the positions that have it;
-  //   with more, the class of each byte, and for each class the positions that consume its bytes.
-  //   Bytes that the sets do not distinguish have the same class.
+  // The tables of the pattern, in one allocation because a rule file may have many short patterns:
+  //  - for each word: its Kinds; and for each bit of a byte, the positions whose byte has that bit;
+  //  - with at most kFewSets sets: for each set, its bytes, and for each word its positions;
+  //  - with more sets: the class of each byte, and for each class the positions that consume it.
+  //    Two bytes are in the same class if every set contains both or neither.
   std::unique_ptr<std::uint64_t[]> data_;
   std::uint32_t size_ = 0;  // number of positions without the final one, which means a match
   std::uint16_t sets_ = 0;  // number of different sets, up to kFewSets + 1

@@ -18,7 +18,7 @@ inline constexpr std::size_t kMaxDistFrame = kMaxFrame + std::size_t{8} * 1024; 
 // How much is kept of a larger one.
 inline constexpr std::size_t kKeptOfLargeFrame = std::size_t{8} * 1024;  // bytes
 
-// A frame of more than kMaxDistFrame bytes, whose end has been passed over.
+// A frame of more than kMaxDistFrame bytes. All of it was received; only the beginning is kept.
 struct LargeFrame {
   std::string_view beginning;
   std::size_t size;
@@ -32,7 +32,7 @@ class DistFrames {
 
  private:
   FrameReader reader_{kMaxDistFrame};
-  // Of a large frame: its size, how many bytes of it have not been received, and what is kept.
+  // A large frame: its size, how many bytes are still to be received, and its first bytes.
   std::size_t size_ = 0;
   std::size_t missing_ = 0;
   std::string beginning_;

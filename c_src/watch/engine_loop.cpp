@@ -14,8 +14,8 @@ using std::chrono::milliseconds;
 // How long the engine works before it returns to the loop, and how many entries and how many roots
 // it checks in one step.
 constexpr milliseconds kSlice{4};
-constexpr int kEntriesAStep = 8;
-constexpr int kRootsAStep = 4;
+constexpr int kEntriesPerStep = 8;
+constexpr int kRootsPerStep = 4;
 // How long nothing must have changed before a snapshot is saved: longer than a tick of the clock of
 // inodes.
 constexpr milliseconds kCalm{20};
@@ -203,15 +203,16 @@ bool EngineLoop::step() {
 
 bool EngineLoop::check_roots() {
   observe();
-  for (int i = 0; i < kRootsAStep && model_.roots.checks().any(); ++i) {
+  for (int i = 0; i < kRootsPerStep && model_.roots.checks().any(); ++i) {
     model_.roots.check();
     if (model_.roots.roots().any(Root::Phase::crawling)) break;
   }
   return true;
 }
 
-// Whether the tree is what was reported. At best it is what is on the disk, too, and the last
-// change is older than a tick of the clock: a file of the last tick would be reported again.
+// Returns whether a snapshot may be saved. The tree must match what was reported. Until the save is
+// overdue, it must also match the disk, and the last change must be older than a tick of the clock:
+// otherwise the next start would report the files of that tick again.
 bool EngineLoop::may_save() {
   if (round_.runs) return false;
   batcher_.flush();
@@ -263,8 +264,8 @@ bool EngineLoop::reconcile_step() {
 // work. When there are many, they are collected to fill batches.
 bool EngineLoop::check_entries() {
   const StepBudget budget = model_.reconciler.begin_step();
-  for (int i = 0; i < kEntriesAStep && !batcher_.is_due() && !model_.roots.checks().any_urgent() &&
-                  !budget.is_spent();
+  for (int i = 0; i < kEntriesPerStep && !batcher_.is_due() &&
+                  !model_.roots.checks().any_urgent() && !budget.is_spent();
        ++i) {
     if (!model_.reconciler.work()) {
       end_round();

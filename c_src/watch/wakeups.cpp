@@ -58,7 +58,7 @@ void Wakeups::set(bool settled) {
   }
   if (reconciler_.needs_poll() || roots_.checks().any_unwatched()) {
     poll_.set(poll_interval_, [this] {
-      reconciler_.poll(kFailuresAPoll);
+      reconciler_.poll(kFailuresPerPoll);
       roots_.checks().add_unwatched();
       wake_();
     });

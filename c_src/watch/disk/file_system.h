@@ -43,7 +43,8 @@ class FileSystems {
  public:
   const FileSystem& of(int directory_fd, std::uint64_t device);
   void forget() { known_.clear(); }  // the kernel may reuse a device number
-  // What was last found to have this device number, also after forget(); nullptr: nothing was.
+  // Returns the last known file system with this device number, even after forget(); nullptr if
+  // there was none.
   const FileSystem* last(std::uint64_t device) const {
     const auto found = last_.find(device);
     return found == last_.end() ? nullptr : &found->second;

@@ -37,8 +37,7 @@ struct PathEnd {
   std::string at;  // the path without symbolic links, up to the last existing component
   bool exists;     // an entry exists at the end of the path
   int steps;       // components that were resolved, those of links and ".." as well
-  // The path, with the targets of its links, has more components than one step of the event loop
-  // may resolve.
+  // The path, with the targets of its links, has more than kMostStepsOfPath components.
   bool too_long = false;
   int code = 0;  // the errno if no entry exists at the end
 };

@@ -60,7 +60,7 @@ struct ReadAhead::Shared {
   // Weak pointers: a listing that was used or dropped meanwhile keeps no descriptor open.
   std::deque<std::weak_ptr<PendingListing::State>> listings;
   std::vector<std::shared_ptr<const void>> unused;
-  std::atomic<bool>* stop = nullptr;  // PendingListing::State::wanted of the one that is being read
+  std::atomic<bool>* stop = nullptr;  // State::wanted of the listing that is being read
   bool ended = false;
 };
 

@@ -181,7 +181,7 @@ void RemoteMount::serve(const std::shared_ptr<State>& state) {
       continue;
     }
     const Clock::time_point now = Clock::now();
-    state->patient = now - state->since < kPatience;
+    state->patient = now - state->since < kMaxWait;
     state->pauses_until = now + kPause;
     if (!state->ended && state->epoch == state->now) {
       if (state->answers.size() >= kMostAnswers) {

@@ -290,8 +290,9 @@ class Repository {
     return {shown, read_opened(file, shown, failures_)};
   }
 
-  // Returns 0 if a file in the repository is trusted, kUntrusted, or the errno of a transient
-  // error. Who may write into its folder may have moved a file of somebody else there.
+  // Returns 0 if a file in the repository is trusted; otherwise kUntrusted, or the errno of a
+  // transient error. Checks its folder as well: a user who may write there may have moved a trusted
+  // file of another user into it.
   int check_file(const std::string& name, const SafePath& file) {
     if (!trusts(file)) return kUntrusted;
     const std::size_t end = name.find('/');

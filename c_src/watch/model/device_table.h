@@ -1,5 +1,6 @@
-// The devices of the entries of a tree, each with an index of 16 bits. An index is free again when
-// no entry uses its device any more. Makes no system call.
+// Maps the device numbers of the entries of a tree to indexes of 16 bits, with a reference count
+// for each device. When no entry refers to a device any more, its index is reused. Tree owns the
+// table. Makes no system call.
 #pragma once
 
 #include <cstddef>
@@ -11,17 +12,17 @@ namespace lookout {
 
 class DeviceTable {
  public:
-  // `most` devices may be in use at once, at most 65,536.
-  explicit DeviceTable(std::size_t most) : most_(most) {}
+  // `capacity` is the maximum number of devices in use at the same time: 65,536 or less.
+  explicit DeviceTable(std::size_t capacity) : capacity_(capacity) {}
 
   bool has_room_for(std::uint64_t number) const {
-    return indexes_.size() < most_ || indexes_.contains(number);
+    return indexes_.size() < capacity_ || indexes_.contains(number);
   }
-  // The index of a device, for one more entry. There must be room.
-  std::uint16_t use(std::uint64_t number) {
+  // Adds a reference to a device and returns its index. has_room_for() must be true.
+  std::uint16_t add_reference(std::uint64_t number) {
     const auto [known, added] = indexes_.try_emplace(number);
     if (!added) {
-      ++devices_[known->second].users;
+      ++devices_[known->second].references;
       return known->second;
     }
     if (free_.empty()) {
@@ -33,14 +34,14 @@ class DeviceTable {
     devices_[known->second] = {number, 1};
     return known->second;
   }
-  // One entry less uses it.
-  void leave(std::uint16_t index) {
-    if (--devices_[index].users > 0) return;
+  // Removes a reference. The last one frees the index.
+  void remove_reference(std::uint16_t index) {
+    if (--devices_[index].references > 0) return;
     indexes_.erase(devices_[index].number);
     free_.push_back(index);
   }
   std::uint64_t number(std::uint16_t index) const { return devices_[index].number; }
-  // The devices in use.
+  // Returns the numbers of the devices in use, unsorted.
   std::vector<std::uint64_t> numbers() const {
     std::vector<std::uint64_t> numbers;
     for (const auto& [number, index] : indexes_) numbers.push_back(number);
@@ -50,10 +51,10 @@ class DeviceTable {
  private:
   struct Device {
     std::uint64_t number = 0;
-    std::uint64_t users = 0;
+    std::uint64_t references = 0;
   };
 
-  std::size_t most_;
+  std::size_t capacity_;
   std::vector<Device> devices_;
   std::vector<std::uint16_t> free_;
   std::unordered_map<std::uint64_t, std::uint16_t> indexes_;

@@ -72,7 +72,7 @@ void Tree::remove(NodeId node) {
   if (!is_root(node)) unlink(node);
   forget_identity(node);
   const Node& gone = nodes_[node];
-  devices_.leave(gone.device);
+  devices_.remove_reference(gone.device);
   if (is_directory(node)) {
     set_watch(node, kNoWatch);
     far_roots_.forget(node);
@@ -139,8 +139,8 @@ Identity Tree::identity(NodeId node) const {
 void Tree::set_identity(NodeId node, Identity identity) {
   if (this->identity(node) == identity) return;
   forget_identity(node);
-  devices_.leave(nodes_[node].device);
-  nodes_[node].device = devices_.use(identity.device);
+  devices_.remove_reference(nodes_[node].device);
+  nodes_[node].device = devices_.add_reference(identity.device);
   nodes_[node].inode = identity.inode;
   index_identity(node);
 }
@@ -228,7 +228,7 @@ NodeId Tree::allocate(std::string_view name, EntryType type, Identity identity) 
   Node made;
   made.name = names_.add(name);
   made.type = static_cast<std::uint8_t>(type);
-  made.device = devices_.use(identity.device);
+  made.device = devices_.add_reference(identity.device);
   made.inode = identity.inode;
   if (type == EntryType::directory) {
     made.extra = static_cast<std::uint32_t>(dirs_.add(Dir{}));
@@ -318,7 +318,7 @@ std::size_t Tree::memory() const {
 }
 
 bool Tree::compact() {
-  constexpr int kNodesAStep = 4096;
+  constexpr int kNodesPerStep = 4096;
   if (compacted_ == 0) {
     by_name_.shrink();
     by_identity_.shrink();
@@ -326,7 +326,7 @@ bool Tree::compact() {
     if (!names_.is_mostly_free()) return false;
     names_.retire();
   }
-  for (int i = 0; i < kNodesAStep; ++i) {
+  for (int i = 0; i < kNodesPerStep; ++i) {
     compacted_ = nodes_.next_used(compacted_ + 1);
     if (compacted_ == nodes_.end()) {
       compacted_ = 0;

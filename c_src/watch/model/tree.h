@@ -110,8 +110,8 @@ class Tree {
 
   Identity identity(NodeId node) const;
   void set_identity(NodeId node, Identity identity);
-  // Gives an entry with Mark::adopts the identity of what is at its place, since the inode number
-  // of a snapshot says nothing. Returns false for any other entry.
+  // Gives an entry with Mark::adopts the identity of the entry that exists at its path: the inode
+  // number in its snapshot is not reliable. Returns false for any other entry.
   bool adopt_identity(NodeId node, EntryType type, Identity identity);
   // The device numbers of all nodes.
   std::vector<std::uint64_t> devices() const;

@@ -5,8 +5,8 @@
 namespace lookout {
 namespace {
 
-constexpr int kLoadedAStep = 256;
-constexpr int kRemovedAStep = 1024;
+constexpr int kLoadedPerStep = 256;
+constexpr int kRemovedPerStep = 1024;
 
 }  // namespace
 
@@ -28,7 +28,7 @@ std::optional<Error> TreeLoader::begin(std::vector<Device> devices) {
 }
 
 Result<bool> TreeLoader::step() {
-  for (int i = 0; i < kLoadedAStep; ++i) {
+  for (int i = 0; i < kLoadedPerStep; ++i) {
     auto next = decoder_.next();
     if (Error* error = std::get_if<Error>(&next)) return std::move(*error);
     const auto& record = std::get<std::optional<SnapshotRecord>>(next);
@@ -69,7 +69,7 @@ std::optional<Error> TreeLoader::add(const SnapshotRecord& record) {
 }
 
 bool TreeLoader::undo() {
-  for (int i = 0; i < kRemovedAStep && !roots_.empty(); ++i) {
+  for (int i = 0; i < kRemovedPerStep && !roots_.empty(); ++i) {
     const NodeId node = roots_.back();
     const NodeId child = tree_.is_directory(node) ? tree_.first_child(node) : kNoNode;
     if (child != kNoNode) {

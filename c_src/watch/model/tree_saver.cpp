@@ -5,7 +5,7 @@
 namespace lookout {
 namespace {
 
-constexpr int kSavedAStep = 256;
+constexpr int kSavedPerStep = 256;
 
 }  // namespace
 
@@ -42,7 +42,7 @@ TreeSaver::TreeSaver(const Tree& tree, SnapshotHeader header, std::vector<NodeId
 }
 
 bool TreeSaver::step() {
-  for (int i = 0; i < kSavedAStep && root_ < roots_.size(); ++i) {
+  for (int i = 0; i < kSavedPerStep && root_ < roots_.size(); ++i) {
     const NodeId root = roots_[root_];
     const NodeId node = next_below(tree_, before_ == kNoNode ? root : before_, root);
     if (node == kNoNode) {

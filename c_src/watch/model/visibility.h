@@ -26,8 +26,8 @@ namespace lookout {
 // The maximum cost of the rules of git's files for a name in one directory, in Rules::most_steps().
 // The rules of a directory that would exceed it do not count.
 inline constexpr std::size_t kMostSteps = 500'000;
-// The maximum cost of decisions, in the same unit, before other work has its turn.
-inline constexpr std::uint64_t kStepsASlice = 500'000;
+// The maximum cost of decisions, in the same unit, in one step of the engine.
+inline constexpr std::uint64_t kRuleCostPerStep = 500'000;
 
 // What is visible below a root.
 struct Filter {
@@ -86,9 +86,9 @@ class Visibility {
   // Whether an entry of this name would be visible with some type.
   bool may_show(NodeId directory, std::string_view name);
   // The same for one of many events that are handled together: returns `otherwise` when the
-  // decisions since limit() have cost a slice.
+  // decisions since limit() have cost kRuleCostPerStep.
   bool may_show_within(NodeId directory, std::string_view name, bool otherwise);
-  void limit() { limit_ = steps_ + kStepsASlice; }
+  void limit() { limit_ = steps_ + kRuleCostPerStep; }
   // Whether the entry that is reached from `directory` through these names would be visible; all
   // but the last are directories.
   bool shows_path(NodeId directory, const std::vector<std::string_view>& names, EntryType type);
@@ -135,7 +135,7 @@ class Visibility {
   std::size_t views_memory_ = 0;            // of their scopes, approximately, in bytes
   std::uint64_t views_made_ = 0;
   std::uint64_t steps_ = 0;
-  std::uint64_t limit_ = kStepsASlice;
+  std::uint64_t limit_ = kRuleCostPerStep;
   const View all_;
 };
 

@@ -37,7 +37,8 @@ class Departures {
 
   // --- parked entries ---
   void park(NodeId node, std::uint64_t round);
-  // The entry is at its place, or at another one now: checks again what it has blocked.
+  // The parked entry was found, at its path or at another one: ends its parking, and checks again
+  // what it has blocked.
   void unpark(NodeId node);
   // The parked entries with this identity; of an inode with several names at most `most`.
   std::vector<NodeId> parked_with(Identity identity) const;
@@ -55,8 +56,8 @@ class Departures {
   void add_blocker(NodeId blocker) { blockers_.push_back(blocker); }
   // Ends the block without another check, and returns the identity of what was blocked.
   Identity unblock(NodeId blocker) { return blocked_.release(blocker)->identity; }
-  // Another entry has taken the place of a blocker. If no blocked entry has the identity `wanted`
-  // any more, the parked entries that have it are deleted if they block others.
+  // The block of an entry with the identity `wanted` has ended. If no other blocked entry has that
+  // identity, next_blocker() returns the parked entries with it that block others.
   void no_longer_wanted(Identity wanted);
   // Ends the block and checks again what was blocked.
   void release(NodeId blocker);

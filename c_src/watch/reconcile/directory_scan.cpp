@@ -9,8 +9,8 @@
 namespace lookout {
 namespace {
 
-constexpr int kItemsAStep = 16;
-constexpr int kSweptAStep = 512;
+constexpr int kItemsPerStep = 16;
+constexpr int kSweptPerStep = 512;
 
 }  // namespace
 
@@ -31,7 +31,7 @@ bool DirectoryScan::step(std::size_t depth) {
   DirectoryReader& reader = listings_.first().entries.reader();
   DirectoryReader::Item item;
   const StepBudget budget(visibility_, reader_, directories_, mounts_);
-  for (int i = 0; i < kItemsAStep && !budget.is_spent(); ++i) {
+  for (int i = 0; i < kItemsPerStep && !budget.is_spent(); ++i) {
     if (!reader.next(item)) {
       end_listing(listings_.first(), reader.error());
       return true;
@@ -141,7 +141,7 @@ void DirectoryScan::end_listing(Listing& listing, int code) {
 
 // Checks the children that the listing did not meet. Returns false when there are no more.
 bool DirectoryScan::sweep_step(Listing& listing) {
-  for (int i = 0; i < kSweptAStep && listing.next != kNoNode; ++i) {
+  for (int i = 0; i < kSweptPerStep && listing.next != kNoNode; ++i) {
     const NodeId child = std::exchange(listing.next, tree_.next_sibling(listing.next));
     if (listing.deep && tree_.is_directory(child)) pass_.agenda.continue_below(child);
     if (tree_.has(child, Mark::seen)) {

@@ -67,8 +67,8 @@ class EntryReader {
   void reset_undecided() { undecided_ = false; }
   bool is_undecided() const { return undecided_; }
 
-  // The number of components of links that were resolved since the start: a slice of the event loop
-  // ends after kLinkComponentsPerSlice.
+  // The number of components of links that were resolved since the start: a step of the engine ends
+  // after kLinkComponentsPerStep.
   std::uint64_t resolved() const { return links_.resolved(); }
 
   // The tree has a directory at its own path: the links to it are checked again.

@@ -42,8 +42,8 @@ namespace lookout {
 // counts as about 26, so the limit allows 40,000 such links.
 inline constexpr std::int64_t kMaxLinkComponents = 1'048'576;
 inline constexpr std::size_t kBytesPerComponent = 32;
-// A slice of the event loop resolves no further link after this many components.
-inline constexpr std::uint64_t kLinkComponentsPerSlice = 256;
+// A step of the engine resolves no further link after this many components.
+inline constexpr std::uint64_t kLinkComponentsPerStep = 256;
 
 class FollowedLinks {
  public:

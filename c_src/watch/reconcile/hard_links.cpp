@@ -11,7 +11,7 @@
 namespace lookout {
 namespace {
 
-constexpr std::size_t kPassedOnAStep = 64;
+constexpr std::size_t kPassedOnPerStep = 64;
 
 }  // namespace
 
@@ -50,7 +50,7 @@ bool HardLinks::step() {
   if (passing_on_.empty()) return false;
   PassingOn& task = passing_on_.front();
   task.left = std::min(task.left, tree_.links(task.identity));
-  for (std::size_t i = 0; i < kPassedOnAStep && task.left > 0; ++i) {
+  for (std::size_t i = 0; i < kPassedOnPerStep && task.left > 0; ++i) {
     const NodeId node = tree_.link_at(task.identity, --task.left);
     if (node != task.but) queue(node, task.hints);
   }

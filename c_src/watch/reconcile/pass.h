@@ -1,5 +1,5 @@
-// What a check of an entry works for: a round, which reports what it finds, or a crawl, which only
-// loads. A directory that the check brings up is listed by the same.
+// The context of a check: a round, which reports changes, or a crawl, which only loads the tree. A
+// directory that the check finds is added to the agenda of the same round or crawl.
 #pragma once
 
 #include "watch/reconcile/agenda.h"

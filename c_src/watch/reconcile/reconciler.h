@@ -84,8 +84,8 @@ class Reconciler {
   // File systems were mounted or unmounted at `places`, paths without symbolic links: checks the
   // entries at which followed symbolic links lead there.
   void mounted_behind_links(const std::vector<std::string>& places);
-  // The poll timer, or a sync: checks what is polled, and of what failed the next `failures`
-  // directories, and as many names.
+  // Called by the poll timer and by a sync. Checks the polled directories, and retries the next
+  // `failures` failed directories and `failures` failed names.
   void poll(std::size_t failures);
   // The retry timer, or a sync: checks what failed because of a transient error.
   void retry();
@@ -224,7 +224,7 @@ class Reconciler {
     Agenda round;
     Agenda crawl;
   };
-  // The parts of a check of one entry, each made of those before it.
+  // The classes that check one entry, each constructed from those above it.
   struct Checks {
     Checks(Reconciler& owner, PathWatches& paths);
     OpenWriters writers;

@@ -8,7 +8,7 @@
 namespace lookout {
 namespace {
 
-constexpr std::size_t kNamesAStep = 16;
+constexpr std::size_t kNamesPerStep = 16;
 
 }  // namespace
 
@@ -92,7 +92,7 @@ RenameFinder::Source RenameFinder::find_among_many(const DirtyName& place, const
   const std::size_t names = tree_.links(seen.identity);
   Check& check = checks_.try_emplace(seen.identity, Check{names}).first->second;
   check.left = std::min(check.left, names);
-  for (std::size_t i = 0; i < kNamesAStep && check.left > 0; ++i) {
+  for (std::size_t i = 0; i < kNamesPerStep && check.left > 0; ++i) {
     const NodeId node = tree_.link_at(seen.identity, --check.left);
     if (may_be_source(node, place, seen) && !reader_.exists(node, place.hints)) return {node};
     check.undecided = check.undecided || reader_.is_undecided();

@@ -38,7 +38,7 @@ std::vector<NodeId> Retries::take_deferred() {
 
 std::vector<DirEntry> Retries::take_failed_names(std::size_t most) {
   std::vector<DirEntry> places = failed_names_.take(most);
-  for (DirEntry& place : long_links_.take(kLongLinksAPoll)) places.push_back(std::move(place));
+  for (DirEntry& place : long_links_.take(kLongLinksPerPoll)) places.push_back(std::move(place));
   std::erase_if(places, [this](const DirEntry& place) {
     return !tree_.alive(place.first) || !tree_.is_directory(place.first);
   });

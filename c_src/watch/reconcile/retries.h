@@ -24,10 +24,10 @@ namespace lookout {
 
 // A poll retries at most this many failed directories and this many failed names, in turn. So its
 // cost is bounded, even if another user has made very many of them.
-inline constexpr std::size_t kFailuresAPoll = 256;
+inline constexpr std::size_t kFailuresPerPoll = 256;
 inline constexpr std::size_t kAllFailures = std::numeric_limits<std::size_t>::max();
 // Links with more components than are watched. Each takes milliseconds, also for a sync.
-inline constexpr std::size_t kLongLinksAPoll = 16;
+inline constexpr std::size_t kLongLinksPerPoll = 16;
 
 class Retries {
  public:
@@ -58,7 +58,7 @@ class Retries {
   void add_long_link(const DirEntry& place) { long_links_.add(place); }
   bool is_failed(NodeId directory) const { return failed_.contains(directory); }
   std::vector<NodeId> take_failed(std::size_t most) { return failed_.take(most); }
-  // Returns the next `most` failed names and the next kLongLinksAPoll long links.
+  // Returns the next `most` failed names and the next kLongLinksPerPoll long links.
   std::vector<DirEntry> take_failed_names(std::size_t most);
 
   // --- directories without a watch: at every poll ---

@@ -1,6 +1,6 @@
-// How much a step of the event loop may do, by counts of what is done and not by a clock: matches
-// of rules, components of links, directories that are opened, and waits for remote mounts. A step
-// looks at it between two entries. Makes no system call.
+// Limits the work of one step of the engine. Counts operations instead of reading a clock: the cost
+// of matching rules, components of links, opened directories, and waits for remote mounts. A step
+// checks it before each entry. Makes no system call.
 #pragma once
 
 #include <cstdint>
@@ -15,11 +15,11 @@
 namespace lookout {
 
 // An event in a directory opens those above it that are not open: up to one for each level.
-inline constexpr std::uint64_t kOpensASlice = 512;
+inline constexpr std::uint64_t kOpensPerStep = 512;
 
 class StepBudget {
  public:
-  // The step begins.
+  // Call it when the step begins.
   StepBudget(const Visibility& visibility, const EntryReader& reader,
              const DirectoryCache& directories, const RemoteMounts& mounts)
       : visibility_(visibility),
@@ -32,10 +32,10 @@ class StepBudget {
         waited_(mounts.waited()) {}
 
   bool is_spent() const {
-    return visibility_.steps() - steps_ >= kStepsASlice ||
-           reader_.resolved() - resolved_ >= kLinkComponentsPerSlice ||
-           directories_.opened() - opened_ >= kOpensASlice ||
-           mounts_.waited() - waited_ >= kWaitAStep;
+    return visibility_.steps() - steps_ >= kRuleCostPerStep ||
+           reader_.resolved() - resolved_ >= kLinkComponentsPerStep ||
+           directories_.opened() - opened_ >= kOpensPerStep ||
+           mounts_.waited() - waited_ >= kWaitPerStep;
   }
 
  private:

@@ -80,7 +80,7 @@ TEST_F(LinksTest, P1ATargetThatMayNotBeReadIsReadWhenItMay) {
 
 TEST_F(LinksTest, P1ASyncReadsAllTargetsThatMayBeReadNow) {
   if (!Unprivileged::reaches(home_.path())) GTEST_SKIP() << "only root can reach " << home_.path();
-  constexpr std::size_t kLinks = kFailuresAPoll + 50;
+  constexpr std::size_t kLinks = kFailuresPerPoll + 50;
   for (std::size_t i = 0; i < kLinks; ++i) {
     const std::string target = "out/" + std::to_string(i);
     home_.directory(target);

@@ -85,7 +85,7 @@ TEST_F(ManyLinksTest, P5WhenOneOfManyLinksToADirectoryGoesFewOthersAreChecked) {
 // Checks the links whose path has too many components, in a tree of which nothing has changed.
 std::uint64_t stats_of_a_poll(Reconciler& reconciler) {
   const std::uint64_t before = stat_calls();
-  reconciler.poll(kFailuresAPoll);
+  reconciler.poll(kFailuresPerPoll);
   reconciler.begin_round(inode_clock());
   while (reconciler.work()) {
   }
@@ -120,8 +120,8 @@ TEST(ManyLinksReconcilerTest, P5AStepResolvesOneLinkOfManyComponentsAndAPollAFew
   EXPECT_GT(stat_calls() - start, 64U);  // each link was checked
   EXPECT_LE(largest, 6U);                // one takes four
   const std::uint64_t of_a_poll = stats_of_a_poll(reconciler);
-  EXPECT_GE(of_a_poll, kLongLinksAPoll);
-  EXPECT_LE(of_a_poll, 6U * kLongLinksAPoll);
+  EXPECT_GE(of_a_poll, kLongLinksPerPoll);
+  EXPECT_LE(of_a_poll, 6U * kLongLinksPerPoll);
 }
 
 }  // namespace

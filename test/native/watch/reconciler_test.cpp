@@ -397,8 +397,8 @@ TEST_F(CostlyRulesTest, AStepOfAListingStopsAtASlice) {
     largest = std::max(largest, visibility_.steps() - before);
     before = visibility_.steps();
   }
-  EXPECT_GT(before, 10 * kStepsASlice);
-  EXPECT_LE(largest, kStepsASlice + 2 * kMostSteps);
+  EXPECT_GT(before, 10 * kRuleCostPerStep);
+  EXPECT_LE(largest, kRuleCostPerStep + 2 * kMostSteps);
 }
 
 TEST_F(CostlyRulesTest, EventsAreTakenInOneGoWithoutDecidingOnEach) {
@@ -416,7 +416,7 @@ TEST_F(CostlyRulesTest, EventsAreTakenInOneGoWithoutDecidingOnEach) {
     hint.cookie = static_cast<std::uint32_t>(i / 2 + 1);
     reconciler_.hints().take(hint);
   }
-  EXPECT_LE(visibility_.steps() - before, kStepsASlice + 4 * kMostSteps);
+  EXPECT_LE(visibility_.steps() - before, kRuleCostPerStep + 4 * kMostSteps);
   EXPECT_EQ(round(), Told{});
 }
 
@@ -569,7 +569,7 @@ TEST_F(FullTreeTest, WhatDoesNotFitIsSaidAndFoundWhenThereIsRoom) {
     hint(hint::kCreated, name);
   }
   EXPECT_EQ(places(), (Told{"created in/a", "created in/b", "unreadable in eoverflow"}));
-  reconciler_.poll(kFailuresAPoll);
+  reconciler_.poll(kFailuresPerPoll);
   EXPECT_EQ(places(), Told{});
   // What takes the place of another needs no room.
   home_.write("in/d");
@@ -581,7 +581,7 @@ TEST_F(FullTreeTest, WhatDoesNotFitIsSaidAndFoundWhenThereIsRoom) {
   hint(hint::kDeleted, "a");
   EXPECT_EQ(places(), Told{});
   EXPECT_EQ(places(), (Told{"deleted in/a"}));
-  reconciler_.poll(kFailuresAPoll);
+  reconciler_.poll(kFailuresPerPoll);
   EXPECT_EQ(places(), (Told{"created in/c"}));
   EXPECT_EQ(tree_.directories() + tree_.others(), 5U);
 }

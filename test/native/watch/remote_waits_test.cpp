@@ -13,23 +13,23 @@ const RemoteWaits::Clock::time_point kNow{std::chrono::hours(1)};
 TEST(RemoteWaits, P5ManyMountsThatDoNotAnswerCostLittleMoreThanOne) {
   RemoteWaits waits;
   for (int i = 0; i < 40; ++i) waits.add(waits.limit(kNow), false, kNow);
-  EXPECT_EQ(waits.limit(kNow), RemoteWaits::kShortest);
-  EXPECT_LE(waits.total(), RemoteWaits::kPatience + 40 * RemoteWaits::kShortest);
-  EXPECT_EQ(waits.limit(kNow + RemoteWaits::kForgets), RemoteWaits::kPatience);
+  EXPECT_EQ(waits.limit(kNow), RemoteWaits::kMinWait);
+  EXPECT_LE(waits.total(), RemoteWaits::kMaxWait + 40 * RemoteWaits::kMinWait);
+  EXPECT_EQ(waits.limit(kNow + RemoteWaits::kDecayTime), RemoteWaits::kMaxWait);
 }
 
 TEST(RemoteWaits, ATimeLaterAMountIsWaitedForAsBefore) {
   RemoteWaits waits;
-  waits.add(RemoteWaits::kPatience, false, kNow);
-  EXPECT_EQ(waits.limit(kNow), RemoteWaits::kShortest);
-  EXPECT_EQ(waits.limit(kNow + RemoteWaits::kForgets / 2), RemoteWaits::kPatience / 2);
-  EXPECT_EQ(waits.limit(kNow + RemoteWaits::kForgets), RemoteWaits::kPatience);
+  waits.add(RemoteWaits::kMaxWait, false, kNow);
+  EXPECT_EQ(waits.limit(kNow), RemoteWaits::kMinWait);
+  EXPECT_EQ(waits.limit(kNow + RemoteWaits::kDecayTime / 2), RemoteWaits::kMaxWait / 2);
+  EXPECT_EQ(waits.limit(kNow + RemoteWaits::kDecayTime), RemoteWaits::kMaxWait);
 }
 
 TEST(RemoteWaits, AMountThatIsTooSlowForShortWaitsIsWaitedForLongerAgain) {
   RemoteWaits waits;
-  waits.add(RemoteWaits::kPatience, false, kNow);
-  for (auto now = kNow; now < kNow + RemoteWaits::kForgets; now += milliseconds(30)) {
+  waits.add(RemoteWaits::kMaxWait, false, kNow);
+  for (auto now = kNow; now < kNow + RemoteWaits::kDecayTime; now += milliseconds(30)) {
     if (waits.limit(now) > milliseconds(30)) return;  // it answers in time now
     waits.add(waits.limit(now), false, now);
   }
@@ -39,7 +39,7 @@ TEST(RemoteWaits, AMountThatIsTooSlowForShortWaitsIsWaitedForLongerAgain) {
 TEST(RemoteWaits, ThoseThatAnswerAreWaitedForAsBefore) {
   RemoteWaits waits;
   for (int i = 0; i < 40; ++i) waits.add(milliseconds(100), true, kNow);
-  EXPECT_EQ(waits.limit(kNow), RemoteWaits::kPatience);
+  EXPECT_EQ(waits.limit(kNow), RemoteWaits::kMaxWait);
   EXPECT_EQ(waits.total(), milliseconds(4000));
 }
 

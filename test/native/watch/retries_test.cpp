@@ -33,7 +33,7 @@ TEST_F(RetriesTest, ANameWaitsForTheTimerUntilItIsTaken) {
 }
 
 TEST_F(RetriesTest, LongLinksAreTakenInTurnAFewAtATime) {
-  constexpr std::size_t kLinks = 3 * kLongLinksAPoll - 1;
+  constexpr std::size_t kLinks = 3 * kLongLinksPerPoll - 1;
   const auto add_all = [&] {
     for (std::size_t i = 0; i < kLinks; ++i) retries_.add_long_link({root_, std::to_string(i)});
   };
@@ -41,8 +41,8 @@ TEST_F(RetriesTest, LongLinksAreTakenInTurnAFewAtATime) {
   for (int poll = 0; poll < 3; ++poll) {
     add_all();
     EXPECT_TRUE(retries_.needs_poll());
-    const std::vector<DirEntry> names = retries_.take_failed_names(kFailuresAPoll);
-    EXPECT_EQ(names.size(), kLongLinksAPoll);
+    const std::vector<DirEntry> names = retries_.take_failed_names(kFailuresPerPoll);
+    EXPECT_EQ(names.size(), kLongLinksPerPoll);
     taken.insert(names.begin(), names.end());
   }
   EXPECT_EQ(taken.size(), kLinks);
@@ -53,7 +53,7 @@ TEST_F(RetriesTest, LongLinksAreTakenInTurnAFewAtATime) {
 
 // Others may make as many as they like.
 TEST_F(RetriesTest, P3FailuresAreTakenInTurnAFewAtATimeOrAll) {
-  constexpr std::size_t kFailures = 3 * kFailuresAPoll - 1;
+  constexpr std::size_t kFailures = 3 * kFailuresPerPoll - 1;
   const auto fail_all = [&] {
     for (std::size_t i = 0; i < kFailures; ++i) {
       retries_.add_failed(NodeId{100} + static_cast<NodeId>(i));
@@ -64,12 +64,12 @@ TEST_F(RetriesTest, P3FailuresAreTakenInTurnAFewAtATimeOrAll) {
   std::set<DirEntry> names;
   for (int poll = 0; poll < 3; ++poll) {
     fail_all();
-    for (const NodeId directory : retries_.take_failed(kFailuresAPoll)) {
+    for (const NodeId directory : retries_.take_failed(kFailuresPerPoll)) {
       directories.insert(directory);
     }
-    for (const DirEntry& name : retries_.take_failed_names(kFailuresAPoll)) names.insert(name);
-    EXPECT_LE(directories.size(), (poll + 1U) * kFailuresAPoll);
-    EXPECT_LE(names.size(), (poll + 1U) * kFailuresAPoll);
+    for (const DirEntry& name : retries_.take_failed_names(kFailuresPerPoll)) names.insert(name);
+    EXPECT_LE(directories.size(), (poll + 1U) * kFailuresPerPoll);
+    EXPECT_LE(names.size(), (poll + 1U) * kFailuresPerPoll);
   }
   EXPECT_EQ(directories.size(), kFailures);
   EXPECT_EQ(names.size(), kFailures);
@@ -85,7 +85,7 @@ TEST_F(RetriesTest, ANameOfADirectoryThatLeftTheTreeIsNotReturned) {
   retries_.add_failed({gone, "other"});
   tree_.remove(gone);
   EXPECT_TRUE(retries_.take_names().empty());
-  EXPECT_TRUE(retries_.take_failed_names(kFailuresAPoll).empty());
+  EXPECT_TRUE(retries_.take_failed_names(kFailuresPerPoll).empty());
 }
 
 TEST_F(RetriesTest, ADirectoryIsListedInTheRoundAfterTheTimer) {
