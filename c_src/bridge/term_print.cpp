@@ -292,7 +292,7 @@ std::string print_term(std::string_view bytes, std::size_t max_size) {
 }
 
 std::string print_term(std::string_view bytes, Contents contents) {
-  return Printer(bytes, kMostPrinted, contents).run();
+  return Printer(bytes, kMaxPrinted, contents).run();
 }
 
 std::string print_binary(std::string_view bytes, std::size_t max_size) {

@@ -13,7 +13,7 @@ constexpr std::size_t kFirstSize = 4096;
 // A buffer with a larger size is freed when the next term begins.
 constexpr std::size_t kKeptSize = std::size_t{1024} * 1024;
 // The largest encoding of any element in bytes, for atoms and binaries without their content.
-constexpr std::size_t kLargestHead = 16;
+constexpr std::size_t kMaxHead = 16;
 
 // ei's encoders fail only for values that cannot be encoded, such as an atom that is too long.
 void throw_if_refused(int status) {
@@ -29,7 +29,7 @@ TermWriter::TermWriter() : buffer_(kFirstSize) {
 // Makes room for the head of an element and `bytes` more bytes, because ei's encoders do not check
 // bounds. Returns the start of the buffer: the encoders add index_ to it.
 char* TermWriter::room(std::size_t bytes) {
-  const std::size_t needed = static_cast<std::size_t>(index_) + kLargestHead + bytes;
+  const std::size_t needed = static_cast<std::size_t>(index_) + kMaxHead + bytes;
   if (needed > buffer_.size()) buffer_.resize(needed * 2);
   return buffer_.data();
 }

@@ -23,7 +23,7 @@ namespace lookout {
 namespace {
 
 constexpr mode_t kDirectoryMode = 0755;
-constexpr int kMostTries = 10;  // attempts at a removal, 1 ms apart
+constexpr int kMaxTries = 10;  // attempts at a removal, 1 ms apart
 constexpr std::chrono::milliseconds kLastRemoval{100};
 
 using Clock = std::chrono::steady_clock;
@@ -294,7 +294,7 @@ bool CgroupRemoval::go_on(TimePoint end) {
       if (!remove_next()) directory_.reset();
       continue;
     }
-    if (::rmdir(path_.c_str()) == 0 || errno == ENOENT || tries_ == kMostTries) return true;
+    if (::rmdir(path_.c_str()) == 0 || errno == ENOENT || tries_ == kMaxTries) return true;
     // A process that has just ended may keep its cgroup busy for a moment.
     if (++tries_ > 1) ::poll(nullptr, 0, 1);
     directory_ = open_cgroup(AT_FDCWD, path_.c_str());

@@ -29,7 +29,7 @@ constexpr long kSetUserIds = SYS_setresuid;
 #endif
 
 constexpr std::size_t kFirstBuffer = 1024;
-constexpr std::size_t kLargestBuffer = std::size_t{16} * 1024 * 1024;
+constexpr std::size_t kMaxBuffer = std::size_t{16} * 1024 * 1024;
 
 struct User {
   std::string name;
@@ -47,7 +47,7 @@ int look_up(Lookup lookup, Found found) {
     Entry* result = nullptr;
     const int code = lookup(&entry, buffer.data(), buffer.size(), &result);
     if (code == EINTR) continue;
-    if (code == ERANGE && buffer.size() < kLargestBuffer) continue;
+    if (code == ERANGE && buffer.size() < kMaxBuffer) continue;
     if (result != nullptr) found(*result);
     return result != nullptr ? 0 : code;
   }

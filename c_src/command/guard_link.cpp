@@ -11,7 +11,7 @@ namespace lookout {
 namespace {
 
 // How often a call is retried, with a pause of 1 ms, when the kernel has no memory for it.
-constexpr int kMostPauses = 500;
+constexpr int kMaxPauses = 500;
 
 // Repeats a system call while its failure is transient.
 template <class SystemCall>
@@ -20,7 +20,7 @@ ssize_t retry_transient(SystemCall call) {
     const ssize_t result = call();
     if (result >= 0) return result;
     if (errno == EINTR) continue;
-    if ((errno != ENOMEM && errno != ENOBUFS) || ++pauses > kMostPauses) return result;
+    if ((errno != ENOMEM && errno != ENOBUFS) || ++pauses > kMaxPauses) return result;
     ::poll(nullptr, 0, 1);
   }
 }

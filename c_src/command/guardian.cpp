@@ -146,11 +146,11 @@ class Guard {
   }
 
   // Returns false if no child, and so no descendant, is left. A command may have its children end
-  // faster than they are reaped, so after kMostReaped of them the orders and the schedule get their
+  // faster than they are reaped, so after kMaxReaped of them the orders and the schedule get their
   // turn.
   bool reap() {
     reaped_all_ = false;
-    for (int i = 0; i < kMostReaped; ++i) {
+    for (int i = 0; i < kMaxReaped; ++i) {
       const Reaped reaped = reap_one();
       if (reaped.none_left) return false;
       reaped_all_ = reaped.pid == 0;

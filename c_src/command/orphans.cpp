@@ -23,7 +23,7 @@ enum class Left : std::uint8_t { nothing, living, many };
 // of other users.
 Left reap_all(const ReapHandler& reaped) {
   // Children may end faster than they are reaped.
-  for (int i = 0; i < kMostReaped; ++i) {
+  for (int i = 0; i < kMaxReaped; ++i) {
     const Reaped ended = reap_one();
     if (ended.none_left) return Left::nothing;
     if (ended.pid == 0) return Left::living;

@@ -30,8 +30,8 @@ OutputStream::OutputStream(boost::asio::io_context& io, UniqueFd fd, Handlers ha
 }
 
 void OutputStream::grant(std::uint64_t bytes) {
-  constexpr std::uint64_t kMost = std::numeric_limits<std::uint64_t>::max();
-  credit_ += std::min(bytes, kMost - credit_);
+  constexpr std::uint64_t kMax = std::numeric_limits<std::uint64_t>::max();
+  credit_ += std::min(bytes, kMax - credit_);
   step();
 }
 

@@ -86,7 +86,7 @@ struct Reaped {
 };
 Reaped reap_one();
 // How many children are reaped before other work gets its turn; takes some milliseconds.
-inline constexpr int kMostReaped = 1000;
+inline constexpr int kMaxReaped = 1000;
 Reaped reap(pid_t child);  // only this child
 
 // Returns a descriptor that becomes readable when the process ends; -1 with errno (Linux 5.3).

@@ -26,10 +26,10 @@ bool is_atom(std::uint8_t tag) {
 
 // A node name has at most 255 characters. A peer that sends longer pids would be remembered at any
 // size.
-constexpr std::size_t kMostIdentifier = 1'100;  // bytes
+constexpr std::size_t kMaxIdentifier = 1'100;  // bytes
 
 std::optional<std::string_view> short_enough(std::optional<std::string_view> identifier) {
-  return identifier && identifier->size() <= kMostIdentifier ? identifier : std::nullopt;
+  return identifier && identifier->size() <= kMaxIdentifier ? identifier : std::nullopt;
 }
 
 }  // namespace

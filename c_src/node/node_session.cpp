@@ -8,7 +8,7 @@ namespace lookout {
 namespace {
 
 // Owners that have left while requests of theirs waited for the engine.
-constexpr std::ptrdiff_t kMostFormer = 8;
+constexpr std::ptrdiff_t kMaxFormer = 8;
 
 const char* refusal(bool commands) {
   return commands ? "a named session runs no commands; open one without a name for them"
@@ -71,7 +71,7 @@ std::optional<std::uint64_t> NodeSession::resumable(std::uint64_t number) const 
   if (number < epoch_ || !kept_.has_all_after(number - epoch_)) return std::nullopt;
   const auto waiting = std::count_if(former_.begin(), former_.end(),
                                      [](const auto& owner) { return !owner->is_idle(); });
-  if (waiting >= kMostFormer) return std::nullopt;
+  if (waiting >= kMaxFormer) return std::nullopt;
   return number - epoch_;
 }
 

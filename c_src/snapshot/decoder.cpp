@@ -25,12 +25,12 @@ Number fixed_at(std::string_view bytes) {
 }
 
 bool is_name(std::string_view name) {
-  return !name.empty() && name.size() <= kMostSnapshotName && name != "." && name != ".." &&
+  return !name.empty() && name.size() <= kMaxSnapshotName && name != "." && name != ".." &&
          name.find('/') == std::string_view::npos && name.find('\0') == std::string_view::npos;
 }
 
 bool is_path(std::string_view path) {
-  return path.size() <= kMostSnapshotPath && path.starts_with('/') &&
+  return path.size() <= kMaxSnapshotPath && path.starts_with('/') &&
          path.find('\0') == std::string_view::npos && (path.size() == 1 || !path.ends_with('/'));
 }
 
@@ -42,7 +42,7 @@ class Watched {
   bool add(const SnapshotRoot& root) {
     if (!root.single) return directories_.insert(root.path).second;
     Files& files = files_[root.path];
-    if (++files.roots > kMostSnapshotFileRoots) return false;
+    if (++files.roots > kMaxSnapshotFileRoots) return false;
     return std::all_of(root.names.begin(), root.names.end(), [&files](const std::string& name) {
       return files.names.insert(name).second;
     });
@@ -134,7 +134,7 @@ std::optional<Error> SnapshotDecoder::next_frame() {
   std::string head;
   if (auto error = read(head, kWord, false)) return error;
   const auto size = fixed_at<std::uint32_t>(head);
-  if (size == 0 || size > kMostFrame) return bad("a frame has an impossible length");
+  if (size == 0 || size > kMaxSnapshotFrame) return bad("a frame has an impossible length");
   if (auto error = read(frame_, size + kWord, false)) return error;
   const std::string_view payload = std::string_view(frame_).substr(0, size);
   const auto expected = fixed_at<std::uint32_t>(std::string_view(frame_).substr(size));
@@ -168,8 +168,8 @@ Result<SnapshotHeader> SnapshotDecoder::header() {
   header_.moment = fields.moment();
   header_.seq = fields.fixed<std::uint64_t>();
   header_.salt = fields.fixed<std::uint64_t>();
-  const auto devices = fields.number(kMostSnapshotDevices);
-  const auto roots = fields.number(kMostSnapshotRoots);
+  const auto devices = fields.number(kMaxSnapshotDevices);
+  const auto roots = fields.number(kMaxSnapshotRoots);
   if (fields.failed() || !fields.at_end()) return bad("its header is wrong");
   // Not reserved: the numbers may be made up.
   for (std::uint64_t i = 0; i < devices; ++i) {
@@ -189,7 +189,7 @@ Result<SnapshotHeader> SnapshotDecoder::header() {
 
 std::optional<Error> SnapshotDecoder::next_head_frame() {
   if (auto error = next_frame()) return error;
-  if (bytes_ > kMostSnapshotHead) return bad("its list of watched directories is too long");
+  if (bytes_ > kMaxSnapshotHead) return bad("its list of watched directories is too long");
   return std::nullopt;
 }
 
@@ -201,7 +201,7 @@ Result<SnapshotDevice> SnapshotDecoder::read_device() {
   device.number = in.fixed<std::uint64_t>();
   device.file_system = in.fixed<std::uint64_t>();
   device.type = in.fixed<std::uint64_t>();
-  device.path = in.text(kMostSnapshotPath);
+  device.path = in.text(kMaxSnapshotPath);
   if (!right || in.failed() || !in.at_end() || !is_path(device.path)) {
     return bad("a file system is described wrongly");
   }
@@ -216,16 +216,16 @@ Result<SnapshotRoot> SnapshotDecoder::read_root() {
   const unsigned flags = in.byte();
   root.recursive = (flags & layout::kRecursive) != 0;
   root.single = (flags & layout::kSingle) != 0;
-  root.path = in.text(kMostSnapshotPath);
-  root.device = static_cast<std::uint32_t>(in.number(kMostSnapshotDevices));
+  root.path = in.text(kMaxSnapshotPath);
+  root.device = static_cast<std::uint32_t>(in.number(kMaxSnapshotDevices));
   root.inode = in.number(~std::uint64_t{0});
   root.mode = in.fixed<std::uint16_t>();
   if ((flags & layout::kRootMoment) != 0) root.moment = in.moment();
   if (root.single) {
-    const auto names = in.number(kMostSnapshotFiles - files_);
+    const auto names = in.number(kMaxSnapshotFiles - files_);
     files_ += names;
     for (std::uint64_t name = 0; name < names && !in.failed(); ++name) {
-      root.names.emplace_back(in.text(kMostSnapshotName));
+      root.names.emplace_back(in.text(kMaxSnapshotName));
       right = right && is_name(root.names.back());
     }
   }
@@ -240,7 +240,7 @@ Result<SnapshotRoot> SnapshotDecoder::read_root() {
 std::optional<Error> SnapshotDecoder::begin_records() {
   Fields fields(frame_, at_);
   fields.byte();
-  root_ = static_cast<std::uint32_t>(fields.number(kMostSnapshotRoots));
+  root_ = static_cast<std::uint32_t>(fields.number(kMaxSnapshotRoots));
   if (fields.failed() || root_ >= header_.roots.size() || root_ < next_root_ || fields.at_end()) {
     return bad("a frame is out of place");
   }
@@ -283,7 +283,7 @@ Result<std::optional<SnapshotRecord>> SnapshotDecoder::next() {
     record.levels_up += static_cast<std::uint32_t>(fields.number(UINT32_MAX - kManyLevels));
   }
   if ((first & kOtherDevice) != 0) {
-    device_ = static_cast<std::uint32_t>(fields.number(kMostSnapshotDevices));
+    device_ = static_cast<std::uint32_t>(fields.number(kMaxSnapshotDevices));
   }
   record.device = device_;
   const unsigned marks = (first & kMarks) != 0 ? fields.byte() : 0;
@@ -304,7 +304,7 @@ Result<std::optional<SnapshotRecord>> SnapshotDecoder::next() {
                    [](char c) { return static_cast<std::uint8_t>(c); });
     record.stamp = stamp;
   }
-  record.name = fields.text(kMostSnapshotName);
+  record.name = fields.text(kMaxSnapshotName);
   if (fields.failed()) return bad("an entry is cut short");
   if (!is_name(record.name)) return bad("an entry has an impossible name");
   if (device_ >= header_.devices.size() || marks > kAllMarks || record.mode > 07777 ||

@@ -1,5 +1,5 @@
 // Reads the bytes of a snapshot. Safe for hostile bytes: refuses them with a reason, and allocates
-// no more than kMostFrame bytes at a time. Makes no system call.
+// no more than kMaxSnapshotFrame bytes at a time. Makes no system call.
 #pragma once
 
 #include <cstddef>

@@ -15,8 +15,8 @@ namespace {
 constexpr const char* kLock = "lock";
 constexpr std::string_view kNew = ".new";
 constexpr std::string_view kPrefix = "snapshot-";  // as the Elixir side names them
-constexpr std::size_t kMostName = 200;
-constexpr int kMostLevels = 4096;
+constexpr std::size_t kMaxName = 200;
+constexpr int kMaxLevels = 4096;
 constexpr const char* kLinkRefused =
     "this is a symbolic link, which is not followed in a directory of cursors; remove it, or "
     "choose another directory";
@@ -24,7 +24,7 @@ constexpr const char* kLinkRefused =
 std::vector<std::pair<std::uint64_t, std::uint64_t>> directories_above(int fd) {
   std::vector<std::pair<std::uint64_t, std::uint64_t>> above;
   UniqueFd at(::openat(fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC));
-  for (int level = 0; at && level < kMostLevels; ++level) {
+  for (int level = 0; at && level < kMaxLevels; ++level) {
     struct stat seen {};
     if (::fstat(at.get(), &seen) != 0) break;
     const std::pair<std::uint64_t, std::uint64_t> identity{seen.st_dev, seen.st_ino};
@@ -50,8 +50,8 @@ void remove_unfinished(int fd) {
 }  // namespace
 
 bool is_snapshot_name(std::string_view name) {
-  return !name.empty() && name.size() <= kMostName && name != "." && name != ".." &&
-         name != kLock && !name.ends_with(kNew) && name.find('/') == std::string_view::npos &&
+  return !name.empty() && name.size() <= kMaxName && name != "." && name != ".." && name != kLock &&
+         !name.ends_with(kNew) && name.find('/') == std::string_view::npos &&
          name.find('\0') == std::string_view::npos;
 }
 

@@ -61,20 +61,20 @@ void put(std::string& out, const SnapshotRoot& root) {
 }
 
 bool fit(const SnapshotHeader& header) {
-  const auto path_fits = [](const auto& one) { return one.path.size() <= kMostSnapshotPath; };
+  const auto path_fits = [](const auto& one) { return one.path.size() <= kMaxSnapshotPath; };
   const auto names_fit = [](const SnapshotRoot& root) {
     return std::all_of(root.names.begin(), root.names.end(),
-                       [](const auto& name) { return name.size() <= kMostSnapshotName; });
+                       [](const auto& name) { return name.size() <= kMaxSnapshotName; });
   };
   const auto& [moment, seq, salt, devices, roots] = header;
   std::size_t files = 0;
   std::map<std::string_view, std::size_t> file_roots;  // by directory
   for (const SnapshotRoot& root : roots) {
     files += root.names.size();
-    if (root.single && ++file_roots[root.path] > kMostSnapshotFileRoots) return false;
+    if (root.single && ++file_roots[root.path] > kMaxSnapshotFileRoots) return false;
   }
-  return devices.size() <= kMostSnapshotDevices && roots.size() <= kMostSnapshotRoots &&
-         files <= kMostSnapshotFiles && std::all_of(devices.begin(), devices.end(), path_fits) &&
+  return devices.size() <= kMaxSnapshotDevices && roots.size() <= kMaxSnapshotRoots &&
+         files <= kMaxSnapshotFiles && std::all_of(devices.begin(), devices.end(), path_fits) &&
          std::all_of(roots.begin(), roots.end(), path_fits) &&
          std::all_of(roots.begin(), roots.end(), names_fit);
 }
@@ -103,7 +103,7 @@ SnapshotEncoder::SnapshotEncoder(const SnapshotHeader& header) : header_(header)
     put(frame_, root);
     end_frame();
   }
-  fits_ = fits_ && out_.size() <= kMostSnapshotHead;
+  fits_ = fits_ && out_.size() <= kMaxSnapshotHead;
 }
 
 void SnapshotEncoder::begin_records(std::uint32_t root) {
@@ -137,7 +137,7 @@ void SnapshotEncoder::add(const SnapshotRecord& record) {
     for (const std::uint8_t byte : *record.stamp) frame_ += static_cast<char>(byte);
   }
   put_text(frame_, record.name);
-  fits_ = fits_ && record.name.size() <= kMostSnapshotName;
+  fits_ = fits_ && record.name.size() <= kMaxSnapshotName;
   device_ = record.device;
   inode_ = record.inode;
 }
@@ -150,7 +150,7 @@ void SnapshotEncoder::finish() {
 }
 
 void SnapshotEncoder::end_frame() {
-  fits_ = fits_ && frame_.size() <= kMostFrame;
+  fits_ = fits_ && frame_.size() <= kMaxSnapshotFrame;
   const std::size_t begin = out_.size();
   put_fixed(out_, static_cast<std::uint32_t>(frame_.size()));
   out_ += frame_;

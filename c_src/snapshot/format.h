@@ -16,17 +16,17 @@ inline constexpr std::string_view kSnapshotMagic{"\x89LKSNAP\n", 8};
 inline constexpr std::uint32_t kSnapshotVersion = 1;
 
 // The limits of a file. A longer one is refused before memory is allocated for it.
-inline constexpr std::size_t kMostFrame = std::size_t{1} << 24;  // bytes of payload
-inline constexpr std::size_t kMostSnapshotDevices = 65536;
+inline constexpr std::size_t kMaxSnapshotFrame = std::size_t{1} << 24;  // bytes of payload
+inline constexpr std::size_t kMaxSnapshotDevices = 65536;
 // What comes before the records is read in one step of the event loop.
-inline constexpr std::size_t kMostSnapshotRoots = 65536;
-inline constexpr std::size_t kMostSnapshotFiles = 65536;  // single files, in all roots together
+inline constexpr std::size_t kMaxSnapshotRoots = 65536;
+inline constexpr std::size_t kMaxSnapshotFiles = 65536;  // single files, in all roots together
 // Roots of single files in one directory: one for each combination of their options.
-inline constexpr std::size_t kMostSnapshotFileRoots = 64;
-inline constexpr std::size_t kMostSnapshotHead = std::size_t{1} << 24;  // bytes before the records
-inline constexpr std::size_t kMostSnapshotPath = 65536;                 // bytes
+inline constexpr std::size_t kMaxSnapshotFileRoots = 64;
+inline constexpr std::size_t kMaxSnapshotHead = std::size_t{1} << 24;  // bytes before the records
+inline constexpr std::size_t kMaxSnapshotPath = 65536;                 // bytes
 // Bytes. NAME_MAX is 255, but some file systems (vfat, exFAT, FUSE) have longer names.
-inline constexpr std::size_t kMostSnapshotName = 8192;
+inline constexpr std::size_t kMaxSnapshotName = 8192;
 
 // The stamp of a file (watch/stamp.h), as bytes.
 inline constexpr std::size_t kStampSize = 14;

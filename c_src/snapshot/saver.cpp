@@ -17,7 +17,7 @@
 namespace lookout {
 namespace {
 
-constexpr std::size_t kMostInMemory = std::size_t{4} << 20;  // bytes
+constexpr std::size_t kMaxInMemory = std::size_t{4} << 20;  // bytes
 
 Error failed(int code, const std::string& path) {
   Error error = errno_error(code, "save", path);
@@ -145,7 +145,7 @@ void SnapshotSaver::give_up() {
 
 bool SnapshotSaver::is_behind() const {
   const std::lock_guard lock(work_->mutex);
-  return work_->bytes > kMostInMemory;
+  return work_->bytes > kMaxInMemory;
 }
 
 }  // namespace lookout

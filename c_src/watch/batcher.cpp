@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t kBatchEvents = 256;
 constexpr std::size_t kBatchBytes = 256 * 1024;  // of paths
-constexpr std::size_t kMostNotices = 256;
+constexpr std::size_t kMaxNotices = 256;
 // Notices that wait are left out when the others have so many bytes: as many as may wait for the
 // output (PortLimits::room).
 constexpr std::size_t kNoticeBytes = std::size_t{1024} * 1024;
@@ -114,7 +114,7 @@ bool Batcher::omits(const Notice& notice) {
 
 bool Batcher::is_due() const {
   return batch_.size() >= kBatchEvents || batch_bytes_ >= kBatchBytes || ends_batch_ ||
-         notices_.size() >= kMostNotices;
+         notices_.size() >= kMaxNotices;
 }
 
 void Batcher::flush() {

@@ -25,7 +25,7 @@ namespace {
 constexpr int kDirectoryFlags = O_PATH | O_DIRECTORY | O_CLOEXEC;
 
 // Directories that one path leads up: `../` for each is shorter than PATH_MAX.
-constexpr std::size_t kMostLevels = 1024;
+constexpr std::size_t kMaxLevels = 1024;
 
 struct Allowed {
   std::string given;
@@ -65,7 +65,7 @@ std::string place_of(int fd) {
   std::string path = path_of(fd);
   if (!path.empty() || errno != ENAMETOOLONG) return path;
   UniqueFd highest;  // of the directories whose path is known to be too long
-  for (std::size_t levels = kMostLevels; levels > 0;) {
+  for (std::size_t levels = kMaxLevels; levels > 0;) {
     UniqueFd above = open_above(highest ? highest.get() : fd, levels);
     path = above ? path_of(above.get()) : std::string();
     if (above && path.empty() && errno == ENAMETOOLONG) {
@@ -117,7 +117,7 @@ class Walk {
     while (!remaining_.empty()) {
       const std::string name = std::exchange(remaining_.front(), {});
       remaining_.pop_front();
-      if (links_ > 0 && ++linked_components_ > kMostStepsOfPath) {
+      if (links_ > 0 && ++linked_components_ > kMaxStepsOfPath) {
         fail(ELOOP);
         return std::move(result_);
       }
@@ -160,7 +160,7 @@ class Walk {
       open_.push_back(std::move(next));
       return true;
     }
-    if (++links_ > kMostLinksOfPath) return fail(ELOOP);
+    if (++links_ > kMaxLinksOfPath) return fail(ELOOP);
     const std::string target = link_target(next.get(), "");
     if (target.empty()) return fail(ENOENT);
     if (target.front() == '/') return begin(target);

@@ -46,8 +46,8 @@ struct DirectoryRecords {
 };
 // A listing of more bytes than `most` fails with EOVERFLOW, since a server may return records
 // without end.
-inline constexpr std::size_t kMostRecords = std::size_t{256} << 20;  // about 8,000,000 entries
-DirectoryRecords read_records(int directory_fd, std::size_t most = kMostRecords);
+inline constexpr std::size_t kMaxRecordBytes = std::size_t{256} << 20;  // about 8,000,000 entries
+DirectoryRecords read_records(int directory_fd, std::size_t most = kMaxRecordBytes);
 
 // Reads the entries of a directory, block by block.
 class DirectoryReader {

@@ -59,7 +59,7 @@ PathEnd walk(const std::string& path,
   int links = 0;
   int steps = 0;
   while (!remaining.empty()) {
-    if (steps == kMostStepsOfPath) return {at, false, steps, true, ELOOP};
+    if (steps == kMaxStepsOfPath) return {at, false, steps, true, ELOOP};
     ++steps;
     const std::string name = remaining.front();
     remaining.pop_front();
@@ -80,7 +80,7 @@ PathEnd walk(const std::string& path,
         break;
       case PathStep::Kind::link: {
         if (step.leads.empty()) return {at, false, steps, false, ENOENT};
-        if (++links > kMostLinksOfPath) return {at, false, steps, false, ELOOP};
+        if (++links > kMaxLinksOfPath) return {at, false, steps, false, ELOOP};
         if (step.leads.front() == '/') at = "/";
         const std::deque<std::string> target = components(step.leads);
         remaining.insert(remaining.begin(), target.begin(), target.end());

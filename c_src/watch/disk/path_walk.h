@@ -27,17 +27,17 @@ UniqueFd open_without_links(const std::string& path, int flags);
 PathStep step_without_links_to(const std::string& path);
 
 // Symbolic links of one path that are followed, as in path_resolution(7); then ELOOP.
-inline constexpr int kMostLinksOfPath = 40;
+inline constexpr int kMaxLinksOfPath = 40;
 // Components of one path that are resolved, over all links: 40 targets may have 80,000 components,
 // and each costs calls by a path that is as long as the components before it. So a resolution takes
 // about ten milliseconds at most.
-inline constexpr int kMostStepsOfPath = 400;
+inline constexpr int kMaxStepsOfPath = 400;
 
 struct PathEnd {
   std::string at;  // the path without symbolic links, up to the last existing component
   bool exists;     // an entry exists at the end of the path
   int steps;       // components that were resolved, those of links and ".." as well
-  // The path, with the targets of its links, has more than kMostStepsOfPath components.
+  // The path, with the targets of its links, has more than kMaxStepsOfPath components.
   bool too_long = false;
   int code = 0;  // the errno if no entry exists at the end
 };

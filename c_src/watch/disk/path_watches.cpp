@@ -12,7 +12,7 @@ namespace lookout {
 namespace {
 
 // How often to resolve a path that keeps changing before a timer tries again.
-constexpr int kMostPathAttempts = 4;
+constexpr int kMaxPathAttempts = 4;
 
 std::string name_of(const std::string& path) {
   return path.substr(path.rfind('/') + 1);
@@ -43,7 +43,7 @@ PathWatches::Resolution PathWatches::follow(PathFollower& follower, const std::s
   follower.notified_ = false;
   Walk walk;
   std::vector<StepRef> earlier;
-  for (int attempt = 0; attempt < kMostPathAttempts; ++attempt) {
+  for (int attempt = 0; attempt < kMaxPathAttempts; ++attempt) {
     walk = resolve(path, watch_end);
     if (!walk.changed) break;
     earlier.insert(earlier.end(), walk.steps.begin(), walk.steps.end());

@@ -18,13 +18,13 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 // The maximum number of late responses.
-constexpr std::size_t kMostAnswers = 1024;
+constexpr std::size_t kMaxAnswers = 1024;
 
 }  // namespace
 
 bool EndedThreads::full() const {
   const std::lock_guard lock(mutex_);
-  return count_ >= kMost;
+  return count_ >= kMax;
 }
 
 void EndedThreads::add() {
@@ -34,7 +34,7 @@ void EndedThreads::add() {
 
 void EndedThreads::remove() {
   const std::lock_guard lock(mutex_);
-  if (count_-- == kMost && has_room_) has_room_();
+  if (count_-- == kMax && has_room_) has_room_();
 }
 
 void EndedThreads::notify(std::function<void()> has_room) {
@@ -184,7 +184,7 @@ void RemoteMount::serve(const std::shared_ptr<State>& state) {
     state->patient = now - state->since < kMaxWait;
     state->pauses_until = now + kPause;
     if (!state->ended && state->epoch == state->now) {
-      if (state->answers.size() >= kMostAnswers) {
+      if (state->answers.size() >= kMaxAnswers) {
         state->discarded.push_back(std::move(state->answers.begin()->second.answer));
         state->answers.erase(state->answers.begin());
       }

@@ -26,7 +26,7 @@ namespace lookout {
 class EndedThreads {
  public:
   // While there are so many, a mount that has no thread yet gets none.
-  static constexpr std::size_t kMost = 64;
+  static constexpr std::size_t kMax = 64;
 
   bool full() const;
   void add();
@@ -48,7 +48,7 @@ class RemoteMount {
   static constexpr std::chrono::milliseconds kMaxWait = RemoteWaits::kMaxWait;
   static constexpr std::chrono::milliseconds kPause{10'000};
   // A mount is hung if a call has been pending for this time, or could not be made for this time
-  // because of EndedThreads::kMost.
+  // because of EndedThreads::kMax.
   static constexpr std::chrono::milliseconds kHung{1000};
   // How long a late response may be used. It lets an operation of several slow calls succeed.
   static constexpr std::chrono::milliseconds kValid{10'000};

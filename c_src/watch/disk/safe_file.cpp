@@ -87,14 +87,14 @@ SafePath open_path(int directory_fd, const std::string& path, const Follows& fol
   for (int links = 0; at.code == 0;) {
     const std::string name = take_component(remaining, position);
     if (name.empty()) break;
-    if (links > 0 && ++components > kMostStepsOfPath) return failed(ELOOP);
+    if (links > 0 && ++components > kMaxStepsOfPath) return failed(ELOOP);
     SafePath next = open_component(at.fd.get(), name, position == remaining.size());
     if (!S_ISLNK(next.seen.st_mode)) {
       at = std::move(next);
       continue;
     }
     if (!follows(next)) return next;
-    if (++links > kMostLinksOfPath) return failed(ELOOP);
+    if (++links > kMaxLinksOfPath) return failed(ELOOP);
     const std::string target = target_of(next);
     if (target.empty()) return failed(ENOENT);
     if (target.front() == '/') at = open_entry(AT_FDCWD, "/", 0);

@@ -87,9 +87,9 @@ class IndexTable {
   }
 
   // Frees memory of a large table that has become nearly empty. Does nothing with more than
-  // kMostRehashed indexes: rehashing them would take too long for one step.
+  // kMaxRehashed indexes: rehashing them would take too long for one step.
   void shrink() {
-    if (slots_.size() < kLarge || size_ * 16 >= slots_.size() || size_ > kMostRehashed) return;
+    if (slots_.size() < kLarge || size_ * 16 >= slots_.size() || size_ > kMaxRehashed) return;
     std::size_t capacity = kFirstCapacity;
     while (capacity < size_ * 4) capacity *= 2;
     rehash(capacity);
@@ -97,7 +97,7 @@ class IndexTable {
 
  private:
   static constexpr std::size_t kLarge = 65536;
-  static constexpr std::size_t kMostRehashed = 32768;
+  static constexpr std::size_t kMaxRehashed = 32768;
   static constexpr std::size_t kFirstCapacity = 64;
   static constexpr std::uint32_t kFirstLargest = kFirstCapacity - 1;
 

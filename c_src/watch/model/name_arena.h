@@ -23,9 +23,9 @@ class NameArena {
   // The maximum length of a name in bytes.
   static constexpr std::size_t kMaxLength = 8192;
   static constexpr std::size_t kChunk = 65536;
-  static constexpr std::size_t kMostChunks = std::numeric_limits<Ref>::max() / kChunk;
+  static constexpr std::size_t kMaxChunks = std::numeric_limits<Ref>::max() / kChunk;
 
-  explicit NameArena(std::size_t most_chunks = kMostChunks) : most_chunks_(most_chunks) {}
+  explicit NameArena(std::size_t most_chunks = kMaxChunks) : most_chunks_(most_chunks) {}
 
   // Whether a name of any length can be added, that is, less than 4 GiB are in use.
   bool has_room() const;

@@ -66,7 +66,7 @@ enum class DirMark : std::uint16_t {
 struct TreeLimits {
   std::size_t nodes = 0xfffffffe;
   std::size_t devices = 65536;
-  std::size_t name_chunks = NameArena::kMostChunks;
+  std::size_t name_chunks = NameArena::kMaxChunks;
 };
 
 class Tree {

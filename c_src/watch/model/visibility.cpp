@@ -9,8 +9,8 @@ namespace lookout {
 namespace {
 
 // A view is computed cheaply from the view of the parent.
-constexpr std::size_t kMostViews = 4096;
-constexpr std::size_t kMostViewsMemory = 16UL * 1024 * 1024;
+constexpr std::size_t kMaxViews = 4096;
+constexpr std::size_t kMaxViewsMemory = 16UL * 1024 * 1024;
 // If there are too many views, only one in this many directories above keeps its view, so that a
 // deep path is never computed again as a whole.
 constexpr std::size_t kKeptViews = 64;
@@ -29,7 +29,7 @@ bool same(const ScopePtr& a, const ScopePtr& b) {
 // repository begins there.
 bool add_rules(ScopePtr& scope, const DirectoryRules& rules) {
   ScopePtr with_rules = scope->in(rules);
-  const bool fits = with_rules->most_steps() <= kMostSteps;
+  const bool fits = with_rules->most_steps() <= kMaxSteps;
   scope = fits ? std::move(with_rules) : scope->in({nullptr, rules.repository, nullptr, nullptr});
   return fits;
 }
@@ -246,7 +246,7 @@ const Visibility::View& Visibility::view(NodeId directory) {
   } else if (const auto root = roots_.find(at); root != roots_.end()) {
     view = root->second.base;
   }
-  if (views_.size() > kMostViews || views_memory_ > kMostViewsMemory) forget_most_views(directory);
+  if (views_.size() > kMaxViews || views_memory_ > kMaxViewsMemory) forget_most_views(directory);
   for (; !unknown.empty(); unknown.pop_back()) {
     const NodeId node = unknown.back();
     if (!tree_.is_root(node)) {
@@ -256,7 +256,7 @@ const Visibility::View& Visibility::view(NodeId directory) {
     if (found != found_.end()) view.excess = !add_rules(view.ignore, found->second);
     ++views_made_;
     // Always keep the last view, which is that of `directory`.
-    if (views_memory_ > kMostViewsMemory && unknown.size() % kKeptViews != 1) continue;
+    if (views_memory_ > kMaxViewsMemory && unknown.size() % kKeptViews != 1) continue;
     views_[node] = view;
     views_memory_ += memory_of(view);
   }

@@ -25,7 +25,7 @@ namespace lookout {
 
 // The maximum cost of the rules of git's files for a name in one directory, in Rules::most_steps().
 // The rules of a directory that would exceed it do not count.
-inline constexpr std::size_t kMostSteps = 500'000;
+inline constexpr std::size_t kMaxSteps = 500'000;
 // The maximum cost of decisions, in the same unit, in one step of the engine.
 inline constexpr std::uint64_t kRuleCostPerStep = 500'000;
 
@@ -72,7 +72,7 @@ class Visibility {
   bool parse_step(RuleFiles& files);
   // Replaces the rules of git's files in this directory by those of `files`, which are parsed.
   // Returns false if they are the same as before. Files beyond the limits of RuleParser and
-  // RulePool, or of kMostSteps, do not count and are added to the failures, with EFBIG.
+  // RulePool, or of kMaxSteps, do not count and are added to the failures, with EFBIG.
   bool set_rules(NodeId directory, const RuleFiles& files, std::vector<RuleFailure>& failures);
   // Adds the rules of a directory above a root, whose files are parsed, to those of the directories
   // above that one. After that, the scope is that of the entry `name` in the directory. Files that
@@ -99,7 +99,7 @@ class Visibility {
     ScopePtr only;    // nullptr: files need not match
     bool gitignore = false;
     bool hidden = false;  // the directory itself is not visible, nor is anything in it
-    bool excess = false;  // the rules in the directory exceed kMostSteps and do not count
+    bool excess = false;  // the rules in the directory exceed kMaxSteps and do not count
 
     // Both add their cost to `steps`.
     View enter(std::string_view name, std::uint64_t& steps) const;

@@ -162,7 +162,7 @@ std::vector<std::pair<NodeId, std::string>> FollowedLinks::mounted(
 // that is resolved. The others follow in the next rounds.
 std::vector<DirEntry> FollowedLinks::take_unchecked() {
   take_links_to_removed();
-  for (auto left = remaining_components(); any_refused() && left > 0; left -= kMostStepsOfPath) {
+  for (auto left = remaining_components(); any_refused() && left > 0; left -= kMaxStepsOfPath) {
     unchecked_.insert(refused_.extract(refused_.begin()));
   }
   std::vector<DirEntry> unchecked;

@@ -18,7 +18,7 @@ std::optional<std::uint64_t> inode_in(std::string_view name) {
   return inode;
 }
 
-constexpr std::size_t kMostUnnamed = 4096;
+constexpr std::size_t kMaxUnnamed = 4096;
 
 }  // namespace
 
@@ -154,7 +154,7 @@ void HintIntake::mark_content_at(NodeId directory, std::string_view name, Hints 
 // Records events of an inode without a name, if the tree has names of it now.
 void HintIntake::mark_unnamed(Identity identity, Hints hints) {
   if (!tree_.knows(identity) || tree_.is_directory(tree_.link_at(identity, 0))) return;
-  if (unnamed_.size() < kMostUnnamed || unnamed_.contains(identity)) {
+  if (unnamed_.size() < kMaxUnnamed || unnamed_.contains(identity)) {
     unnamed_[identity] |= hints;
     return;
   }

@@ -11,12 +11,12 @@
 namespace lookout {
 namespace {
 
-constexpr std::size_t kMostOpenDirectories = 256;
+constexpr std::size_t kMaxOpenDirectories = 256;
 
 std::size_t directories_to_keep() {
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return kMostOpenDirectories / 4;
-  return std::clamp<std::size_t>(limit.rlim_cur / 4, 8, kMostOpenDirectories);
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return kMaxOpenDirectories / 4;
+  return std::clamp<std::size_t>(limit.rlim_cur / 4, 8, kMaxOpenDirectories);
 }
 
 }  // namespace

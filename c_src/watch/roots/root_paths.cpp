@@ -12,7 +12,7 @@ namespace lookout {
 namespace {
 
 // How often to resolve a root that comes and goes before a timer tries again.
-constexpr int kMostRootAttempts = 3;
+constexpr int kMaxRootAttempts = 3;
 
 }  // namespace
 
@@ -56,7 +56,7 @@ Result<Target> RootPaths::resolve(const RootPointer& root) {
     Result<Target> found = probe(root->path);
     const Error* error = std::get_if<Error>(&found);
     const bool changed = error != nullptr && is_gone(*error) && resolution.exists;
-    if (changed && attempt < kMostRootAttempts) continue;
+    if (changed && attempt < kMaxRootAttempts) continue;
     if (const Target* target = std::get_if<Target>(&found);
         target != nullptr && root->node == kNoNode &&
         !tree_.has_room(target->directory, target->identity.device)) {

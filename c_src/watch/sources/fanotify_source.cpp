@@ -16,7 +16,7 @@ namespace lookout {
 namespace {
 
 // Bytes. An event has at most two names of 255 bytes and three file handles of 128.
-constexpr std::size_t kLargestFanotifyEvent = 4096;
+constexpr std::size_t kMaxFanotifyEvent = 4096;
 
 // FAN_REPORT_TARGET_FID adds the handle of the entry itself, so that the kernel does not merge
 // events of different files under one name. FAN_UNLIMITED_MARKS requires the same capability as
@@ -80,7 +80,7 @@ Hints translate(std::uint64_t mask) {
 }  // namespace
 
 FanotifySource::FanotifySource()
-    : queue_(UniqueFd(::fanotify_init(kFlags, O_RDONLY)), kLargestFanotifyEvent) {
+    : queue_(UniqueFd(::fanotify_init(kFlags, O_RDONLY)), kMaxFanotifyEvent) {
   if (queue_.fd() < 0) throw std::system_error(errno, std::generic_category(), "fanotify_init");
 }
 

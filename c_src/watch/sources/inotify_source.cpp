@@ -14,7 +14,7 @@
 namespace lookout {
 namespace {
 
-constexpr std::size_t kLargestInotifyEvent = sizeof(inotify_event) + NAME_MAX + 1;
+constexpr std::size_t kMaxInotifyEvent = sizeof(inotify_event) + NAME_MAX + 1;
 
 // Never IN_OPEN, IN_ACCESS or IN_CLOSE_NOWRITE: `lookout_port`'s own checks would fill the queue.
 // Never IN_EXCL_UNLINK: it suppresses events of writes to an O_TMPFILE that is linked later.
@@ -51,7 +51,7 @@ Hint translate(const inotify_event& event, const char* name) {
 }  // namespace
 
 InotifySource::InotifySource()
-    : queue_(UniqueFd(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)), kLargestInotifyEvent) {
+    : queue_(UniqueFd(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)), kMaxInotifyEvent) {
   if (queue_.fd() < 0) throw std::system_error(errno, std::generic_category(), "inotify_init1");
 }
 

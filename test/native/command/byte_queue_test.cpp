@@ -26,14 +26,14 @@ TEST(ByteQueue, GivesEveryByteOnceAndInOrder) {
 }
 
 TEST(ByteQueue, P3MemoryIsBoundedByWhatWaitsAlsoWhereItIsNeverEmpty) {
-  constexpr std::size_t kMost = std::size_t{256} * 1024;
+  constexpr std::size_t kMax = std::size_t{256} * 1024;
   ByteQueue queue;
-  queue.append(std::string(kMost, 'x'));
+  queue.append(std::string(kMax, 'x'));
   const std::string part(1000, 'x');
-  for (std::size_t streamed = 0; streamed < 64 * kMost; streamed += part.size()) {
+  for (std::size_t streamed = 0; streamed < 64 * kMax; streamed += part.size()) {
     queue.take(part.size());
     queue.append(part);
-    ASSERT_LE(queue.memory(), 4 * kMost);
+    ASSERT_LE(queue.memory(), 4 * kMax);
   }
 }
 

@@ -12,7 +12,7 @@ namespace {
 
 using namespace lookout;
 
-constexpr std::size_t kMostPayload = 1000;
+constexpr std::size_t kMaxPayload = 1000;
 
 struct Read {
   std::vector<std::string> frames;
@@ -21,7 +21,7 @@ struct Read {
 };
 
 Read read(std::string_view stream, std::size_t chunk_size) {
-  FrameReader reader(kMostPayload);
+  FrameReader reader(kMaxPayload);
   Read result;
   while (!stream.empty()) {
     // Memory of its own and exact size, so that a read past the chunk is seen.
@@ -35,7 +35,7 @@ Read read(std::string_view stream, std::size_t chunk_size) {
       more = std::holds_alternative<Frame>(next);
       if (more) {
         const Frame& frame = std::get<Frame>(next);
-        fuzz::expect(frame.payload.size() <= kMostPayload, "no frame is larger than allowed");
+        fuzz::expect(frame.payload.size() <= kMaxPayload, "no frame is larger than allowed");
         result.frames.emplace_back(frame.payload);
       } else if (const auto* error = std::get_if<Error>(&next)) {
         result.end = error->reason;

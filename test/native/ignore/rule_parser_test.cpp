@@ -9,8 +9,8 @@
 namespace lookout {
 namespace {
 
-constexpr std::size_t kFile = 64UL * 1024;        // bytes
-constexpr std::size_t kLargestSlice = 3'000'000;  // in about nanoseconds
+constexpr std::size_t kFile = 64UL * 1024;    // bytes
+constexpr std::size_t kMaxSlice = 3'000'000;  // in about nanoseconds
 
 std::string repeated(const std::string& part, std::size_t bytes = kFile) {
   std::string text;
@@ -41,7 +41,7 @@ TEST(RuleParser, TakesHostileFilesInSlices) {
         repeated(line_of("[\x01-\xff]")), repeated(line_of("[[:")), repeated(line_of("*a"))}) {
     const RuleParser parser = parsed(content);
     EXPECT_NE(parser.rules(), nullptr) << content.substr(0, 20);
-    EXPECT_LE(parser.largest_slice(), kLargestSlice) << content.substr(0, 20);
+    EXPECT_LE(parser.largest_slice(), kMaxSlice) << content.substr(0, 20);
     EXPECT_GT(parser.work(), parser.largest_slice()) << content.substr(0, 20);
   }
 }

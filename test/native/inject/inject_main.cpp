@@ -32,7 +32,7 @@ constexpr const char* kUsage =
 
 constexpr std::uint64_t kForEver = UINT64_MAX;
 constexpr std::uint64_t kSingles = 50;
-constexpr int kMostFailures = 3;  // of one task; then it ends
+constexpr int kMaxFailures = 3;  // of one task; then it ends
 
 struct Settings {
   TrialOptions trial;
@@ -203,7 +203,7 @@ int run(const Settings& settings, const Task& task) {
     std::printf("FAILED: %s %s %s\n  %s  Again: %s\n", name_of(task.work).c_str(),
                 task.name.c_str(), strerrorname_np(task.error), outcome.failure.c_str(),
                 again(settings, task, rule).c_str());
-    if (++failed >= kMostFailures) break;
+    if (++failed >= kMaxFailures) break;
   }
   std::printf("%s %s %s: %d trials\n", name_of(task.work).c_str(), task.name.c_str(),
               strerrorname_np(task.error), trials);

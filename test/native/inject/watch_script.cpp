@@ -31,7 +31,7 @@ constexpr int kFailingRests = 3;       // with failures; then they end
 constexpr std::chrono::milliseconds kRecovery{1000};
 // After changes a few timers follow, the last one within two seconds.
 constexpr std::chrono::milliseconds kIdle{1000};
-constexpr int kMostIdleWindows = 10;
+constexpr int kMaxIdleWindows = 10;
 
 // The mutator, in a thread: what is a process here belongs to lookout_port.
 class Changes {
@@ -204,7 +204,7 @@ class WatchScript : public Script {
   static void expect_rest(Port& port) {
     std::map<int, std::uint64_t> before = port.injector().counts();
     std::string made;
-    for (int window = 0; window < kMostIdleWindows; ++window) {
+    for (int window = 0; window < kMaxIdleWindows; ++window) {
       std::this_thread::sleep_for(kIdle);
       const std::map<int, std::uint64_t> now = port.injector().counts();
       made.clear();

@@ -7,7 +7,7 @@
 namespace lookout::oracle {
 namespace {
 
-constexpr std::size_t kLargestLost = 60;  // entries of a root that is emptied one by one
+constexpr std::size_t kMaxLost = 60;  // entries of a root that is emptied one by one
 
 bool holds_fixed(const Node& directory) {
   for (const auto& [name, node] : directory.children) {
@@ -66,7 +66,7 @@ void Generator::lose_root() {
   if (!options_.lost_roots) return;
   Node& root = *model_.roots()[random_.below(model_.roots().size())];
   if (holds_fixed(root)) return;
-  const bool removed = Model::size(root) <= kLargestLost && random_.one_in(3);
+  const bool removed = Model::size(root) <= kMaxLost && random_.one_in(3);
   Node* away = nullptr;
   if (removed) {
     while (!root.children.empty()) remove_subtree(*root.children.begin()->second);

@@ -146,7 +146,7 @@ std::string Observer::work_since(const EngineInfo& before) const {
 
 void Observer::expect_rest(bool calm) {
   if (!subject_->is_local()) return;
-  constexpr int kMostWindows = 100;
+  constexpr int kMaxWindows = 100;
   constexpr milliseconds kLastTimer{2300};  // twice the time for which directories are kept open
   const auto handlers_in = [this](milliseconds time) {
     io_.restart();
@@ -159,7 +159,7 @@ void Observer::expect_rest(bool calm) {
   int windows = 0;
   while (const std::size_t handlers = handlers_in(milliseconds(20))) {
     if (handlers <= 2) break;
-    if (++windows < kMostWindows) continue;
+    if (++windows < kMaxWindows) continue;
     const EngineInfo before = info_of(*engine_);
     handlers_in(milliseconds(20));
     throw Broken("the settled engine goes on working: " + std::to_string(handlers) + " handlers, " +

@@ -218,7 +218,7 @@ TEST(SnapshotTest, P9WhatCouldNotBeReadAgainIsKnownBeforeItIsCommitted) {
   const Content content = example();
   SnapshotEncoder encoder(content.header);
   SnapshotRecord record;
-  const std::string longest(kMostSnapshotName, 'x');
+  const std::string longest(kMaxSnapshotName, 'x');
   const std::string longer = longest + 'x';
   record.name = longest;
   encoder.add(record);
@@ -229,7 +229,7 @@ TEST(SnapshotTest, P9WhatCouldNotBeReadAgainIsKnownBeforeItIsCommitted) {
 
   SnapshotHeader many_names = content.header;
   many_names.roots[0].single = true;
-  many_names.roots[0].names.assign(kMostFrame / longest.size() + 1, longest);
+  many_names.roots[0].names.assign(kMaxSnapshotFrame / longest.size() + 1, longest);
   EXPECT_FALSE(SnapshotEncoder(many_names).fits());
 }
 
@@ -266,9 +266,9 @@ TEST(SnapshotTest, P5MoreRootsThanAStepCanReadAreBadAndNotWritten) {
     EXPECT_EQ(reason(bytes_of(content)), written ? "" : "bad_snapshot");
     return written;
   };
-  std::vector<SnapshotRoot> directories(kMostSnapshotRoots);
+  std::vector<SnapshotRoot> directories(kMaxSnapshotRoots);
   SnapshotRoot files{.path = "/", .single = true};
-  for (std::size_t i = 0; i < kMostSnapshotRoots; ++i) {
+  for (std::size_t i = 0; i < kMaxSnapshotRoots; ++i) {
     directories[i].path = "/" + std::to_string(i);
     files.names.push_back(std::to_string(i));
   }
@@ -278,7 +278,7 @@ TEST(SnapshotTest, P5MoreRootsThanAStepCanReadAreBadAndNotWritten) {
   directories.push_back({.path = "/more"});
   EXPECT_FALSE(fits(directories));
   std::vector<SnapshotRoot> file_roots;
-  for (std::size_t i = 0; i < kMostSnapshotFileRoots; ++i) {
+  for (std::size_t i = 0; i < kMaxSnapshotFileRoots; ++i) {
     file_roots.push_back({.path = "/", .single = true, .names = {std::to_string(i)}});
   }
   EXPECT_TRUE(fits(file_roots));
@@ -287,7 +287,7 @@ TEST(SnapshotTest, P5MoreRootsThanAStepCanReadAreBadAndNotWritten) {
   std::vector<SnapshotRoot> long_paths;
   for (char c = 'a'; c <= 'z'; ++c) {
     for (int i = 0; i < 16; ++i) {
-      long_paths.push_back({.path = "/" + std::string(kMostSnapshotPath - 1 - i, c)});
+      long_paths.push_back({.path = "/" + std::string(kMaxSnapshotPath - 1 - i, c)});
     }
   }
   EXPECT_FALSE(fits(long_paths));

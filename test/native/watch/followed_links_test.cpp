@@ -48,8 +48,8 @@ class FollowedLinksTest : public testing::Test {
 };
 
 TEST_F(FollowedLinksTest, P7LinksBeyondTheLimitAreRefused) {
-  EXPECT_GE(fill(), kMaxLinkComponents / kMostStepsOfPath);
-  EXPECT_LE(links_.components(), kMaxLinkComponents + kMostStepsOfPath);
+  EXPECT_GE(fill(), kMaxLinkComponents / kMaxStepsOfPath);
+  EXPECT_LE(links_.components(), kMaxLinkComponents + kMaxStepsOfPath);
   EXPECT_FALSE(follow("short", home_.at("a")));
   EXPECT_FALSE(links_.any_unchecked());
 }

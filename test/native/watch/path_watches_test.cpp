@@ -352,7 +352,7 @@ TEST_F(PathWatchesTest, ComesToAnEndInALoopOfLinks) {
 }
 
 // Links that lead to links, each with some 150 components, are followed through 400 in all
-// (kMostStepsOfPath). A resolution through thousands would delay everything else for seconds.
+// (kMaxStepsOfPath). A resolution through thousands would delay everything else for seconds.
 TEST_F(PathWatchesTest, P5AResolutionThroughLinksOfManyComponentsEndsAfter400AndIsNotWatched) {
   constexpr int kLinks = 3;
   constexpr int kDepth = 150;
@@ -373,7 +373,7 @@ TEST_F(PathWatchesTest, P5AResolutionThroughLinksOfManyComponentsEndsAfter400And
   EXPECT_FALSE(resolution.exists);
   EXPECT_FALSE(resolution.watched);  // so that it is polled
   EXPECT_TRUE(resolution.stable);
-  EXPECT_LE(source_.calls(), kMostStepsOfPath + 50);
+  EXPECT_LE(source_.calls(), kMaxStepsOfPath + 50);
   EXPECT_TRUE(mounts_.resolve(home_.at("link")).too_long);
   EXPECT_TRUE(follow("0" + below).exists);  // within the bound
 }

@@ -398,7 +398,7 @@ TEST_F(CostlyRulesTest, AStepOfAListingStopsAtASlice) {
     before = visibility_.steps();
   }
   EXPECT_GT(before, 10 * kRuleCostPerStep);
-  EXPECT_LE(largest, kRuleCostPerStep + 2 * kMostSteps);
+  EXPECT_LE(largest, kRuleCostPerStep + 2 * kMaxSteps);
 }
 
 TEST_F(CostlyRulesTest, EventsAreTakenInOneGoWithoutDecidingOnEach) {
@@ -416,7 +416,7 @@ TEST_F(CostlyRulesTest, EventsAreTakenInOneGoWithoutDecidingOnEach) {
     hint.cookie = static_cast<std::uint32_t>(i / 2 + 1);
     reconciler_.hints().take(hint);
   }
-  EXPECT_LE(visibility_.steps() - before, kRuleCostPerStep + 4 * kMostSteps);
+  EXPECT_LE(visibility_.steps() - before, kRuleCostPerStep + 4 * kMaxSteps);
   EXPECT_EQ(round(), Told{});
 }
 

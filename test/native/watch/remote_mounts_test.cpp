@@ -141,7 +141,7 @@ TEST(LeftMountsTest, P5P8BeyondTheLimitOfThreadsThatAreLeftBehindAnotherMountDoe
     return 0;
   };
   RemoteMounts::Pointer mount = mount_another();
-  for (std::size_t i = 0; i < EndedThreads::kMost; ++i) {
+  for (std::size_t i = 0; i < EndedThreads::kMax; ++i) {
     EXPECT_EQ(mount->ask("a", stuck), std::nullopt) << i;
     mount = mount_another();
   }
