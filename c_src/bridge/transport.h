@@ -14,7 +14,7 @@ class Sink {
   virtual ~Sink() = default;
   // Copies the payload and returns at once; never blocks.
   virtual void send(std::string_view payload) = 0;
-  // Returns false while so many bytes wait to be sent that a listing should pause.
+  // Returns false while too many bytes wait to be sent: a listing should pause.
   virtual bool has_room() const = 0;
 };
 

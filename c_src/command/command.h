@@ -41,7 +41,7 @@ class CommandListener {
   virtual void on_input_broken() = 0;
   // The final event: the output has ended, and no process of the command is left.
   virtual void on_exit(const CommandEnd& end) = 0;
-  // Returns false while so many bytes wait to be sent that reading should pause until resume().
+  // Returns false while too many bytes wait to be sent: reading should pause until resume().
   virtual bool has_room() const = 0;
 };
 

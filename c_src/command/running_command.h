@@ -130,7 +130,7 @@ struct Command::Running {
   // Reaps the guardian. Returns true if it has left nothing behind.
   bool end_guardian() { return guardian != 0 && reap_known_child(std::exchange(guardian, 0)); }
 
-  // Whether oversee() has to go on polling. A command for which nobody waits costs no system calls.
+  // Whether oversee() must continue to poll. If nothing is awaited, it makes no system calls.
   bool awaits_end_or_answer() const {
     const bool awaits_guardian = !signals.empty() || killed_at.has_value();
     return spawned || !stops.empty() || (guardian != 0 && awaits_guardian);

@@ -22,8 +22,8 @@ struct ListeningSocket {
 // Listens on a numeric address; port 0 lets the kernel choose one.
 Result<ListeningSocket> listen_on(const std::string& address, std::uint16_t port);
 
-// Hands each new connection to `accepted`. Where descriptors run out it calls `full` and goes on a
-// little later. Both are called from the loop. Node owns it.
+// Passes each new connection to `accepted`. If the process has no descriptors left, calls `full`
+// and tries again a little later. Both are called from the loop. Node owns it.
 class Acceptor {
  public:
   Acceptor(boost::asio::io_context& io, UniqueFd socket, std::function<void(UniqueFd)> accepted,

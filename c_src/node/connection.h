@@ -29,8 +29,8 @@ class ConnectionEvents {
   virtual ~ConnectionEvents() = default;
   // The peer is authenticated.
   virtual void on_established(Connection& connection) = 0;
-  // A frame without its length. With `size` not 0 it is the beginning of a frame of so many bytes
-  // that was too large.
+  // A frame without its length. If `size` is not 0: the beginning of a frame of `size` bytes, which
+  // was too large.
   virtual void on_frame(Connection& connection, std::string_view frame, std::size_t size) = 0;
   // The connection has room again after it had none.
   virtual void on_room(Connection& connection) = 0;

@@ -11,9 +11,9 @@
 
 namespace lookout {
 
-// Pids and references are encoded terms, as bytes of the frame. A process that somebody monitors or
-// links to is named by a pid or by its registered name: `process` is that term, and `name` the
-// characters of the name, empty for a pid.
+// Pids and references are encoded terms, as bytes of the frame. A request to monitor or to link
+// names a process by its pid or by its registered name: `process` is that term, and `name` has the
+// characters of the name, or is empty for a pid.
 namespace control {
 
 struct Tick {};  // an empty frame: the peer shows that it lives

@@ -40,7 +40,7 @@ class NodeSession : private Listener {
 
   // Gives the session an owner. Sends hello and, in a named session, {session, {new, Epoch}} or
   // {session, {resumed, Epoch, Batch}} with what was sent after that batch. `ended` is called if
-  // the session cannot go on, with the reason: from the loop, or within on_payload().
+  // the session cannot continue, with the reason: from the loop, or within on_payload().
   using EndHandler = std::function<void(std::string_view reason)>;
   // The batch of this session that has the number epoch + seq, if all after it is kept.
   std::optional<std::uint64_t> resumable(std::uint64_t number) const;

@@ -1,5 +1,5 @@
-// The directory in which the snapshots of a watcher are. It is locked as long as it is open, so
-// that no two watchers write into it.
+// The directory with the snapshots of a watcher. It is locked while it is open, so that no two
+// watchers write into it.
 #pragma once
 
 #include <cstddef>

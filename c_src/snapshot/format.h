@@ -1,5 +1,5 @@
-// The content of a snapshot: the tree as it was reported up to a batch, and what is needed to go on
-// from there. docs/snapshot-format.md has the bytes.
+// The content of a snapshot: the tree as it was reported up to a batch, and what is needed to
+// continue from there. docs/snapshot-format.md has the bytes.
 #pragma once
 
 #include <array>

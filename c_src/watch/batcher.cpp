@@ -11,8 +11,8 @@ namespace {
 constexpr std::size_t kBatchEvents = 256;
 constexpr std::size_t kBatchBytes = 256 * 1024;  // of paths
 constexpr std::size_t kMaxNotices = 256;
-// Notices that wait are left out when the others have so many bytes: as many as may wait for the
-// output (PortLimits::room).
+// When the waiting notices have this many bytes, further ones are omitted. It is the number of
+// bytes that may wait for the output (PortLimits::room).
 constexpr std::size_t kNoticeBytes = std::size_t{1024} * 1024;
 constexpr std::size_t kNoticeCost = 64;  // beside its path
 constexpr std::size_t kOmittedDirBytes = 4096;
@@ -147,7 +147,7 @@ void Batcher::send() {
   }
 }
 
-// A batch is ended at kBatchBytes, so it has less than twice as many unless one path is long.
+// A batch ends at kBatchBytes, so it has less than twice that, unless one path is long.
 void Batcher::pay_for_batch() {
   if (std::exchange(is_free_, false) || credit_ == Engine::kUnlimited) return;
   const std::uint64_t cost = std::max<std::uint64_t>(1, batch_bytes_ / kBatchBytes);

@@ -1,7 +1,7 @@
-// The cursor of an engine: goes on from a snapshot of an earlier run, and saves others.
+// The cursor of an engine: continues from a snapshot of an earlier run, and saves new ones.
 //
-// While a snapshot is loaded or saved the tree must not change otherwise, so the engine does no
-// other work then than to serve requests and to read the kernel's queue.
+// Nothing else may change the tree while a snapshot is loaded or saved. So the engine then only
+// serves requests and reads the kernel's queue.
 //
 // EngineLoop owns it, and calls load_step() and save_step() in its slices.
 #pragma once
@@ -71,7 +71,7 @@ class Cursor {
   void load_step();
 
   // Saves the tree as a snapshot, when begin_save() is called. `round` is the first round of the
-  // reconciler at whose end it may be saved although changes go on.
+  // reconciler at whose end it may be saved although changes continue.
   void save(const std::string& name, std::uint64_t round, SeqHandler done);
   bool is_save_due() const { return !saves_.empty(); }
   // Whether the next save has waited long enough for a time without changes.

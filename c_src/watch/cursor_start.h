@@ -1,5 +1,5 @@
-// Where the snapshots of a watcher are, and from which one to go on. The session decodes it from a
-// request and passes it to Engine::watch_from().
+// Where the snapshots of a watcher are, and from which one to continue. The session decodes it from
+// a request and passes it to Engine::watch_from().
 #pragma once
 
 #include <string>

@@ -13,7 +13,7 @@
 namespace lookout {
 namespace {
 
-// So many long paths keep their last directories open, each at least so many.
+// The number of long paths whose last directories stay open, and how many of each at least.
 constexpr std::size_t kPathsKept = 8;
 constexpr std::size_t kLeastKept = 2;
 

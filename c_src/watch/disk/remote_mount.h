@@ -25,7 +25,7 @@ namespace lookout {
 // RemoteMounts owns it, its mounts and their threads share it.
 class EndedThreads {
  public:
-  // While there are so many, a mount that has no thread yet gets none.
+  // While there are this many threads, a mount that has no thread yet gets none.
   static constexpr std::size_t kMax = 64;
 
   bool full() const;
@@ -94,7 +94,7 @@ class RemoteMount {
   // close(2) does.
   void discard(std::shared_ptr<void> something);
 
-  // The file system was unmounted, or nobody waits any more: no call is made after this.
+  // The file system was unmounted, or no caller waits any more: no call is made after this.
   void end();
   bool ended() const;
 

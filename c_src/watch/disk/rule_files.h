@@ -11,7 +11,7 @@
 // As with git, a repository counts only if .git, and the directories that it leads to, belong to
 // the effective user or root, or if safe.directory in the configuration of the user or the system
 // lists the work tree. Unlike git, it demands that others may not write to them, and the same of
-// each file that is read in them, else kUntrusted: somebody else may have moved a directory of the
+// each file that is read in them, else kUntrusted: another user may have moved a directory of the
 // user to .git, and written a configuration there. It demands this owner of each symbolic link on
 // the path, too: its owner could make it lead to a repository that only this process may read.
 // Otherwise no file of the repository is read, nor is core.excludesFile, and that is a failure with

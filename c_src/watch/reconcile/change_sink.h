@@ -1,6 +1,6 @@
 // Receives what the reconciler and its parts, and the roots, report. EngineLoop is the sink. The
-// methods are called within steps of the reconciler and of RootManager, which go on after them: the
-// sink must not call the reconciler.
+// methods are called within steps of the reconciler and of RootManager, which continue after them:
+// the sink must not call the reconciler.
 #pragma once
 
 #include "watch/model/entry.h"

@@ -35,7 +35,7 @@ class OpenWriters {
   // Whether the report of the file that is being checked must wait. If nothing but hints shows
   // whether there are writers, they are done when one of them closes the file.
   bool must_wait(const DirtyName& place, const FileStatus& seen);
-  // The check of the name goes on later: if the file was waiting, it goes on waiting.
+  // The check of the name continues later: a file that was waiting still waits.
   void keep(const DirtyName& place);
 
   std::size_t waiting() const { return waiting_.size(); }

@@ -150,7 +150,8 @@ int RulesAbove::read(const RemoteMounts& mounts) {
   return 0;
 }
 
-// Files on a hung mount do not count: waiting for them would delay a root that is in order.
+// Files on a hung mount do not count: waiting for them would delay a root that can be
+// read.
 int RulesAbove::no_answer(const std::string& name, int code) {
   if (code != ETIMEDOUT) return code;
   incomplete_ = true;

@@ -16,9 +16,8 @@ class KernelQueue {
 
   int fd() const { return fd_.get(); }
 
-  // Reads the messages that were queued when this was called, and calls `take` with each, in order.
-  // `take` returns the size of the message. Messages that arrive meanwhile may be left for the next
-  // call.
+  // Reads the messages that were queued when the call began, and calls `take` with each, in order.
+  // `take` returns the size of the message. Need not read messages that arrive during the call.
   void read(const std::function<std::size_t(const char* message)>& take);
 
  private:
