@@ -2,8 +2,8 @@ defmodule Lookout.Command.Readiness do
   @moduledoc false
   # The process that waits until a command is ready: until a path exists, or a function returns a truthy value.
   #
-  # It is linked to the GenServer of the command, and sends `{:ready, pid}` to it when the command is ready. An exit
-  # without that message is a failure; the reason is `{:not_ready, error}` if the process knows the cause.
+  # It is linked to the command server, and sends `{:ready, pid}` to it when the command is ready. An exit without that
+  # message is a failure. The exit reason is `{:not_ready, error}` if the process knows the cause.
 
   alias Lookout.Error
   alias Lookout.Support.{LogMetadata, Sealed}
@@ -13,9 +13,9 @@ defmodule Lookout.Command.Readiness do
   # Milliseconds between two calls of a function: no event reports that its result has changed, so it is polled.
   @interval 10
 
-  # A supervisor logs the error of a failed start, and an exception of the function may contain a secret. Therefore the
-  # error holds only the kind or the name of the exception if the command has no owner.
-  @doc "Starts the process. A path is one of the node, unless that is nil."
+  # A supervisor logs the error of a failed start, and the message of an exception may contain a secret. So, if the
+  # command has no owner, the error has only the kind of the failure or the module of the exception.
+  @doc "Starts the process. `node` is the node on which a path is watched; nil: this machine."
   @spec start_link(t, nil | pid, nil | node) :: pid
   def start_link(wait_for, owner, node) do
     command = self()
@@ -34,13 +34,13 @@ defmodule Lookout.Command.Readiness do
   defp kind(:error, %module{}, _stacktrace), do: "** (#{inspect(module)})"
   defp kind(kind, _reason, _stacktrace), do: "** (#{kind})"
 
-  @doc "Ends the process, if there is one. Leaves no message of it in the mailbox."
+  @doc "Stops the process, if there is one, and removes its messages from the mailbox."
   @spec stop(nil | pid) :: :ok
   def stop(nil), do: :ok
 
   def stop(pid) do
     Process.unlink(pid)
-    # :shutdown also shuts down the linked watcher. :kill follows, since the function may trap exits.
+    # The reason :shutdown also shuts down the linked watcher. :kill stops a function that traps exits.
     Process.exit(pid, :shutdown)
     Process.exit(pid, :kill)
 
@@ -57,15 +57,15 @@ defmodule Lookout.Command.Readiness do
     end
   end
 
-  @doc "The error of a start, by the exit reason of the process."
+  @doc "Converts the exit reason of the process to the error of the failed start."
   @spec failure(term) :: Error.t()
   def failure({:not_ready, %Error{} = error}), do: error
 
-  # Its watcher has stopped.
+  # The linked watcher has stopped with this error.
   def failure(%Error{} = error),
     do: error(error.reason, nil, "the path cannot be watched any more: " <> Exception.message(error))
 
-  # The process was killed, or its watcher, or a process that the function had linked to it, exited.
+  # The process was killed, or a process that is linked to it has exited: its watcher, or one that the function started.
   def failure(reason), do: failed("the process that waits for :wait_for ended with #{Sealed.describe(reason)}")
 
   @doc "An error of the operation `:wait_for`."
@@ -86,8 +86,8 @@ defmodule Lookout.Command.Readiness do
     end
   end
 
-  # The watcher tells whether the path exists: it follows links, and waits for no mount that hangs. The file server of the
-  # VM would, and with it every process that needs a file.
+  # A watcher checks the path: it follows links, and does not block on a mount that hangs. File.exists?/1 would block
+  # the file server of the VM, and every process that uses it.
   defp await({:path, path}, _describe, node) do
     there = if node, do: [node: node], else: []
     options = [dirs: [path], recursive: false, missing: :wait, subscribe: [self()]]
@@ -116,7 +116,8 @@ defmodule Lookout.Command.Readiness do
     end
   end
 
-  # While the watcher is away, or its program restarts, there is no answer; the next message is the reason to ask again.
+  # There is no reply while the watcher is disconnected from its node, or its `lookout_port` restarts. Afterwards the
+  # watcher sends a message, and then this is called again.
   defp exists?(watcher) do
     case Lookout.info(watcher, :infinity) do
       {:ok, %{roots: roots}} -> Enum.any?(roots, fn {_path, source} -> source != nil end)

@@ -7,7 +7,7 @@ defmodule Lookout.Watcher.SubscriberQueue do
   # `window`. A batch costs one credit, or more if its paths are long, so the window bounds bytes too. The first item of the
   # queue is sent to all attached subscribers at the same time, once all of them are ready. Notices and markers keep their
   # position among the batches. A notice costs no credit: the same one waits at most twice between two other items. Beyond
-  # @notice_bytes of paths that wait, notices are left out, and one notice `:omitted` has their number. Subscribers that want
+  # @notice_bytes of paths that wait, notices are omitted, and one notice `:omitted` has their number. Subscribers that want
   # a count get no more bytes than that between two batches: then only the others get the notices `:omitted`, and one with
   # the sum of them precedes the next batch or marker.
   #
@@ -27,7 +27,7 @@ defmodule Lookout.Watcher.SubscriberQueue do
   @type item :: {:events, pos_integer, [Event.t()]} | {:notice, term} | {:checkpoint, binary} | {:marker, sync_id}
   # A notice for the subscribers that want `:all`, or for those that want a count.
   @typep notice_for :: {:notice_for, :all | :count, term}
-  @typedoc "The subscribers to which so many of the next batches may be sent."
+  @typedoc "The subscribers to which this number of the next batches may be sent."
   @type pass :: {[pid], pos_integer}
   @type action :: {:tell, [pid], term} | {:reached, sync_id}
   # `:clear`: the queue is empty. `:all_slow`: no subscriber is ready. `:contended`: ready subscribers wait for slow
@@ -68,11 +68,13 @@ defmodule Lookout.Watcher.SubscriberQueue do
     queue: :queue.new(),
     # the notices behind the queue, in order; and the number of each
     last_notices: @no_notices,
-    # what was left out behind them; what of that only the subscribers that want :all have got; the bytes of the notices
-    # that wait; and of those sent since the last batch, while some subscriber wants a count, whose mailbox is not looked at
+    # the notices that were omitted after those
     omitted: nil,
+    # those of them about which only the subscribers that want `:all` have received a notice `:omitted`
     withheld: nil,
+    # the bytes of the notices that wait
     notice_bytes: 0,
+    # the bytes of the notices sent since the last batch, while a subscriber wants a count: its mailbox is not checked
     told_bytes: 0,
     # the caller of each open sync
     syncs: %{},
@@ -147,7 +149,7 @@ defmodule Lookout.Watcher.SubscriberQueue do
   @doc """
   Appends an item to the queue. A batch uses up granted credit: `cost`. If the same notice already waits behind the last other item,
   it is moved to the end instead, so that notices, which cost no credit, cannot fill the queue: what a root's last notice says is kept.
-  A notice about something below a root is left out while too many bytes of such notices wait, and counted.
+  A notice about something below a root is omitted, and counted, while too many bytes of such notices wait.
   """
   @spec push(t, item, pos_integer) :: t
   def push(flow, item, cost \\ 1)
@@ -194,7 +196,7 @@ defmodule Lookout.Watcher.SubscriberQueue do
     if empty?(flow) and count > 0, do: {Subscribers.attached(flow.subscribers), count}
   end
 
-  @doc "So many batches were sent by a pass."
+  @doc "Records that `count` batches were sent by a pass."
   @spec passed(t, non_neg_integer) :: t
   def passed(%__MODULE__{} = flow, count),
     do: %{flow | granted: flow.granted - count, subscribers: Subscribers.passed(flow.subscribers, count), told_bytes: 0}
