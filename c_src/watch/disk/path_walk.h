@@ -23,7 +23,7 @@ PathStep step_to(const std::string& path);
 // itself.
 UniqueFd open_without_links(const std::string& path, int flags);
 
-// As step_to(), but follows no symbolic link that took the place of a component meanwhile.
+// As step_to(), but follows no symbolic link that has replaced a component meanwhile.
 PathStep step_without_links_to(const std::string& path);
 
 // Symbolic links of one path that are followed, as in path_resolution(7); then ELOOP.

@@ -70,8 +70,8 @@ bool was_written(const KnownFile& known, const FileStatus& seen, Hints hints) {
   const bool left = (hints & (hint::kDeleted | hint::kMovedFrom)) != 0;
   const bool arrived_unseen = (hints & hint::kUnpaired) != 0;
   if ((hints & hint::kWritten) != 0) return true;
-  // The file left its place, and an inode with the same number is there now: another file that
-  // reuses the number, or the same file, which came back.
+  // The file was moved or deleted, and an inode with the same number is there now: another file
+  // that reuses the number, or the same file, which came back.
   if (left && !was_born_before(known, seen)) return true;
   if (checked && FileStatus::size_differs(known.signature, seen.signature())) return true;
   // If an old inode is reported as created, link(2) added a name here. The file may have been
@@ -79,7 +79,7 @@ bool was_written(const KnownFile& known, const FileStatus& seen, Hints hints) {
   if ((hints & hint::kCreated) != 0 && was_born_before(known, seen) && (differs || left)) {
     return true;
   }
-  // The file came from a place that no event covers and may have been written there. If an event
+  // The file came from a path that no event covers and may have been written there. If an event
   // reported its arrival, even an equal signature may have been taken after that write.
   if (arrived_unseen && (differs || (hints & hint::kMovedTo) != 0)) return true;
   if ((hints & hint::kSuspect) != 0) return may_have_been_written_unseen(known, seen);

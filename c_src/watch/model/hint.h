@@ -22,15 +22,15 @@ inline constexpr Hints kClosed = 1U << 6;      // a writer closed the file: comp
 inline constexpr Hints kPassedOn = 1U << 7;    // passed on from another hard link of the file
 inline constexpr Hints kSuspect = 1U << 8;     // events were lost: compare times too
 inline constexpr Hints kSelfGone = 1U << 9;    // the watched entry was moved, deleted or unmounted
-inline constexpr Hints kUnpaired = 1U << 10;   // moved here from a place that no events cover
+inline constexpr Hints kUnpaired = 1U << 10;   // moved here from a path that no events cover
 inline constexpr Hints kCompare = 1U << 11;  // passed on by suspicion only, without a content event
 inline constexpr Hints kWaited = 1U << 12;   // checked once, requeued behind all other dirty names
 
 inline constexpr Hints kContent = kWritten | kAttributes;
 inline constexpr Hints kNameChange = kCreated | kMovedTo | kDeleted | kMovedFrom;
 
-// Merges the hints of two events at one place. kPassedOn remains only if both have it: hints that
-// an event reported at this place are not marked as passed on from another hard link.
+// Merges the hints of two events about one name. kPassedOn remains only if both have it: hints that
+// an event reported about this name are not marked as passed on from another hard link.
 inline constexpr Hints merged(Hints one, Hints other) {
   return ((one | other) & ~kPassedOn) | (one & other & kPassedOn);
 }

@@ -38,13 +38,13 @@ struct HashIdentity {
 
 // Marks on any node. The classes of reconcile/ share the marks.
 enum class Mark : std::uint8_t {
-  parked = 1,     // it is no longer at its place and may turn up elsewhere (Departures)
+  parked = 1,     // it is no longer at its path and may have been renamed (Departures)
   seen = 2,       // the current listing of its parent has met it (DirectoryScan)
   written = 4,    // a hint reported a change of its content: the next check reports it
   altered = 8,    // a hint reported a change of its attributes: likewise
   deleting = 16,  // queued for deletion, with everything below it
   missed = 32,    // a listing that compares entries did not find it: compare it when it is found
-  adopts = 64,    // its identity, from a snapshot, says nothing: the first check replaces it
+  adopts = 64,    // its identity, from a snapshot, is not reliable: the first check replaces it
 };
 
 // Marks on a directory.
@@ -56,7 +56,7 @@ enum class DirMark : std::uint16_t {
   unreadable = 16,  // could not be opened or listed at the last attempt
   polled = 32,      // it has no watch and is checked every interval
   queued = 64,      // it is in the list of directories to be listed
-  linked = 128,     // the entry at its place is a symbolic link that leads to it
+  linked = 128,     // the entry at its path is a symbolic link that leads to it
   remote = 256,     // it was last opened, or was to be opened, on a remote mount
   mounted = 512,    // it was a mount point at the last check
   deep = 1024,      // its subdirectories must be listed after it, and so on downwards
@@ -87,8 +87,8 @@ class Tree {
   NodeId add(NodeId parent, std::string_view name, EntryType type, Identity identity);
   // Removes a node without children.
   void remove(NodeId node);
-  // Moves a node, and everything below it, to another place, which must be free and not below the
-  // node itself.
+  // Moves a node, and everything below it, to another path. No node may be at that path, and it
+  // must not be below the node itself.
   void move(NodeId node, NodeId parent, std::string_view name);
 
   NodeId child(NodeId parent, std::string_view name) const;

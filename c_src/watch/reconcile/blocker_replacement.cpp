@@ -47,7 +47,7 @@ void BlockerReplacement::make_way(NodeId blocker, Pass& pass) {
 }
 
 // Replaces an entry that is no directory by another that is none either: by `source` if that was
-// renamed to this place.
+// renamed to `place`.
 void BlockerReplacement::replace(const DirtyName& place, NodeId old, const FileStatus& seen,
                                  const RenameFinder::Source& source, Pass& pass) {
   if (source.node != kNoNode) {

@@ -1,10 +1,10 @@
 // Entries on their way out of the tree: parked, blocking, to be deleted, or given up with their
 // root. Makes no system call.
 //
-// A parked entry is no longer at its place and may turn up elsewhere, as a rename. Entries parked
-// in one round are deleted at the end of the next, when every event that was queued before that
-// round has been processed. An entry that is created at a place which the tree still gives to a
-// parked one is blocked until the parked entry, the blocker, has been renamed or deleted.
+// A parked entry is no longer at its path, and may be found at another one: then it was renamed.
+// Entries parked in one round are deleted at the end of the next, when every event that was queued
+// before that round has been processed. If another entry appears at the path of a parked entry, it
+// is blocked until the parked entry, the blocker, has been renamed or deleted.
 //
 // The check of an entry parks, unparks and blocks. When a round has nothing else to check, the
 // reconciler asks for blockers first and for expired entries second. It deletes what these, and

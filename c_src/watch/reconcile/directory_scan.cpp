@@ -112,7 +112,7 @@ void DirectoryScan::compare_item(const Listing& listing, const DirectoryReader::
     return;
   }
   check_.check({directory, item.name, listing.suspect ? hint::kSuspect : 0}, pass_);
-  // The entry that was checked may have left its place, and another may have come to it.
+  // The entry that was checked may have been moved or deleted, and replaced by another.
   if (const NodeId child = tree_.child(directory, item.name); child != kNoNode) {
     tree_.set(child, Mark::seen);
   }

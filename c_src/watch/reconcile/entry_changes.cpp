@@ -37,7 +37,7 @@ void EntryChanges::check_again_last(DirtyName place) {
 void EntryChanges::rename(NodeId source, const DirtyName& place, const FileStatus& seen,
                           Pass& pass) {
   Hints hints = place.hints & ~hint::kDeleted;
-  // The hints that were passed on concerned the entry that was at this place before.
+  // The hints that were passed on concerned the entry that was here before.
   if ((hints & hint::kPassedOn) != 0) hints &= ~(hint::kContent | hint::kPassedOn | hint::kCompare);
   if (tree_.has(tree_.parent(source), DirMark::suspect)) hints |= hint::kSuspect;
   std::string from = tree_.path(source);

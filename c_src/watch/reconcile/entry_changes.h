@@ -1,5 +1,5 @@
-// Applies to the tree that an entry appeared at a place that is free there: it was created, or
-// renamed from another place. A change is applied and reported at once.
+// Handles an entry that has appeared at a path where the tree has none: it was created, or renamed
+// from another path. Each change is applied to the tree and reported at once.
 #pragma once
 
 #include <string_view>
@@ -48,9 +48,9 @@ class EntryChanges {
   EntryChanges(const EntryChanges&) = delete;
   EntryChanges& operator=(const EntryChanges&) = delete;
 
-  // An entry exists on disk at a place that is free in the tree.
+  // An entry exists on disk at `place`, where the tree has none.
   void appear(const DirtyName& place, const FileStatus& seen, Pass& pass);
-  // The entry `source` of the tree is at this place, which is free.
+  // The entry `source` of the tree is at `place` now, where the tree has none.
   void rename(NodeId source, const DirtyName& place, const FileStatus& seen, Pass& pass);
   // Lists a new directory, or compares the other links of a new file.
   void follow_up_new(NodeId node, const FileStatus& seen, Hints hints, Pass& pass);

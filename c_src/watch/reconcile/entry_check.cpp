@@ -67,7 +67,7 @@ void EntryCheck::compare(DirtyName dirty, const FileStatus& seen, Pass& pass) {
     if ((dirty.hints & hint::kMovedTo) != 0) hints_.pass_along_trail(dirty);
     changes_.appear(dirty, seen, pass);
   } else if (tree_.identity(known) == seen.identity && tree_.type(known) == seen.type) {
-    // It was not at its place at an earlier check: another file may have its inode number now.
+    // It was not at its path at an earlier check: another file may have its inode number now.
     if (tree_.has(known, Mark::parked)) dirty.hints |= hint::kDeleted;
     departures_.unpark(known);
     comparison_.compare(known, seen, dirty.hints, pass);
@@ -78,7 +78,7 @@ void EntryCheck::compare(DirtyName dirty, const FileStatus& seen, Pass& pass) {
   }
 }
 
-// An entry is no longer at its place. If it was deleted, the content is still visible through its
+// An entry is no longer at its path. If it was deleted, the content is still visible through its
 // other links, so they get the hints about it.
 void EntryCheck::leave_place(NodeId node, Hints hints) {
   if ((hints & hint::kContent) != 0 && (hints & hint::kPassedOn) == 0) {

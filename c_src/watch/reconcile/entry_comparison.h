@@ -1,4 +1,4 @@
-// Compares an entry that is still at its place, or was just added there, with what the tree has
+// Compares an entry that is still at its path, or was just added there, with what the tree has
 // recorded, and reports what has changed.
 #pragma once
 
@@ -42,14 +42,15 @@ class EntryComparison {
   EntryComparison(const EntryComparison&) = delete;
   EntryComparison& operator=(const EntryComparison&) = delete;
 
-  // The entry is at its place: checks whether it has changed. A directory that must be listed is
+  // The entry is at its path: checks whether it has changed. A directory that must be listed is
   // added to the agenda of the pass.
   void compare(NodeId node, const FileStatus& seen, Hints hints, Pass& pass);
   // The same for a regular file with one link, if it is unchanged. Otherwise does nothing and
   // returns false.
   bool confirm(NodeId file, const FileStatus& seen, Hints hints);
   void compare_mode(NodeId directory, std::uint16_t mode, Pass& pass);
-  // A directory has come to a place, which is a link or its own: other links to it are checked.
+  // The tree has a directory at its own path, or at the path of a link if `linked`: other links to
+  // it are checked.
   void found(NodeId directory, bool linked);
   // Records the properties of a directory that was just added to the tree, and has it listed.
   void record_new_directory(NodeId directory, const FileStatus& seen, Agenda& agenda);

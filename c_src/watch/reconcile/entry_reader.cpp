@@ -32,7 +32,7 @@ std::variant<FileStatus, int> EntryReader::read(NodeId directory, const Director
     seen = std::get_if<FileStatus>(&checked);
   }
   if (seen != nullptr && !visibility_.shows(directory, name, seen->type)) {
-    // The directory is not visible here. The link itself may be visible, once another place reports
+    // The directory is not visible here. The link itself may be visible, once another path reports
     // the directory: records the target for that.
     if (seen->linked) links_.set_invisible({directory, name}, seen->identity);
     return ENOENT;

@@ -1,10 +1,10 @@
-// Reads the entry at a place as it is to be reported: what is not visible counts as missing, and a
-// symbolic link that is followed is the directory that it leads to. Each read leaves the watches
-// behind that report the next change of the result.
+// Reads an entry as it is to be reported: an entry that is not visible counts as missing, and a
+// symbolic link that is followed is the directory that it leads to. Each read adds the watches that
+// report the next change of the result.
 //
-// A directory is reported at one place only. When the directory that a link was reported as turns
-// up at its own place, it is reported there, and the link is a link again, unless that place was
-// only reached through the link.
+// A directory is reported at one path only. If the tree has the target of a link at the path of the
+// link, and then finds it at its own path, it is reported there, and the link is reported as a link
+// again, unless that path is below the link.
 #pragma once
 
 #include <cstdint>
@@ -60,9 +60,9 @@ class EntryReader {
     return !roots_.follows(directory) && !files_.concerns(&file);
   }
 
-  // Whether an entry of the tree, whose identity was met elsewhere, is still at its own place as
-  // well. If it is not, the round checks it. If that cannot be seen because of a transient error,
-  // it counts as there, and is_undecided() holds until the next reset_undecided().
+  // Returns whether an entry of the tree, whose identity was found at another path, is still at its
+  // own path as well. If it is not, the round checks it. After a transient error it counts as
+  // there, and is_undecided() is true until the next reset_undecided().
   bool exists(NodeId node, Hints hints);
   void reset_undecided() { undecided_ = false; }
   bool is_undecided() const { return undecided_; }

@@ -42,7 +42,7 @@ class FileWatcher {
   // after a new watch from a second stat, so that no change between the two is missed.
   std::variant<FileStatus, int> check(const DirEntry& place, const DirectoryFd& fd,
                                       std::variant<FileStatus, int> checked);
-  // Returns the places that an event concerns, with this watch.
+  // Returns the entries that an event concerns.
   std::vector<DirEntry> take(const Hint& hint);
 
   std::vector<DirEntry> all() const { return files_.all(); }

@@ -32,7 +32,7 @@ class FileWatches {
   // Removes the entries of a directory that leaves the tree. Returns their watches.
   std::vector<int> forget(NodeId directory);
 
-  // The places that have this watch: several if one file is mounted at several places.
+  // Returns the entries with this watch: several if one file is mounted at several paths.
   const std::set<DirEntry>& with_watch(int watch) const;
   bool in_use(int watch) const { return by_watch_.contains(watch); }
   std::vector<DirEntry> all() const;

@@ -113,7 +113,7 @@ void HintIntake::touch(NodeId directory, std::string_view name, Hints hints) {
       }
     }
   }
-  // Also for an entry of the tree that is not visible here: it may be moving to a visible place.
+  // Also for an entry of the tree that is not visible here: it may be moving to a visible path.
   if (visibility_.may_show_within(directory, name, true) ||
       visibility_.names_rules(directory, name) || tree_.child(directory, name) != kNoNode) {
     next_.add(directory, name, hints);

@@ -80,7 +80,7 @@ class HintIntake {
   }
 
   // --- moves ---
-  // The hints about content at a place may belong to an inode that has been moved since: passes
+  // The hints about the content of `dirty` may belong to a file that has been moved since: passes
   // them on along the trail.
   void pass_along_trail(const DirtyName& dirty);
   // A check has found the entry of `from` at `to`. Returns whether the trail knew that already.

@@ -52,8 +52,8 @@ class Listings {
   // read.
   bool read_out() { return !empty() && first().entries.reader().read_out(); }
 
-  // An entry is about to leave its place in the tree: if a sweep would test it next, it continues
-  // with the next sibling. Entries that come to a directory are inserted before the existing ones.
+  // A node is about to be moved in the tree, or removed: if a sweep would test it next, the sweep
+  // continues with the next sibling. New entries of a directory are inserted before the others.
   void leave(NodeId node);
   // The tree is about to remove this directory.
   void forget_directory(NodeId directory);

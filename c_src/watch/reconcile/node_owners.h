@@ -1,8 +1,8 @@
-// Calls all that keep data by node when a node leaves its place in the tree, or the tree itself:
+// Calls all classes that keep data by node when a node is moved in the tree, or removed from it:
 // they forget it, since its NodeId may be reused.
 //
-// An owner is entered in ONE place, the type of `owners_` here; it has a member function
-// forget_directory(NodeId).
+// To add such a class, add it to the type of `owners_` here, and nowhere else. It has a member
+// function forget_directory(NodeId).
 #pragma once
 
 #include <tuple>
@@ -46,7 +46,7 @@ class NodeOwners {
   NodeOwners(const NodeOwners&) = delete;
   NodeOwners& operator=(const NodeOwners&) = delete;
 
-  // A node is about to get another place in the tree.
+  // A node is about to be moved in the tree.
   void move(NodeId node);
   // Removes a node without children from the tree.
   void erase(NodeId node);

@@ -21,7 +21,7 @@ class Notices {
   Notices(const Notices&) = delete;
   Notices& operator=(const Notices&) = delete;
 
-  // A directory, or a file at a place, is polled since other hosts may change its file system.
+  // A directory, or a file, is polled since other hosts may change its file system.
   void polled(NodeId directory, std::string_view file_system);
   void polled(const DirEntry& place, std::uint64_t device, std::string_view file_system);
   // The kernel grants no more watches; this ends when no directory is polled any more.
@@ -41,7 +41,7 @@ class Notices {
   // on.
   void not_allowed(NodeId directory);
   void not_allowed(const DirEntry& place);
-  // The file system at a path, at a place or of a directory does not answer.
+  // The file system at a path, of a directory or of an entry does not answer.
   void unanswered(const std::string& path);
   void unanswered(NodeId directory);
   void unanswered(const DirEntry& place);

@@ -139,7 +139,7 @@ void Reconciler::begin_round(std::int64_t drained) {
   checks_.renames.begin_round();
   hints_.begin_round(round());
 
-  // Both add to the dirty names, which merge them with newer hints about the same places: a write
+  // Both add to the dirty names, which merge them with newer hints about the same names: a write
   // and a removal are then checked as one.
   for (const DirtyName& name : records_.retries.take_names()) {
     hints_.touch(name.directory, name.name, name.hints);

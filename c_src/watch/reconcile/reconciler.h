@@ -6,8 +6,8 @@
 // that these checks bring up. Hints that arrive meanwhile belong to the next round, so steady
 // changes cannot keep a round from ending.
 //
-// A new entry is reported at once. An entry that is no longer at its place is parked, since its
-// inode may turn up elsewhere: that is a rename. See departures.h.
+// A new entry is reported at once. An entry that is no longer at its path is parked, since its
+// inode may be found at another path: then it was renamed. See departures.h.
 //
 // The crawl loads what exists below new roots, without a report, with an agenda and listings of its
 // own.
@@ -122,7 +122,7 @@ class Reconciler {
   // Continues to load what exists below added roots, without a report. Returns false when
   // everything is loaded.
   bool crawl();
-  // The mode or the place of a directory has changed: lists again what was denied at or below it.
+  // See AccessFailures::retry_below().
   void retry_below(NodeId directory) { failures_.retry_below(directory, agendas_.round); }
   // Reports that the file system at `path` does not answer; once, as long as that lasts.
   void report_unanswered(const std::string& path) { records_.notices.unanswered(path); }

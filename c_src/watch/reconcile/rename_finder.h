@@ -1,4 +1,4 @@
-// Finds where an entry that is new at its place was before: which of the names of an inode was
+// Finds the earlier path of an entry that is new at its path: which of the names of an inode was
 // renamed.
 #pragma once
 
@@ -39,9 +39,9 @@ class RenameFinder {
     // round.
     bool unfinished = false;
   };
-  // The entry that was renamed to `place`: one with the same identity that is gone from its place
-  // in the tree. Checks on the disk whether the candidates are still there, and has the round check
-  // those that are gone.
+  // Returns the entry that was renamed to `place`: one with the same identity that no longer exists
+  // at its path. Checks on disk whether the candidates still exist, and adds those that do not to
+  // the round.
   Source find(const DirtyName& place, const FileStatus& seen);
 
  private:

@@ -60,7 +60,7 @@ class ReportedOnce {
   // of rule files above them. A name takes some bytes, its path may take megabytes.
   std::set<DirEntry> unanswered_;
   std::set<std::string> unanswered_paths_;
-  std::set<DirEntry> unreachable_;               // places of mounts that cannot be stat'ed
+  std::set<DirEntry> unreachable_;               // mount points that cannot be stat'ed
   std::unordered_set<NodeId> rules_unreadable_;  // directories
 };
 

@@ -52,7 +52,7 @@ std::vector<NodeId> Retries::polled_directories() const {
   return directories;
 }
 
-// By place, since another directory may be found there each time.
+// Keyed by name, since another directory may be found there each time.
 Retries::Moved Retries::moved(NodeId directory, std::uint64_t round) {
   const DirEntry place = tree_.is_root(directory) ? DirEntry{directory, ""}
                                                   : DirEntry{tree_.parent(directory),

@@ -1,6 +1,6 @@
 // The names that the current round still has to check. Makes no system call.
 //
-// A round begins with the names that were dirty then. Checks add more: an entry whose place may
+// A round begins with the names that were dirty then. Checks add more: an entry whose path may
 // have changed, another link of a file, an entry that was blocked.
 #pragma once
 
@@ -34,7 +34,7 @@ class RoundQueue {
     if (!rechecks_.empty()) rechecks_.erase({name.directory, name.name});
     return name;
   }
-  // Checks whether an entry is still at its place. A root is left to its manager.
+  // Checks whether an entry is still at its path. A root is left to its manager.
   void recheck(NodeId node) {
     if (tree_.is_root(node)) {
       sink_.root_needs_check(node);

@@ -92,7 +92,7 @@ class RootManager {
   void mounted(const std::vector<std::string>& places, bool changed);
   // Each reported change goes through its before() and after().
   RootPresence& presence() { return presence_; }
-  // The places that the program fswatch must watch, and a path that it has printed.
+  // The paths that the program fswatch must watch, and a path that it has printed.
   bool uses_fswatch() const { return uses_fswatch_; }
   std::vector<Fswatch::WatchedPath> fswatched() const { return root_paths_.fswatched(); }
   void printed(const std::string& path);

@@ -51,7 +51,7 @@ class RootPaths {
     std::string path;  // relative to the root
   };
   std::vector<Below> roots_above(const std::string& place) const;
-  // The places that the program fswatch must watch, and the roots that a printed path concerns.
+  // The paths that the program fswatch must watch, and the roots that a printed path concerns.
   std::vector<Fswatch::WatchedPath> fswatched() const;
   std::vector<Below> printed(const std::string& path) const;
 
