@@ -64,16 +64,17 @@ int check_generated(const SafePath& file) {
   return system->pseudo.empty() ? 0 : kUntrusted;
 }
 
-// Returns the content of a regular file; empty if there is none. A failure names the file `shown`.
-std::string read_opened(const SafePath& file, const std::string& shown, Failures& failures) {
+// Returns the content of a regular file; empty if there is none. A failure names the file
+// `display_path`.
+std::string read_opened(const SafePath& file, const std::string& display_path, Failures& failures) {
   if (file.code == 0 && S_ISREG(file.seen.st_mode)) {
     if (const int code = check_generated(file); code != 0) {
-      failures.push_back({shown, code});
+      failures.push_back({display_path, code});
       return {};
     }
   }
   SafeText read = read_text(file, kMaxRuleFile);
-  if (read.code != 0 && !is_absent(read.code)) failures.push_back({shown, read.code});
+  if (read.code != 0 && !is_absent(read.code)) failures.push_back({display_path, read.code});
   return std::move(read.text);
 }
 
@@ -250,7 +251,7 @@ class Repository {
     if (directory_.code != 0) return Found::trusted;
     if (!trusts(directory_)) return Found::untrusted;
     if (!S_ISDIR(directory_.seen.st_mode)) return Found::nothing;
-    shown_ = path;
+    display_path_ = path;
     const std::string common = first_line(read("commondir").content);
     if (common.empty()) return Found::trusted;
     SafePath shared = open_trusted(directory_.fd.get(), common);
@@ -258,7 +259,7 @@ class Repository {
     if (shared.code != 0) return Found::trusted;
     if (!trusts(shared)) return Found::untrusted;
     directory_ = std::move(shared);
-    shown_ = below(shown_, common);
+    display_path_ = below(display_path_, common);
     beneath_work_tree_ = false;
     return Found::trusted;
   }
@@ -280,14 +281,14 @@ class Repository {
   }
 
   RuleFile read(const std::string& name) {
-    const std::string shown = below(shown_, name);
-    if (!directory_.fd) return {shown, {}};
+    const std::string display_path = below(display_path_, name);
+    if (!directory_.fd) return {display_path, {}};
     const SafePath file = open_within(name);
     if (const int code = file.code == 0 ? check_file(name, file) : 0; code != 0) {
-      failures_.push_back({shown, code});
-      return {shown, {}};
+      failures_.push_back({display_path, code});
+      return {display_path, {}};
     }
-    return {shown, read_opened(file, shown, failures_)};
+    return {display_path, read_opened(file, display_path, failures_)};
   }
 
   // Returns 0 if a file in the repository is trusted; otherwise kUntrusted, or the errno of a
@@ -327,7 +328,7 @@ class Repository {
   std::optional<UserConfig> user_;
   std::optional<bool> listed_;  // safe.directory lists the work tree
   SafePath directory_;
-  std::string shown_;  // its path in failures
+  std::string display_path_;  // in failures
   bool beneath_work_tree_ = false;
   bool begins_ = false;
   bool trusted_ = false;
