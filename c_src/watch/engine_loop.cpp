@@ -242,13 +242,19 @@ bool EngineLoop::answer_at_rest() {
 bool EngineLoop::reconcile_step() {
   Reconciler& reconciler = model_.reconciler;
   if (round_.runs) {
-    if (reconciler.may_begin_next() && is_quiet()) begin_round();
+    if (reconciler.is_long() && is_quiet()) reconciler.hold_listings();
+    if (reconciler.may_continue()) {
+      drain();
+      reconciler.continue_round();
+    }
     return check_entries();
   }
   if (reconciler.unsettled()) {
     if (!is_quiet()) return false;
     round_.lone = round_.drained.has_value() && reconciler.dirty() == 1;
-    begin_round();
+    const std::int64_t now = round_.drained ? *round_.drained : inode_clock();
+    if (!round_.drained) drain();
+    reconciler.begin_round(now);
     round_.runs = true;
     return check_entries();
   }
@@ -286,12 +292,6 @@ bool EngineLoop::is_settled() const {
 bool EngineLoop::is_reconciled() const {
   return !cursor_.loads() && !model_.reconciler.unsettled() && !timers_.wakeups.must_retry() &&
          !model_.roots.has_unreported() && !sources_.mounts.unchecked();
-}
-
-void EngineLoop::begin_round() {
-  const std::int64_t now = round_.drained ? *round_.drained : inode_clock();
-  if (!round_.drained) drain();
-  model_.reconciler.begin_round(now);
 }
 
 void EngineLoop::end_round() {

@@ -113,7 +113,6 @@ class EngineLoop : private ChangeSink {
   bool answer_at_rest();
   bool reconcile_step();
   bool check_entries();
-  void begin_round();
   void end_round();
   bool is_settled() const;
   bool is_reconciled() const;

@@ -167,6 +167,14 @@ defmodule Lookout.CursorTest do
     assert events(watcher) == []
   end
 
+  test "P5: a FIFO instead of the last commit is an error and holds nothing up", %{dir: dir, cursor: cursor} do
+    File.mkdir_p!(cursor)
+    {_output, 0} = System.cmd("mkfifo", [Path.join(cursor, "committed")])
+
+    assert {:error, %Error{reason: :bad_snapshot} = error} = Lookout.start_link(dirs: dir, cursor: cursor)
+    assert Exception.message(error) =~ "no regular file"
+  end
+
   test "a directory of cursors that is used, or inside, is refused", %{dir: dir, cursor: cursor} do
     _watcher = start(dirs: dir, cursor: cursor)
     assert {:error, %Error{reason: :locked}} = Lookout.start_link(dirs: dir, cursor: cursor)

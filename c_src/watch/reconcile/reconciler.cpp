@@ -118,7 +118,9 @@ bool Reconciler::work() {
   if (records_.hard_links.step()) return true;
   // Fewer directories are listed before the thread that reads ahead has started.
   const bool many = agendas_.round.size() + round_.listings.size() >= ReadAhead::kDepth;
-  if (round_.directories.step(many ? listings_at_once() : 1) || settle()) return true;
+  const bool held = records_.progress.holds_listings();
+  if (round_.directories.step(held ? 0 : many ? listings_at_once() : 1)) return true;
+  if ((held && !agendas_.round.empty()) || settle()) return true;
   // Every hint that was queued when this round began has been processed.
   if (!records_.progress.has_deferred() && !records_.departures.any_blocked() && !must_retry()) {
     records_.moments.end_clean_round();
@@ -145,13 +147,24 @@ void Reconciler::begin_round(std::int64_t drained) {
     hints_.touch(name.directory, name.name, name.hints);
   }
   if (!disk_.links.any_refused()) records_.notices.all_links_followed();
+  take_dirty();
+  for (const NodeId directory : records_.retries.take_deferred()) {
+    agendas_.round.add(directory, false);
+  }
+}
+
+void Reconciler::continue_round() {
+  records_.progress.continue_round();
+  records_.hard_links.begin_round();
+  checks_.renames.begin_round();
+  take_dirty();
+}
+
+void Reconciler::take_dirty() {
   for (const auto& [directory, name] : disk_.links.take_unchecked()) hints_.add(directory, name, 0);
   for (DirtyName& name : hints_.take_names()) records_.queue.add(std::move(name));
   for (const auto& [identity, hints] : hints_.take_unnamed()) {
     records_.hard_links.pass_on_to_all(identity, hints);
-  }
-  for (const NodeId directory : records_.retries.take_deferred()) {
-    agendas_.round.add(directory, false);
   }
 }
 

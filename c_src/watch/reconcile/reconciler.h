@@ -143,13 +143,18 @@ class Reconciler {
   // --- work ---
   // Does a small piece of work, which may report changes. Returns false when the round is over.
   bool work();
-  // Whether the next round may begin although this one has directories to list: they may lead to
-  // others without end, and other changes wait meanwhile. The next round checks the names that are
-  // dirty now, and then goes on with the directories.
-  bool may_begin_next() const {
-    return records_.progress.is_long() && records_.queue.empty() &&
-           !records_.departures.any_deletions();
+  // A round may be long: each directory that it lists may lead to others. Then it takes in the
+  // entries that are dirty by now before it lists the next ones. hold_listings() has it begin no
+  // more listings, since the entries of an open one would be older than such a check. When the last
+  // one has ended, may_continue() is true, and continue_round() must come next.
+  bool is_long() const { return records_.progress.is_long(); }
+  void hold_listings() { records_.progress.hold_listings(); }
+  bool may_continue() const {
+    return records_.progress.holds_listings() && round_.listings.empty() &&
+           records_.queue.empty() && !records_.departures.any_deletions() &&
+           records_.hard_links.waiting() == 0;
   }
+  void continue_round();
   // Begins a round with the dirty entries. The caller has just read the kernel's queue, at
   // `drained` (inode_clock()).
   void begin_round(std::int64_t drained);
@@ -249,6 +254,7 @@ class Reconciler {
   };
 
   std::size_t listings_at_once() const;
+  void take_dirty();
   bool settle();
   void erase(const Departures::Deletion& deletion);
 

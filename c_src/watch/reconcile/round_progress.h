@@ -13,7 +13,12 @@ class RoundProgress {
     ++round_;
     stuck_rounds_ = deferred_ && !changed_ ? stuck_rounds_ + 1 : 0;
     deferred_ = changed_ = false;
+    continue_round();
+  }
+  // This round may begin listings again.
+  void continue_round() {
     listings_ = 0;
+    holds_listings_ = false;
   }
   // The number of this round; 0 before the first one.
   std::uint64_t round() const { return round_; }
@@ -27,19 +32,23 @@ class RoundProgress {
     ++listings_;
     change();
   }
-  // Whether this round has begun so many listings that the names which are dirty now come first.
-  bool is_long() const { return listings_ >= kListingsARound; }
+  // Whether this round has begun so many listings that it should take in what is dirty by now.
+  bool is_long() const { return listings_ >= kListingsPerRound; }
+  // This round begins no more listings.
+  void hold_listings() { holds_listings_ = true; }
+  bool holds_listings() const { return holds_listings_; }
 
   bool is_stuck() const { return stuck_rounds_ >= kStuckRounds; }
 
  private:
   static constexpr int kStuckRounds = 4;
-  static constexpr int kListingsARound = 1024;
+  static constexpr int kListingsPerRound = 1024;
 
   std::uint64_t round_ = 0;
   bool deferred_ = false;
   bool changed_ = false;
-  int listings_ = 0;
+  bool holds_listings_ = false;
+  int listings_ = 0;  // that this round has begun
   int stuck_rounds_ = 0;  // consecutive rounds that deferred work and changed nothing
 };
 

@@ -67,6 +67,26 @@ TEST_F(DeparturesTest, WhatWasBlockedIsCheckedWhenTheBlockerHasLeft) {
   EXPECT_EQ(queued(), std::vector<std::string>{"place"});
 }
 
+TEST_F(DeparturesTest, EachEntryOfADeepTreeIsDeletedOnceAndAfterWhatIsBelowIt) {
+  NodeId at = root_;
+  const NodeId top = tree_.add(root_, "d", EntryType::directory, {1, 100});
+  at = top;
+  for (std::uint64_t i = 1; i < 50; ++i) {
+    tree_.add(at, "f", EntryType::file, {1, 200 + i});
+    at = tree_.add(at, "d", EntryType::directory, {1, 100 + i});
+    tree_.add(at, "g", EntryType::file, {1, 300 + i});
+  }
+  departures_.queue_delete(top);
+  int deleted = 0;
+  for (; departures_.any_deletions(); ++deleted) {
+    const NodeId node = departures_.next_deletion().node;
+    ASSERT_NE(node, kNoNode);
+    ASSERT_TRUE(!tree_.is_directory(node) || tree_.first_child(node) == kNoNode);
+    tree_.remove(node);
+  }
+  EXPECT_EQ(deleted, 148);
+}
+
 TEST_F(DeparturesTest, ADirectoryIsDeletedAfterWhatIsBelowIt) {
   const NodeId directory = tree_.add(root_, "directory", EntryType::directory, {1, 2});
   const NodeId below = tree_.add(directory, "below", EntryType::file, {1, 3});

@@ -37,5 +37,20 @@ TEST_F(RuleTrustTest, RulesHaveAnEffectWhenOthersMayWriteToTheDirectoryNoMore) {
   EXPECT_EQ(synced(), (Told{"attributes directory in/d", "deleted file in/d/a.o"}));
 }
 
+// The watch of no directory above reports the mode of a root.
+TEST_F(RuleTrustTest, P7TheRulesOfARootFollowItsModeAsWell) {
+  home_.write("in/.gitignore", "*.o\n");
+  home_.set_mode("in/.gitignore", 0600);
+  home_.write("in/b.o");
+  home_.set_mode("in/d", 0755);
+  home_.set_mode("in", 0755);
+  watch();
+  EXPECT_EQ(synced(), Told{});
+  home_.set_mode("in", 0777);
+  EXPECT_EQ(sorted(synced()), (Told{"created file in/b.o", "unreadable in/.gitignore untrusted"}));
+  home_.set_mode("in", 0755);
+  EXPECT_EQ(synced(), (Told{"deleted file in/b.o"}));
+}
+
 }  // namespace
 }  // namespace lookout

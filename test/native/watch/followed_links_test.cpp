@@ -60,9 +60,9 @@ TEST_F(FollowedLinksTest, P7LongPathsCountMoreThanShortOnes) {
   while (deep.size() < 3000) deep += '/' + std::string(250, 'n');
   home_.directory(deep);
   ASSERT_TRUE(follow("short", home_.at("a")));
-  const auto few = links_.steps();
+  const auto few = links_.components();
   ASSERT_TRUE(follow("long", home_.at(deep)));
-  EXPECT_GE(links_.steps() - few, 2 * 3000 / static_cast<std::int64_t>(kBytesAComponent));
+  EXPECT_GE(links_.components() - few, 2 * 3000 / static_cast<std::int64_t>(kBytesPerComponent));
 }
 
 TEST_F(FollowedLinksTest, ARefusedLinkIsToBeCheckedWhenOthersAreForgotten) {
