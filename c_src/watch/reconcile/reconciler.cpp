@@ -112,7 +112,9 @@ bool Reconciler::work() {
     return true;
   }
   if (!records_.queue.empty()) {
+    const std::size_t before = agendas_.round.size();
     checks_.check.check(records_.queue.take(), round_.pass);
+    records_.progress.add_directories_of_names(agendas_.round.size() - before);
     return true;
   }
   if (records_.hard_links.step()) return true;
