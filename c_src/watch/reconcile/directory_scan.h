@@ -50,8 +50,8 @@ class DirectoryScan {
   DirectoryScan(const DirectoryScan&) = delete;
   DirectoryScan& operator=(const DirectoryScan&) = delete;
 
-  // Starts a listing if fewer than `depth` have started, otherwise continues the first one: 0 starts
-  // none. Returns false if there is none.
+  // Starts a listing if fewer than `depth` have started, otherwise continues the first one: 0
+  // starts none. Returns false if there is none.
   bool step(std::size_t depth);
   // Puts the directories whose listings are read ahead back on the agenda, so that they are not
   // kept open. The first listing stays.
