@@ -71,7 +71,7 @@ NodeId RenameFinder::mount_point_above(NodeId directory) const {
 bool RenameFinder::may_be_source(NodeId node, const DirtyName& place,
                                  const FileStatus& seen) const {
   if (tree_.is_root(node) || tree_.type(node) != seen.type) return false;
-  if (departures_.is_removed(tree_.parent(node))) return false;
+  if (tree_.has(node, Mark::deleting) || departures_.is_removed(tree_.parent(node))) return false;
   if ((place.hints & hint::kMovedTo) != 0 || was_born_before(moments_.known(node), seen)) {
     return true;
   }

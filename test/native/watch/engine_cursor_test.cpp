@@ -415,6 +415,23 @@ TEST_F(EngineCursorTest, P6NothingIsOpenedThroughALinkThatIsFollowedNoMore) {
                           "deleted file r/l/a/x"}));
 }
 
+// Issue: what is no longer reported was still to be deleted, and so it was also at its new path.
+TEST_F(EngineCursorTest, P1WhatMovedOutOfADirectoryThatIsReportedWithoutItsEntriesIsCreated) {
+  constexpr int kFiles = 2000;
+  home_.directory("r/sub/d/deep");
+  for (int i = 0; i < kFiles; ++i) home_.write("r/sub/" + std::to_string(i));
+  begin({"r"});
+  away([&] {
+    for (int i = 0; i < kFiles; i += 100) {
+      home_.move("r/sub/" + std::to_string(i), "r/" + std::to_string(i));
+    }
+    home_.move("r/sub/d", "r/d");
+    options_.recursive = false;
+  });
+  const Told told = sync();
+  EXPECT_EQ(std::count(told.begin(), told.end(), "created file r/0"), 1);
+}
+
 TEST_F(EngineCursorTest, SingleFilesGoOn) {
   home_.directory("d");
   for (const char* name : {"d/a", "d/b", "d/c", "d/n"}) home_.write(name, "one");
