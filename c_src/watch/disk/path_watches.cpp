@@ -127,7 +127,7 @@ void PathWatches::watch_ends(Walk& walk) {
       continue;
     }
     // The entry was checked before its name was watched.
-    if (!step.checked && !step.reported_by_name) walk.changed = true;
+    if (walk.names_added && !step.checked && !step.reported_by_name) walk.changed = true;
   }
 }
 
@@ -212,6 +212,7 @@ bool PathWatches::watch_names(Walk& walk, const std::string& at, Directory& dire
     // What was removed before was not reported.
     if (directory.names == NamesIn::none) {
       for (auto& [name, step] : directory.steps) step.checked = false;
+      walk.names_added = true;
     }
     directory.names = names;
     return true;

@@ -124,7 +124,8 @@ class PathWatches {
   struct Walk {
     Resolution resolution;
     std::vector<StepRef> steps;
-    bool changed = false;  // a component changed during the resolution: resolve the path again
+    bool changed = false;      // a component changed during the resolution: resolve the path again
+    bool names_added = false;  // a directory reports names now that it did not report before
   };
 
   Walk resolve(const std::string& path, bool watch_end);
