@@ -80,7 +80,7 @@ class Trail::Search {
   // The next move comes first: if hints reported all moves, that is the one that the file made.
   void take(const std::vector<Move>& moves, std::uint64_t arrived) {
     auto move = std::partition_point(moves.begin(), moves.end(), [&](const Move& earlier) {
-      return earlier.last <= arrived || earlier.round < since_;
+      return earlier.last <= std::max(arrived, since_);
     });
     for (; move != moves.end(); ++move) visit(*move, std::max(move->first, arrived + 1));
   }

@@ -54,9 +54,11 @@ class Trail {
   Hints orphaned_at(const DirEntry& entry) const;
 
   // Returns the entries to which a file that was at `entry` may have been moved: by moves whose
-  // hints arrived in round `since` or later, and by moves that a check found. The fewest moves come
+  // hints arrived after move number `since`, and by moves that a check found. The fewest moves come
   // first. Ends after kMaxVisits moves.
   std::vector<DirEntry> onward(const DirEntry& entry, std::uint64_t since) const;
+  // The number of the last move; 0 if there was none.
+  std::uint64_t moves() const { return moved_; }
   // Returns whether onward() of `from` contains `to`. False does not prove that there was no such
   // move. The caller then compares the entry, as after a move without hints.
   bool leads(const DirEntry& from, const DirEntry& to) const;

@@ -1,16 +1,29 @@
 #include "watch/reconcile/followed_links.h"
 
+#include <algorithm>
+#include <climits>
 #include <iterator>
 #include <utility>
 
 #include "watch/disk/path_walk.h"
 
 namespace lookout {
+namespace {
+
+// PathWatches keeps each component by its path, so a link takes the bytes of all beginnings of its
+// path, and these twice. A longer path has no watches.
+std::int64_t bytes_of_link(std::int64_t components, std::size_t path) {
+  constexpr std::int64_t kComponent = 48;
+  return components *
+         (kComponent + static_cast<std::int64_t>(std::min<std::size_t>(path, PATH_MAX)));
+}
+
+}  // namespace
 
 std::optional<PathWatches::Resolution> FollowedLinks::follow(const DirEntry& entry,
                                                              const std::string& path) {
   const auto known = links_.find(entry);
-  if (remaining_components() + (known == links_.end() ? 0 : known->second->components) <= 0) {
+  if (remaining_bytes() + (known == links_.end() ? 0 : known->second->bytes) <= 0) {
     forget(entry);
     refused_.insert(entry);
     return std::nullopt;
@@ -19,9 +32,9 @@ std::optional<PathWatches::Resolution> FollowedLinks::follow(const DirEntry& ent
   auto& link = links_[entry];
   if (!link) link = std::make_unique<Link>(*this, entry);
   auto resolution = paths_.follow(*link, path, true);
-  const auto bytes = (path.size() + resolution.real.size()) / kBytesPerComponent;
-  const std::int64_t components = resolution.steps + static_cast<std::int64_t>(bytes);
-  components_ += components - std::exchange(link->components, components);
+  const std::size_t longest = std::max(path.size(), resolution.real.size());
+  const std::int64_t bytes = bytes_of_link(resolution.steps, longest);
+  bytes_ += bytes - std::exchange(link->bytes, bytes);
   resolved_ += static_cast<std::uint64_t>(resolution.steps);
   set_real(*link, resolution.exists ? resolution.real : std::string());
   set_target(*link, std::nullopt);
@@ -34,7 +47,7 @@ void FollowedLinks::forget(const DirEntry& entry) {
   if (link == links_.end()) return;
   set_target(*link->second, std::nullopt);
   set_real(*link->second, {});
-  components_ -= link->second->components;
+  bytes_ -= link->second->bytes;
   links_.erase(link);
 }
 
@@ -162,7 +175,8 @@ std::vector<std::pair<NodeId, std::string>> FollowedLinks::mounted(
 // that is resolved. The others follow in the next rounds.
 std::vector<DirEntry> FollowedLinks::take_unchecked() {
   take_links_to_removed();
-  for (auto left = remaining_components(); any_refused() && left > 0; left -= kMaxStepsOfPath) {
+  for (auto left = remaining_bytes(); any_refused() && left > 0;
+       left -= bytes_of_link(kMaxStepsOfPath, PATH_MAX)) {
     unchecked_.insert(refused_.extract(refused_.begin()));
   }
   std::vector<DirEntry> unchecked;

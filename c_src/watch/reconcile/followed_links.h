@@ -36,12 +36,10 @@
 
 namespace lookout {
 
-// The maximum number of components of all followed links of a watcher. A component takes about 40
-// bytes. The bytes of the path of a link, and of the path that it leads to, are kept up to four
-// times: each kBytesPerComponent of them count as one more component. A link of a package manager
-// counts as about 26, so the limit allows 40,000 such links.
-inline constexpr std::int64_t kMaxLinkComponents = 1'048'576;
-inline constexpr std::size_t kBytesPerComponent = 32;
+// The maximum number of bytes that all followed links of a watcher take, estimated as if they
+// shared no component of their paths. A link of a package manager, with 20 components and a path of
+// 100 bytes, counts as 3,000, so the limit allows 45,000 such links.
+inline constexpr std::int64_t kMaxLinkBytes = std::int64_t{128} << 20;
 // A step of the engine resolves no further link after this many components.
 inline constexpr std::uint64_t kLinkComponentsPerStep = 256;
 
@@ -73,15 +71,14 @@ class FollowedLinks {
   // each link once at most, however many paths there are.
   std::vector<std::pair<NodeId, std::string>> mounted(const std::vector<std::string>& paths);
   bool any_unchecked() const {
-    return !unchecked_.empty() || !removed_.empty() ||
-           (any_refused() && remaining_components() > 0);
+    return !unchecked_.empty() || !removed_.empty() || (any_refused() && remaining_bytes() > 0);
   }
   // Returns the links to be checked again. Forgets those whose parent directory has left the tree.
   std::vector<DirEntry> take_unchecked();
   bool any_refused() const { return !refused_.empty(); }
 
-  // The number of components of all followed links, as they count for kMaxLinkComponents.
-  std::int64_t components() const { return components_; }
+  // The number of bytes of all followed links, as they count for kMaxLinkBytes.
+  std::int64_t bytes() const { return bytes_; }
   // The number of components that were resolved since the start.
   std::uint64_t resolved() const { return resolved_; }
   // The number of links that mounted() has visited since the start, for tests.
@@ -116,11 +113,10 @@ class FollowedLinks {
     // The directory that it leads to, unless the link is reported as that directory.
     std::optional<Identity> target;
     bool invisible = false;  // see LinksTo
-    // Those of its path and of the links in it, as they count for kMaxLinkComponents.
-    std::int64_t components = 0;
+    std::int64_t bytes = 0;  // as they count for kMaxLinkBytes
   };
 
-  std::int64_t remaining_components() const { return kMaxLinkComponents - components_; }
+  std::int64_t remaining_bytes() const { return kMaxLinkBytes - bytes_; }
 
   void set_target(const DirEntry& entry, Identity target, bool invisible);
   void set_target(Link& link, std::optional<Identity> target, bool invisible = false);
@@ -134,7 +130,7 @@ class FollowedLinks {
   std::map<DirEntry, std::unique_ptr<Link>> links_;
   std::set<DirEntry> unchecked_;
   std::set<DirEntry> refused_;
-  std::int64_t components_ = 0;
+  std::int64_t bytes_ = 0;
   std::uint64_t resolved_ = 0;
   std::uint64_t visited_ = 0;
   std::map<Target, LinksTo> by_target_;

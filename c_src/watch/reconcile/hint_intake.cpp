@@ -25,6 +25,11 @@ constexpr std::size_t kMaxUnnamed = 4096;
 void HintIntake::begin_round(std::uint64_t round) {
   round_ = round;
   trail_.prune(round);
+  continue_round();
+}
+
+void HintIntake::continue_round() {
+  taken_up_to_ = trail_.moves();
 }
 
 void HintIntake::take(const Hint& hint) {
@@ -170,7 +175,7 @@ void HintIntake::pass_along_trail(const DirtyName& dirty) {
   bound_trail();
   trail_.add_orphaned(place, content, round_);
   // follow_move() has passed the hint on for moves whose hints arrived before this round.
-  for (const auto& [directory, name] : trail_.onward(place, round_))
+  for (const auto& [directory, name] : trail_.onward(place, taken_up_to_))
     next_.add(directory, name, content);
 }
 

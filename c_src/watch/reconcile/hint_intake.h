@@ -74,6 +74,8 @@ class HintIntake {
 
   // A round begins: it checks these names, and the names of these inodes.
   void begin_round(std::uint64_t round);
+  // The round takes in what is dirty now, too.
+  void continue_round();
   std::vector<DirtyName> take_names() { return next_.take(); }
   std::unordered_map<Identity, Hints, HashIdentity> take_unnamed() {
     return std::exchange(unnamed_, {});
@@ -107,6 +109,7 @@ class HintIntake {
   // Events since the round began that name an inode instead of an entry (O_TMPFILE).
   std::unordered_map<Identity, Hints, HashIdentity> unnamed_;
   std::uint64_t round_ = 0;
+  std::uint64_t taken_up_to_ = 0;  // the number of the last move before the round took in the names
   std::uint64_t rescans_ = 0;
 };
 

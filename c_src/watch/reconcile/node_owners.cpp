@@ -10,7 +10,7 @@ void NodeOwners::leave(NodeId node) {
 void NodeOwners::move(NodeId node) {
   leave(node);
   // Links below it may have been followed since the move, while the tree had their old path.
-  if (tree_.is_directory(node) && std::get<FollowedLinks&>(owners_).components() > 0) {
+  if (tree_.is_directory(node) && std::get<FollowedLinks&>(owners_).bytes() > 0) {
     paths_.invalidate(tree_.path(node));
   }
 }

@@ -112,9 +112,7 @@ bool Reconciler::work() {
     return true;
   }
   if (!records_.queue.empty()) {
-    const std::size_t before = agendas_.round.size();
     checks_.check.check(records_.queue.take(), round_.pass);
-    records_.progress.add_directories_of_names(agendas_.round.size() - before);
     return true;
   }
   if (records_.hard_links.step()) return true;
@@ -157,6 +155,7 @@ void Reconciler::begin_round(std::int64_t drained) {
 
 void Reconciler::continue_round() {
   records_.progress.continue_round();
+  hints_.continue_round();
   records_.hard_links.begin_round();
   checks_.renames.begin_round();
   take_dirty();

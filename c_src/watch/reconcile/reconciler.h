@@ -151,8 +151,8 @@ class Reconciler {
   void hold_listings() { records_.progress.hold_listings(); }
   bool may_continue() const {
     return records_.progress.holds_listings() && round_.listings.empty() &&
-           records_.queue.empty() && !records_.departures.any_deletions() &&
-           records_.hard_links.waiting() == 0;
+           !agendas_.round.empty() && records_.queue.empty() &&
+           !records_.departures.any_deletions() && records_.hard_links.waiting() == 0;
   }
   void continue_round();
   // Begins a round with the dirty entries. The caller has just read the kernel's queue, at

@@ -3,6 +3,7 @@
 // work waits for a timer.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -14,12 +15,15 @@ class RoundProgress {
     ++round_;
     stuck_rounds_ = deferred_ && !changed_ ? stuck_rounds_ + 1 : 0;
     deferred_ = changed_ = false;
-    continue_round();
-  }
-  // This round may begin listings again.
-  void continue_round() {
+    longest_ = kListingsPerRound;
     listings_ = 0;
-    directories_of_names_ = 0;
+    holds_listings_ = false;
+  }
+  // This round may begin listings again, twice as many as before: what it took in must not keep it
+  // from ending, unless directories are made faster than they are listed.
+  void continue_round() {
+    longest_ = std::min(2 * longest_, kMaxListings);
+    listings_ = 0;
     holds_listings_ = false;
   }
   // The number of this round; 0 before the first one.
@@ -34,14 +38,8 @@ class RoundProgress {
     ++listings_;
     change();
   }
-  // The check of a dirty name has added directories to those that this round must list.
-  void add_directories_of_names(std::size_t count) { directories_of_names_ += count; }
   // Whether this round has begun so many listings that it should take in what is dirty by now.
-  // Directories that dirty names led to make that later: a process that makes directories all the
-  // time must not keep the round from ending.
-  bool is_long() const {
-    return listings_ >= kListingsPerRound + kListingsPerDirectory * directories_of_names_;
-  }
+  bool is_long() const { return listings_ >= longest_; }
   // This round begins no more listings.
   void hold_listings() { holds_listings_ = true; }
   bool holds_listings() const { return holds_listings_; }
@@ -51,14 +49,14 @@ class RoundProgress {
  private:
   static constexpr int kStuckRounds = 4;
   static constexpr std::size_t kListingsPerRound = 1024;
-  static constexpr std::size_t kListingsPerDirectory = 16;
+  static constexpr std::size_t kMaxListings = 16384;
 
   std::uint64_t round_ = 0;
   bool deferred_ = false;
   bool changed_ = false;
   bool holds_listings_ = false;
   std::size_t listings_ = 0;  // begun in this round, or since continue_round()
-  std::size_t directories_of_names_ = 0;
+  std::size_t longest_ = kListingsPerRound;
   int stuck_rounds_ = 0;  // consecutive rounds that deferred work and changed nothing
 };
 

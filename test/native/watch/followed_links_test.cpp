@@ -3,11 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "watch/allocated_bytes.h"
 #include "watch/disk/path_walk.h"
 #include "watch/sources/inotify_source.h"
 #include "watch/temp_directory.h"
@@ -48,21 +50,28 @@ class FollowedLinksTest : public testing::Test {
 };
 
 TEST_F(FollowedLinksTest, P7LinksBeyondTheLimitAreRefused) {
-  EXPECT_GE(fill(), kMaxLinkComponents / kMaxStepsOfPath);
-  EXPECT_LE(links_.components(), kMaxLinkComponents + kMaxStepsOfPath);
+  EXPECT_TRUE(follow("one", turning(150)));
+  const auto one = links_.bytes();
+  EXPECT_GE(fill(), kMaxLinkBytes / one - 2);
+  EXPECT_LE(links_.bytes(), kMaxLinkBytes + one);
   EXPECT_FALSE(follow("short", home_.at("a")));
   EXPECT_FALSE(links_.any_unchecked());
 }
 
-// Issue: 40,000 links with paths of 3,800 bytes took 600 MB, of 22 components each.
-TEST_F(FollowedLinksTest, P7LongPathsCountMoreThanShortOnes) {
-  std::string deep = "a";
-  while (deep.size() < 3000) deep += '/' + std::string(250, 'n');
-  home_.directory(deep);
-  ASSERT_TRUE(follow("short", home_.at("a")));
-  const auto few = links_.components();
-  ASSERT_TRUE(follow("long", home_.at(deep)));
-  EXPECT_GE(links_.components() - few, 2 * 3000 / static_cast<std::int64_t>(kBytesPerComponent));
+// Issue: 60 links to directories of their own, each with 341 components, took 1.5 MB each.
+TEST_F(FollowedLinksTest, P7ALinkCountsAsManyBytesAsItsPathTakes) {
+  constexpr int kLinks = 16;
+  std::vector<std::string> deep;
+  for (int i = 0; i < kLinks; ++i) {
+    std::string path = "a/" + std::to_string(i);
+    while (path.size() < 3500) path += "/nnnnnnnnnn";
+    home_.directory(path);
+    deep.push_back(home_.at(path));
+  }
+  const std::size_t before = allocated_bytes();
+  for (int i = 0; i < kLinks; ++i) ASSERT_TRUE(follow(std::to_string(i), deep[i]));
+  const std::size_t taken = allocated_bytes() - before;
+  EXPECT_LE(taken, static_cast<std::size_t>(links_.bytes()) * 3 / 2);
 }
 
 TEST_F(FollowedLinksTest, ARefusedLinkIsToBeCheckedWhenOthersAreForgotten) {
@@ -87,23 +96,23 @@ TEST_F(FollowedLinksTest, ARefusedLinkThatIsGoneIsForgotten) {
 TEST_F(FollowedLinksTest, P7ALinkWhosePathGrowsBeyondTheLimitIsRefused) {
   for (const char* name : {"x", "y"}) ASSERT_TRUE(follow(name, home_.at("a")));
   fill();
-  const auto before = links_.components();
+  const auto before = links_.bytes();
   EXPECT_TRUE(follow("l0", turning(150)));  // as long as before
-  EXPECT_EQ(links_.components(), before);
+  EXPECT_EQ(links_.bytes(), before);
   EXPECT_FALSE(follow("x", turning(199)));
-  EXPECT_LT(links_.components(), before);
+  EXPECT_LT(links_.bytes(), before);
 }
 
 TEST_F(FollowedLinksTest, TheLinksOfADirectoryThatIsGoneAreForgotten) {
   const NodeId other = tree_.add_root(home_.at("a"), {1, 2});
   ASSERT_TRUE(links_.follow({other, "l"}, home_.at("a")));
-  const auto before = links_.components();
+  const auto before = links_.bytes();
   fill();
   links_.forget_directory(root_);
-  EXPECT_EQ(links_.components(), before);
+  EXPECT_EQ(links_.bytes(), before);
   EXPECT_FALSE(links_.any_refused());
   links_.forget_directory(other);
-  EXPECT_EQ(links_.components(), 0);
+  EXPECT_EQ(links_.bytes(), 0);
 }
 
 // Each change of the mount table went through all links for each of all mounts.

@@ -40,7 +40,7 @@ class ManyLinksTest : public EngineTest {
 };
 
 TEST_F(ManyLinksTest, P7LinksBeyondTheLimitAreReportedAndFollowedWhenOthersGo) {
-  constexpr int kLinks = 3300;
+  constexpr int kLinks = 5500;
   make_links(home_, kLinks, 170);
   ASSERT_TRUE(follow());
   const Told told = synced();

@@ -212,8 +212,8 @@ TEST(Trail, IsFullAtItsBound) {
 TEST(Trail, LeadsOnlyAlongMovesThatWereHintedSince) {
   Trail trail;
   trail.add_move(at(1, "a"), at(1, "b"), kHinted, 3);
-  EXPECT_TRUE(trail.onward(at(1, "a"), 4).empty());
-  EXPECT_EQ(trail.onward(at(1, "a"), 3), (std::vector<DirEntry>{at(1, "b")}));
+  EXPECT_TRUE(trail.onward(at(1, "a"), trail.moves()).empty());
+  EXPECT_EQ(trail.onward(at(1, "a"), trail.moves() - 1), (std::vector<DirEntry>{at(1, "b")}));
 }
 
 TEST(Trail, LeadsAlwaysAlongMovesThatACheckFound) {
