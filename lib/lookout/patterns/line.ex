@@ -129,8 +129,8 @@ defmodule Lookout.Patterns.Line do
   defp below_dir(components, "/" <> _body, dirs), do: below_dir(components, dirs, length(components) > 1, nil)
   defp below_dir(_components, _body, _dirs), do: nil
 
-  # Not with `below?` false: a directory at the top may have an entry of its own name, which is meant where nothing
-  # follows.
+  # `below?` is false for a pattern of one component. Such a pattern never means a watched directory of that name, but an
+  # entry of that name inside a watched directory.
   defp below_dir([component | rest], dirs, below?, found) do
     case dirs[literal(component)] do
       nil -> found

@@ -1,6 +1,6 @@
 defmodule Lookout.Port.LocalConnection do
   @moduledoc false
-  # A `lookout_port` that is a port program of this VM.
+  # The connection to a `lookout_port` that this VM runs as a port program.
 
   @behaviour Lookout.Port.Connection
 
@@ -27,7 +27,7 @@ defmodule Lookout.Port.LocalConnection do
   def command(%Connection{port: port}, frame) do
     Port.command(port, frame, [:nosuspend])
   rescue
-    # The port is closed: its exit message is already in the mailbox. The frame is lost.
+    # The port is closed, so the frame is lost. The exit message is already in the mailbox of the owner.
     ArgumentError -> true
   end
 
@@ -68,8 +68,8 @@ defmodule Lookout.Port.LocalConnection do
     close(bridge)
   end
 
-  # `kill` is a builtin of the shell, so no other program has to be installed. The VM starts the shell through a process of
-  # its own, `erl_child_setup`, which a command of the same user may have stopped: that is not waited for.
+  # `kill` is a builtin of the shell, so no other program must be installed. The VM starts the shell through its process
+  # `erl_child_setup`. A process of the same user may have stopped that, so this waits for @kill_timeout ms at most.
   defp kill_program(os_pid) do
     {pid, ref} = spawn_monitor(fn -> :os.cmd(~c"kill -KILL #{os_pid}") end)
 
@@ -95,22 +95,22 @@ defmodule Lookout.Port.LocalConnection do
     %Error{reason: reason, operation: :open_port, path: path, detail: advice(reason, File.cwd())}
   end
 
-  # A program is started in the working directory of the VM.
+  # :enoent may also mean that the working directory of the VM no longer exists: the program starts there.
   defp advice(:enoent, {:error, :enoent}), do: Paths.gone(:enoent)
 
   defp advice(reason, _directory), do: advice(reason)
 
   defp advice(:enoent) do
-    "the program lookout_port is not there; `mix compile` builds it " <>
+    "the program lookout_port does not exist; `mix compile` builds it " <>
       "(in a project that depends on Lookout: `mix deps.compile lookout --force`)"
   end
 
   defp advice(:eacces) do
-    "the program lookout_port may not be executed; give it the right (chmod +x) or build it again with `mix compile`"
+    "the program lookout_port may not be executed; make it executable (chmod +x) or build it again with `mix compile`"
   end
 
   defp advice(reason) when reason in [:emfile, :enfile, :system_limit] do
-    "no more ports, files or processes are to be had; raise the limit (ulimit -n, or +Q of erl)"
+    "the limit of open ports or files is reached; raise it (ulimit -n, or +Q of erl)"
   end
 
   defp advice(reason), do: "the program lookout_port could not be started: #{inspect(reason)}"

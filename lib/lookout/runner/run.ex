@@ -1,32 +1,32 @@
 defmodule Lookout.Runner.Run do
   @moduledoc false
-  # The process of one run: starts the command (or calls the function), and passes its output on at the pace at which
-  # that can be written, while the runner stays responsive. It is linked to the runner, and the command is linked to it.
+  # The process of one run. It starts the command (or calls the function) and writes the output of the command, so that
+  # a slow device blocks this process and not the runner. It is linked to the runner and to the command.
   #
-  # It sends to the runner
-  #     {:run, pid, {:launched, command | nil, os_pid | nil}}, and continues when it receives :go
-  #     {:run, pid, {:ended, status | :ok | {:exit, reason} | {:error, error}}}, or
-  #     {:run, pid, {:failed, error}} if the command could not be started
-  # If the function of :run fails, the process exits with its reason.
+  # It sends these messages to the runner:
+  #     {:run, pid, {:launched, command | nil, os_pid | nil}}; then it waits for :go
+  #     {:run, pid, {:ended, status | :ok | {:exit, reason} | {:error, error}}}, after :launched
+  #     {:run, pid, {:failed, error}}, instead of both, if the command could not be started
+  # If the function of :run raises or exits, this process exits with that reason, without :ended.
 
   alias Lookout.{Command, Error}
   alias Lookout.Runner.{Changes, Invocation, Options, Text}
   alias Lookout.Support.LogMetadata
 
-  # What the runner knows of the current run.
+  # The state of the current run in the runner.
   defstruct [
     :pid,
     :command,
-    # the changes given to it, and those of them that started it
+    # the changes that the run got; and those of them that triggered it (the others are of a run that did not complete)
     :given,
     :cause,
-    # when it was started or last signalled (monotonic milliseconds)
+    # the time of its start or of its last signal (monotonic milliseconds)
     :since,
     # the size of its terminal
     :size,
     # the changes for which the signal was sent
     :signalled,
-    # the action (:stop or :signal) to perform once it is launched
+    # the action (:stop or :signal) that was requested before the launch, and follows it
     :asked,
     # the process that stops its command
     :stopper,
@@ -34,14 +34,16 @@ defmodule Lookout.Runner.Run do
     stopping: false
   ]
 
-  @doc "Starts a run. Calls `before_end` after the command has ended or the function has returned, before the end is reported to the runner."
+  @doc """
+  Starts a run. The process calls `before_end` after the end of the command or of the function, before it sends `:ended`.
+  """
   @spec start_link(Options.t(), Changes.t(), (() -> term)) :: pid
   def start_link(%Options{} = options, %Changes{} = changes, before_end) do
     runner = self()
     :proc_lib.spawn_link(LogMetadata.inherited(fn -> run(options.task, runner, options, changes, before_end) end))
   end
 
-  @doc "Unlinks the process of a run that has ended: it may have been killed since, which is no error."
+  @doc "Unlinks the process of a run that has ended, and ignores its exit: it may have been killed after `:ended`."
   @spec forget(pid) :: :ok
   def forget(pid) do
     Process.unlink(pid)
@@ -53,7 +55,10 @@ defmodule Lookout.Runner.Run do
     end
   end
 
-  @doc "Logs that a function of the options has failed: Logger drops the crash report of its process unless it handles reports of SASL."
+  @doc """
+  Logs the failure of a function of the options (`:run` or `:into`). Logger drops the crash report of the process of a run,
+  unless it is configured to handle SASL reports.
+  """
   @spec log_failure(term, binary) :: :ok
   def log_failure({:exit, reason}, label) when reason != :shutdown do
     :logger.error("#{label}: a run failed, and is not repeated for these changes: #{Exception.format_exit(reason)}")
@@ -105,7 +110,7 @@ defmodule Lookout.Runner.Run do
     command_options |> streams(options) |> then(&Command.start_link(argv, [grace: options.grace] ++ &1))
   end
 
-  # Without `interactive: true` the input of a terminal is at its end from the start, like /dev/null.
+  # Without `interactive: true`, a command on a terminal gets an empty input, like /dev/null.
   defp streams(options, %{into: into, interactive: interactive}) do
     options = if options[:pty] && not interactive, do: Keyword.put_new(options, :input, ""), else: options
 
@@ -135,7 +140,7 @@ defmodule Lookout.Runner.Run do
     finish.(state)
     status
   catch
-    # Writing the output has failed: ends the command, so that no process of it is left when the end is reported.
+    # Writing the output has failed. Stop the command first, so that none of its processes runs when `:ended` is sent.
     kind, reason ->
       Command.stop(pid)
       {:exit, Exception.normalize(kind, reason, __STACKTRACE__)}
@@ -170,7 +175,7 @@ defmodule Lookout.Runner.Run do
 
   defp print_rests(rests), do: for({stream, rest} <- rests, rest != "", do: write(stream, Text.last(rest)))
 
-  # Ignores a device that no longer exists; the command continues.
+  # The IO device may have ended. Ignore that: the command continues, and its output is dropped.
   defp write(stream, text) do
     IO.write(device(stream), text)
   rescue

@@ -68,7 +68,11 @@ defmodule Lookout.Runner.Shutdown do
   # Milliseconds that the end of a runner may take longer for a last checkpoint.
   @checkpoint 1_000
 
-  @doc "Makes the runner's own watcher go on, at its next start, after the changes that the runner has dealt with, which are all it has got."
+  @doc """
+  Commits a checkpoint of the runner's own watcher, so that its next start continues after the changes that runs have
+  handled. The caller must have handled all changes that it has received. Returns `:changed`, without a commit, if
+  another change has arrived.
+  """
   @spec commit(pid) :: term
   def commit(watcher) do
     with {:ok, cursor} <- Lookout.checkpoint(watcher, @checkpoint) do

@@ -35,7 +35,8 @@ defmodule Lookout.Watcher.Delivery do
     # how much longer ready subscribers wait for the slow ones
     :lag_left,
     :name,
-    # the batches that may be sent without asking the flow, and how many were sent so that it has not counted yet
+    # the subscribers to which the next batches may be sent without a call of the queue, and how many such batches are left
+    # (see `SubscriberQueue.pass/1`); and how many were sent this way since its last call
     pass: nil,
     passed: 0,
     pause: nil,
@@ -46,7 +47,8 @@ defmodule Lookout.Watcher.Delivery do
 
   @spec new(Options.t()) :: t
   def new(%Options{limits: limits} = options) do
-    # What follows a batch that was dealt with, as what exists, is for the first subscriber.
+    # Keep all items until the first process subscribes: the existing entries (`initial: true`), and the batches that follow
+    # the position or the cursor of an earlier watcher.
     waits? = options.initial or options.position != nil or options.cursor != nil
     flow = SubscriberQueue.new(limits.window, limits.mailbox, waits?)
 
@@ -99,7 +101,7 @@ defmodule Lookout.Watcher.Delivery do
     end
   end
 
-  @doc "Handles a `:DOWN` message with `ref`: removes the subscriber. `:not_subscribed` if the monitor is not that of a subscriber."
+  @doc "Handles a `:DOWN` message: removes the subscriber. Returns `:not_subscribed` if `ref` monitors no subscriber."
   @spec died(t, pid, reference) :: {:ok, t} | :not_subscribed
   def died(%__MODULE__{} = delivery, pid, ref) do
     delivery = counted(delivery)
@@ -132,13 +134,13 @@ defmodule Lookout.Watcher.Delivery do
   defp why_not(:not_subscribed), do: "the caller is no subscriber; call Lookout.subscribe/2 first"
   defp why_not(:active), do: "the caller subscribed with active: true and need not ask"
 
-  @doc "Sends the final message to all subscribers except those in `but`, at once and ahead of the queue."
+  @doc "Sends a final message to all subscribers, except those in `but`, immediately: it overtakes the queue."
   @spec broadcast(t, term, [pid]) :: :ok
   def broadcast(%__MODULE__{monitors: monitors} = delivery, message, but \\ []) do
     tell(delivery, Map.keys(monitors) -- but, message)
   end
 
-  @doc "Sends a message under the tag of the watcher. For the tags of `Lookout.FileSystem` it becomes zero or more messages."
+  @doc "Sends `{tag, watcher, message}` to each pid; for the tags of `Lookout.FileSystem`, zero or more such messages."
   @spec tell(t, [pid], term) :: :ok
   def tell(%__MODULE__{tag: tag}, pids, message) do
     for shaped <- shape(tag, message), pid <- pids, do: send(pid, {tag, self(), shaped})
@@ -151,8 +153,8 @@ defmodule Lookout.Watcher.Delivery do
   ## Batches and notices
 
   @doc """
-  Delivers a batch that costs so much credit, and returns the credit to grant now. While all subscribers keep up, most batches are
-  sent by a pass of the flow, which costs nothing but the messages.
+  Delivers a batch that costs `cost` credits, and returns the credit to grant now. While no subscriber is slow, the queue issues
+  a pass: the next batches are sent without a call of the queue.
   """
   @spec batch(t, SubscriberQueue.item(), pos_integer) :: {non_neg_integer, t}
   def batch(%__MODULE__{pass: {pids, left}} = delivery, item, 1) when left > 0 do
@@ -172,7 +174,8 @@ defmodule Lookout.Watcher.Delivery do
     emit(pump(%{delivery | flow: SubscriberQueue.push(delivery.flow, item, cost)}), item)
   end
 
-  # The flow counts what was sent by its pass, which ends.
+  # Ends the pass and reports to the queue how many batches were sent by it. Each other call that changes the queue must come
+  # after this.
   defp counted(%{pass: nil} = delivery), do: delivery
 
   defp counted(delivery),
@@ -201,7 +204,7 @@ defmodule Lookout.Watcher.Delivery do
     delivery
   end
 
-  @doc "Whether an item is still in the queue: a process that subscribes now will receive it."
+  @doc "Returns whether an item is still in the queue. If so, a process that subscribes now receives it."
   @spec waiting?(t, SubscriberQueue.item()) :: boolean
   def waiting?(%__MODULE__{flow: flow}, item), do: SubscriberQueue.waiting?(flow, item)
 
@@ -262,7 +265,7 @@ defmodule Lookout.Watcher.Delivery do
 
   ## Timers
 
-  @doc "Handles the timeout message of a delivery timer. `:expired` names the sync that timed out."
+  @doc "Handles the message of a delivery timer. Returns `{:expired, id}` if the sync `id` has timed out."
   @spec timeout(t, term, reference) :: {:ok | {:expired, term}, t}
   def timeout(%__MODULE__{} = delivery, tag, ref) do
     delivery = counted(delivery)
@@ -278,8 +281,8 @@ defmodule Lookout.Watcher.Delivery do
     {:ok, recheck(%{delivery | pause: min(delivery.pause * 2, longest)})}
   end
 
-  # First sends into the room that mailboxes have now, so a subscriber that has just made room for one message fills up
-  # again and still counts as slow. No lagging subscriber is attached: it would be detached without a time to read.
+  # Fills the mailboxes first. So a subscriber that has just read one message is full again, and still counts as slow.
+  # Attaches no lagging subscriber: it would be detached again before it could read.
   defp on_timeout(:lag, delivery) do
     delivery = pump(%{delivery | flow: SubscriberQueue.recheck_full(delivery.flow), lag_left: delivery.max_lag})
     {:ok, pump(%{delivery | flow: SubscriberQueue.detach_slow(delivery.flow, &mailbox/1)})}
@@ -289,7 +292,7 @@ defmodule Lookout.Watcher.Delivery do
     {{:expired, id}, end_sync(delivery, id, {:error, sync_error(delivery)})}
   end
 
-  # The error of a sync that timed out, by what holds it up.
+  # Returns the error of a sync that has timed out: `:timeout`, or `:lagging` if a subscriber delays it or none exists yet.
   defp sync_error(delivery) do
     {_actions, status, flow} = SubscriberQueue.advance(delivery.flow, &mailbox/1)
     held_up(status, flow)
@@ -338,8 +341,8 @@ defmodule Lookout.Watcher.Delivery do
 
   defp perform(delivery, actions), do: Enum.reduce(actions, delivery, &perform_one/2)
 
-  # `:lagged` does not pass through `push/2`, so its telemetry event is emitted here. A notice `:omitted` of the flow has none: each of
-  # those that it left out has passed.
+  # A notice `:lagged` is not pushed, so its telemetry event is emitted here. A notice `:omitted` of the queue has no telemetry
+  # event: `push/3` has emitted one for each notice that it replaces.
   defp perform_one({:tell, [pid], {:notice, :lagged} = message}, delivery) do
     tell(delivery, [pid], message)
     emit_notice(delivery, :lagged, pid)
@@ -352,7 +355,7 @@ defmodule Lookout.Watcher.Delivery do
 
   defp perform_one({:reached, sync_id}, delivery), do: answer_sync(delivery, sync_id, :ok)
 
-  # The pause between two checks of full mailboxes starts at `first` after each delivery, and doubles up to `longest`.
+  # The interval between two checks of full mailboxes is `first` after each delivery, and doubles up to `longest`.
   defp look_again(%{pause: nil} = delivery, false, _moved?), do: delivery
   defp look_again(delivery, false, _moved?), do: cancel_timer(%{delivery | pause: nil}, :look)
 
@@ -361,8 +364,8 @@ defmodule Lookout.Watcher.Delivery do
     start_timer(%{delivery | pause: pause}, :look, pause)
   end
 
-  # The lag timer measures how long ready subscribers have waited for slow ones. A delivery does not restart it, since a
-  # subscriber that takes a message now and then holds up the others as well. If nobody waits any more, although nothing was
+  # The lag timer measures how long ready subscribers have waited for slow ones. A delivery does not restart it: a
+  # subscriber that reads one message from time to time delays the others as well. If nobody waits any more, although nothing was
   # delivered, then a sync has timed out: the timer continues at the next one.
   defp limit_lag(delivery, :contended, _moved?), do: start_timer(delivery, :lag, delivery.lag_left)
 

@@ -1,23 +1,23 @@
 defmodule Lookout.Watcher.Omission do
   @moduledoc false
-  # Notices that are left out since too many bytes of others wait: which may be, and what is said of them. Pure. As in
-  # `lookout_port` (c_src/watch/batcher.cpp).
+  # The notices that are omitted when too many bytes of notices wait, and the notice `:omitted` that replaces them.
+  # `lookout_port` does the same (c_src/watch/batcher.cpp). Pure.
 
-  @typedoc "So many notices, all of them at or below the directory."
+  @typedoc "A directory, and the number of omitted notices about it and about entries below it."
   @type t :: {dir :: binary, count :: pos_integer}
 
   # What a notice takes beside its path; and the longest directory that is named.
   @cost 64
   @longest 4096
 
-  @doc "The bytes of a notice; nil if it may not be left out: it is about a watched directory itself, or the watcher."
+  @doc "Returns the bytes of a notice; nil if it must not be omitted: it is about a watched directory itself, or the watcher."
   @spec size(term) :: nil | pos_integer
   def size({kind, path, _detail}) when kind in [:unreadable, :watch_limit, :polled, :unwatched, :omitted],
     do: byte_size(path) + @cost
 
   def size(_notice), do: nil
 
-  @doc "One more notice is left out, or those that such a notice is about."
+  @doc "Adds an omitted notice; of a notice `:omitted`, adds the notices that it replaces."
   @spec add(nil | t, tuple) :: t
   def add(omitted, {:omitted, path, count}), do: add(omitted, path, count)
   def add(omitted, {_kind, path, _detail}), do: add(omitted, path, 1)

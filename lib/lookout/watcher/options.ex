@@ -113,8 +113,8 @@ defmodule Lookout.Watcher.Options do
     subscribe: [],
     # the node of its `lookout_port`; nil: a port program of this VM
     node: nil,
-    # the name of the session there, the number of the last batch of it that was dealt with, and the milliseconds that it
-    # outlives its owner
+    # the name of the session on that node; the number of the last batch that the subscriber has processed (`position`);
+    # and for how many milliseconds the session is kept after the loss of its owner (`linger`)
     session: nil,
     position: nil,
     linger: 300_000,

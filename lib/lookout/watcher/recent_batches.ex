@@ -21,7 +21,7 @@ defmodule Lookout.Watcher.RecentBatches do
   @spec new(non_neg_integer) :: t
   def new(seq \\ 0), do: %__MODULE__{after: seq}
 
-  @doc "Adds a batch, whose message had so many bytes, and forgets the first ones if there are too many."
+  @doc "Adds a batch whose message had `bytes` bytes, and drops the oldest batches while all of them have too many."
   @spec add(t, batch, non_neg_integer) :: t
   def add(%__MODULE__{} = recent, batch, bytes) do
     trim(%{recent | bytes: recent.bytes + bytes, batches: :queue.in({batch, bytes}, recent.batches)})
@@ -34,7 +34,7 @@ defmodule Lookout.Watcher.RecentBatches do
     trim(%{recent | after: seq, bytes: recent.bytes - bytes, batches: batches})
   end
 
-  @doc "The batches after `seq` up to `last`; `:too_old` if some of them are not here any more, or `seq` is none of this watcher."
+  @doc "Returns the batches after `seq` up to `last`; `:too_old` if some were dropped or `seq` is of another watcher."
   @spec since(t, non_neg_integer, non_neg_integer) :: {:ok, [batch]} | :too_old
   def since(%__MODULE__{} = recent, seq, last) do
     if seq >= recent.after and seq <= last,

@@ -35,16 +35,16 @@ defmodule Lookout.Watcher.Session do
     end
   end
 
-  # A subscriber that has a listing, or dealt with batches, of an earlier session has missed changes.
+  # A subscriber that has received a listing, or has processed batches, of an earlier session has missed changes.
   defp renew(%{was_live: true} = state),
     do: Lifecycle.watch(%{state | successor: true, program: Program.replaced(state.program)})
 
   defp renew(state), do: Lifecycle.watch(%{state | successor: state.options.position != nil})
 
   @doc """
-  The node has replied which paths the resumed session watches. What was asked for when the connection was lost may have been carried
-  out: its caller got an error, so a directory that was added is removed, and one that was removed is forgotten. A watcher that has
-  taken over the session watches what its session watches.
+  Handles the reply of the node with the paths that the resumed session watches. A request that was open when the connection was
+  lost may have been carried out, although its caller got an error. So a directory that such a request added is removed again, and
+  one that it removed is dropped from the state. A watcher that has taken over the session adopts the paths of the session.
   """
   @spec resumed(State.t(), %{binary => nil | atom}) :: State.t()
   def resumed(%State{was_live: true} = state, roots) do

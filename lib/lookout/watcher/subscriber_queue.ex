@@ -368,7 +368,7 @@ defmodule Lookout.Watcher.SubscriberQueue do
   defp extra(flow, {:events, seq, _events}), do: Map.get(flow.extra, seq, 0)
   defp extra(_flow, item), do: max(div(bytes(item), @credit_bytes) - 1, 0)
 
-  # Those of a notice that may be left out.
+  # The bytes of a notice that may be omitted; 0 for any other item.
   defp bytes({:notice, notice}), do: Omission.size(notice) || 0
   defp bytes({:notice_for, _kind, notice}), do: Omission.size(notice)
   defp bytes(_item), do: 0

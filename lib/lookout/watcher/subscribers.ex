@@ -87,7 +87,7 @@ defmodule Lookout.Watcher.Subscribers do
     end
   end
 
-  @doc "Whether a subscriber that receives items may want a count: not known of one with an open sync."
+  @doc "Returns whether an attached subscriber may want a count. A subscriber with an open sync always counts as such."
   @spec any_count?(t) :: boolean
   def any_count?(%__MODULE__{} = subscribers), do: subscribers.exempt > 0 or counts?(subscribers)
 

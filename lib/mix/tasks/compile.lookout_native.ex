@@ -33,8 +33,8 @@ defmodule Mix.Tasks.Compile.LookoutNative do
   @program "lookout_port"
   @script "bin/build-native"
 
-  # A build must not outlive the VM: the next one would meet it in the same folder. A port program
-  # leads its process group and sees the end of its standard input when the VM is gone.
+  # A build must not outlive the VM: the next build would run in the same folder at the same time. A port program is the
+  # leader of its process group, and its standard input ends when the VM ends. So the script then kills the group.
   @tied_to_vm """
   exec 3<&0 </dev/null
   { cat <&3; kill -TERM 0; } >/dev/null 2>&1 &
