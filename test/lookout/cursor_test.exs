@@ -207,22 +207,20 @@ defmodule Lookout.CursorTest do
   end
 
   # A FIFO without a writer blocks who opens it, as a file on a mount that hangs does. In a VM of its own, since it stays blocked.
-  test "a directory of cursors that does not answer blocks no other process of the VM", %{dir: dir, cursor: cursor} do
-    File.mkdir_p!(cursor)
-    {_output, 0} = System.cmd("mkfifo", [Path.join(cursor, "committed")])
-
-    script = """
-    spawn(fn -> Lookout.start_link(dirs: #{inspect(dir)}, cursor: #{inspect(cursor)}) end)
-    reads? = &match?({:current_function, {:prim_file, _function, _arity}}, Process.info(&1, :current_function))
-    stays? = fn pid -> Enum.all?(1..10, fn _n -> reads?.(pid) and Process.sleep(10) == :ok end) end
-    Enum.find(Stream.repeatedly(fn -> Enum.any?(Process.list(), stays?) end), & &1)
-    answer = Task.yield(Task.async(fn -> File.stat("/") end), 10_000)
-    IO.puts(if answer, do: "answers", else: "blocked")
-    System.halt(0)
-    """
-
-    ebin = Application.app_dir(:lookout, "ebin")
-    assert System.cmd("elixir", ["-pa", ebin, "-e", script], stderr_to_stdout: true) == {"answers\n", 0}
+  # The file server is one process for the whole VM: a call on a mount that hangs blocks every other.
+  test "P5: a start reads the last commit without the file server of the VM", %{dir: dir, cursor: cursor} do
+    watcher = start(dirs: dir, cursor: cursor)
+    :ok = Lookout.commit(watcher, checkpoint(watcher))
+    :ok = Lookout.stop(watcher)
+    server = Process.whereis(:file_server_2)
+    :erlang.trace(server, true, [:receive])
+    start(dirs: dir, cursor: cursor)
+    :erlang.trace(server, false, [:receive])
+    delivered = :erlang.trace_delivered(server)
+    assert_receive {:trace_delivered, ^server, ^delivered}, 10_000
+    {:messages, messages} = Process.info(self(), :messages)
+    traced = for {:trace, ^server, :receive, message} <- messages, do: inspect(message, limit: :infinity)
+    assert Enum.filter(traced, &(&1 =~ Path.join(cursor, "committed"))) == []
   end
 
   test "checkpoints are made by themselves after changes", %{dir: dir, cursor: cursor} do

@@ -52,6 +52,8 @@ TEST_F(HeldDirectoryTest, P1ALinkWithASecondNameShowsItsDirectoryWhenTheFirstPla
   home_.symlink("../out", "in/a");
   home_.symlink("../out", "in/b");
   ASSERT_EQ(watcher_.watch({home_.at("in")}, {.follow_symlinks = true}), std::nullopt);
+  let_a_tick_pass();  // only a link that is older than the first check may have another name
+  synced();
   ASSERT_EQ(::linkat(AT_FDCWD, home_.at("in/b").c_str(), AT_FDCWD, home_.at("in/c").c_str(), 0), 0);
   synced();
   home_.remove("in/c");
