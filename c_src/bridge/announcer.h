@@ -1,4 +1,5 @@
-// Sends the batches and notices of the engine as messages.
+// Sends the batches and notices of the engine as messages. serve() in main.cpp owns it; the engine
+// calls it.
 #pragma once
 
 #include "bridge/outbox.h"

@@ -1,4 +1,5 @@
-// Reads big-endian numbers from a byte string, with bounds checks. Makes no system call.
+// Reads big-endian numbers from a byte string, with bounds checks. Makes no system call. The
+// classes of bridge/ and node/ that read bytes own one each and call it.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,5 @@
 // Messages of lookout_port about a command, apart from replies, as in docs/protocol.md.
+// ProcessCommanding sends them through Outbox, which calls the encoders.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,5 @@
-// The requests about a command, as in docs/protocol.md.
+// The requests about a command, as in docs/protocol.md. decode_request() calls the functions;
+// Session handles the requests.
 #pragma once
 
 #include <chrono>

@@ -1,5 +1,5 @@
 // The interface of a command for the session, with the contract of command/command.h. Tests of the
-// session implement it without processes.
+// session implement it without processes. Session calls it.
 #pragma once
 
 #include <chrono>

@@ -1,4 +1,4 @@
-// Initializes ei, which must happen before any other call of ei.
+// Initializes ei, which must happen before any other call of ei. TermReader and TermWriter call it.
 #pragma once
 
 namespace lookout {

@@ -1,4 +1,6 @@
 // The engine as the session sees it. It has its own file, because linking it requires the engine.
+// serve() in main.cpp or NodeSession owns it; Session calls it, in a node through
+// RestrictedWatching.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

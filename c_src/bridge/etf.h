@@ -1,5 +1,6 @@
 // The tags of the External Term Format that are accepted in a frame to lookout_port. The names
-// follow https://www.erlang.org/doc/apps/erts/erl_ext_dist.html.
+// follow https://www.erlang.org/doc/apps/erts/erl_ext_dist.html. The classes of bridge/ and node/
+// use them.
 #pragma once
 
 #include <cstdint>

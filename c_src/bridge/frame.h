@@ -1,5 +1,5 @@
 // {packet, 4} framing: a length of four bytes, big-endian, and that many bytes of payload. Makes no
-// system call.
+// system call. PortTransport, ChildProgram and DistFrames own one reader each and call it.
 #pragma once
 
 #include <array>

@@ -1,4 +1,5 @@
-// Encodes outgoing messages and passes them to the sink.
+// Encodes outgoing messages and passes them to the sink. serve() in main.cpp and NodeSession::Owner
+// own one each; the classes of bridge/ and node/ call it.
 #pragma once
 
 #include "bridge/replies.h"

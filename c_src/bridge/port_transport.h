@@ -1,4 +1,5 @@
-// Sends and receives {packet, 4} frames on two descriptors, in the event loop.
+// Sends and receives {packet, 4} frames on two descriptors, in the event loop. serve() in main.cpp
+// owns it; Outbox sends through it.
 #pragma once
 
 #include <array>

@@ -1,5 +1,5 @@
 // The command as the session sees it. Sends its events as messages. It has its own file, because
-// linking it requires c_src/command.
+// linking it requires c_src/command. serve() in main.cpp owns it; Session calls it.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

@@ -1,4 +1,5 @@
-// The messages of lookout_port, as in docs/protocol.md: one type and one encoder each.
+// The messages of lookout_port, as in docs/protocol.md: one type and one encoder each. Outbox and
+// NodeSession call the encoders.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// Reads the fields and options of a request; shared by all requests.
+// Reads the fields and options of a request; shared by all requests. decode_request() and the
+// readers of requests about a command call it.
 #pragma once
 
 #include <algorithm>

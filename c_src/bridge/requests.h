@@ -1,4 +1,4 @@
-// The requests to lookout_port, as in docs/protocol.md.
+// The requests to lookout_port, as in docs/protocol.md. Session calls decode_request().
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,6 @@
 // Serves requests: decodes payloads, calls the engine and the command, and sends replies. It
-// handles terms, not framing.
+// handles terms, not framing. serve() in main.cpp or NodeSession::Owner owns it; PortTransport or
+// NodeSession calls it.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,5 @@
-// The two descriptors of a port program, protected from other code of the process.
+// The two descriptors of a port program, protected from other code of the process. main() calls it;
+// PortTransport then owns the descriptors.
 #pragma once
 
 #include "support/error.h"

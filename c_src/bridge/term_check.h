@@ -1,5 +1,5 @@
 // Checks untrusted bytes before they are passed to ei, which trusts every length it reads and
-// recurses as deep as the term is nested.
+// recurses as deep as the term is nested. decode_request() calls it.
 #pragma once
 
 #include <cstddef>

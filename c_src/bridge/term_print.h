@@ -1,4 +1,4 @@
-// Prints terms for the detail of an error.
+// Prints terms for the detail of an error. The decoders of requests call it.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,6 @@
 // The interfaces between messages and their transport. A payload is a whole term; framing is up to
-// the transport.
+// the transport. Outbox and ChildProgram call a Sink; PortTransport calls its Receiver, the
+// Session.
 #pragma once
 
 #include <string_view>

@@ -1,7 +1,7 @@
 // The interface of the watch engine for the session, with the contract of watch/engine.h, except
 // for one point: a handler may be called within the call that it was passed to, when an
 // implementation refuses the request or has no engine. Tests of the session implement it without an
-// engine.
+// engine. Session calls it.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
 // Bytes on their way to a descriptor, in the event loop: written at once as far as the descriptor
-// accepts them, and the rest when it accepts more. Never blocks.
+// accepts them, and the rest when it accepts more. Never blocks. PortTransport, ChildProgram and
+// Connection own one each and call it.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

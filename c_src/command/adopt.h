@@ -1,4 +1,5 @@
-// Hands a descriptor over to the event loop. InputStream, OutputStream and RunningCommand call it.
+// Hands a descriptor over to the event loop. InputStream, OutputStream and Command::Running call
+// it.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

@@ -1,4 +1,4 @@
-// A FIFO queue of bytes.
+// A FIFO queue of bytes. InputStream owns it and calls it.
 #pragma once
 
 #include <cstddef>

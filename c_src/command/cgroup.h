@@ -1,5 +1,8 @@
 // A cgroup of its own for a command (cgroups(7), version 2). The kernel kills all processes of a
 // cgroup at once; a walk through /proc cannot catch processes that fork without end.
+//
+// prepare_launch() creates the Cgroup, and Command::Running then owns it. The guardian, another
+// process, kills and removes the cgroup with the free functions below.
 #pragma once
 
 #include <sys/types.h>

@@ -1,5 +1,5 @@
 // Launches, streams and ends a command. Everything runs in one event loop and without blocking it;
-// only end_and_wait() blocks.
+// only end_and_wait() blocks. ProcessCommanding and Fswatch own one each and call it.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

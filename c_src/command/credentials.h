@@ -1,4 +1,5 @@
-// The user and the groups of a command (credentials(7)).
+// The user and the groups of a command (credentials(7)). prepare_launch() stores them in the
+// LaunchPlan, and launch() applies them.
 #pragma once
 
 #include <sys/types.h>

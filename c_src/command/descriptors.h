@@ -1,4 +1,4 @@
-// Closes ranges of descriptors that a child must not inherit.
+// Closes ranges of descriptors that a child must not inherit. The guardian and launch() call them.
 //
 // These functions make system calls only, so they may run between vfork and exec. If close_range(2)
 // is unavailable (before Linux 5.9, or blocked by a seccomp filter), they walk /proc/self/fd; if

@@ -1,5 +1,6 @@
-// Decides when the tree of a command gets its stop signal and when it gets SIGKILL. Makes no
-// system call: the caller provides the time and carries out the steps.
+// Decides when the tree of a command gets its stop signal and when it gets SIGKILL. Makes no system
+// call: the caller provides the time and carries out the steps. Guard, in the process of the
+// guardian, owns it and calls it.
 #pragma once
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// The environment of a command. Pure.
+// The environment of a command. Pure. prepare_launch() and Fswatch call it.
 #pragma once
 
 #include <string>

@@ -1,5 +1,6 @@
 // The messages between lookout_port and the guardian of a command. They have a fixed size and are
 // written and read whole, on a socket that preserves message boundaries (SOCK_SEQPACKET).
+// Command::Running and Guard own one end of the socket each; Command and Guard call the functions.
 #pragma once
 
 #include <optional>

@@ -1,6 +1,6 @@
 // The guardian of a command: a small process between lookout_port and the command. It ends the
 // whole tree of the command on an order, after the exit of the command, or when lookout_port is
-// gone for any reason.
+// gone for any reason. Command starts it, and Command::Running owns its descriptors.
 //
 // The guardian is a fork of lookout_port without an exec. It has a session of its own and blocks
 // every signal, so only SIGKILL ends it and only SIGSTOP stops it. It is not dumpable, and neither

@@ -1,4 +1,4 @@
-// The standard input of a command.
+// The standard input of a command. Command::Running owns it; Command writes to it.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

@@ -1,4 +1,5 @@
-// Descriptors that lookout_port and each guardian open before the command runs.
+// Descriptors that lookout_port and each guardian open before the command runs. All instances of
+// Command::Running share them; the classes of command/ call the functions.
 //
 // A process of the same user may set the limit of open files of lookout_port or of a guardian to 0
 // (prlimit(2)). They can then open nothing, and poll(2) fails. With these descriptors they can

@@ -1,4 +1,5 @@
-// The reasons why a launch can fail.
+// The reasons why a launch can fail. prepare_launch(), Command and Command::Running call
+// launch_error().
 #pragma once
 
 #include <string>

@@ -1,6 +1,7 @@
 // Launches a command within the guardian. A helper process that is created inside the command's
 // cgroup does the launch, because moving an existing process there takes the kernel about 10 ms.
-// Without a helper the guardian launches the command itself.
+// Without a helper the guardian launches the command itself. Guard, in the process of the guardian,
+// calls the functions.
 #pragma once
 
 #include <sys/types.h>

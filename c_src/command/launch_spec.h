@@ -1,4 +1,5 @@
-// What to run and how: the plain data of a spawn request.
+// What to run and how: the plain data of a spawn request. SpawnRequest and Fswatch create it;
+// Command and the functions of command/ read it.
 #pragma once
 
 #include <sys/resource.h>

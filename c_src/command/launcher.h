@@ -1,4 +1,5 @@
-// Starts a program with Boost.Process. No other code creates the process of a command.
+// Starts a program with Boost.Process. No other code creates the process of a command. Preparation
+// owns the LaunchPlan; try_launch() calls launch().
 #pragma once
 
 #include <sys/types.h>

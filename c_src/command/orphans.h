@@ -5,7 +5,9 @@
 // The command of an orphan cannot be determined. All processes of a tree without a guardian have to
 // end, while known children and everything below them are left alone. The list of known children is
 // process-wide state, because children belong to the process. Only the thread that starts commands
-// uses it: start_guardian() and ChildProgram add the child that they have started.
+// uses it: start_guardian() and ChildProgram add the child that they have started. Command::Running
+// reaps its guardian and, if that was killed or has failed, sweeps the orphans; ChildProgram reaps
+// its lookout_port.
 #pragma once
 
 #include <sys/types.h>

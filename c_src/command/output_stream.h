@@ -1,4 +1,5 @@
-// A stream that a command writes to. It is read by credit.
+// A stream that a command writes to. It is read by credit. Command::Running owns two of them;
+// Command calls them.
 #pragma once
 
 #include <sys/ioctl.h>

@@ -1,5 +1,6 @@
 // Finds and opens what a command needs before its process exists. Most errors in a request are
-// found here, with the path that causes them.
+// found here, with the path that causes them. Command calls prepare_launch() and passes the result
+// to Command::Running.
 #pragma once
 
 #include <array>

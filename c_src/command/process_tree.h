@@ -1,4 +1,4 @@
-// Lists and ends the processes below a process.
+// Lists and ends the processes below a process. The classes of command/ and ChildProgram call it.
 //
 // A process that has set PR_SET_CHILD_SUBREAPER becomes the parent of every orphan below it. So
 // everything that a command starts (by a double fork, after setsid) stays below its guardian and is

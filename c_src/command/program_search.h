@@ -1,4 +1,4 @@
-// Finds the file of a program by its name.
+// Finds the file of a program by its name. launch() and Fswatch call find_program().
 #pragma once
 
 #include <string>

@@ -1,4 +1,5 @@
-// The state of a running command. Only command.cpp includes this header.
+// The state of a running command. Only command.cpp includes this header. Command owns it and calls
+// it.
 #pragma once
 
 #include <poll.h>

@@ -1,4 +1,5 @@
-// Signal names as Elixir writes them: :term, :kill.
+// Signal names as Elixir writes them: :term, :kill. The decoders of requests and the encoders of
+// messages call them.
 #pragma once
 
 #include <optional>

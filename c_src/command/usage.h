@@ -1,4 +1,4 @@
-// The resource usage of the processes of a command.
+// The resource usage of the processes of a command. Command calls stats_of().
 #pragma once
 
 #include <sys/types.h>

@@ -1,4 +1,5 @@
-// Sets of bytes, and classes of bytes that some sets do not distinguish. Pure.
+// Sets of bytes, and classes of bytes that some sets do not distinguish. Pure. Glob::Compiler owns
+// the sets and calls them.
 #pragma once
 
 #include <algorithm>

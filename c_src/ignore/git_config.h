@@ -1,4 +1,5 @@
 // Reads the settings of git's configuration that concern ignored files. Pure; works on raw bytes.
+// read_repository() calls them.
 #pragma once
 
 #include <optional>

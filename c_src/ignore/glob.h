@@ -1,5 +1,5 @@
 // A pattern of gitignore(5), compiled. It matches what git's wildmatch() matches (wildmatch.c, flag
-// WM_PATHNAME). Pure; works on raw bytes.
+// WM_PATHNAME). Pure; works on raw bytes. Rules owns its globs; Rules and Scope call them.
 //
 // Matching simulates all alternatives of the pattern at once, 64 positions per operation. So a byte
 // of text costs at most one operation per 64 bytes of the pattern, whatever stars it contains. The

@@ -1,5 +1,5 @@
 // The parsed rules of files, shared between files of equal content, within a budget. Makes no
-// system call.
+// system call. Visibility owns it and calls it.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,5 @@
 // The lines of one gitignore file, or patterns written as such lines. Pure; works on raw bytes.
+// Scopes and filters share them; Scope and Visibility call them.
 //
 // Follows git's dir.c (add_patterns_from_buffer and its callees). A UTF-8 byte order mark at the
 // beginning is skipped. CR before LF is not part of the line. A NUL byte ends a line. Empty lines

@@ -3,6 +3,8 @@
 // Rules of several files apply in a directory: those of the directory itself and of the directories
 // above it, each with its path patterns matched down to this directory. A scope is immutable and
 // shared: a directory uses the scope of its parent unless the state of a pattern changes.
+// Visibility keeps the scopes of the directories and calls judge() for each name; RulesAbove builds
+// the scope of the rules above a root.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
 // The options of inotifywait that `lookout_port inotifywait` accepts: those that the package
-// file_system passes, and their long names.
+// file_system passes, and their long names. run() calls it.
 #pragma once
 
 #include <string>

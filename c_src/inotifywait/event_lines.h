@@ -1,4 +1,4 @@
-// Converts changes of the tree to the events that inotifywait prints.
+// Converts changes of the tree to the events that inotifywait prints. Monitor owns it and calls it.
 #pragma once
 
 #include <bitset>

@@ -1,5 +1,5 @@
 // `lookout_port inotifywait ARGUMENT...`: the watch engine with the command line and the output of
-// inotifywait, for programs that start inotifywait.
+// inotifywait, for programs that start inotifywait. Called by main().
 #pragma once
 
 #include <string>

@@ -1,4 +1,5 @@
-// Formats a line for each event as `inotifywait --format` does.
+// Formats a line for each event as `inotifywait --format` does. EventLines owns the LineFormat and
+// calls it; parse_arguments() creates it.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// Writes lines to a descriptor, no faster than they are read.
+// Writes lines to a descriptor, no faster than they are read. Monitor owns it and calls it.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

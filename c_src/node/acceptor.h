@@ -1,4 +1,5 @@
-// Accepts TCP connections on an IPv4 or IPv6 address.
+// Accepts TCP connections on an IPv4 or IPv6 address. Node owns the Acceptor and starts it;
+// serve_node() calls listen_on().
 #pragma once
 
 #include <boost/asio/io_context.hpp>

@@ -1,4 +1,4 @@
-// The secret that the nodes of a cluster share.
+// The secret that the nodes of a cluster share. serve_node() calls it.
 #pragma once
 
 #include <string>

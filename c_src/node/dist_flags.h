@@ -1,5 +1,5 @@
 // The capabilities that this node offers, and those that a peer must have. The next OTP release
-// that makes one mandatory is met here.
+// that makes one mandatory is met here. Handshake uses them.
 //
 // https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#distribution-flags
 #pragma once

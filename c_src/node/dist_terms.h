@@ -1,5 +1,6 @@
 // Reads and writes the terms of Erlang's distribution protocol without decoding them: pids and
-// references are copied as the bytes that came. Bytes in, bytes out: makes no system call.
+// references are copied as the bytes that came. Bytes in, bytes out: makes no system call. The
+// classes of node/ call it.
 //
 // The tags: https://www.erlang.org/doc/apps/erts/erl_ext_dist.html
 #pragma once

@@ -1,4 +1,5 @@
 // Registers the node with epmd (the Erlang port mapper daemon), and again whenever epmd restarts.
+// Service, which serve_node() runs, owns the EpmdClient and calls it.
 //
 // https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#register-a-node-in-epmd
 #pragma once

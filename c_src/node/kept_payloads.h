@@ -1,5 +1,6 @@
 // The last payloads that a named session has sent. When an owner resumes the session, NodeSession
 // sends it again those after the last batch that the owner has processed. Makes no system call.
+// NodeSession owns it and calls it.
 #pragma once
 
 #include <cstddef>

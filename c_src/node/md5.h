@@ -1,4 +1,4 @@
-// MD5 (RFC 1321), which Erlang's handshake uses. It protects nothing else.
+// MD5 (RFC 1321), which Erlang's handshake uses. It protects nothing else. Handshake calls it.
 #pragma once
 
 #include <string>

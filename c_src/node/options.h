@@ -1,4 +1,4 @@
-// The command line of `lookout_port --node`.
+// The command line of `lookout_port --node`. serve_node() calls it.
 #pragma once
 
 #include <cstddef>

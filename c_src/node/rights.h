@@ -1,5 +1,5 @@
 // What a session over Erlang distribution may do: the requests that run programs are refused unless
-// the node was started with --commands.
+// the node was started with --commands. NodeSession owns both classes; Session calls them.
 #pragma once
 
 #include <optional>

@@ -1,4 +1,4 @@
-// `lookout_port --node`: options, wiring, exit code.
+// `lookout_port --node`: options, wiring, exit code. Called by main().
 #pragma once
 
 #include <string>

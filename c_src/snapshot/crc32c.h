@@ -1,4 +1,4 @@
-// CRC-32C (Castagnoli), as in RFC 3720, appendix B.4.
+// CRC-32C (Castagnoli), as in RFC 3720, appendix B.4. SnapshotEncoder and SnapshotDecoder call it.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
 // Reads the bytes of a snapshot. Safe for hostile bytes: refuses them with a reason, and allocates
-// no more than kMaxSnapshotFrame bytes at a time. Makes no system call.
+// no more than kMaxSnapshotFrame bytes at a time. Makes no system call. Cursor creates it and reads
+// the header; TreeLoader then owns it and reads the rest.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
 // The directory with the snapshots of a watcher. It is locked while it is open, so that no two
-// watchers write into it.
+// watchers write into it. Cursor owns it; Cursor and SnapshotSaver call it.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// Writes a snapshot as bytes, frame by frame. Makes no system call.
+// Writes a snapshot as bytes, frame by frame. Makes no system call. TreeSaver owns it and calls it.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
 // The content of a snapshot: the tree as it was reported up to a batch, and what is needed to
-// continue from there. docs/snapshot-format.md has the bytes.
+// continue from there. docs/snapshot-format.md has the bytes. Plain data that SnapshotEncoder takes
+// and SnapshotDecoder returns.
 #pragma once
 
 #include <array>

@@ -1,4 +1,5 @@
 // Numbers of the format that the encoder and the decoder share; docs/snapshot-format.md.
+// SnapshotEncoder and SnapshotDecoder use them.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
 // Writes a snapshot to disk on a thread of its own: as NAME.new, which takes the name when it is
-// whole and on the disk. So there is the whole file or, as before, none.
+// whole and on the disk. So there is the whole file or, as before, none. Cursor owns it and calls
+// it.
 #pragma once
 
 #include <functional>

@@ -1,4 +1,5 @@
-// The errno with which a remote mount has answered a call.
+// The errno with which a remote mount has answered a call. answered() sets it; the classes of
+// roots/ and reconcile/ test for it.
 //
 // Without descriptors or memory of this process, a call fails for a moment only: the same call is
 // made again a little later, and a sync waits for that. A server may answer with the same errno

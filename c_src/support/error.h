@@ -1,4 +1,5 @@
-// An error: what was attempted, on which path, and why it failed.
+// An error: what was attempted, on which path, and why it failed. The classes of all folders but
+// ignore/ return it.
 #pragma once
 
 #include <cstdint>

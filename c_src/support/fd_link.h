@@ -1,5 +1,5 @@
 // Where symbolic links lead, and the /proc links of the descriptors of this process: each is a path
-// to the open file (proc_pid_fd(5)).
+// to the open file (proc_pid_fd(5)). The functions of disk/, roots/ and sources/ call it.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// Reads whole files, such as those of /proc and of cgroups.
+// Reads whole files, such as those of /proc and of cgroups. The functions of command/ call it.
 #pragma once
 
 #include <fcntl.h>

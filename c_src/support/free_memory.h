@@ -1,4 +1,4 @@
-// Returns freed memory to the kernel.
+// Returns freed memory to the kernel. MemoryReturn calls it.
 #pragma once
 
 namespace lookout {

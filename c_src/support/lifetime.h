@@ -1,4 +1,5 @@
-// Guards handlers that may be called after their object is destroyed.
+// Guards handlers that may be called after their object is destroyed. The classes with handlers in
+// the event loop own one each.
 #pragma once
 
 #include <memory>

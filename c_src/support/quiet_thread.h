@@ -1,4 +1,5 @@
-// A thread that blocks all signals.
+// A thread that blocks all signals. RemoteMount, ReadAhead and SnapshotSaver start their threads
+// with it.
 #pragma once
 
 #include <csignal>

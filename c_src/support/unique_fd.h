@@ -1,4 +1,5 @@
-// An owned file descriptor. Its last owner closes it.
+// An owned file descriptor. Its last owner closes it. The classes that open descriptors own them
+// with it.
 #pragma once
 
 #include <unistd.h>

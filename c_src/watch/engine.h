@@ -1,4 +1,5 @@
-// The watching half of `lookout_port`: takes directories and reports their changes.
+// The watching half of `lookout_port`: takes directories and reports their changes. EngineWatching
+// and Monitor own one each and call it.
 //
 // The engine runs in one Asio loop on one thread, which alone accesses the tree. It works in slices
 // of a few milliseconds, so that other handlers of the loop are not delayed. It reports nothing

@@ -1,5 +1,5 @@
 // The work of the engine, in slices of the event loop. Each slice does the most urgent pieces of
-// work for a few milliseconds; see step().
+// work for a few milliseconds; see step(). Engine owns it and calls it.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

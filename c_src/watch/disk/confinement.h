@@ -1,4 +1,5 @@
-// Confines watching to some directories: for a node that serves other hosts.
+// Confines watching to some directories: for a node that serves other hosts. serve_node() calls
+// confine(); the classes of disk/, roots/ and reconcile/ call the rest.
 //
 // The setting is process-wide, so that no caller can miss it, and is made once, before anything is
 // watched. Without it every path may be watched. Every check is made on an open descriptor, so a

@@ -1,6 +1,7 @@
 // A cache of open descriptors of directories of the tree. open() verifies by device and inode
 // number that a descriptor is the directory that the tree recorded: a path may resolve to another
-// directory by the time it is opened, a verified descriptor cannot.
+// directory by the time it is opened, a verified descriptor cannot. Reconciler owns it; the classes
+// of reconcile/ call it.
 #pragma once
 
 #include <sys/types.h>

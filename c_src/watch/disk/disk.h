@@ -1,5 +1,5 @@
 // statx(2) and getdents64(2) calls. All are relative to an open directory, so no path is ever too
-// long.
+// long. The classes of disk/, roots/ and reconcile/ call them.
 #pragma once
 
 #include <atomic>

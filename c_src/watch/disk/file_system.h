@@ -1,4 +1,5 @@
-// The properties of file systems that matter for watching and listing.
+// The properties of file systems that matter for watching and listing. Reconciler owns FileSystems;
+// DirectoryWatcher and HintIntake call it.
 #pragma once
 
 #include <cstdint>

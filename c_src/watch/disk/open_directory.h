@@ -1,4 +1,5 @@
-// An open directory, and the mount on whose thread calls on it must be made.
+// An open directory, and the mount on whose thread calls on it must be made. DirectoryCache and
+// those that use the directory share it; the classes of reconcile/ call it.
 #pragma once
 
 #include <cstdint>

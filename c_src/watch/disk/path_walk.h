@@ -1,4 +1,5 @@
-// Resolves a path component by component, as path_resolution(7) describes.
+// Resolves a path component by component, as path_resolution(7) describes. The classes of disk/,
+// roots/ and reconcile/ call it.
 #pragma once
 
 #include <functional>

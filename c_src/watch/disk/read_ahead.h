@@ -1,6 +1,7 @@
 // Reads listings on a thread of its own, a few ahead of their use, stats the files in them where
 // that is asked for, and closes directories on that thread. During the crawl of a large tree the
-// kernel looks up the next entries while the event loop adds the last ones to the tree.
+// kernel looks up the next entries while the event loop adds the last ones to the tree. Reconciler
+// owns it; ListingStarter and DirectoryCache call it.
 //
 // Only for local file systems, since the user of a listing waits while the thread reads it. If no
 // thread can be started, or there is one processor, each listing is read when it is used.

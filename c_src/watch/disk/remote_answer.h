@@ -1,4 +1,5 @@
-// What a remote mount has answered, as opposed to what this process lacks.
+// What a remote mount has answered, as opposed to what this process lacks. The functions that make
+// calls on the thread of a mount call it.
 #pragma once
 
 namespace lookout {

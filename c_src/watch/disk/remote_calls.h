@@ -1,5 +1,5 @@
 // The system calls of checks, listings and watches. A call on a remote mount is made on the thread
-// of that mount, any other call directly.
+// of that mount, any other call directly. They keep no state; the classes of watch/ call them.
 //
 // A call that has no response yet fails with EAGAIN, and with ETIMEDOUT if the mount is hung.
 #pragma once

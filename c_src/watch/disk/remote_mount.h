@@ -1,4 +1,5 @@
-// Makes calls on a file system that another host, or another process, serves.
+// Makes calls on a file system that another host, or another process, serves. RemoteMounts creates
+// it and shares it with the open directories; the functions of disk/ call it.
 //
 // While the server does not answer, a system call on the file system blocks, and no signal but
 // SIGKILL interrupts it. So each such mount has a thread of its own that makes these calls. The

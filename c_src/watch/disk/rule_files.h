@@ -1,4 +1,5 @@
-// Reads the files that define what git ignores.
+// Reads the files that define what git ignores. The functions of the same names with a RemoteMounts
+// call them.
 //
 // In a directory: its .gitignore, if it is no symbolic link (git does not follow one) and everyone
 // who may put files into the directory may read it. A directory with .git begins a repository, and

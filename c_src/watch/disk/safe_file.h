@@ -1,4 +1,5 @@
-// Reads files at paths that others may control.
+// Reads files at paths that others may control. read_gitignore(), read_repository() and
+// writers_of() call it.
 //
 // Only regular files are opened for reading. A path is opened with O_PATH first, which has no
 // effect on a FIFO or a device. The result is checked and then opened again through /proc/self/fd,

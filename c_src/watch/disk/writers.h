@@ -1,4 +1,5 @@
-// Whether a process can still write to a file.
+// Whether a process can still write to a file. OpenWriters calls it through the writers_of() with a
+// RemoteMounts.
 #pragma once
 
 #include <string>

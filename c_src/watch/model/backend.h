@@ -4,7 +4,7 @@
 
 namespace lookout {
 
-// How changes below a root are found.
+// How changes below a root are found. WatchOptions contains it; HintSource takes it.
 enum class Backend : std::uint8_t {
   automatic,  // kernel events where they report every change, polling elsewhere
   inotify,

@@ -1,5 +1,6 @@
 // Blocked appearances. An appearance is an entry that is new at its path; it is blocked while the
-// tree still has a parked entry (the blocker) at that path. Makes no system call.
+// tree still has a parked entry (the blocker) at that path. Makes no system call. Departures owns
+// it and calls it.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,6 @@
 // Decides whether the content of a file was written. The decision uses the tree's record of the
 // file, the events that named it, and the current result of statx(2). Pure. All times are those of
-// inode_clock(), in nanoseconds.
+// inode_clock(), in nanoseconds. EntryComparison, EntryChanges and RenameFinder call it.
 //
 // Times and sizes alone do not suffice: two writes within one tick of the kernel's clock can leave
 // time and size the same, and file systems reuse an inode number soon after a file is deleted.

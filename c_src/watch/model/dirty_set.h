@@ -1,6 +1,6 @@
-// The dirty set: the entries that events have named and that have not been checked yet. It
-// makes no system call and is bounded: when it is full, the caller takes all entries out and marks
-// their directories stale instead.
+// The dirty set: the entries that events have named and that have not been checked yet. It makes no
+// system call and is bounded: when it is full, the caller takes all entries out and marks their
+// directories stale instead. HintIntake owns it and calls it.
 #pragma once
 
 #include <cstdint>

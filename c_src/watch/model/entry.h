@@ -1,4 +1,5 @@
-// The data types that the engine reports: entries of the tree, changes of them, and notices.
+// The data types that the engine reports: entries of the tree, changes of them, and notices. The
+// classes of watch/ create them; ChangeSink and Listener receive them.
 #pragma once
 
 #include <bitset>

@@ -1,5 +1,6 @@
 // Finds the root above a node in few steps, also if the node is deep: of the directories that are
-// far below their root, one in kStride remembers it. Makes no system call.
+// far below their root, one in kStride remembers it. Makes no system call. Tree owns it and calls
+// it.
 #pragma once
 
 #include <cstddef>

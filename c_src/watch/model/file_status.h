@@ -8,7 +8,8 @@
 
 namespace lookout {
 
-// The result of statx(2) for an entry; times in nanoseconds since the epoch.
+// The result of statx(2) for an entry; times in nanoseconds since the epoch. The functions of disk/
+// return it, and the classes of reconcile/ read it.
 struct FileStatus {
   EntryType type;
   Identity identity;

@@ -1,4 +1,5 @@
-// Frees memory that empty containers keep after they had many elements.
+// Frees memory that empty containers keep after they had many elements. The classes of reconcile/
+// call it.
 #pragma once
 
 #include <cstddef>

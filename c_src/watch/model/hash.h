@@ -1,4 +1,5 @@
 // Hashing with a random seed for each process, so that nobody can choose file names that collide.
+// The classes of watch/ call it.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 // Hints: what the events of a hint source state about an entry. A hint is not trusted, it only has
 // the entry checked on disk. Changes of content and attributes are the exception: there the hint
 // itself is the evidence, since two writes within one tick of the clock can leave the same time and
-// size.
+// size. HintSource reports them; the classes of reconcile/ read them.
 #pragma once
 
 #include <cstdint>

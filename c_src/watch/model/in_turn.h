@@ -1,6 +1,6 @@
 // A set from which a limited number of values is taken at a time, in turn: a value that is added
-// again after it was taken comes after all others. Makes no system
-// call.
+// again after it was taken comes after all others. Makes no system call. Retries owns three of them
+// and calls them.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,6 @@
 // A hash table of 32-bit indexes. It does not store keys: they are found through the indexes. Open
 // addressing with linear probing and backward-shift deletion, so there are no tombstones. Makes no
-// system call.
+// system call. Tree and DirtySet own their tables and call them.
 //
 // The upper bits of a slot that no index needs yet hold a tag, which is a part of the hash. A
 // search skips a slot with another tag without reading its key, since each such read would be a

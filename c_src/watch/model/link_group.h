@@ -1,5 +1,5 @@
 // The nodes of one inode, in no order. Adding, removing and access by position take constant time,
-// however many nodes there are. Makes no system call.
+// however many nodes there are. Makes no system call. Tree owns them and calls them.
 #pragma once
 
 #include <algorithm>

@@ -1,5 +1,5 @@
 // Storage for names. Each name takes one block, addressed by 32 bits; a freed block is reused for a
-// name of the same size. Makes no system call.
+// name of the same size. Makes no system call. Tree owns it and calls it.
 //
 // To free memory, the owner calls retire(), which retires all chunks, and then adds each name of a
 // retired chunk again and removes the old copy. A retired chunk takes no new names, and its memory

@@ -1,4 +1,4 @@
-// The number of an entry in the tree. Makes no system call.
+// The number of an entry in the tree. Makes no system call. Tree assigns it.
 #pragma once
 
 #include <cstdint>

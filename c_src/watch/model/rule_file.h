@@ -1,4 +1,5 @@
 // The files that define what git ignores, as they were read: see disk/rule_files.h.
+// read_gitignore() and read_repository() return them; Visibility and RulesAbove take them.
 #pragma once
 
 #include <memory>

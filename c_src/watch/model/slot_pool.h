@@ -1,4 +1,5 @@
-// Values that never move; each is found by the index of its slot. Makes no system call.
+// Values that never move; each is found by the index of its slot. Makes no system call. Tree owns
+// two pools and calls them.
 //
 // A new value takes the lowest free slot. A chunk whose last value is removed frees its memory, so
 // the memory shrinks with the number of values. Only the first such chunk is kept: reads of slots

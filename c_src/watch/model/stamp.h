@@ -1,4 +1,5 @@
 // Makes and compares the stamps of files: size, mode, times and number of links. Pure.
+// was_written() and HardLinks call it.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // The stamps of nodes: what a file checked like when it was last reported, as hashes that another
-// run of the program can compare. Makes no system call.
+// run of the program can compare. Makes no system call. Tree owns it and calls it.
 #pragma once
 
 #include <array>

@@ -1,4 +1,5 @@
 // The model of what was reported to the subscriber: one node per entry. Makes no system call.
+// EngineModel owns it; the classes of watch/ call it.
 //
 // A node takes 32 bytes and its name, a directory 12 more. Hash tables of 32-bit indexes find a
 // node by identity and by watch descriptor, and by parent and name if a directory has many entries.

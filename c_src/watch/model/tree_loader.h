@@ -1,5 +1,5 @@
 // Fills the tree from a snapshot, in steps. Makes no system call but those of the source of the
-// decoder.
+// decoder. Cursor owns it and calls it.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Writes the tree as a snapshot, in steps. The tree must not change between them. Makes no
-// system call.
+// Writes the tree as a snapshot, in steps. The tree must not change between them. Makes no system
+// call. Cursor owns it and calls it.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
 // Which entries of the watched directories are reported: the visible subtree. Makes no system call.
+// EngineModel owns it; the classes of reconcile/ and roots/ call it.
 //
 // All other code treats an entry that is not visible as missing on disk. Whether it is visible
 // depends on its path below the root and on its type. An ignored directory is not scanned, so

@@ -1,4 +1,4 @@
-// How paths are watched.
+// How paths are watched. Engine::watch() takes it; Root and Cursor keep it.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// The directories that a round, or a crawl, is to list. Makes no system call.
+// The directories that a round, or a crawl, is to list. Makes no system call. Reconciler owns both;
+// the classes of reconcile/ call them.
 //
 // A directory with DirMark::queued is on exactly one of the two agendas. Its listing may clear the
 // mark while it is on one: take() skips such a directory, and size() still counts it.

@@ -1,4 +1,5 @@
 // Deletes or replaces the entries that block others, when a round has nothing else to check.
+// Reconciler owns it and calls it.
 #pragma once
 
 #include "watch/disk/directory_cache.h"

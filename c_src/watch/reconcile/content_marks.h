@@ -1,5 +1,6 @@
 // The marks of an entry that keep what events have reported about its content until the entry is
-// checked: Mark::written and Mark::altered, and Mark::missed for one that must be compared.
+// checked: Mark::written and Mark::altered, and Mark::missed for one that must be compared. Tree
+// keeps the marks; the classes of reconcile/ call these functions.
 #pragma once
 
 #include "watch/model/hint.h"

@@ -1,6 +1,6 @@
 // Directories that wait for a change of their mode, or of that of a directory above. An index of
 // the directories above them finds those below a directory without a check of the others. Makes no
-// system call.
+// system call. Retries owns it and calls it.
 #pragma once
 
 #include <cstdint>

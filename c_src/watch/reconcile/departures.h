@@ -1,5 +1,5 @@
 // Entries on their way out of the tree: parked, blocking, to be deleted, or given up with their
-// root. Makes no system call.
+// root. Makes no system call. Reconciler owns it.
 //
 // A parked entry is no longer at its path, and may be found at another one: then it was renamed.
 // Entries parked in one round are deleted at the end of the next, when every event that was queued

@@ -1,6 +1,6 @@
 // Lists the directories of an agenda, and checks what the listings meet. A round has a scan, and
 // the crawl has another one: the scan of a round checks and reports entries that are new, that of
-// the crawl loads them.
+// the crawl loads them. Reconciler owns both and calls them.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,6 @@
 // Gives a directory that is about to be listed its watch, or has it polled where the kernel does
-// not report every change in it, or leaves its entries out.
+// not report every change in it, or leaves its entries out. Reconciler owns it; ListingStarter and
+// EntryComparison call it.
 #pragma once
 
 #include <string_view>

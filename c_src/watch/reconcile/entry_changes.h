@@ -1,5 +1,6 @@
 // Handles an entry that has appeared at a path where the tree has none: it was created, or renamed
-// from another path. Each change is applied to the tree and reported at once.
+// from another path. Each change is applied to the tree and reported at once. Reconciler owns it;
+// EntryCheck and BlockerReplacement call it.
 #pragma once
 
 #include <string_view>

@@ -1,5 +1,6 @@
 // Checks one name of a directory: compares what exists there with the tree. What is new is reported
-// at once, what is gone is parked, and what is still there is compared.
+// at once, what is gone is parked, and what is still there is compared. Reconciler owns it;
+// Reconciler, DirectoryScan and ListingStarter call it.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // Compares an entry that is still at its path, or was just added there, with what the tree has
-// recorded, and reports what has changed.
+// recorded, and reports what has changed. Reconciler owns it; the classes of reconcile/ call it.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // Loads into the tree what a crawl has met, without a report, where the listing alone does not say
-// enough about an entry.
+// enough about an entry. Reconciler owns it; DirectoryScan and ListingStarter call it.
 #pragma once
 
 #include <string>

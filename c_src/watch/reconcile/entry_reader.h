@@ -1,6 +1,6 @@
 // Reads an entry as it is to be reported: an entry that is not visible counts as missing, and a
 // symbolic link that is followed is the directory that it leads to. Each read adds the watches that
-// report the next change of the result.
+// report the next change of the result. Reconciler owns it; the classes of reconcile/ call it.
 //
 // A directory is reported at one path only. If the tree has the target of a link at the path of the
 // link, and then finds it at its own path, it is reported there, and the link is reported as a link

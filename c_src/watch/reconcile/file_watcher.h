@@ -1,5 +1,6 @@
 // Watches the files whose events their directory does not report: files that are mount points, and
 // single files that are named by a symbolic link. Each has a watch of its own, or is polled.
+// Reconciler owns it; the classes of reconcile/ call it.
 #pragma once
 
 #include <cstdint>

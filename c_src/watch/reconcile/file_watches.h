@@ -1,7 +1,7 @@
 // The entries that need a watch of their own, and these watches: mount points that are not
 // directories, and single files named by a symbolic link. The kernel reports changes of a mounted
 // file to the directory that it was mounted from, not to the directory of the mount point. Makes no
-// system call.
+// system call. FileWatcher owns it and calls it.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
 // What a change of one name of a file means for its other names (hard links). Makes no system call.
+// Reconciler owns it.
 //
 // A file may have 65,000 names, so not every event may cause a check of all of them: a name is
 // checked at most once per round, and names are queued in steps.

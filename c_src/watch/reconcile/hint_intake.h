@@ -1,5 +1,5 @@
 // Takes hints and marks the entries that they concern as dirty, for the next round. Makes no system
-// call.
+// call. Reconciler owns it.
 //
 // The engine passes each event of the kernel to take(). Checks and scans add what the next round
 // must check. They also pass hints about content on along recorded renames: see trail.h.

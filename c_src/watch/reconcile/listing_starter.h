@@ -1,5 +1,6 @@
 // Starts the listing of a directory: opens it, watches it, loads its rules, and opens the listing.
-// The watch comes before the listing, so that no change between the two is missed.
+// The watch comes before the listing, so that no change between the two is missed. Reconciler owns
+// one for rounds and one for the crawl; DirectoryScan calls it.
 #pragma once
 
 #include "watch/disk/directory_cache.h"

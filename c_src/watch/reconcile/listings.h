@@ -1,5 +1,5 @@
 // The started listings of a round or of a crawl. Only the readers of the directories, which it
-// owns, make system calls.
+// owns, make system calls. Reconciler owns it; DirectoryScan and ListingStarter call it.
 //
 // The first listing is in progress, the others are read ahead. After it is read, its sweep checks
 // each child in the tree that the listing did not contain.

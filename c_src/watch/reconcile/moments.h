@@ -1,6 +1,7 @@
 // Up to which moment the tree is known to be correct: the clean moment for the whole tree, and a
 // moment of its own for each blind directory, one whose changes may cause no event, and for each
 // file that a listing could not compare. All moments are those of inode_clock(), in nanoseconds.
+// Reconciler owns it.
 //
 // The reconciler moves the clean moment: at the end of each round that left nothing to be checked,
 // and when the engine has read the kernel's queue while nothing is unsettled. Scans and failures

@@ -1,5 +1,6 @@
 // Calls all classes that keep data by node when a node is moved in the tree, or removed from it:
-// they forget it, since its NodeId may be reused.
+// they forget it, since its NodeId may be reused. Reconciler owns it; Reconciler, EntryChanges and
+// BlockerReplacement call it.
 //
 // To add such a class, add it to the type of `owners_` here, and nowhere else. It has a member
 // function forget_directory(NodeId).

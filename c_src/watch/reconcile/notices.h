@@ -1,5 +1,5 @@
 // Reports the lasting conditions of directories and files below the roots, each of them once until
-// it has ended.
+// it has ended. Reconciler owns it; the classes of reconcile/ call it.
 #pragma once
 
 #include <cstdint>

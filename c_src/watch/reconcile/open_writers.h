@@ -1,4 +1,4 @@
-// Files whose report waits until their writers are done (`:await`).
+// Files whose report waits until their writers are done (`:await`). Reconciler owns it.
 //
 // The check of an entry asks must_wait() before it reports a file. While the answer is true, a
 // timer of the engine has all waiting files checked again, since the end of a writable mapping

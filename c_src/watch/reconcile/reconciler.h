@@ -1,6 +1,7 @@
 // The reconciler turns hints into changes. A hint marks an entry as dirty; the reconciler checks
 // dirty entries on disk, compares them with the tree and reports the differences. It applies every
-// reported change to the tree, so that the changes can be replayed.
+// reported change to the tree, so that the changes can be replayed. EngineModel owns it;
+// EngineLoop, RootManager and the classes that they own call it.
 //
 // Work proceeds in rounds. A round checks the names that were dirty when it began, and everything
 // that these checks bring up. Hints that arrive meanwhile belong to the next round, so steady

@@ -1,5 +1,5 @@
 // Finds the earlier path of an entry that is new at its path: which of the names of an inode was
-// renamed.
+// renamed. Reconciler owns it; EntryChanges and BlockerReplacement call it.
 #pragma once
 
 #include <cstddef>

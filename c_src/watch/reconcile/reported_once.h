@@ -1,5 +1,5 @@
 // Which lasting conditions have been reported. A notice is sent once, and again only after its
-// condition has ended. Makes no system call.
+// condition has ended. Makes no system call. Notices owns it and calls it.
 #pragma once
 
 #include <cstdint>

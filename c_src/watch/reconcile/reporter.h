@@ -1,5 +1,6 @@
 // Reports the changes that a round applies to the tree. The reporter of a crawl has no sink: what a
-// crawl loads is reported later, by its root, or not at all.
+// crawl loads is reported later, by its root, or not at all. Reconciler owns both; the classes of
+// reconcile/ that check entries call them.
 #pragma once
 
 #include <string>

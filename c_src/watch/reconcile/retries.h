@@ -1,5 +1,5 @@
 // Everything that is to be checked again later: when a timer fires, when a directory above changes,
-// or in the next round. Makes no system call.
+// or in the next round. Makes no system call. Reconciler owns it.
 //
 // Checks and scans add what they could not finish, each by the event that may help. The reconciler
 // takes it out when that event comes. Nothing is lost: what is taken out is checked, or added

@@ -1,5 +1,5 @@
 // The options of the roots in the tree, and what they mean for an entry below a root. Makes no
-// system call.
+// system call. Reconciler owns it.
 //
 // The reconciler adds the options of a root when it adds the root, and forgets them when the node
 // of the root is removed from the tree. Everything that depends on an option of a root asks here.

@@ -1,6 +1,6 @@
 // The number of the round, and whether rounds get on: a round that defers work to the next one and
 // changes nothing would be followed by rounds like it without end. After several of these, deferred
-// work waits for a timer.
+// work waits for a timer. Reconciler owns it; the classes of reconcile/ call it.
 #pragma once
 
 #include <algorithm>

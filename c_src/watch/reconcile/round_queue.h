@@ -1,4 +1,5 @@
-// The names that the current round still has to check. Makes no system call.
+// The names that the current round still has to check. Makes no system call. Reconciler owns it;
+// the classes of reconcile/ call it.
 //
 // A round begins with the names that were dirty then. Checks add more: an entry whose path may
 // have changed, another link of a file, an entry that was blocked.

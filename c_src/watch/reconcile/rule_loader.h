@@ -1,5 +1,6 @@
 // Loads the files that define what git ignores, where they count. A round has a loader, and a crawl
-// has another one: each loads the files of one directory at a time, one slice per call.
+// has another one: each loads the files of one directory at a time, one slice per call. Reconciler
+// owns both; EntryCheck and ListingStarter call them.
 #pragma once
 
 #include <optional>

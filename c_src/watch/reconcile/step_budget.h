@@ -1,6 +1,7 @@
 // Limits the work of one step of the engine. Counts operations instead of reading a clock: the cost
 // of matching rules, components of links, opened directories, and waits for remote mounts. A step
-// checks it before each entry. Makes no system call.
+// checks it before each entry. Makes no system call. EngineLoop and DirectoryScan create one for
+// each step and call it.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
 // Single files: those in one directory share a base, a root that is limited to their names.
+// RootManager owns it.
 //
 // RootManager joins a root to a base when a single file exists at its path, and removes it from the
 // base when anything else does, or when it is no longer watched. A base without files is removed.

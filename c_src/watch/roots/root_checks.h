@@ -1,5 +1,5 @@
 // Which roots are due to be compared with what exists at their paths, and which of them a timer has
-// checked again. Makes no system call.
+// checked again. Makes no system call. RootManager owns it; the classes of roots/ call it.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
 // Keeps the roots in step with what exists at their paths: loads a root that appears, gives up one
-// that is gone, and decides which root reports what is below several of them.
+// that is gone, and decides which root reports what is below several of them. EngineModel owns it;
+// EngineLoop and the classes that it owns call it.
 //
 // A root is checked when something may have changed for it: an event on a component of its path, on
 // its own directory, or another root that comes or goes. So a change costs work for the roots that

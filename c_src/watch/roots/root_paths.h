@@ -1,5 +1,6 @@
 // Where the paths of roots lead: what exists there, and the path without symbolic links. Watches
 // the components of each path, so that a root is checked when its path may lead elsewhere.
+// RootManager owns it; RootManager and RootBases call it.
 #pragma once
 
 #include <map>

@@ -1,5 +1,5 @@
-// Whether something exists at the paths of roots, as notices report it. Makes no system
-// call.
+// Whether something exists at the paths of roots, as notices report it. Makes no system call.
+// RootManager owns it; EngineLoop and the classes of roots/ call it.
 //
 // A root that reports its own entries is lost when its directory is gone. The entries of others are
 // reported by another root, or by a base: there the reported changes show whether something exists

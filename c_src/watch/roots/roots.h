@@ -1,4 +1,5 @@
-// The paths that are watched, and the node of each in the tree.
+// The paths that are watched, and the node of each in the tree. RootManager owns them; the classes
+// of roots/ and ListReader call them.
 #pragma once
 
 #include <array>

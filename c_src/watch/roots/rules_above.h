@@ -1,5 +1,5 @@
 // The rules of git's files in the directories above a root, from the top of the repository that
-// contains the root.
+// contains the root. Root owns it; RootManager calls it.
 //
 // They are read and parsed in steps, since a root may be deep and the files of many directories may
 // be large. Each step reads the files of some directories, small ones together, or parses a slice

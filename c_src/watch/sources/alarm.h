@@ -1,4 +1,5 @@
 // A one-shot timer. While it is set, further calls of set() have no effect until it has expired.
+// The classes of watch/ that wait for a time own their alarms and call them.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

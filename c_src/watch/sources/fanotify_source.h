@@ -1,6 +1,7 @@
 // The hint source that uses fanotify(7): one mark on a whole file system instead of a watch on each
 // directory. Events contain names and both halves of a rename since Linux 5.17. Requires
-// CAP_SYS_ADMIN, and file systems that support file handles (name_to_handle_at(2)).
+// CAP_SYS_ADMIN, and file systems that support file handles (name_to_handle_at(2)). LinuxSource
+// owns it and calls it.
 #pragma once
 
 #include <cstdint>

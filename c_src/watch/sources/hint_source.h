@@ -1,4 +1,5 @@
 // The interface to the kernel's file system events, with one implementation for each platform.
+// EngineModel owns the source; the classes of watch/ call it.
 #pragma once
 
 #include <cerrno>

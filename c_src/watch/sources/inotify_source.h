@@ -1,4 +1,4 @@
-// The hint source that uses inotify(7) (Linux 2.6.13 and newer).
+// The hint source that uses inotify(7) (Linux 2.6.13 and newer). LinuxSource owns it and calls it.
 #pragma once
 
 #include "watch/sources/hint_source.h"

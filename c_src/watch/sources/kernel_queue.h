@@ -1,4 +1,5 @@
 // Reads a message queue of the kernel. Used for inotify and fanotify, which are read the same way.
+// InotifySource and FanotifySource own one each and call it.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,6 @@
 // The hint source of Linux: inotify, and in addition fanotify if that backend is requested, or if
-// inotify has no more watches and the process has the privileges for fanotify.
+// inotify has no more watches and the process has the privileges for fanotify. EngineModel owns it
+// and knows it as a HintSource.
 #pragma once
 
 #include <memory>
