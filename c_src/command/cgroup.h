@@ -37,9 +37,9 @@ class CgroupRemoval {
   bool remove_next();
 
   std::string path_;
-  UniqueFd directory_;  // the current cgroup, path_ or below it; empty between two passes
+  UniqueFd directory_;  // the current cgroup, path_ or below it; empty between two attempts
   std::vector<std::string> names_;  // path components from path_ to directory_
-  int tries_ = 0;                   // passes since the last removed cgroup
+  int tries_ = 0;                   // attempts since the last removed cgroup
 };
 
 class Cgroup {
@@ -95,12 +95,13 @@ bool set_pids_max(int directory, std::uint64_t processes);
 // Opens cgroup.kill, the file that kills every process of a cgroup. Open it before the command
 // runs: the command may lower the limit of open files of this process (prlimit(2)).
 UniqueFd open_kill_file(int directory);
-// Returns whether the kernel took the order.
+// Returns whether the write to cgroup.kill succeeded.
 bool kill_cgroup(int kill_file);
 
+// Opens cgroup.events.
+UniqueFd open_events_file(int directory);
 // Returns whether processes run in a cgroup or in one below it; false if that cannot be read.
 // `events_file` is its cgroup.events.
-UniqueFd open_events_file(int directory);
 bool is_populated(int events_file);
 // Returns the processes of a cgroup itself; empty if they cannot be read.
 std::vector<pid_t> processes_in(int directory);

@@ -43,7 +43,8 @@ class InputStream {
   // Call it only while open() is true.
   void write(std::string_view bytes);
 
-  // Closes the stream after the waiting bytes are written. The caller must not write afterwards.
+  // Ends the input after the waiting bytes: closes the pipe, or writes ^D to the terminal, which
+  // stays open. The caller must not write afterwards.
   void close();
 
   // Closes the stream at once and drops the waiting bytes.

@@ -19,15 +19,17 @@
 
 namespace lookout {
 
-// Adds a child that was just started. It is no orphan until it is reaped here.
+// Adds a child that was just started. sweep_orphans() leaves it alone until it was reaped by one
+// of the next two functions.
 void add_known_child(pid_t pid);
 
-// Reaps a known child that has ended. Returns true if it exited by itself: a guardian then left
-// nothing behind. False if it was killed or has failed: the processes of its tree are orphans now.
+// Reaps a known child that has ended. Returns true if it exited with status 0: a guardian then
+// left nothing behind. False if it was killed or has failed: the processes of its tree are orphans
+// now.
 bool reap_known_child(pid_t pid);
 
-// Blocks until a known child has ended, and reaps it. Only for a guardian whose link is closed,
-// which makes it end.
+// Blocks until a guardian has ended, and reaps it. The link of the guardian must be closed: that
+// ends it.
 void await_known_child(pid_t pid);
 
 // Reaps the orphans that have ended and passes each to `reaped`. Sends SIGKILL to the others and

@@ -131,17 +131,19 @@ struct Command::Running {
   // Reaps the guardian. Returns true if it has left nothing behind.
   bool end_guardian() { return guardian != 0 && reap_known_child(std::exchange(guardian, 0)); }
 
-  // Whether oversee() must continue to poll. If nothing is awaited, it makes no system calls.
+  // Whether oversee() must continue to poll. While nothing is awaited, oversee_timer
+  // does not run.
   bool awaits_end_or_answer() const {
     const bool awaits_guardian = !signals.empty() || killed_at.has_value();
     return spawned || !stops.empty() || (guardian != 0 && awaits_guardian);
   }
 
-  // Whether the launch is still without an outcome `by` after its timeout.
+  // Whether the launch has no outcome, and its timeout passed at least `by` ago.
   bool launch_is_late(milliseconds by = {}) const {
     return spawned && launched_at + launch_timeout + by <= Clock::now();
   }
 
+  // Whether SIGKILL was due at least `time` ago.
   bool killed_since(milliseconds time) const {
     return killed_at && *killed_at + time <= Clock::now();
   }
@@ -195,7 +197,7 @@ struct Command::Running {
     // Reaches processes of the group that the walk misses if /proc cannot be read.
     if (command != 0) kill_group_of(command);
     const bool tree_has_ended = sweep_orphans([this](const Reaped& reaped) {
-      sweep_pause = kSweepPause;  // new ones may be forked as fast as others end
+      sweep_pause = kSweepPause;  // processes may fork as fast as others end
       if (reaped.pid == command && !status) status = reaped.status;
     });
     return tree_has_ended && remove_cgroups();
@@ -223,7 +225,7 @@ struct Command::Running {
 
   std::string program;
   std::string directory;
-  milliseconds grace{};  // of the launch
+  milliseconds grace{};  // that the launch request named; used when this process ends
   milliseconds launch_timeout{};
   Clock::time_point launched_at = Clock::now();
   std::optional<Error> failure;

@@ -29,7 +29,7 @@ struct Verdict {
   Decision directory = Decision::none;
   Decision other = Decision::none;
   std::uint32_t compared = 0;  // patterns that were compared with the name one by one
-  std::size_t steps = 0;       // cost of these and of the search, in about nanoseconds
+  std::size_t steps = 0;       // estimated cost of these comparisons and of the lookups, in ns
 };
 
 // The rules that git finds in one directory. Each pointer may be nullptr.
@@ -69,7 +69,8 @@ class Scope : public std::enable_shared_from_this<Scope> {
   std::size_t memory() const;
   // Returns the maximum cost of enter(), in about nanoseconds.
   std::size_t entering_steps(std::string_view name) const;
-  // Like Rules::most_steps(), plus the search, for all rules except those of options.
+  // Returns the maximum cost of judge(), in about nanoseconds, without the rules of options: for
+  // each file Rules::most_steps() plus Rules::literal_steps().
   std::size_t most_steps() const;
   // Returns whether both scopes have the same rules in the same state, and so decide the same in
   // and below their directories.
@@ -80,7 +81,9 @@ class Scope : public std::enable_shared_from_this<Scope> {
   // it is looked up by its next path component, and its glob has no state yet.
   struct Live {
     std::uint32_t pattern;
-    std::size_t at;  // offset of that component in the literal; its size at the end
+    // Offset of the next component in the literal prefix; the size of the prefix once all of it has
+    // matched.
+    std::size_t at;
     Glob::State state;
     bool operator==(const Live&) const = default;
   };
@@ -109,8 +112,8 @@ class Scope : public std::enable_shared_from_this<Scope> {
   bool same_below_ = true;        // no path pattern leads below this directory
 };
 
-// Returns whether `path`, relative to the directory of the scope, is ignored: itself or a directory
-// above it. Exceptions do not apply to entries of an ignored directory.
+// Returns whether `path`, relative to the directory of the scope, or a directory above it is
+// ignored. Exceptions do not apply to entries of an ignored directory. Only tests call it.
 bool is_ignored(ScopePtr scope, std::string_view path, bool directory);
 
 }  // namespace lookout

@@ -33,7 +33,7 @@ void Sessions::open(const ConnectionPointer& connection, std::string_view owner,
     return refuse(connection, owner, reference, "bad_request",
                   "this reference names a session already; use a new one");
   }
-  std::size_t ending = 0;  // it makes room for the new one
+  std::size_t ending = 0;  // 1 if the session that was just ended may be left out of the count
   if (const auto known = named ? id_of(named->name) : std::nullopt) {
     Live& live = sessions_.at(*known);
     if (live.channel) {

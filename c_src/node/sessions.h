@@ -45,8 +45,9 @@ class Sessions {
   Sessions(boost::asio::io_context& io, const NodeIdentity& self, std::string pid,
            SessionLimits limits, EndHandler ended);
 
-  // The process `owner` opens a session, which messages name by `reference`. One with the name of
-  // a session without an owner resumes that or, if it cannot, ends it and makes another.
+  // The process `owner` opens a session, which messages name by `reference`. If `named`
+  // names a session without an owner, resumes it; if that is not possible, ends it and opens a new
+  // one.
   void open(const ConnectionPointer& connection, std::string_view owner, std::string_view reference,
             std::optional<NamedOpen> named);
   // A malformed request to open one.

@@ -14,7 +14,8 @@
 namespace lookout {
 namespace {
 
-// st_dev of a file system that is not there; the index is added. No device of Linux has it.
+// st_dev for a file system of the snapshot that was not found: this number plus its index. No
+// device of Linux has it.
 constexpr std::uint64_t kNoDevice = 0xffff'ffff'0000'0000;
 
 // Which file system a directory is on now.

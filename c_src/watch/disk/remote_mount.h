@@ -43,9 +43,9 @@ class EndedThreads {
 
 class RemoteMount {
  public:
-  // How long the caller waits for a response: RemoteWaits::limit(). After a call that took longer
-  // it waits for none, until a call has been answered within kMaxWait, or until kPause has passed
-  // since the last response that took longer.
+  // How long the caller waits for a response: RemoteWaits::limit(). After a call that took longer,
+  // the caller waits for no further call until one was answered within kMaxWait, or until kPause
+  // has passed since the last response that took longer.
   static constexpr std::chrono::milliseconds kMaxWait = RemoteWaits::kMaxWait;
   static constexpr std::chrono::milliseconds kPause{10'000};
   // A mount is hung if a call has been pending for this time, or could not be made for this time

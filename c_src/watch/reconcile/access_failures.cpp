@@ -150,7 +150,8 @@ void AccessFailures::retry_below(NodeId directory, Agenda& agenda) {
 
 void AccessFailures::open_succeeded(NodeId directory, const OpenDirectory& fd, Agenda& agenda) {
   if (is_reported_by_parent(directory) || !retries_.any_denied_below(directory)) return;
-  // Without search permission, those below it are still denied. A remote mount is not asked.
+  // Without search permission the directories below it are still denied. The loop does not check
+  // that on a remote mount: the call could block.
   if (!fd.mount() && ::faccessat(fd.get(), ".", X_OK, AT_EACCESS) != 0) return;
   for (const NodeId node : retries_.take_denied_below(directory)) {
     if (node != directory) agenda.add(node, true);

@@ -31,8 +31,8 @@ class DeniedDirectories {
   // A directory that waits, or is above one that does.
   struct Place {
     NodeId above = kNoNode;  // when it was added
-    NodeId first = kNoNode;  // of those below it
-    NodeId next = kNoNode;   // of those with the same `above`
+    NodeId first = kNoNode;  // the first directory below it
+    NodeId next = kNoNode;   // the next one with the same `above`
     NodeId previous = kNoNode;
     bool denied = false;
   };

@@ -50,8 +50,9 @@ class DirectoryScan {
   DirectoryScan(const DirectoryScan&) = delete;
   DirectoryScan& operator=(const DirectoryScan&) = delete;
 
-  // Starts a listing if fewer than `depth` have started, otherwise continues the first one: 0
-  // starts none. Returns false if there is none.
+  // Starts a listing, or continues the first one. Starts listings until `depth` are open, and then
+  // none until at most `depth / 2` are left; with 0, none. Returns false if there is no listing and
+  // none may be started.
   bool step(std::size_t depth);
   // Puts the directories whose listings are read ahead back on the agenda, so that they are not
   // kept open. The first listing stays.

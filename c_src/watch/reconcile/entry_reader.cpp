@@ -81,9 +81,9 @@ std::variant<FileStatus, int> EntryReader::follow(const DirEntry& place, const D
   return *target;
 }
 
-// Returns whether the tree has the directory `target` at another path than `known`. If `known` is
-// that directory already (`stays`), neither other links to it nor paths below `known` count. A link
-// that no longer leads to it does not count either.
+// Returns whether the tree reports `target` at a path other than `known`. Ignores links that no
+// longer lead to it. With `stays` (`known` already is `target`), also ignores other links and paths
+// below `known`.
 bool EntryReader::is_reported_elsewhere(NodeId known, Identity target, bool stays) {
   for (const NodeId node : tree_.with_identity(target)) {
     if (node == known || !tree_.is_directory(node)) continue;

@@ -74,7 +74,7 @@ class HintIntake {
 
   // A round begins: it checks these names, and the names of these inodes.
   void begin_round(std::uint64_t round);
-  // The round takes in what is dirty now, too.
+  // Adds the names that are dirty now to the running round.
   void continue_round();
   std::vector<DirtyName> take_names() { return next_.take(); }
   std::unordered_map<Identity, Hints, HashIdentity> take_unnamed() {

@@ -1,9 +1,9 @@
-// Calls all classes that keep data by node when a node is moved in the tree, or removed from it:
-// they forget it, since its NodeId may be reused. Reconciler owns it; Reconciler, EntryChanges and
-// BlockerReplacement call it.
+// Removes the data of a node from all classes that keep some when the node leaves the tree, since
+// its NodeId may be reused, and notifies the listings when it is moved. Reconciler owns it;
+// Reconciler, EntryChanges and BlockerReplacement call it.
 //
-// To add such a class, add it to the type of `owners_` here, and nowhere else. It has a member
-// function forget_directory(NodeId).
+// A class with data by directory is added to `Owners` here and passed in by Reconciler; it has a
+// member function forget_directory(NodeId). A class with data by file is called in erase().
 #pragma once
 
 #include <tuple>

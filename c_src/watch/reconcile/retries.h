@@ -81,8 +81,8 @@ class Retries {
   std::vector<NodeId> take_denied_below(NodeId directory) { return denied_.take_below(directory); }
 
   // --- directories that a listing found to be gone, while their names are still found ---
-  // Returns since when the listings of this directory fail this way, in nanoseconds of
-  // monotonic_clock(). The first call returns `now`.
+  // Returns when listing this directory failed for the first time although its name was found, in
+  // nanoseconds of monotonic_clock(). The first call returns `now`.
   std::int64_t vanished_since(NodeId directory, std::int64_t now) {
     return vanished_.try_emplace(directory, now).first->second;
   }

@@ -67,12 +67,12 @@ class RootManager {
   // begin_adoption() comes first, then adopt() until it returns false: each call takes over one
   // root, or one single file, or reads a little more of git's files above a root.
   struct Adoption {
-    std::map<std::string, Pointer> asked;  // those of `prepared` that were not taken over yet
+    std::map<std::string, Pointer> asked;  // roots of `prepared` not matched yet
     WatchOptions options;
     Filter filter;
-    std::size_t next = 0;    // the root of the snapshot that is taken over
-    Pointer root = nullptr;  // it, once it has been made
-    std::size_t name = 0;    // the next of its single files
+    std::size_t next = 0;    // index of the root in the snapshot
+    Pointer root = nullptr;  // the root at `next`, once created
+    std::size_t name = 0;    // index of its next single file
   };
   static Adoption begin_adoption(const Prepared& prepared, const WatchOptions& options);
   bool adopt(Adoption& adoption, const SnapshotHeader& header, const std::vector<NodeId>& nodes);
