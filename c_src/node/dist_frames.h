@@ -1,6 +1,6 @@
 // Splits the bytes of a distribution connection into frames. Of a frame that is too large only the
-// beginning is returned, and the frames after it are read. Connection owns it. Makes no system
-// call.
+// beginning is returned, and the frames after it are read. Connection owns it and calls it. Makes
+// no system call.
 #pragma once
 
 #include <cstddef>

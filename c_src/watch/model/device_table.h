@@ -1,6 +1,6 @@
 // Maps the device numbers of the entries of a tree to indexes of 16 bits, with a reference count
-// for each device. When no entry refers to a device any more, its index is reused. Tree owns the
-// table. Makes no system call.
+// for each device. When no entry refers to a device any more, its index is reused. Tree owns and
+// calls the table. Makes no system call.
 #pragma once
 
 #include <cstddef>

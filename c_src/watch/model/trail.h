@@ -1,5 +1,5 @@
-// The renames of the last rounds, from hints and from checks. HintIntake owns it. Makes no system
-// call.
+// The renames of the last rounds, from hints and from checks. HintIntake owns it and calls it.
+// Makes no system call.
 //
 // A hint about content identifies an entry by its directory and name, not by its inode. If the file
 // was renamed between the write and the check, the trail yields the entries that the file may be
