@@ -1,6 +1,6 @@
 defmodule Lookout.Console do
   @moduledoc false
-  # The command-line interface: the implementation of `mix lookout` and `bin/watch`.
+  # The command-line interface: the implementation of `mix lookout` and `bin/watch`. `mix lookout` calls it. It has no state.
 
   alias Lookout.Console.{Arguments, Session}
 

@@ -225,7 +225,7 @@ defmodule Lookout.Doctor do
     end
   end
 
-  # The detail of the error is for who asked for that backend.
+  # error.detail is for users who set backend: :fanotify; here it is only advice.
   defp fanotify_advice(%{reason: reason}) when reason in [:eperm, :enosys, :einval],
     do: "nothing is to be done with backend: :auto; fanotify needs the capability CAP_SYS_ADMIN and Linux 5.17"
 

@@ -1,6 +1,7 @@
 defmodule Lookout.Command.Calls do
   @moduledoc false
-  # The client side of a command: each call returns its reply or an error, and never exits.
+  # The client side of a command: each call returns its reply or an error, and never exits. It has no state. `Lookout.Command` and
+  # the writer of `Lookout.Command.StdinFeeder` call it.
 
   alias Lookout.Error
   alias Lookout.Support.{SafeCall, Sealed}

@@ -1,6 +1,7 @@
 defmodule Lookout.Command.Item do
   @moduledoc false
   # Converts the messages of a command (output, exit, error) from their internal form to the documented one. Pure.
+  # `Lookout.Command` and the modules `Output`, `Pull`, `Report` and `Shutdown` of a command call it.
 
   alias Lookout.Error
   alias Lookout.Command.State

@@ -1,7 +1,8 @@
 defmodule Lookout.Command.Journal do
   @moduledoc false
   # Handles the output of a command without an owner: logs it line by line (`:log_output`), or else keeps the end of
-  # standard error, which is logged if the command fails.
+  # standard error, which is logged if the command fails. `Lookout.Command.State` holds it (`journal`), and
+  # `Lookout.Command.Output` calls it.
 
   alias Lookout.Command.{Lines, Tail}
 

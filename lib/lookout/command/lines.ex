@@ -1,7 +1,7 @@
 defmodule Lookout.Command.Lines do
   @moduledoc false
   # Splits pieces of output into lines of text. Bytes that are not valid UTF-8 become U+FFFD. A line longer than 8 KiB
-  # is split into several. Pure.
+  # is split into several. Pure. The callers, `Lookout.Command.Journal`, `Printer` and `Shutdown`, keep the rest of the last line.
 
   alias Lookout.Runner.Text
 

@@ -1,7 +1,8 @@
 defmodule Lookout.Command.Options do
   @moduledoc false
   # Checks the command line and the options of a command, in the calling process. Invalid options raise ArgumentError.
-  # Values that may come from data (the arguments, the directory, rlimits) return an error instead.
+  # Values that may come from data (the arguments, the directory, rlimits) return an error instead. `Lookout.Command` and
+  # `Lookout.Runner.Options` call it; `Lookout.Command.State` holds the result (`options`).
 
   alias Lookout.Error
   alias Lookout.Command.{Readiness, Rlimits}

@@ -1,7 +1,8 @@
 defmodule Lookout.Command.Output do
   @moduledoc false
   # Delivers output and the final message of a command to its owner, or to the process that pulls them (run/2,
-  # stream/2). `Lookout.Command.OutputQueue` decides what is delivered and when.
+  # stream/2). `Lookout.Command.OutputQueue` decides what is delivered and when. The state is in `Lookout.Command.State` (`flow`,
+  # `journal`, `next`); the server and `Lookout.Command.Shutdown` call it.
 
   alias Lookout.Error
   alias Lookout.Command.{Item, Journal, OutputQueue, State}

@@ -1,7 +1,8 @@
 defmodule Lookout.Command.OutputQueue do
   @moduledoc false
   # Flow control of the output of a command: the queue of output that was not yet delivered to the owner, and the credit
-  # for more. Pure: the server sends the messages and reads the length of the mailbox.
+  # for more. Pure: the server sends the messages and reads the length of the mailbox. `Lookout.Command.State` holds it (`flow`);
+  # `Lookout.Command.Output`, `Stdin` and the server call it.
   #
   # For each stream one window, in bytes, is the sum of: the credit that `lookout_port` has left, the bytes in the
   # queue, and the bytes that were delivered and not yet granted again (`returned`).

@@ -1,7 +1,7 @@
 defmodule Lookout.Command.Pull do
   @moduledoc false
   # run/2 and stream/2: the calling process pulls the output of a command piece by piece with GenServer calls, not as
-  # messages.
+  # messages. `Lookout.Command` calls it; what it collects is in variables of the calling process.
 
   alias Lookout.Error
   alias Lookout.Command.{Item, Options, Server, Tail}

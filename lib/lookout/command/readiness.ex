@@ -1,6 +1,7 @@
 defmodule Lookout.Command.Readiness do
   @moduledoc false
   # The process that waits until a command is ready: until a path exists, or a function returns a truthy value.
+  # `Lookout.Command.Server` starts and stops it; `Lookout.Command.State` has its pid (`readiness`).
   #
   # It is linked to the command server, and sends `{:ready, pid}` to it when the command is ready. An exit without that
   # message is a failure. The exit reason is `{:not_ready, error}` if the process knows the cause.

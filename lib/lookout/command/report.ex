@@ -1,6 +1,7 @@
 defmodule Lookout.Command.Report do
   @moduledoc false
-  # The telemetry events of a command (start, and stop once), and the metadata of its logs.
+  # The telemetry events of a command (start, and stop once), and the metadata of its logs. The state is in
+  # `Lookout.Command.State` (`started_at`); the server and `Lookout.Command.Shutdown` call it.
 
   alias Lookout.Telemetry
   alias Lookout.Command.{Item, State}

@@ -1,6 +1,7 @@
 defmodule Lookout.Command.Rlimits do
   @moduledoc false
-  # The resource limits (setrlimit(2)) of a command, in the form of the request `:spawn`.
+  # The resource limits (setrlimit(2)) of a command, in the form of the request `:spawn`. It has no state;
+  # `Lookout.Command.Options` calls it.
 
   alias Lookout.Error
 

@@ -1,7 +1,8 @@
 defmodule Lookout.Command.Server do
   @moduledoc false
   # The GenServer of a command: owns its `lookout_port`, serves calls, and delivers the output to the owner. It stops
-  # when the final message was delivered.
+  # when the final message was delivered. Its state is `Lookout.Command.State`. `Lookout.Command` and `Lookout.Command.Pull` start
+  # it and call it.
 
   use GenServer
   use Lookout.Support.Discreet, state: Lookout.Command.State

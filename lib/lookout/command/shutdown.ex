@@ -1,7 +1,7 @@
 defmodule Lookout.Command.Shutdown do
   @moduledoc false
   # The end of a command: its final message, the replies to the processes that wait for it, and the shutdown that leaves
-  # no process of the tree behind.
+  # no process of the tree behind. The state is `Lookout.Command.State`; the server calls it.
 
   import Lookout.Command.Item, only: [shown: 1, status: 1]
   import Lookout.Command.State, only: [label: 1, request: 3]

@@ -1,7 +1,8 @@
 defmodule Lookout.Command.State do
   @moduledoc false
   # The state of the GenServer of a command, and what its modules share: requests to `lookout_port`, errors, and the
-  # name for the log.
+  # name for the log. `Lookout.Command.Server` is the process that holds it; that module and the others of the command change it
+  # there.
 
   alias Lookout.Error
   alias Lookout.Command.{Journal, Options, OutputQueue, StdinQueue}

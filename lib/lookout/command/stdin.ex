@@ -1,7 +1,8 @@
 defmodule Lookout.Command.Stdin do
   @moduledoc false
   # Standard input of a command: performs the actions of `Lookout.Command.StdinQueue` (sends bytes to `lookout_port`, replies
-  # to the writers) and runs the feeder.
+  # to the writers) and runs the feeder. The state is in `Lookout.Command.State` (`input`, `writers`, `feeder`); the server and
+  # `Lookout.Command.Shutdown` call it.
 
   import Lookout.Command.State, only: [error: 3, request: 3]
   alias Lookout.Error

@@ -2,7 +2,8 @@ defmodule Lookout.Command.StdinFeeder do
   @moduledoc false
   # The process that enumerates the input of a command, and halts the enumeration when the command has closed its standard
   # input. It is linked to the GenServer of the command. It exits with `:normal`, or with `{:raised, {kind, reason,
-  # stacktrace}}` if the enumerable raised, exited or threw.
+  # stacktrace}}` if the enumerable raised, exited or threw. `Lookout.Command.Stdin` starts it; `Lookout.Command.State` has its
+  # pid (`feeder`).
   #
   # It passes each element at once to a second process, the writer, which is linked to it. A write to the command is a call
   # of its GenServer: the writer joins the elements that arrive during one call, and writes them with the next one. So an

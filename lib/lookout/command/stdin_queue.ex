@@ -1,6 +1,7 @@
 defmodule Lookout.Command.StdinQueue do
   @moduledoc false
   # The queue of writes to standard input of a command. Pure: the server sends the frames and replies to the writers.
+  # `Lookout.Command.State` holds it (`input`), and `Lookout.Command.Stdin` calls it.
   #
   # At most one window of bytes is sent and not yet read by the command, so a command that does not read costs no more
   # memory than that window and the queued writes. Each operation costs O(log n) in the number of writes, unless its doc states

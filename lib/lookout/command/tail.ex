@@ -1,6 +1,6 @@
 defmodule Lookout.Command.Tail do
   @moduledoc false
-  # The last bytes of a stream. Pure.
+  # The last bytes of a stream. Pure. The callers, `Lookout.Command.Journal` and `Pull`, keep the bytes.
 
   @most 4_096
 

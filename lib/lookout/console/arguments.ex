@@ -1,7 +1,7 @@
 defmodule Lookout.Console.Arguments do
   @moduledoc false
   # Parses the arguments of `mix lookout` and `bin/watch`. Pure, except that paths depend on the working directory and
-  # the home directory.
+  # the home directory. `Lookout.Console` calls it, and `Lookout.Console.Session` holds the result (`arguments`).
 
   @switches [
     ignore: :keep,

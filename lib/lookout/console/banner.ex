@@ -1,6 +1,7 @@
 defmodule Lookout.Console.Banner do
   @moduledoc false
   # The lines around a run on a terminal: a header, a footer, and the idle line ("waiting for changes"). Pure.
+  # `Lookout.Console.Session` and `Printer` call it.
 
   alias Lookout.Runner
   alias Lookout.Console.{Lines, Status}

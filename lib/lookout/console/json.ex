@@ -2,6 +2,7 @@ defmodule Lookout.Console.Json do
   @moduledoc false
   # Formats changes and notices as JSON objects (RFC 8259), one per line. Pure. A JSON string is text, but a file name
   # is bytes: a name that is not UTF-8 is encoded in base64 (RFC 4648), under a key that ends in `_base64`.
+  # `Lookout.Console.Report` calls it.
 
   alias Lookout.Event
 

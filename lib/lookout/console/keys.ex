@@ -1,6 +1,6 @@
 defmodule Lookout.Console.Keys do
   @moduledoc false
-  # Interprets typed bytes. Pure.
+  # Interprets typed bytes. Pure. `Lookout.Console.Session` calls it.
 
   @type action :: {:input, binary} | :run | :quit | :suspend
 

@@ -1,6 +1,7 @@
 defmodule Lookout.Console.Lines do
   @moduledoc false
   # Formats changes and notices as lines for people. Names are escaped so that only plain text reaches a terminal. Pure.
+  # `Lookout.Console.Report`, `Banner`, `Printer` and `Session` call it.
 
   alias Lookout.Event
 

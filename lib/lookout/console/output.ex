@@ -1,7 +1,7 @@
 defmodule Lookout.Console.Output do
   @moduledoc false
   # Standard output and standard error as streams of bytes. An Erlang IO device takes characters, and would re-encode
-  # bytes that are not text.
+  # bytes that are not text. `Lookout.Console.Session` and `Printer` hold it (`output`) and call it.
   #
   # The process that opens it must trap exits: a failed write arrives as {:EXIT, port, reason}. If standard output is a
   # pipe, its reader is watched too: {reader, {:exit_status, 0}} arrives when the pipe has no reader any more. The

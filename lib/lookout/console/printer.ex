@@ -1,7 +1,7 @@
 defmodule Lookout.Console.Printer do
   @moduledoc false
   # Writes to standard output and standard error: bytes unchanged, and lines for people, which on a terminal are
-  # coloured and wrapped at its width.
+  # coloured and wrapped at its width. `Lookout.Console.Session` and `Since` hold it (`printer`) and call it.
 
   alias Lookout.Console.{Banner, Lines, Output}
 

@@ -1,6 +1,7 @@
 defmodule Lookout.Console.Report do
   @moduledoc false
-  # Writes batches of changes and notices in the chosen format.
+  # Writes batches of changes and notices in the chosen format. `Lookout.Console.Session` and `Since` call it; they keep the
+  # printer that it returns.
 
   alias Lookout.Event
   alias Lookout.Console.{Arguments, Json, Lines, Output, Printer}

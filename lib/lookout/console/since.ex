@@ -2,6 +2,7 @@ defmodule Lookout.Console.Since do
   @moduledoc false
   # `mix lookout --since CURSOR`: prints what has changed since the last time, and ends. The cursor is committed after
   # standard output has taken all changes before it, so an invocation that ends earlier prints them again.
+  # `Lookout.Console.Session` calls it, in its process, which holds the struct below.
 
   alias Lookout.Error
   alias Lookout.Console.{Arguments, Output, Printer, Report, Stats}

@@ -1,6 +1,6 @@
 defmodule Lookout.Console.Stats do
   @moduledoc false
-  # Formats the statistics of a watcher (`Lookout.info/2`) as a line. Pure.
+  # Formats the statistics of a watcher (`Lookout.info/2`) as a line. Pure. `Lookout.Console.Session` and `Since` call it.
 
   @spec line(map) :: binary
   def line(info) do

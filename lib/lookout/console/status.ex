@@ -1,6 +1,7 @@
 defmodule Lookout.Console.Status do
   @moduledoc false
-  # Formats the status of a run (`t:Lookout.Runner.status/0`) as text and as an exit status. Pure.
+  # Formats the status of a run (`t:Lookout.Runner.status/0`) as text and as an exit status. Pure. `Lookout.Console.Session` and
+  # `Banner` call it.
 
   alias Lookout.{Error, Runner}
   alias Lookout.Support.Signals

@@ -1,7 +1,7 @@
 defmodule Lookout.Doctor.Inotify do
   @moduledoc false
   # Reads the limits of inotify, and their use by each process, from /proc. The kernel counts watches and instances per
-  # user: the effective user of the process that created the instance.
+  # user: the effective user of the process that created the instance. It has no state; `Lookout.Doctor` calls it.
 
   @type holder :: %{pid: pos_integer, name: binary, instances: pos_integer, watches: non_neg_integer}
   @type t :: %{

@@ -1,7 +1,7 @@
 defmodule Lookout.Doctor.Mounts do
   @moduledoc false
   # Finds the mounts at and below a watched directory in /proc/self/mountinfo, without a system call on a mount, which
-  # could hang. Pure, except for `read/1`.
+  # could hang. Pure, except for `read/1`. `Lookout.Doctor` calls it.
 
   @type mount :: %{path: binary, type: binary}
 

@@ -1,6 +1,6 @@
 defmodule Lookout.Doctor.Trials do
   @moduledoc false
-  # Checks that can only be made by trying. Each starts `lookout_port`.
+  # Checks that can only be made by trying. Each starts `lookout_port`. It has no state; `Lookout.Doctor` calls it.
 
   alias Lookout.{Command, Error}
   alias Lookout.Port.{Bridge, Protocol}

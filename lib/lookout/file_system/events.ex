@@ -1,6 +1,6 @@
 defmodule Lookout.FileSystem.Events do
   @moduledoc false
-  # Converts the messages of a watcher to those of the package file_system.
+  # Converts the messages of a watcher to those of the package file_system. Pure. `Lookout.Watcher.Delivery` calls it.
 
   alias Lookout.Event
 

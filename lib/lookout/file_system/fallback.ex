@@ -1,6 +1,7 @@
 defmodule Lookout.FileSystem.Fallback do
   @moduledoc false
-  # Uses the package file_system in place of Lookout, on an operating system on which Lookout does not work.
+  # Uses the package file_system in place of Lookout, on an operating system on which Lookout does not work. It has no state;
+  # `Lookout.FileSystem` calls it.
 
   alias Lookout.Support.Platform
 

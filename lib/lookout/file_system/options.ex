@@ -1,6 +1,6 @@
 defmodule Lookout.FileSystem.Options do
   @moduledoc false
-  # Converts the options of file_system to those of a watcher.
+  # Converts the options of file_system to those of a watcher. It has no state; `Lookout.FileSystem` calls it.
 
   alias Lookout.Error
   alias Lookout.Support.Paths

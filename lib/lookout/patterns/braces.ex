@@ -2,7 +2,7 @@ defmodule Lookout.Patterns.Braces do
   @moduledoc false
   # Expands the `{a,b}` alternatives of a pattern as bash does, without its sequences (`{1..3}`). Plain characters are:
   # the braces of `{}` and `{a}`, a brace that is not closed, an escaped character, and the characters in a bracket
-  # expression. Pure; works on bytes.
+  # expression. Pure; works on bytes. `Lookout.Patterns` calls it.
 
   alias Lookout.Patterns.Line
 

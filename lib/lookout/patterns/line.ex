@@ -1,7 +1,8 @@
 defmodule Lookout.Patterns.Line do
   @moduledoc false
   # Checks whether a line of gitignore(5) can match any path, by the rules of dir.c and wildmatch.c of git, which
-  # c_src/ignore implements. Pure; works on bytes.
+  # c_src/ignore implements. Pure; works on bytes. `Lookout.Patterns` calls `dirs/1` and `objection/2`; `Lookout.Patterns.Braces`
+  # calls `set/1`.
 
   @classes %{
     "alnum" => [{?0, ?9}, {?A, ?Z}, {?a, ?z}],
@@ -112,7 +113,7 @@ defmodule Lookout.Patterns.Line do
         {"no name has a character of its set in brackets", []}
 
       2 in dots ->
-        {"no entry is named .., and what is outside of the watched directories needs a place in :dirs", components}
+        {"no entry is named .., and what is outside of the watched directories must be added to :dirs", components}
 
       1 in dots ->
         {"no entry is named . (patterns begin at a watched directory)", components}
@@ -141,7 +142,7 @@ defmodule Lookout.Patterns.Line do
 
   defp below_dir([], _dirs, _below?, found), do: found
 
-  # The only name that the component matches; an empty string if it matches several.
+  # The name, if the component has no wildcard and no set; else an empty string.
   defp literal({_raw, chars}) do
     if Enum.all?(chars, &match?({:byte, _byte}, &1)), do: for({:byte, byte} <- chars, into: "", do: <<byte>>), else: ""
   end

@@ -3,6 +3,8 @@ defmodule Lookout.Port.Bridge do
   # The connection to a `lookout_port`: an Erlang port (`Lookout.Port.LocalConnection`), or a session of a `lookout_port` that runs as
   # a node of the cluster (`Lookout.Port.NodeConnection`). The module is chosen once, by `open/1`. Requests are sent at once or,
   # while the connection is busy, queued in the outbox. The calling process is never suspended by a busy connection.
+  # `Lookout.Port.Program` keeps the connection in its field `bridge` and calls this module. `Lookout.Command.Shutdown` receives
+  # with it while it blocks, and `Lookout.Doctor.Trials` opens one for a check.
   #
   # The owner receives `{port, {:data, data}}` and `{port, {:exit_status, status}}`, where `port` is the field of that name:
   # a port, or the reference of a session. A port also sends `{:EXIT, port, reason}`, a session

@@ -1,7 +1,8 @@
 defmodule Lookout.Port.Connection do
   @moduledoc false
   # The state of a connection to a `lookout_port`, its outbox and its messages; and the calls that a kind of connection
-  # (`transport`) must have.
+  # (`transport`) must have. The struct is the field `bridge` of `Lookout.Port.Program`. `Lookout.Port.Bridge` and the transports
+  # call the functions.
 
   alias Lookout.Error
   alias Lookout.Port.Protocol

@@ -1,6 +1,7 @@
 defmodule Lookout.Port.LocalConnection do
   @moduledoc false
-  # The connection to a `lookout_port` that this VM runs as a port program.
+  # The connection to a `lookout_port` that this VM runs as a port program. It has no state but `Lookout.Port.Connection`.
+  # `Lookout.Port.Bridge` opens it and calls its functions; `Lookout.Port.Connection` sends with it.
 
   @behaviour Lookout.Port.Connection
 

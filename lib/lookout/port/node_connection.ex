@@ -2,7 +2,8 @@ defmodule Lookout.Port.NodeConnection do
   @moduledoc false
   # A session of a `lookout_port` that runs as a node of the cluster (`lookout_port --node`), as in docs/protocol.md, "Over
   # Erlang distribution". The monitor of its process `lookout` names the session: it is an alias, and all that the node
-  # sends has it.
+  # sends has it. It has no state but `Lookout.Port.Connection`. `Lookout.Port.Bridge` opens it and calls its functions;
+  # `Lookout.Port.Connection` sends with it, and `Lookout.Port.Program` gets the errors from it.
   #
   # Nothing here waits for the node: the VM connects in the background, keeps what is sent meanwhile, and reports a
   # connection that fails or is lost as a :DOWN message with the reason :noconnection.

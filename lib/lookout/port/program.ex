@@ -1,7 +1,8 @@
 defmodule Lookout.Port.Program do
   @moduledoc false
   # The `lookout_port` of a watcher or a command: start, hello, requests, watchdog, shutdown, and (for a watcher)
-  # restart.
+  # restart. `Lookout.Watcher.State` and `Lookout.Command.State` hold it (`program`); the modules of the two servers call it,
+  # and the servers receive its timer messages.
   #
   # Phases: :opening (started, hello not yet received), :watching (watch requests sent, reply not yet received), :live,
   # :down. In the phase :live requests are sent at once. In the other phases they are stored until :live, except those
@@ -9,7 +10,7 @@ defmodule Lookout.Port.Program do
   # leaves without a reply are sent to the restarted one.
   #
   # With a node (`Lookout.Port.NodeConnection`) it is a session of a `lookout_port` that runs there. A session with a name has one
-  # more message after the hello, `:session`, and stays :opening until `joined/1`.
+  # more message after the hello, `:session`; the timer :hello runs until `joined/1`.
   #
   # Timers run only while a reply, a hello, room in the port or a restart is awaited: an idle watcher has none.
 
@@ -115,7 +116,7 @@ defmodule Lookout.Port.Program do
   @spec joined(t) :: t
   def joined(%__MODULE__{} = program), do: cancel_timer(program, :hello)
 
-  @doc "Sends a request before the stored ones: the first one in a session whose watches exist already."
+  @doc "Sends a request before the stored ones. A resumed session, whose watches exist already, starts with it."
   @spec first(t, Requests.kind(), (Protocol.id() -> tuple)) :: t
   def first(%__MODULE__{} = program, kind, build) do
     {_id, term, requests} = Requests.open(program.requests, kind, :infinity, build)
@@ -192,7 +193,7 @@ defmodule Lookout.Port.Program do
     {open, pause, start_timer(program, :restart, pause)}
   end
 
-  @doc "Leaves `lookout_port`, if it is running, and cancels all timers. A session with a name stays, for its next owner."
+  @doc "Closes the connection without a shutdown of `lookout_port`, if it is running, and cancels all timers. A session with a name stays, for its next owner."
   @spec leave(t) :: t
   def leave(%__MODULE__{bridge: nil} = program), do: forget_life(program)
 

@@ -1,6 +1,8 @@
 defmodule Lookout.Port.Protocol do
   @moduledoc false
-  # Encodes and decodes the messages of docs/protocol.md. Pure.
+  # Encodes and decodes the messages of docs/protocol.md. Pure. `Lookout.Port.LocalConnection` encodes; the servers of watchers
+  # and commands decode, and so does whoever waits for one message (`Lookout.Port.Connection`, `Lookout.Command.Shutdown`,
+  # `Lookout.Doctor.Trials`).
 
   alias Lookout.{Entry, Error, Event}
   alias Lookout.Support.Sealed

@@ -1,7 +1,7 @@
 defmodule Lookout.Port.Requests do
   @moduledoc false
   # The open requests: those that `lookout_port` has not replied to. Pure. Each is stored with its term, so that it can
-  # be sent again to a restarted `lookout_port`.
+  # be sent again to a restarted `lookout_port`. `Lookout.Port.Program` holds it in its field `requests` and is the only caller.
 
   alias Lookout.Port.Protocol
   alias Lookout.Support.Sealed

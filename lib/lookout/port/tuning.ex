@@ -1,7 +1,8 @@
 defmodule Lookout.Port.Tuning do
   @moduledoc false
-  # The limits and timeouts of a watcher or a command. They are not options: only tests change them. Times are in
-  # milliseconds.
+  # The limits and timeouts of a watcher or a command, whose options have them in the field `limits`; the modules of both
+  # and `Lookout.Port.Program` read them. Users cannot set them: only tests and `Lookout.FileSystem.Options` (`mailbox`) do.
+  # Times are in milliseconds.
 
   @type t :: %__MODULE__{
           port_path: nil | binary,
@@ -32,7 +33,8 @@ defmodule Lookout.Port.Tuning do
             quiet: 2_000,
             # time from the ping until `lookout_port` counts as hung
             answer: 3_000,
-            # the shutdown timeout: from the ping at a shutdown until `lookout_port` is killed
+            # the shutdown timeout: from the ping at a shutdown until `lookout_port` is killed, and until the process that
+            # enumerates an input is
             shutdown_timeout: 1_000,
             # first and longest pause before `lookout_port` is restarted
             backoff: {100, 5_000},

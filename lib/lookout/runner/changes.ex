@@ -1,7 +1,8 @@
 defmodule Lookout.Runner.Changes do
   @moduledoc false
   # The changed paths that a run gets: each path once, in the order of the first change. The list is bounded. It becomes
-  # unknown when it exceeds the bound, and when the watcher has missed changes. Pure.
+  # unknown when it exceeds the bound, and when the watcher has missed changes. Pure. `Lookout.Runner.State` holds two of them
+  # (`changes`, `returned`), and `Lookout.Runner.Run` those of the current run; the server of the runner changes them.
 
   alias Lookout.Event
 

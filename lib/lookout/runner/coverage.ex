@@ -1,7 +1,7 @@
 defmodule Lookout.Runner.Coverage do
   @moduledoc false
   # Which cursor of the runner's own watcher may be committed (option `:cursor`): one before which every change was given
-  # to a run that has ended. Pure.
+  # to a run that has ended. Pure. `Lookout.Runner.State` holds it (`coverage`), and the server of the runner calls it.
 
   alias Lookout.Runner.Changes
 

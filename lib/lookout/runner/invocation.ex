@@ -1,7 +1,7 @@
 defmodule Lookout.Runner.Invocation do
   @moduledoc false
   # Builds the arguments, the environment and the standard input of a run, with the changed paths in one of them (option
-  # `:paths`). Pure.
+  # `:paths`). Pure. `Lookout.Runner.Run` calls `build/3` and `omitting/3`; `Lookout.Runner.Options` calls the rest.
 
   alias Lookout.Runner.Changes
   alias Lookout.Support.Sealed

@@ -1,7 +1,8 @@
 defmodule Lookout.Runner.Loop do
   @moduledoc false
   # Detects runs that start each other: several runs in a row, each of which was started by changes that were made
-  # during the previous run, with at least one path in common. Pure.
+  # during the previous run, with at least one path in common. Pure. `Lookout.Runner.State` holds it (`loop`), and the server of
+  # the runner calls it.
 
   alias Lookout.Runner.Changes
 

@@ -1,10 +1,10 @@
 defmodule Lookout.Runner.Options do
   @moduledoc false
   # Checks the options of a runner, in the calling process. The options of its own watcher are checked by
-  # `Lookout.Watcher.Options`, those of the command by `Lookout.Command.Options`.
+  # `Lookout.Watcher.Options`, those of the command by `Lookout.Command.Options`. `Lookout.Runner` calls it;
+  # `Lookout.Runner.State` holds the result (`options`).
 
   alias Lookout.{Command, Error}
-  alias Lookout.Port.Tuning
   alias Lookout.Runner.Invocation
   alias Lookout.Support.{Paths, Sealed, Signals}
 
@@ -42,8 +42,7 @@ defmodule Lookout.Runner.Options do
           into: :stdio | nil | ({:stdout | :stderr, binary} -> term),
           notify: [pid | atom],
           grace: non_neg_integer,
-          name: nil | GenServer.name(),
-          limits: Tuning.t()
+          name: nil | GenServer.name()
         }
 
   @grace 5_000
@@ -67,8 +66,7 @@ defmodule Lookout.Runner.Options do
     into: :stdio,
     notify: [],
     grace: @grace,
-    name: nil,
-    limits: %Tuning{}
+    name: nil
   ]
 
   @doc "Raises on invalid options. Returns an error for a command that cannot be started (an empty list, for example)."

@@ -1,7 +1,8 @@
 defmodule Lookout.Runner.Run do
   @moduledoc false
   # The process of one run. It starts the command (or calls the function) and writes the output of the command, so that
-  # a slow device blocks this process and not the runner. It is linked to the runner and to the command.
+  # a slow device blocks this process and not the runner. It is linked to the runner and to the command. `Lookout.Runner.Server`
+  # starts it, and holds the struct below in the field `run` of its state.
   #
   # It sends these messages to the runner:
   #     {:run, pid, {:launched, command | nil, os_pid | nil}}; then it waits for :go

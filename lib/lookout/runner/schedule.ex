@@ -1,9 +1,10 @@
 defmodule Lookout.Runner.Schedule do
   @moduledoc false
   # State machine that decides when to start a run, and what to do with the current one. Pure: events in, actions out.
+  # `Lookout.Runner.State` holds it (`schedule`); `Lookout.Runner.Server` calls it and performs the actions.
   #
-  # A run is `due` from the end of the quiet time until it is started. Only `step/1` decides what happens next, so the
-  # order in which a change and the end of a run arrive does not matter.
+  # A run is `due` from the end of the quiet time until it is started, or the current run is signalled. Only `step/1` starts,
+  # stops or signals a run.
 
   @type on_busy :: :queue | :restart | :ignore | :signal
   @type action :: :settle | :start | :stop | :signal

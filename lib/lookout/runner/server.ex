@@ -2,7 +2,8 @@ defmodule Lookout.Runner.Server do
   @moduledoc false
   # The GenServer of a runner: receives changes from the watcher, and performs the actions of `Schedule`. Each run, and
   # the stop of its command, has a process of its own. The runner itself blocks only at its start, for the reply to a
-  # signal or a resize (up to 5 s each), for a commit of a cursor, and when it terminates.
+  # signal or a resize (up to 5 s each), for a commit of a cursor, and when it terminates. Its state is `Lookout.Runner.State`.
+  # `Lookout.Runner` starts it and calls it.
 
   use GenServer
   use Lookout.Support.Discreet, state: Lookout.Runner.State

@@ -1,7 +1,8 @@
 defmodule Lookout.Runner.Shutdown do
   @moduledoc false
   # Ends the current run when the runner terminates: the process of a function, or a command with its whole tree. The
-  # runner, which traps exits, calls it and blocks. Also stops the command of a restart, in a separate process.
+  # runner, which traps exits, calls it and blocks. Also stops the command of a restart, in a separate process. The state of the
+  # run is in `Lookout.Runner.State` (`run`).
 
   alias Lookout.Command
   alias Lookout.Support.LogMetadata

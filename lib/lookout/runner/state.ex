@@ -1,6 +1,7 @@
 defmodule Lookout.Runner.State do
   @moduledoc false
-  # The state of the GenServer of a runner, and its name for the log.
+  # The state of the GenServer of a runner, and its name for the log. `Lookout.Runner.Server` is the process that holds it, and
+  # changes it.
 
   alias Lookout.Runner.{Changes, Coverage, Loop, Options, Run, Schedule}
   alias Lookout.Support.{Discreet, StartHandshake, Timers}

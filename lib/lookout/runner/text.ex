@@ -1,6 +1,7 @@
 defmodule Lookout.Runner.Text do
   @moduledoc false
-  # Decodes pieces of output as UTF-8 text: an Erlang IO device takes characters, and a piece may end within one. Pure.
+  # Decodes pieces of output as UTF-8 text: an Erlang IO device takes characters, and a piece may end within one. Pure. The
+  # callers, `Lookout.Runner.Run` and `Lookout.Command.Lines`, keep the rest of a piece.
 
   @doc """
   Decodes `rest` (the incomplete character at the end of the previous piece) followed by `piece`. Returns the text and the new rest.

@@ -1,6 +1,7 @@
 defmodule Lookout.Support.LogMetadata do
   @moduledoc false
-  # Sets the logger metadata of the processes of Lookout. `Lookout.Telemetry` documents it.
+  # Sets the logger metadata of the processes of Lookout. `Lookout.Telemetry` documents it. The metadata is in the process
+  # dictionary of each process, which calls `put/3` at its start.
 
   @doc "Sets the metadata of the calling process."
   @spec put(:watcher | :command | :runner | :stream, nil | GenServer.name(), map) :: :ok

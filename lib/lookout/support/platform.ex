@@ -1,7 +1,8 @@
 defmodule Lookout.Support.Platform do
   @moduledoc false
   # Checks the operating system: Lookout works on Linux. On others the native part is not built, and each start returns
-  # an error.
+  # an error. It has no state. `Lookout`, `Lookout.Runner`, `Lookout.Port.Program`, the doctor, the fallback of
+  # `Lookout.FileSystem` and the build call it.
   #
   # Tests override `:os.type/0` with `config :lookout, os_type: {family, name}`.
 

@@ -1,7 +1,8 @@
 defmodule Lookout.Support.SafeCall do
   @moduledoc false
   # The client side of the servers: each call returns its reply or an error, never exits, and leaves no late reply in
-  # the mailbox of the caller.
+  # the mailbox of the caller. It has no state. `Lookout`, `Lookout.FileSystem`, `Lookout.Runner`, `Lookout.Command.Calls`, the
+  # start handshake and the server of `Lookout.stream/1` call it.
   #
   # A request carries a deadline, in the monotonic time of the node of the server. The server does not serve a request
   # past its deadline, however long the request was in the mailbox, and replies {:error, :timeout}. The caller waits a

@@ -1,7 +1,8 @@
 defmodule Lookout.Support.Sealed do
   @moduledoc false
   # Hides secret values (environment, input, frames) from logs, crash reports and `:sys.get_status/1`. A sealed value is
-  # a function that returns the value: an inspected function shows only its module and number.
+  # a function that returns the value: an inspected function shows only its module and number. It has no state: the modules that
+  # seal a value keep it.
 
   @type t(value) :: (() -> value)
 

@@ -1,7 +1,7 @@
 defmodule Lookout.Support.Signals do
   @moduledoc false
   # The signals of Linux, by their names in `kill -l`, in lower case. The numbers are those of x86, ARM and RISC-V:
-  # signal(7).
+  # signal(7). Pure. The options of commands and runners, the server of a runner and `Lookout.Console.Status` call it.
 
   @numbers %{
     hup: 1,

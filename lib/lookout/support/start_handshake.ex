@@ -1,6 +1,7 @@
 defmodule Lookout.Support.StartHandshake do
   @moduledoc false
-  # The start of a server that can fail: the caller blocks until the server runs, or gets an error. Both sides are here.
+  # The start of a server that can fail: the caller blocks until the server runs, or gets an error. Both sides are here. The
+  # servers of watchers, commands and runners call it.
   #
   # The server does the work of its start after init/1, in handle_continue/2. An init/1 that fails affects a linked
   # caller differently in different releases of OTP. The server keeps a `t` in its state.

@@ -1,6 +1,7 @@
 defmodule Lookout.Support.Timers do
   @moduledoc false
-  # Named timers of one process. A timer fires as the message `{:timeout, ref, {owner, tag}}`.
+  # Named timers of one process. A timer fires as the message `{:timeout, ref, {owner, tag}}`. The state of a server, or a struct
+  # in it, holds it in a field `timers`, `expiries` or `cursor_timers`.
 
   @type t :: %__MODULE__{owner: atom, running: %{term => reference}}
 

@@ -1,6 +1,7 @@
 defmodule Lookout.Watcher.Away do
   @moduledoc false
-  # A watcher with a `lookout_port` on another node (option `:node`): the loss of the connection.
+  # A watcher with a `lookout_port` on another node (option `:node`): the loss of the connection. Its state is in
+  # `Lookout.Watcher.State` (`away`, `epoch`); `Lookout.Watcher.Lifecycle`, `Session` and the server call it.
   #
   # The watcher is away from the loss until its watches are live again. Meanwhile it tries again without end, and until
   # there is a session it answers each call that needs the node with the error of the loss. The end of a session is no

@@ -1,6 +1,7 @@
 defmodule Lookout.Watcher.Checkpoints do
   @moduledoc false
-  # Checkpoints and commits of a watcher with the option `:cursor`, and where its start goes on.
+  # Checkpoints and commits of a watcher with the option `:cursor`, and where its start goes on. Its state is in
+  # `Lookout.Watcher.State` (`cursor`, `cursor_timers`); `Lookout.Watcher.Server`, `Lifecycle` and `Replies` call it.
 
   import Lookout.Watcher.State, only: [label: 1, push: 2, request: 4]
   alias Lookout.Error

@@ -1,7 +1,8 @@
 defmodule Lookout.Watcher.Delivery do
   @moduledoc false
   # Performs what `Lookout.Watcher.SubscriberQueue` decides: reads the lengths of mailboxes, sends messages, monitors subscribers, runs
-  # timers, and replies to the callers of sync.
+  # timers, and replies to the callers of sync. `Lookout.Watcher.State` holds it (`delivery`), and the modules of the watcher call
+  # it, in the process of the watcher.
   #
   # Each operation costs O(log n) in the number of subscribers, plus the messages that it sends. A timer may also
   # recheck each full mailbox.

@@ -1,7 +1,8 @@
 defmodule Lookout.Watcher.Lifecycle do
   @moduledoc false
   # The life cycle of the `lookout_port` of a watcher: sets up its watches, and handles its death and its restart.
-  # Functions that may stop the watcher return what a GenServer callback returns.
+  # Functions that may stop the watcher return what a GenServer callback returns. Their state is `Lookout.Watcher.State`.
+  # `Lookout.Watcher.Server`, `Replies` and `Session` call them.
 
   import Lookout.Watcher.State, only: [deliver: 2, label: 1, push: 2, watch_options: 1]
   alias Lookout.{Error, Telemetry}

@@ -1,7 +1,8 @@
 defmodule Lookout.Watcher.Limits do
   @moduledoc false
   # An ordered set of {limit, subscriber}: a subscriber may receive until a clock (see `Lookout.Watcher.Subscribers`)
-  # reaches its limit. Pure. Each function costs O(log n), unless its doc states otherwise.
+  # reaches its limit. Pure. Each function costs O(log n), unless its doc states otherwise. `Lookout.Watcher.Subscribers` holds
+  # two of them (`counts`, `rooms`) and is the only caller.
 
   @type limit :: non_neg_integer
   @type t :: :gb_sets.set({limit, pid})

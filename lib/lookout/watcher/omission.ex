@@ -1,7 +1,8 @@
 defmodule Lookout.Watcher.Omission do
   @moduledoc false
   # The notices that are omitted when too many bytes of notices wait, and the notice `:omitted` that replaces them.
-  # `lookout_port` does the same (c_src/watch/batcher.cpp). Pure.
+  # `lookout_port` does the same (c_src/watch/batcher.cpp). Pure. `Lookout.Watcher.SubscriberQueue` holds two of them (`omitted`,
+  # `withheld`) and is the only caller.
 
   @typedoc "A directory, and the number of omitted notices about it and about entries below it."
   @type t :: {dir :: binary, count :: pos_integer}

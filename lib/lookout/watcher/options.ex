@@ -1,6 +1,7 @@
 defmodule Lookout.Watcher.Options do
   @moduledoc false
-  # Checks the options of a watcher, in the calling process.
+  # Checks the options of a watcher, in the calling process. `Lookout`, `Lookout.FileSystem`, the options of a runner and `mix
+  # lookout` call it; `Lookout.Watcher.State` holds the result (`options`).
 
   alias Lookout.{Error, Patterns}
   alias Lookout.Port.Tuning

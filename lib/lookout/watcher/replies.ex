@@ -1,6 +1,6 @@
 defmodule Lookout.Watcher.Replies do
   @moduledoc false
-  # Handles the replies of `lookout_port`, by the kind of request.
+  # Handles the replies of `lookout_port`, by the kind of request. The state is `Lookout.Watcher.State`; the server calls it.
 
   import Lookout.Watcher.State, only: [deliver: 2, label: 1, push: 2, request: 4]
   alias Lookout.Error

@@ -1,6 +1,8 @@
 defmodule Lookout.Watcher.Server do
   @moduledoc false
-  # The GenServer of a watcher: owns one `lookout_port`, serves calls, and handles the messages of `lookout_port`.
+  # The GenServer of a watcher: owns one `lookout_port`, serves calls, and handles the messages of `lookout_port`. Its state is
+  # `Lookout.Watcher.State`. `Lookout`, `Lookout.FileSystem`, `Lookout.Runner.Server` and `Lookout.Watcher.StreamServer` start it;
+  # their calls go through `Lookout.Support.SafeCall`.
 
   use GenServer
   use Lookout.Support.Discreet, state: Lookout.Watcher.State

@@ -1,6 +1,7 @@
 defmodule Lookout.Watcher.Session do
   @moduledoc false
-  # A watcher with a `lookout_port` on another node (option `:node`): a session that begins, or is resumed.
+  # A watcher with a `lookout_port` on another node (option `:node`): a session that begins, or is resumed. The state is
+  # `Lookout.Watcher.State`; the server and `Lookout.Watcher.Replies` call it.
 
   import Lookout.Watcher.State, only: [request: 4]
   alias Lookout.Port.Program
@@ -9,7 +10,7 @@ defmodule Lookout.Watcher.Session do
   @doc "The node has said hello: a session without a name is a new one, whose watches are to be set up."
   @spec greeted(State.t()) :: State.t()
   def greeted(%State{program: %{session: nil}} = state), do: renew(%{state | seq_base: state.seq})
-  # Whether it is resumed, the next message tells.
+  # The next message reports whether it is resumed.
   def greeted(state), do: state
 
   @doc "A session with a name is opened."

@@ -1,7 +1,8 @@
 defmodule Lookout.Watcher.StreamServer do
   @moduledoc false
   # The GenServer behind `Lookout.stream/1`: subscribes in place of the enumerating process, so that no messages arrive
-  # in the mailbox of that process, and stops when that process ends.
+  # in the mailbox of that process, and stops when that process ends. Its state is the struct below. `Lookout.stream/1` calls
+  # `new/1`; the enumerating process starts, calls and stops the server.
 
   use GenServer, restart: :temporary
   use Lookout.Support.Discreet, state: __MODULE__

@@ -1,7 +1,8 @@
 defmodule Lookout.Watcher.SubscriberQueue do
   @moduledoc false
   # Flow control between `lookout_port` and the subscribers of a watcher: decides which subscriber gets which item, and
-  # when. Pure: the caller sends the messages and reads the lengths of the mailboxes.
+  # when. Pure: the caller sends the messages and reads the lengths of the mailboxes. `Lookout.Watcher.Delivery` holds it (`flow`)
+  # and is the only caller.
   #
   # The credit that `lookout_port` has left (`granted`) and the cost of the batches that are queued here add up to at most
   # `window`. A batch costs one credit, or more if its paths are long, so the window bounds bytes too. The first item of the

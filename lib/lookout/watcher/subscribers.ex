@@ -1,6 +1,7 @@
 defmodule Lookout.Watcher.Subscribers do
   @moduledoc false
-  # The subscribers of a watcher, and which of them can receive the next item. Pure.
+  # The subscribers of a watcher, and which of them can receive the next item. Pure. `Lookout.Watcher.SubscriberQueue` holds it
+  # (`subscribers`) and is the only caller.
   #
   # All attached subscribers receive each item at the same time, so two logical clocks serve all of them: one counts the
   # batches sent to them, the other counts all messages. Each subscriber has a limit on one of the clocks and is ready

@@ -1,6 +1,6 @@
 defmodule Lookout.Command.Options.Values do
   @moduledoc false
-  # Checks the values of the options of a command, one by one.
+  # Checks the values of the options of a command, one by one. It has no state; `Lookout.Command.Options` calls it.
 
   alias Lookout.Support.{Paths, Sealed, Signals}
 

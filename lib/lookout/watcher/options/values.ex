@@ -1,6 +1,7 @@
 defmodule Lookout.Watcher.Options.Values do
   @moduledoc false
-  # Checks the values of the options of a watcher, one by one.
+  # Checks the values of the options of a watcher, one by one. It has no state. `Lookout.Watcher.Options` calls it;
+  # `Lookout.Command.Options.Values` calls `node/1`.
 
   import Kernel, except: [node: 1]
 
