@@ -1,6 +1,7 @@
 defmodule Lookout.Console do
   @moduledoc false
-  # The command-line interface: the implementation of `mix lookout` and `bin/watch`. `mix lookout` calls it. It has no state.
+  # The command-line interface: the implementation of `mix lookout` and `bin/watch`. `mix lookout` calls
+  # `text?/1` and `run/1`, `bin/watch` calls `main/0`. It has no state.
 
   alias Lookout.Console.{Arguments, Session}
 

@@ -196,7 +196,8 @@ defmodule Lookout.Group do
 
   defmodule Local do
     @moduledoc false
-    # The same names, of which only the process of this node counts.
+    # The same names, of which only the process of this node counts. `start_name/1` returns them, for the start of a server; `:pg`
+    # has the members.
 
     defdelegate register_name(name, pid), to: Lookout.Group
     defdelegate unregister_name(name), to: Lookout.Group

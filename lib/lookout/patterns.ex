@@ -1,7 +1,7 @@
 defmodule Lookout.Patterns do
   @moduledoc false
-  # Converts the patterns of `:ignore` and `:only` to lines of gitignore(5). Pure; works on bytes. `Lookout.Watcher.Options` calls
-  # it.
+  # Converts the patterns of `:ignore` and `:only` to lines of gitignore(5). Pure; works on bytes. `Lookout.Watcher.Options`
+  # calls it.
 
   alias Lookout.Patterns.{Braces, Line}
 

@@ -2,7 +2,7 @@ defmodule Lookout.Command.Server do
   @moduledoc false
   # The GenServer of a command: owns its `lookout_port`, serves calls, and delivers the output to the owner. It stops
   # when the final message was delivered. Its state is `Lookout.Command.State`. `Lookout.Command` and `Lookout.Command.Pull` start
-  # it and call it.
+  # it and call it, and so does the feeder of its input.
 
   use GenServer
   use Lookout.Support.Discreet, state: Lookout.Command.State

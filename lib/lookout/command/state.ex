@@ -1,8 +1,7 @@
 defmodule Lookout.Command.State do
   @moduledoc false
   # The state of the GenServer of a command, and what its modules share: requests to `lookout_port`, errors, and the
-  # name for the log. `Lookout.Command.Server` is the process that holds it; that module and the others of the command change it
-  # there.
+  # name for the log. `Lookout.Command.Server` is the process that holds it; the modules of the command change it there.
 
   alias Lookout.Error
   alias Lookout.Command.{Journal, Options, OutputQueue, StdinQueue}

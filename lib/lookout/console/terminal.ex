@@ -1,6 +1,7 @@
 defmodule Lookout.Console.Terminal do
   @moduledoc false
-  # The terminal of `mix lookout`. This GenServer owns its settings, its keys and its size, and sends to the session
+  # The terminal of `mix lookout`. This GenServer owns its settings, its keys and its size;
+  # `Lookout.Console.Session` starts it, calls it and holds its pid (`terminal`). It sends to the session
   #
   #     {:terminal, pid, {:keys, bytes}}         typed bytes, without Ctrl-C
   #     {:terminal, pid, :interrupt}             Ctrl-C; a second one halts the VM

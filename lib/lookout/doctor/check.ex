@@ -1,7 +1,7 @@
 defmodule Lookout.Doctor.Check do
   @moduledoc false
   # One check of `mix lookout.doctor`: its name, its status, a text, and an advice if something is missing. Pure. `Lookout.Doctor`
-  # makes and prints them.
+  # makes them, returns them and prints their lines.
 
   @typedoc "`:note`: Lookout works with restrictions. `:missing`: a part of it does not work."
   @type status :: :ok | :note | :missing

@@ -193,7 +193,7 @@ defmodule Lookout.Port.Program do
     {open, pause, start_timer(program, :restart, pause)}
   end
 
-  @doc "Closes the connection without a shutdown of `lookout_port`, if it is running, and cancels all timers. A session with a name stays, for its next owner."
+  @doc "Closes the connection, if any, without a shutdown of `lookout_port`, and cancels all timers. A session with a name stays, for its next owner."
   @spec leave(t) :: t
   def leave(%__MODULE__{bridge: nil} = program), do: forget_life(program)
 

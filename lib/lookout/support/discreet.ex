@@ -2,7 +2,7 @@ defmodule Lookout.Support.Discreet do
   @moduledoc false
   # What logs and `:sys.get_status/1` show of a server: a summary of its state, without frames and queued bytes. Environment
   # and input do not depend on this: servers store them only as sealed values (`Lookout.Support.Sealed`). The state is that of the
-  # server, whose module uses this one; the modules of the states call `words/1` and `raised/1`.
+  # server, whose module uses this one; `words/1` and `raised/1` are for the function `summary/1`.
   #
   # `use Lookout.Support.Discreet, state: module` defines `format_status/1`, which OTP 25 and later call, and `format_status/2`
   # for OTP 24, which cannot hide the last message. The module has the function `summary/1`.

@@ -1,7 +1,8 @@
 defmodule Lookout.Support.LogMetadata do
   @moduledoc false
   # Sets the logger metadata of the processes of Lookout. `Lookout.Telemetry` documents it. The metadata is in the process
-  # dictionary of each process, which calls `put/3` at its start.
+  # dictionary. The servers call `put/3` at their start (a command through `Lookout.Command.Report`); their helper processes run a
+  # function from `inherited/1`.
 
   @doc "Sets the metadata of the calling process."
   @spec put(:watcher | :command | :runner | :stream, nil | GenServer.name(), map) :: :ok

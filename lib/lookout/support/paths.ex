@@ -1,7 +1,7 @@
 defmodule Lookout.Support.Paths do
   @moduledoc false
   # Makes the paths of users absolute. Works on bytes, since `Path.expand/1` guarantees nothing for names that are not
-  # UTF-8. Pure, except that paths depend on the working directory. The modules that check options, and others, call it.
+  # UTF-8. Pure, except that paths depend on the working and the home directory. The modules that check options, and others, call it.
 
   alias Lookout.Error
 

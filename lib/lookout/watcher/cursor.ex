@@ -2,7 +2,7 @@ defmodule Lookout.Watcher.Cursor do
   @moduledoc false
   # The directory of the snapshots of a watcher: which snapshot to go on from, which cursors may be committed, and which
   # files may be deleted. `Lookout.Watcher.State` holds it (`cursor`), and `Lookout.Watcher.Checkpoints` calls it, in the process
-  # of the watcher.
+  # of the watcher. The checks of options call `cursor?/1`.
   #
   # `lookout_port` locks the directory and writes the files `snapshot-<cursor>`. The file `committed` holds the cursor of the last commit;
   # it is replaced by rename. A snapshot stays until a later one is committed: a subscriber may have stored its cursor and not

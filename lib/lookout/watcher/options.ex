@@ -1,7 +1,7 @@
 defmodule Lookout.Watcher.Options do
   @moduledoc false
-  # Checks the options of a watcher, in the calling process. `Lookout`, `Lookout.FileSystem`, the options of a runner and `mix
-  # lookout` call it; `Lookout.Watcher.State` holds the result (`options`).
+  # Checks the options of a watcher, in the calling process. `Lookout`, `Lookout.Support.SafeCall`, `Lookout.FileSystem`,
+  # `Lookout.Runner.Options` and `Lookout.Console` call it; `Lookout.Watcher.State` holds the result (`options`).
 
   alias Lookout.{Error, Patterns}
   alias Lookout.Port.Tuning

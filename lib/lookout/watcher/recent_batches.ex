@@ -1,8 +1,7 @@
 defmodule Lookout.Watcher.RecentBatches do
   @moduledoc false
   # The last batches of a watcher, for a subscriber that continues after a batch that it names. Pure. `Lookout.Watcher.State`
-  # holds it (`recent`). The server adds batches and reads them; `Lookout.Watcher.Lifecycle`, `Replies` and `Session` begin a new
-  # one.
+  # holds it (`recent`). The server adds batches and reads them; `Lookout.Watcher.Lifecycle`, `Replies` and `Session` renew it.
 
   alias Lookout.Event
 

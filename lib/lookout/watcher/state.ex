@@ -1,8 +1,7 @@
 defmodule Lookout.Watcher.State do
   @moduledoc false
   # The state of the GenServer of a watcher, and what its modules share: delivery, requests to `lookout_port`, and the
-  # name for the log. `Lookout.Watcher.Server` is the process that holds it; that module and the others of the watcher change it
-  # there.
+  # name for the log. `Lookout.Watcher.Server` is the process that holds it; the modules of the watcher change it there.
 
   alias Lookout.Port.Program
   alias Lookout.Support.{Discreet, StartHandshake, Timers}
