@@ -1,7 +1,7 @@
 defmodule Lookout.Console.Repository do
   @moduledoc false
-  # Checks whether a path is in the work tree of a git repository, with lstat(2) only; opens no file. `Lookout.Console.Session`
-  # calls it.
+  # Checks whether a path is in the work tree of a git repository, with lstat(2) only; opens no file. It has no state;
+  # `Lookout.Console.Session` calls it.
 
   @doc "Whether `.git` exists in the path or in a directory above it. A relative path is relative to the working directory."
   @spec inside?(Path.t()) :: boolean

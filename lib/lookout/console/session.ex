@@ -2,7 +2,7 @@ defmodule Lookout.Console.Session do
   @moduledoc false
   # One invocation of `mix lookout`, from the start of the watcher to the exit status. The calling process runs a
   # receive loop, and is the only process that writes output; all other processes send it messages. One with --since is
-  # `Since`. `Lookout.Console` calls `run/2`.
+  # `Since`. `Lookout.Console` calls `run/2`; the struct below is a variable of the loop.
 
   alias Lookout.{Command, Error, Runner}
 
