@@ -7,9 +7,9 @@
 // The target of a link depends on every component of its path, so all components are watched.
 //
 // The memory and the time that a link takes grow with the number of components of its path, and any
-// user who may create links can make that number large. So the components of all followed links
-// together have a limit. A link beyond the limit is refused: it is reported as a link, and is
-// checked again when other links have been forgotten.
+// user who may create links can make that number large. So the bytes of all followed links together
+// have a limit. A link beyond the limit is refused: it is reported as a link, and is checked again
+// when other links have been forgotten.
 //
 // A link is checked again in the next round
 //  - when a component of its path has changed;

@@ -1,4 +1,4 @@
-// Which links are to be checked again, and the limit on the components of their paths.
+// Which links are to be checked again, and the limit on the bytes of their paths.
 #include "watch/reconcile/followed_links.h"
 
 #include <gtest/gtest.h>
